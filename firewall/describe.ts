@@ -1,0 +1,23 @@
+import type { Destination, Rule } from './policy.js'
+
+/** A rule in plain words, used by `egress check`, `egress explain` and the documentation alike. */
+export function describeRule(rule: Rule): string {
+  const methods = rule.methods === null ? 'any method' : rule.methods.join(', ')
+  const what = rule.path.segments.length === 0 && rule.path.open ? 'any path' : describePath(rule)
+  return `${rule.effect === 'allow' ? 'may' : 'may not'} use ${methods} on ${what}`
+}
+
+function describePath({ path }: Rule): string {
+  if (!path.open) return path.text
+  return `${path.text.slice(0, -3)} and everything below it`
+}
+
+/** Where a destination is, in plain words: `https://api.example.com`, `https on ports 443, 8443 of *.example.com`. */
+export function describeDestination({ host, scheme, ports, mode }: Destination): string {
+  const standard = scheme === 'https' ? 443 : 80
+  const where =
+    ports.length === 1
+      ? `${scheme}://${host.text}${ports[0] === standard ? '' : `:${String(ports[0])}`}`
+      : `${scheme} on ports ${ports.join(', ')} of ${host.text}`
+  return mode === 'tunnel' ? `${where} (TLS tunnel, content unseen)` : where
+}

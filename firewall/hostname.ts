@@ -1,0 +1,51 @@
+import { isIP } from 'node:net'
+
+/** RFC 1035 section 2.3.4. */
+export const MAX_LABEL = 63
+/** RFC 1035 section 2.3.4: 255 bytes on the wire are 253 characters of text. */
+export const MAX_NAME = 253
+
+const LABEL = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?$/
+
+/**
+ * A host name in the one form that everything compares: lower case, A-labels, no trailing dot.
+ *
+ * @returns null for anything else: an address (in any notation that some resolver would read as one), an empty or
+ *   over-long label, a byte outside `[a-z0-9_-]`.
+ */
+export function parseHostname(text: string): string | null {
+  let name = text.toLowerCase()
+  if (name.endsWith('.')) name = name.slice(0, -1)
+  if (name.length === 0 || name.length > MAX_NAME || isIP(name) !== 0) return null
+  const labels = name.split('.')
+  for (const label of labels) {
+    if (label.length > MAX_LABEL || !LABEL.test(label)) return null
+  }
+  // `127.1`, `0x7f.1` and `2130706433` are addresses to inet_aton(3): a last label of digits or hex never is a host.
+  const last = labels[labels.length - 1] ?? ''
+  if (/^(\d+|0x[0-9a-f]*)$/.test(last)) return null
+  return name
+}
+
+/** A host and port as an authority spells them. */
+export interface Authority {
+  readonly host: string
+  /** Null when the authority names none. */
+  readonly port: number | null
+}
+
+/**
+ * Parses `host[:port]` (RFC 9110 section 7.2; RFC 3986 section 3.2 without userinfo and without addresses).
+ *
+ * @returns null for userinfo, addresses, empty ports, ports outside 1 to 65535.
+ */
+export function parseAuthority(text: string): Authority | null {
+  const colon = text.indexOf(':')
+  const host = parseHostname(colon < 0 ? text : text.slice(0, colon))
+  if (host === null) return null
+  if (colon < 0) return { host, port: null }
+  const digits = text.slice(colon + 1)
+  if (!/^[1-9]\d{0,4}$/.test(digits)) return null
+  const port = Number(digits)
+  return port > 65_535 ? null : { host, port }
+}

@@ -1,0 +1,161 @@
+import { matchHost } from './host-pattern.js'
+import { matchPath } from './path-pattern.js'
+import type { Destination, Policy, Rule, Scheme } from './policy.js'
+import type { Reason } from './reasons.js'
+import type { RequestPath } from './request-path.js'
+
+/** No. `rule` is the rule or destination that says so, or null when nothing in the policy speaks of it. */
+export interface Denied {
+  readonly allowed: false
+  readonly reason: Reason
+  readonly rule: string | null
+}
+
+export interface NameAllowed {
+  readonly allowed: true
+  /** Id of the destination that lists the name. */
+  readonly rule: string
+  /** The wildcard that matched, as written, with the labels that it left open; null for an exact name. */
+  readonly wildcard: { readonly text: string; readonly open: readonly string[] } | null
+}
+
+export interface AuthorityAllowed {
+  readonly allowed: true
+  /** The destinations whose host, scheme and port match, in the order of the policy. Never empty. */
+  readonly destinations: readonly [Destination, ...Destination[]]
+}
+
+export interface RequestAllowed {
+  readonly allowed: true
+  readonly destination: Destination
+  readonly rule: Rule
+}
+
+export interface AuthorityQuestion {
+  readonly agent: string
+  readonly scheme: Scheme
+  /** As `parseHostname` returns it. */
+  readonly host: string
+  readonly port: number
+}
+
+export interface RequestQuestion extends AuthorityQuestion {
+  readonly method: string
+  readonly path: RequestPath
+  /** Set by the routes door: only this service's destinations count. */
+  readonly service?: string
+}
+
+interface AgentIndex {
+  readonly exact: ReadonlyMap<string, readonly Destination[]>
+  readonly wildcard: ReadonlyMap<string, readonly Destination[]>
+}
+
+/**
+ * The judge. DNS, proxy and command line ask it, and nobody else decides. Its answers depend on its arguments and the
+ * policy alone, and take time by the number of labels in the name, not by the number of rules.
+ */
+export class Judge {
+  readonly #agents: ReadonlyMap<string, AgentIndex>
+
+  constructor(policy: Policy) {
+    const agents = new Map<string, AgentIndex>()
+    for (const agent of policy.agents.values()) {
+      const usable = policy.destinations.filter(({ id, service }) =>
+        service === null
+          ? agent.allow === null || agent.allow.includes(id)
+          : agent.services === null || agent.services.includes(service),
+      )
+      agents.set(agent.name, indexByHost(usable))
+    }
+    this.#agents = agents
+  }
+
+  /** May this agent know and look up this name (as `parseHostname` returns it)? */
+  judgeName(agent: string, host: string): NameAllowed | Denied {
+    const [first] = this.#lookUp(agent, host)
+    if (first === undefined) return { allowed: false, reason: 'host-not-listed', rule: null }
+    const { host: pattern } = first
+    const wildcard =
+      pattern.kind === 'exact' ? null : { text: pattern.text, open: matchHost(pattern, host) ?? [] }
+    return { allowed: true, rule: first.id, wildcard }
+  }
+
+  /** May this agent talk to this host and port at all? */
+  judgeAuthority({ agent, scheme, host, port }: AuthorityQuestion): AuthorityAllowed | Denied {
+    const listed = this.#lookUp(agent, host)
+    const [first, ...others] = listed.filter((d) => d.scheme === scheme && d.ports.includes(port))
+    if (first !== undefined) return { allowed: true, destinations: [first, ...others] }
+    return listed[0] === undefined
+      ? { allowed: false, reason: 'host-not-listed', rule: null }
+      : { allowed: false, reason: 'port-not-listed', rule: listed[0].id }
+  }
+
+  /** May this agent make this request? Every reading of the path must get the same answer from the same rule. */
+  judgeRequest(question: RequestQuestion): RequestAllowed | Denied {
+    const authority = this.judgeAuthority(question)
+    if (!authority.allowed) return authority
+    const candidates = authority.destinations.filter(
+      ({ mode, service }) =>
+        mode === 'intercept' && (question.service === undefined || question.service === service),
+    )
+    if (candidates[0] === undefined) {
+      return { allowed: false, reason: 'tunnel-only', rule: authority.destinations[0].id }
+    }
+    const verdicts = question.path.readings.map((path) => firstMatch(candidates, question.method, path))
+    const [verdict] = verdicts
+    if (verdicts.some((other) => other?.rule !== verdict?.rule)) {
+      return { allowed: false, reason: 'ambiguous-path', rule: candidates[0].id }
+    }
+    if (verdict == null) return { allowed: false, reason: 'no-rule', rule: candidates[0].id }
+    if (verdict.rule.effect === 'deny') {
+      return { allowed: false, reason: 'denied-by-rule', rule: verdict.rule.id }
+    }
+    return { allowed: true, ...verdict }
+  }
+
+  /**
+   * Destinations whose host pattern matches: an exact name hides every wildcard, and a nearer suffix hides a farther
+   * one, so that what holds for a name can be read off one place of the policy.
+   */
+  #lookUp(agent: string, host: string): readonly Destination[] {
+    const index = this.#agents.get(agent)
+    if (index === undefined) return []
+    const exact = index.exact.get(host)
+    if (exact !== undefined) return exact
+    for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
+      const under = index.wildcard.get(host.slice(dot + 1))
+      const matching = under?.filter((destination) => matchHost(destination.host, host) !== null)
+      if (matching?.[0] !== undefined) return matching
+    }
+    return []
+  }
+}
+
+function indexByHost(destinations: readonly Destination[]): AgentIndex {
+  const exact = new Map<string, Destination[]>()
+  const wildcard = new Map<string, Destination[]>()
+  for (const destination of destinations) {
+    const { host } = destination
+    const [map, key] = host.kind === 'exact' ? [exact, host.host] : [wildcard, host.suffix]
+    const list = map.get(key)
+    if (list === undefined) map.set(key, [destination])
+    else list.push(destination)
+  }
+  return { exact, wildcard }
+}
+
+function firstMatch(
+  destinations: readonly Destination[],
+  method: string,
+  path: string,
+): { destination: Destination; rule: Rule } | null {
+  for (const destination of destinations) {
+    for (const rule of destination.rules) {
+      if ((rule.methods === null || rule.methods.includes(method)) && matchPath(rule.path, path)) {
+        return { destination, rule }
+      }
+    }
+  }
+  return null
+}

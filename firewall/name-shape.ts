@@ -1,0 +1,66 @@
+/** Limits on what may stand in the open labels of a wildcard. Measured against real names: docs/dns.md. */
+export interface ShapeLimits {
+  /** Characters of all open labels together, dots included. */
+  readonly maxLength: number
+  /** Characters of one label. */
+  readonly maxLabel: number
+  /** Shannon entropy in bits per character; judged from `minEntropyLength` characters on. */
+  readonly maxEntropy: number
+  /** Below this length entropy says nothing: n characters never exceed log2(n) bits. */
+  readonly minEntropyLength: number
+}
+
+/** Refuses 0.3 % of 109,865 real names, and 99 % of what iodine sends. */
+export const DEFAULT_SHAPE: ShapeLimits = {
+  maxLength: 64,
+  maxLabel: 40,
+  maxEntropy: 4.2,
+  minEntropyLength: 16,
+}
+
+/** The part of the shape that gave a name away. */
+export type ShapeSignal = 'bytes' | 'length' | 'label-length' | 'entropy'
+
+/** What was measured of a name; both figures go into every audit record. */
+export interface Shape {
+  /** Characters, dots included. */
+  readonly length: number
+  /** Shannon entropy of the characters without dots, in bits per character. */
+  readonly entropy: number
+  /** The first signal that fired, or null. */
+  readonly signal: ShapeSignal | null
+}
+
+/** Measures labels (lower case, first label first) and says which limit they break, if any. */
+export function judgeShape(labels: readonly string[], limits: ShapeLimits): Shape {
+  const length = labels.reduce((sum, label) => sum + label.length, Math.max(labels.length - 1, 0))
+  const text = labels.join('')
+  const entropy = shannon(text)
+  return { length, entropy, signal: firstSignal(labels, text, length, entropy, limits) }
+}
+
+function firstSignal(
+  labels: readonly string[],
+  text: string,
+  length: number,
+  entropy: number,
+  limits: ShapeLimits,
+): ShapeSignal | null {
+  if (!/^[a-z0-9_-]*$/.test(text)) return 'bytes'
+  if (length > limits.maxLength) return 'length'
+  if (labels.some((label) => label.length > limits.maxLabel)) return 'label-length'
+  if (text.length >= limits.minEntropyLength && entropy > limits.maxEntropy) return 'entropy'
+  return null
+}
+
+/** Shannon entropy in bits per character (Shannon 1948); 0 for the empty text. */
+export function shannon(text: string): number {
+  const counts = new Map<string, number>()
+  for (const char of text) counts.set(char, (counts.get(char) ?? 0) + 1)
+  let bits = 0
+  for (const count of counts.values()) {
+    const share = count / text.length
+    bits -= share * Math.log2(share)
+  }
+  return bits
+}

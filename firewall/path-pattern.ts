@@ -1,0 +1,80 @@
+import type { Fault } from './host-pattern.js'
+
+/** A path pattern: `*` stands for one segment or a part of one, a last `**` for any number of segments, none included. */
+export interface PathPattern {
+  readonly text: string
+  readonly segments: readonly SegmentPattern[]
+  /** True when the pattern ends in `**`. */
+  readonly open: boolean
+}
+
+type SegmentPattern = { readonly literal: string } | { readonly glob: RegExp; readonly text: string }
+
+export const ANY_PATH: PathPattern = { text: '/**', segments: [], open: true }
+
+/** Reads a path pattern such as `/rest/api/2/**`. */
+export function parsePathPattern(text: string): PathPattern | Fault {
+  if (!text.startsWith('/')) {
+    return { problem: `the path \`${text}\` does not begin with a slash`, fix: `write \`/${text}\`` }
+  }
+  if (/[?#\\\s]|%(?!2F)|[^\x21-\x7e]/.test(text) || text.includes('//')) {
+    return {
+      problem: `the path \`${text}\` has a part that no canonical path has`,
+      fix: 'write the decoded path without query, `//`, spaces or escapes (only `%2F` may stand for a slash in a segment)',
+    }
+  }
+  const parts = text.slice(1).split('/')
+  const open = parts[parts.length - 1] === '**'
+  if (open) parts.pop()
+  for (const part of parts) {
+    if (part.includes('**')) {
+      return {
+        problem: `\`**\` stands inside the path \`${text}\``,
+        fix: 'use `**` as the last segment only, and `*` for one segment or a part of one',
+      }
+    }
+    if (part === '.' || part === '..') {
+      return { problem: `the path \`${text}\` has a dot segment`, fix: 'write the path without `.` and `..`' }
+    }
+  }
+  return { text, open, segments: parts.map(parseSegment) }
+}
+
+function parseSegment(text: string): SegmentPattern {
+  if (!text.includes('*')) return { literal: text }
+  const source = text.split('*').map(escapeRegExp)
+  return { glob: new RegExp(`^${source.join('[^/]*')}$`), text }
+}
+
+function escapeRegExp(text: string): string {
+  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+}
+
+/** True when the canonical path matches. `/a/**` matches `/a`, `/a/` and all below. */
+export function matchPath(pattern: PathPattern, path: string): boolean {
+  const parts = path.slice(1).split('/')
+  if (pattern.open ? parts.length < pattern.segments.length : parts.length !== pattern.segments.length)
+    return false
+  return pattern.segments.every((segment, index) => {
+    const part = parts[index] ?? ''
+    return 'literal' in segment ? segment.literal === part : segment.glob.test(part) && part !== ''
+  })
+}
+
+/** True when every path that `inner` matches is matched by `outer`; may say false where it cannot tell. */
+export function coversPath(outer: PathPattern, inner: PathPattern): boolean {
+  const deepEnough = outer.open
+    ? inner.segments.length >= outer.segments.length
+    : !inner.open && inner.segments.length === outer.segments.length
+  return (
+    deepEnough &&
+    outer.segments.every((segment, index) => {
+      const other = inner.segments[index]
+      if (other === undefined) return false
+      if ('literal' in other) {
+        return 'literal' in segment ? segment.literal === other.literal : segment.glob.test(other.literal)
+      }
+      return !('literal' in segment) && (segment.text === '*' || segment.text === other.text)
+    })
+  )
+}

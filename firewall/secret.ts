@@ -1,0 +1,44 @@
+import { inspect } from 'node:util'
+
+/**
+ * A real credential. It has no form in which it can be printed by accident: string conversion, JSON and inspection
+ * all give its name. Only `reveal()` gives the value, and only the code that writes it upstream may call it.
+ */
+export class Secret {
+  /** The reference as the policy writes it, for example `JIRA_TOKEN`. */
+  readonly name: string
+  readonly #value: string
+  readonly #sensitive: readonly string[]
+
+  /**
+   * @param name      what stands in logs and errors instead of the value
+   * @param value     the text to inject
+   * @param sensitive the parts of it that must never come back (default: all of it)
+   */
+  constructor(name: string, value: string, sensitive: readonly string[] = [value]) {
+    this.name = name
+    this.#value = value
+    this.#sensitive = sensitive
+  }
+
+  reveal(): string {
+    return this.#value
+  }
+
+  /** The texts that redaction looks for. */
+  revealSensitive(): readonly string[] {
+    return this.#sensitive
+  }
+
+  toString(): string {
+    return `[secret ${this.name}]`
+  }
+
+  toJSON(): string {
+    return this.toString()
+  }
+
+  [inspect.custom](): string {
+    return this.toString()
+  }
+}
