@@ -1,3 +1,5 @@
+// @peculiar/x509 is put together by decorators, which need this first.
+import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import {
