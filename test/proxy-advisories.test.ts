@@ -90,7 +90,7 @@ for (const door of HTTPS_DOORS) {
 
       const sized = await setUp(test, answerOk)
       await send(sized, door, method, ['Content-Length: 5'], 'hello')
-      test.match(sized.upstream.received.join(''), /content-length: 5\r\n[\s\S]*\r\n\r\nhello$/i, method)
+      test.match(sized.upstream.received.join(''), /content-length: 5\r\n([\s\S]*\r\n)?\r\nhello$/i, method)
     }
   })
 
