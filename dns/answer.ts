@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { CLASS_IN, RCODE, TYPE } from './codes.js'
 import type { DnsQuery } from './wire.js'
@@ -145,7 +146,10 @@ function writeOpt(bytes: Buffer, at: number, rcode: number, extended: ExtendedEr
 }
 
 function addressBytes(text: string): readonly number[] {
-  return text.includes(':') ? ipaddr.IPv6.parse(text).toByteArray() : text.split('.').map(Number)
+  const version = isIP(text)
+  if (version === 4) return text.split('.').map(Number)
+  if (version === 6) return ipaddr.IPv6.parse(text).toByteArray()
+  throw new TypeError(`not an address: ${text}`)
 }
 
 function hex32(value: number): string {

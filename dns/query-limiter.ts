@@ -32,7 +32,8 @@ export class QueryLimiter {
     if (this.#buckets.take(keyOf(sandbox), this.#rate, now) === 0) return 'pass'
     const flood = this.#floods.get(sandbox) ?? { dropped: 0, recorded: -Infinity }
     this.#floods.set(sandbox, flood)
-    if (now - flood.recorded >= FLOOD_RECORD_MS) {
+    // Either direction: a clock that was set back must not silence the records until it has caught up.
+    if (Math.abs(now - flood.recorded) >= FLOOD_RECORD_MS) {
       flood.recorded = now
       return 'note'
     }
