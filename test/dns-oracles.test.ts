@@ -134,38 +134,44 @@ void t.test('what we accept, dns2 and dns-packet read the same', (t) => {
 
 void t.test('what dns2 and dns-packet encode, we read', (t) => {
   fc.assert(
-    fc.property(name, knownType, id, udpSize, (name, type, id, udpSize) => {
-      const additionals: packet.Answer[] =
-        udpSize === null
-          ? []
-          : [
-              {
-                type: 'OPT',
-                name: '.',
-                udpPayloadSize: udpSize,
-                extendedRcode: 0,
-                ednsVersion: 0,
-                flags: 0,
-                flag_do: false,
-                options: [],
-              },
-            ]
-      const questions = [{ name, type: typeName(type) as packet.RecordType }]
-      const ours = parseQuery(
-        packet.encode({ type: 'query', id, flags: packet.RECURSION_DESIRED, questions, additionals }),
-      )
-      t.match(ours, {
-        id,
-        rd: true,
-        fault: null,
-        question: { name: name.toLowerCase(), type, class: 1 },
-        edns: udpSize === null ? null : { udpSize },
-      })
-      const second = new Packet()
-      second.header = new Packet.Header({ id, rd: 1 })
-      second.questions.push(new Packet.Question({ name, type, class: 1 }))
-      t.match(parseQuery(second.toBuffer()), { id, rd: true, question: { name: name.toLowerCase(), type } })
-    }),
+    fc.property(
+      name,
+      knownType,
+      id,
+      fc.option(fc.integer({ min: 1, max: 0xffff })),
+      (name, type, id, udpSize) => {
+        const additionals: packet.Answer[] =
+          udpSize === null
+            ? []
+            : [
+                {
+                  type: 'OPT',
+                  name: '.',
+                  udpPayloadSize: udpSize,
+                  extendedRcode: 0,
+                  ednsVersion: 0,
+                  flags: 0,
+                  flag_do: false,
+                  options: [],
+                },
+              ]
+        const questions = [{ name, type: typeName(type) as packet.RecordType }]
+        const ours = parseQuery(
+          packet.encode({ type: 'query', id, flags: packet.RECURSION_DESIRED, questions, additionals }),
+        )
+        t.match(ours, {
+          id,
+          rd: true,
+          fault: null,
+          question: { name: name.toLowerCase(), type, class: 1 },
+          edns: udpSize === null ? null : { udpSize },
+        })
+        const second = new Packet()
+        second.header = new Packet.Header({ id, rd: 1 })
+        second.questions.push(new Packet.Question({ name, type, class: 1 }))
+        t.match(parseQuery(second.toBuffer()), { id, rd: true, question: { name: name.toLowerCase(), type } })
+      },
+    ),
     { numRuns: 200 },
   )
   t.end()
