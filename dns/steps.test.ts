@@ -182,6 +182,9 @@ void t.test('what is not one question of class IN', (t) => {
     t.match(events, [{ verdict: 'deny', reason, answers: [] }])
     t.equal(extendedError(reply), extended)
   }
+  for (const hidden of [{ class: 3 }, { rest: opt({ version: 1 }) }, { counts: [1, 1, 0, 0] as const }]) {
+    t.match(ask(['raw\xff', 'example', 'org'], hidden).event, { verdict: 'deny', suspicious: true })
+  }
   const badvers = decode(ask('github.com', { rest: opt({ version: 1 }) }).reply)
   t.match(badvers.additionals, [{ type: 'OPT', extendedRcode: 1 }], 'NOERROR and 1 << 4 are BADVERS')
   t.equal(ask('github.com', { rest: opt({ version: 1 }) }).event?.rcode, 'BADVERS')

@@ -40,7 +40,8 @@ function refuseStrangers({ sandbox }: QueryFlow): Decision | null {
 function oneQuestion(flow: QueryFlow): Decision | null {
   const { fault, question } = flow.query
   if (fault === null) return null
-  if (fault === 'name-bytes' && question !== null) {
+  // Measured whatever the fault: a tunnel must not keep out of sight by a wrong class or EDNS version.
+  if (question !== null) {
     flow.shape = judgeShape(labelsOf(question.name), flow.context.gate.limits.shape)
   }
   return deny(fault)

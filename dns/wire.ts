@@ -23,8 +23,8 @@ export type QueryFault =
   | 'opcode' // not a standard query; the rest of the message was not read
   | 'malformed-query' // not one question, a broken or compressed name, a foreign record, bytes left over
   | 'edns-version' // RFC 6891 section 6.1.3
-  | 'class' // not IN
   | 'name-bytes' // well formed, but with bytes that no host name has: what raw tunnels send
+  | 'class' // not IN
 
 export interface DnsQuestion {
   /** Lower case, no trailing dot, empty for the root; a byte outside `[a-z0-9_-]` as `\DDD` (RFC 4343 section 2.1). */

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram'
+import { promises as dns } from 'node:dns'
 import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import packet from 'dns-packet'
@@ -79,6 +80,18 @@ void t.test('every verdict over a real socket', async (t) => {
     t.strictSame(codes, extended === null ? [] : [extended], `${what}: Extended DNS Error`)
     t.match(events[0], { rcode, client: { address: '127.0.0.1', port: client.address().port } })
   }
+})
+
+void t.test('a real client (c-ares) reads it so', async (t) => {
+  const { port } = await serve(t)
+  const resolver = new dns.Resolver({ timeout: 2000, tries: 1 })
+  resolver.setServers([`127.0.0.1:${port}`])
+  t.strictSame(await resolver.resolve4('api.github.com', { ttl: true }), [{ address: '192.0.2.53', ttl: 30 }])
+  await t.rejects(resolver.resolve6('api.github.com'), { code: 'ENODATA' })
+  await t.rejects(resolver.resolveTxt('api.github.com'), { code: 'ENODATA' })
+  await t.rejects(resolver.resolve4('evil.example'), { code: 'ENOTFOUND' })
+  await t.rejects(resolver.reverse('192.0.2.53'), { code: 'ENOTFOUND' })
+  await t.rejects(resolver.resolve4(`${'x'.repeat(41)}.example.org`), { code: 'EREFUSED' })
 })
 
 void t.test('0x20: the case of the question comes back', async (t) => {
