@@ -16,6 +16,8 @@ export interface AgentScriptInput {
   environment: Readonly<Record<string, string>>
   limits: SandboxLimits
   tools: AgentTools
+  /** command prefix that installs the system call filter */
+  filter: readonly string[]
   /** whether to leave the terminal that the launcher has; script(1) has given the agent one of its own already */
   leaveTerminal: boolean
 }
@@ -35,10 +37,10 @@ export function formatAgentScript({
 }: AgentScriptInput) {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`)
   const words = [
-    ...[tools.env, '-i', ...variables],
     ...(rest.leaveTerminal ? [tools.setsid] : []),
     ...[tools.prlimit, `--nproc=${limits.processes}`, `--data=${limits.memoryBytes}`],
     ...[`--nofile=${limits.openFiles}`, '--core=0', '--'],
+    ...rest.filter,
     ...[
       tools.setpriv,
       '--no-new-privs',
@@ -47,6 +49,9 @@ export function formatAgentScript({
       '--ambient-caps=-all',
       '--',
     ],
+    // Last, because with LD_PRELOAD or PERL5OPT among them the agent's variables are code, and all before still has
+    // capabilities.
+    ...[tools.env, '-i', ...variables],
     ...command,
   ]
   return `cd ${quoteWord(workdir)} || exit 126\nexec ${quoteCommand(words)}\n`

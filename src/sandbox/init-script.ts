@@ -54,14 +54,20 @@ echo ${readyLine}
 `
 }
 
-/** SIOCGIFFLAGS and SIOCSIFFLAGS for those hosts that lack iproute2. */
-const loopbackUp = `ip link set lo up 2>/dev/null ||
-perl -MSocket -e 'socket(my $s, AF_INET, SOCK_DGRAM, 0) or exit 1; my $r = pack("a16s x22", "lo", 0);
-  ioctl($s, 0x8913, $r) or exit 1; my $f = unpack("x16s", $r); $r = pack("a16s x22", "lo", $f | 1);
-  exit !ioctl($s, 0x8914, $r)' 2>/dev/null ||
+/**
+ * Besides 127.0.0.1 the interface gets an address for documentation (RFC 5737), which leads nowhere: glibc leaves loopback
+ * out when AI_ADDRCONFIG asks whether there is IPv4 at all, and then answers no name. The numbers are SIOCSIFFLAGS and
+ * SIOCSIFADDR, for hosts without iproute2.
+ */
+const loopbackUp = `{ ip link set lo up && ip address add 192.0.2.1/32 dev lo; } 2>/dev/null ||
+perl -MSocket -e 'socket(my $s, AF_INET, SOCK_DGRAM, 0) or exit 1;
+  ioctl($s, 0x8914, pack("a16 s x22", "lo", 0x49)) or exit 1;
+  exit !ioctl($s, 0x8916, pack("a16 S n N x16", "lo:1", 2, 0, 0xc0000201))' 2>/dev/null ||
 python3 -c 'import fcntl,socket,struct
-fcntl.ioctl(socket.socket(), 0x8914, struct.pack("16sh22x", b"lo", 0x49))' 2>/dev/null ||
-busybox ip link set lo up 2>/dev/null ||
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+fcntl.ioctl(s, 0x8914, struct.pack("16sh22x", b"lo", 0x49))
+fcntl.ioctl(s, 0x8916, struct.pack("=16sHHI16x", b"lo:1", 2, 0, socket.htonl(0xc0000201)))' 2>/dev/null ||
+{ busybox ip link set lo up && busybox ip address add 192.0.2.1/32 dev lo; } 2>/dev/null ||
 { echo "the loopback interface cannot be brought up: none of ip, perl, python3, busybox works" >&2; exit 1; }`
 
 /**

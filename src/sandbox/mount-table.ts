@@ -6,6 +6,8 @@ export interface MountEntry {
   path: string
   /** per-mount options */
   options: readonly string[]
+  /** file system type */
+  type: string
 }
 
 /** Parses /proc/self/mountinfo; lines that are not understood are left out. */
@@ -19,6 +21,7 @@ export function parseMountinfo(text: string): MountEntry[] {
       parent: Number(parent),
       path: unescapeOctal(path),
       options: options.split(','),
+      type: / - (\S+)/.exec(line)?.[1] ?? '',
     })
   }
   return entries

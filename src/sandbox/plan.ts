@@ -30,7 +30,6 @@ export interface PlanInput {
   /** which of the files of /proc that are to be hidden exist here */
   hiddenProc: readonly MaskedPath[]
   readOnlyProc: readonly string[]
-  limits: SandboxSpec['limits']
   listen: SandboxSpec['listen']
 }
 
@@ -104,7 +103,9 @@ function orderSkeleton(
   seal: readonly FstabEntry[],
 ): HelperOrder {
   const of = (kind: string) => bound.filter((item) => item.kind === kind).map(({ path }) => place(path))
-  const systemLinks = input.system.filter(({ kind }) => kind === 'link').map(({ path, link }) => [path, link])
+  const systemLinks = input.system
+    .filter(({ kind }) => kind === 'link')
+    .map(({ path, link }): [string, string] => [path, link])
   const emptyFiles = [...of('file'), emptyFile, ...deviceNodes.map((name) => `/dev/${name}`)]
   return {
     root: input.root,

@@ -55,11 +55,11 @@ export interface Sandbox {
   /** what the operator should know, one line each */
   warnings: readonly string[]
   /** releases the agent; to be called once the sockets are served */
-  start(): void
+  start: () => void
   /** sends a signal to the agent */
-  signal(name: NodeJS.Signals): void
+  signal: (name: NodeJS.Signals) => void
   /** the agent's exit code, 128+n where signal n ended it */
   exit: Promise<{ code: number }>
   /** ends every process of the sandbox at once */
-  kill(): void
+  kill: () => void
 }
