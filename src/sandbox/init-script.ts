@@ -32,23 +32,23 @@ export function formatInitScript({ root, node, helper, tmpBytes }: InitInput): s
   const scratch = root + scratchRoot
   return `set -eu
 umask 022
-mount -t tmpfs -o mode=0755,nosuid,nodev,size=32m,nr_inodes=16k none ${quoteWord(root)}
+mount -n -t tmpfs -o mode=0755,nosuid,nodev,size=32m,nr_inodes=16k none ${quoteWord(root)}
 mkdir -p ${quoteWord(scratch)} ${quoteWord(root + oldRoot)}
-mount -t tmpfs -o mode=0755,nosuid,nodev,size=${tmpBytes},nr_inodes=${inodes} none ${quoteWord(scratch)}
+mount -n -t tmpfs -o mode=0755,nosuid,nodev,size=${tmpBytes},nr_inodes=${inodes} none ${quoteWord(scratch)}
 ${loopbackUp}
 ${quoteCommand([node, '--input-type=module', '-e', helper])} </dev/null >&2
 exec 3>&-
-mount --all --fstab ${quoteWord(root + treeFstab)}
-umount ${quoteWord(scratch)}
+mount -n --all --fstab ${quoteWord(root + treeFstab)}
+umount -n ${quoteWord(scratch)}
 echo 0 >/proc/sys/user/max_user_namespaces
-mount --all --fstab ${quoteWord(root + sealFstab)}
+mount -n --all --fstab ${quoteWord(root + sealFstab)}
 rm -r ${quoteCommand([treeFstab, sealFstab, scratchRoot].map((path) => root + path))}
 cd ${quoteWord(root)}
 pivot_root . .${oldRoot}
 cd /
-umount -l ${oldRoot}
+umount -n -l ${oldRoot}
 rmdir ${oldRoot}
-mount -o remount,bind,ro,nosuid,nodev /
+mount -n -o remount,bind,ro,nosuid,nodev /
 hostname ${sandboxHostname} 2>/dev/null || :
 echo ${readyLine}
 `

@@ -1,4 +1,5 @@
-import { existsSync, realpathSync, statSync } from 'node:fs'
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
 import { isWithin } from './mount-table.js'
 import type { ResolvedMount } from './plan.js'
@@ -25,7 +26,7 @@ const tooWide = [
   '/var',
 ]
 
-/** What shows that a directory is somebody's home and not a project. */
+/** What a home directory holds, one of which a project may hold too. */
 const credentialPlaces = [
   '.ssh',
   '.aws',
@@ -70,17 +71,32 @@ export function resolveMounts(
     throw refusal(workdir, 'is not a directory', 'start in a directory, and add single files with --mount')
   }
   const asked = others.some(({ path }) => path === work.path)
-  const found = credentialPlaces.find((place) => existsSync(join(work.path, place)))
-  if (found !== undefined && !asked) {
+  const found = credentialPlaces.filter((place) => existsSync(join(work.path, place)))
+  if (!asked && found.length >= (isHome(work.path) ? 1 : 2)) {
     throw refusal(
       workdir,
-      `looks like a home directory: it contains ${found}`,
+      `is a home directory: it contains ${found.join(', ')}`,
       `start in a project directory, or add --mount ${work.path} if the agent may read all of it`,
     )
   }
   const byPath = new Map([work, ...others].map((mount) => [mount.path, mount]))
   byPath.set(work.path, work)
   return { workdir: work.path, mounts: [...byPath.values()], links }
+}
+
+/** Whether an account of this host calls it home; also true of the caller's own, wherever accounts come from. */
+function isHome(directory: string): boolean {
+  const homes = [process.env.HOME ?? '', homedir()]
+  try {
+    homes.push(
+      ...readFileSync('/etc/passwd', 'utf8')
+        .split('\n')
+        .map((line) => line.split(':')[5] ?? ''),
+    )
+  } catch {
+    // Accounts from elsewhere: HOME has to do.
+  }
+  return homes.includes(directory)
 }
 
 function resolveMount({ path, writable }: ExtraMount): ResolvedMount {

@@ -43,13 +43,13 @@ export function stage(mounts: readonly ResolvedMount[], node: string): Staging {
   const root = `${mountPlace}/root`
   const script = `set -eu
 umask 022
-mount -t tmpfs -o mode=0755,nosuid,nodev,size=1m,nr_inodes=4k none ${mountPlace}
+mount -n -t tmpfs -o mode=0755,nosuid,nodev,size=1m,nr_inodes=4k none ${mountPlace}
 mkdir -p ${quoteCommand([root, ...targets('directory'), `${mountPlace}/stage`])}
 : ${targets('file')
     .map((path) => `>${quoteWord(path)}`)
     .join(' ')}
 printf %s ${quoteWord(fstab)} >${mountPlace}/fstab
-mount --all --fstab ${mountPlace}/fstab
+mount -n --all --fstab ${mountPlace}/fstab
 rm ${mountPlace}/fstab
 exec "$@"
 `
