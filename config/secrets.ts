@@ -91,7 +91,6 @@ export class SecretSources {
   }
 
   #readFile(name: string, path: string): string | Fault {
-    this.#values.add(path)
     const absolute = resolve(this.#cwd, path)
     const file = readTextFile(absolute)
     const fix = `set ${name}_FILE to a readable text file that holds the secret`

@@ -90,7 +90,9 @@ function report(issue: Issue, schema: z.ZodType, file: unknown, issues: IssueLis
   const missing = value === undefined && issue.code === 'invalid_type'
   const key = quote(path.findLast((step) => typeof step === 'string') ?? 'the file')
   const problem = missing ? `${key} is missing` : `${key} ${describeMismatch(issue, value)}`
-  issues.add(path, { problem, fix: describeField(schema, path) }, missing ? 'key' : 'value')
+  const fix = describeField(schema, path)
+  if (missing) issues.add(path.slice(0, -1), { problem, fix }, 'key')
+  else issues.add(path, { problem, fix })
 }
 
 /** Says what kind of value stands there, never the value. */

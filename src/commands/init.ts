@@ -14,15 +14,15 @@ export interface InitArgs {
 }
 
 /** `egress init [file]`: writes a commented policy to begin with. */
-export async function runInit({ file, force = false }: InitArgs, io: CommandIo): Promise<number> {
+export function runInit({ file, force = false }: InitArgs, io: CommandIo): Promise<number> {
   try {
     const name = policyFile(file, io)
     writeWhole(resolve(io.cwd, name), name, force)
     io.stdout.write(`${name} written. Edit it, then run \`egress check ${name}\`.\n`)
-    return await Promise.resolve(EXIT.fine)
+    return Promise.resolve(EXIT.fine)
   } catch (error) {
     io.stderr.write(formatError(error))
-    return exitCodeOf(error)
+    return Promise.resolve(exitCodeOf(error))
   }
 }
 
