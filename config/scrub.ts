@@ -27,7 +27,10 @@ export function scrub(text: string, secrets: readonly string[]): string {
   for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
     if (secret.length >= SHORTEST) clean = clean.replaceAll(secret, HIDDEN)
   }
-  return clean.replace(RUN, (run) => (looksSecret(run) ? HIDDEN : run)).replace(/[^\x20-\x7e…]/g, '?')
+  return clean
+    .replace(RUN, (run) => (looksSecret(run) ? HIDDEN : run))
+    .replace(/`([^`]{100})[^`]+`/g, '`$1…`')
+    .replace(/[^\x20-\x7e…]/g, '?')
 }
 
 function looksSecret(run: string): boolean {
@@ -35,7 +38,7 @@ function looksSecret(run: string): boolean {
   return token || (run.length >= RANDOM_LENGTH && /\d/.test(run) && shannon(run) > RANDOM_ENTROPY)
 }
 
-/** Text of the policy as it stands in a message. */
+/** Text of the policy as it stands in a message. Long text is cut by `scrub`, after it was looked through. */
 export function quote(text: string): string {
-  return text.length > 80 ? `\`${text.slice(0, 79)}…\`` : `\`${text}\``
+  return `\`${text}\``
 }
