@@ -1,3 +1,4 @@
+import { execFileSync, spawn } from 'node:child_process'
 import t from 'tap'
 import { BROKEN_POLICIES } from './broken-policies.js'
 import { PolicyError, type PolicyIssue } from './issue.js'
@@ -58,6 +59,7 @@ void t.test('everything that is wrong is reported at once, in order', (t) => {
   c:
     url: https://c.example.com
     credential: { bearer: "\${MISSING}" }
+    rate: 5
     rules: [{ deny: GET /** }]
 allow:
   - host: "*.com"
@@ -74,10 +76,11 @@ dns: { window: soon }
       [5, 3],
       [7, 5],
       [10, 27],
-      [11, 5],
-      [13, 11],
-      [15, 22],
-      [16, 16],
+      [11, 11],
+      [12, 5],
+      [14, 11],
+      [16, 22],
+      [17, 16],
     ],
   )
   t.end()
@@ -127,6 +130,45 @@ void t.test('faults of .env and of secret files name the file and not the line',
   writeFiles(cwd, { key: 'hunter2hunter2\n\n' })
   t.match(issuesOf(cwd, policy, { A_KEY_FILE: 'key' }), [{ problem: /line break/ }])
   t.end()
+})
+
+void t.test('several faults of shape in one part', (t) => {
+  const issues = issuesOf(
+    t.testdir({}),
+    'services:\n  a:\n    rules: 1\n    rate: 2\n    ca: 3\n    env: 4\nallow:\n  - hosts: 1\n    ports: 2\nagents: 5\n',
+  )
+  t.same(
+    issues.map(({ line }) => line),
+    [3, 4, 5, 6, 8, 8, 9, 10],
+  )
+  t.end()
+})
+
+void t.test('names are told from keys', (t) => {
+  const cwd = t.testdir({})
+  const host = (text: string): string => issuesOf(cwd, `allow: [{ host: "${text}!" }]`)[0]?.problem ?? ''
+  t.match(host('integration-gateway-v2-production'), /`integration-gateway-v2-production!`/)
+  t.match(host('GITHUB_ENTERPRISE_TOKEN_2024'), /`GITHUB_ENTERPRISE_TOKEN_2024!`/)
+  for (const key of [
+    'q8Zr4TnVx02LmKpW',
+    '6f1e2c1a-9b7d-4e0a-8c55-0d3f2b1a9e77',
+    'key=ghp_abcdefgh1',
+    '9f86d081884c7d659a2feaa0c55ad015',
+  ]) {
+    t.match(host(key), /\(hidden\)/, key)
+  }
+  t.end()
+})
+
+void t.test('a secret may come through a pipe', (t) => {
+  const cwd = t.testdir({})
+  const fifo = `${cwd}/pipe`
+  execFileSync('mkfifo', [fifo])
+  const writer = spawn('sh', ['-c', `printf 'hunter2hunter2\\n' > "${fifo}"`])
+  writer.on('exit', () => t.end())
+  const policy =
+    'services: { a: { url: "https://a.example.com", credential: { bearer: "${A_KEY}" }, rules: [{ allow: GET /** }] } }\n'
+  t.same(issuesOf(cwd, policy, { A_KEY_FILE: fifo }), [])
 })
 
 void t.test('what looks like a conflict and is none', (t) => {

@@ -69,7 +69,13 @@ function prune(issue: Issue, file: Json, broken: Set<string>, brokenAllow: Set<n
     brokenAllow.add(name)
     broken.add('allow')
   } else if ((section === 'services' || section === 'agents') && typeof name === 'string') {
-    Reflect.deleteProperty(file[section] as Json, name)
+    const parts = file[section] as Json
+    const part = parts[name]
+    const key = path[2]
+    // Nothing else depends on these, so the rest of the service can still be checked.
+    const alone = key === 'rate' || key === 'env' || key === 'ca'
+    if (alone && typeof part === 'object' && part !== null) Reflect.deleteProperty(part, key)
+    else Reflect.deleteProperty(parts, name)
     broken.add(`${section}.${name}`)
   } else {
     const keys = issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : [section]
