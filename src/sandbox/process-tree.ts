@@ -98,11 +98,12 @@ export async function startProcessTree(input: ProcessTreeInput): Promise<Process
 function watchExit(child: ChildProcess, output: Readable): ProcessTree['exit'] {
   let last = ''
   output.on('data', (chunk: Buffer) => (last = (last + chunk.toString()).slice(-64)))
-  return new Promise((resolve) => {
-    child.once('close', () => {
-      const code = new RegExp(`^${exitWord} (\\d+)$`, 'm').exec(last)?.[1]
-      resolve({ code: code === undefined ? 128 + constants.signals.SIGKILL : Number(code) })
-    })
+  // Not the child's `close`: Node never emits it once this side has closed the IPC channel first.
+  const gone = new Promise((resolve) => child.once('exit', resolve).once('error', resolve))
+  const read = new Promise((resolve) => output.once('close', resolve))
+  return Promise.all([gone, read]).then(() => {
+    const code = new RegExp(`^${exitWord} (\\d+)$`, 'm').exec(last)?.[1]
+    return { code: code === undefined ? 128 + constants.signals.SIGKILL : Number(code) }
   })
 }
 
@@ -128,8 +129,12 @@ function setUp(
   return new Promise<typeof sockets>((resolve, reject) => {
     let said = ''
     let progress = ''
+    let settled = false
     const fail = (text: string) => {
       clearTimeout(timer)
+      // The sandbox was built: its sockets belong to whoever serves them now.
+      if (settled) return
+      settled = true
       for (const socket of sockets.values()) socket.close()
       reject(explainFailure(text))
     }
@@ -145,8 +150,10 @@ function setUp(
       progress += chunk.toString()
       if (!progress.includes(readyLine + '\n')) return
       clearTimeout(timer)
-      if (sockets.size === input.order.listen.length) resolve(sockets)
-      else fail('a socket was not handed over')
+      if (sockets.size === input.order.listen.length) {
+        settled = true
+        resolve(sockets)
+      } else fail('a socket was not handed over')
     })
     void exit.then(() => fail(said))
     standard.input.write(input.init)

@@ -33,7 +33,13 @@ program('work/script', 0o644)
 program('work/run')
 
 const trees = [join(root, 'sys'), join(root, 'work')]
-const path = ['sys/bin', 'u/.nvm/versions/node/v20.1.0/bin', 'u/.pyenv/shims', 'u/.local/bin', 'opt/thing/bin']
+const path = [
+  'sys/bin',
+  'u/.nvm/versions/node/v20.1.0/bin',
+  'u/.pyenv/shims',
+  'u/.local/bin',
+  'opt/thing/bin',
+]
   .map((directory) => join(root, directory))
   .join(':')
 const resolve = (command: string, extra: string[] = []) =>
