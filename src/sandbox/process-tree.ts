@@ -95,14 +95,16 @@ export async function startProcessTree(input: ProcessTreeInput): Promise<Process
   }
 }
 
+/** The code that PID 1 reported; a tree that ended without a report was killed. */
 function watchExit(child: ChildProcess, output: Readable): ProcessTree['exit'] {
   let last = ''
   output.on('data', (chunk: Buffer) => (last = (last + chunk.toString()).slice(-64)))
-  return new Promise((resolve) => {
-    child.once('close', () => {
-      const code = new RegExp(`^${exitWord} (\\d+)$`, 'm').exec(last)?.[1]
-      resolve({ code: code === undefined ? 128 + constants.signals.SIGKILL : Number(code) })
-    })
+  // Not the child's own 'close': once its channel has been disconnected that may never come.
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  const drained = new Promise((resolve) => output.once('close', resolve))
+  return Promise.all([ended, drained]).then(() => {
+    const code = new RegExp(`^${exitWord} (\\d+)$`, 'm').exec(last)?.[1]
+    return { code: code === undefined ? 128 + constants.signals.SIGKILL : Number(code) }
   })
 }
 
