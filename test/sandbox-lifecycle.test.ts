@@ -181,6 +181,15 @@ for (const runner of runners()) {
       t.equal((await running.outcome).code, 9)
     })
 
+    await t.test('an end by a signal is told through the terminal too', async (t) => {
+      const running = bench.start(
+        runner,
+        { command: ['sh', '-c', 'kill -KILL $$'], terminal: true },
+        { terminal: true },
+      )
+      t.equal((await running.outcome).code, 137)
+    })
+
     await t.test('without a terminal there is no controlling one', async (t) => {
       const { stdout } = await bench.sh(
         runner,

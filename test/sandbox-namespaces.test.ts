@@ -301,3 +301,36 @@ await t.test('root and a work directory that the other identity cannot use', asy
   t.match(events.at(-1), { code: 'EGRESS_SANDBOX_ACCESS', fix: /chown/ })
   t.equal((await bench.run(root, { workdir })).code, 0, 'read-only it is fine')
 })
+
+await t.test('mounts beneath a mount come with it, read-only and with the flags that they had', async (t) => {
+  if (process.getuid?.() !== 0) return
+  const root = { name: 'root', uid: 0 }
+  const workdir = bench.workdir(root, { 'sub/covered': '', 'noexec/x': '' }, ordinaryUid)
+  const prepare = `mount -t tmpfs none ${workdir}/sub
+    mkdir ${workdir}/sub/deeper
+    mount -t tmpfs -o noexec,nosuid,nodev,noatime none ${workdir}/sub/deeper
+    printf inner >${workdir}/sub/deeper/file
+    printf SECRET >${workdir}/sub/deeper/.env
+    chmod 777 ${workdir}/sub ${workdir}/sub/deeper
+    mount --bind ${workdir}/noexec ${workdir}/noexec
+    mount -o remount,bind,ro,noexec ${workdir}/noexec`
+  const script = `cat sub/deeper/file sub/deeper/.env
+    for d in . sub sub/deeper noexec; do touch $d/new 2>/dev/null && echo "+$d"; done; grep -c ${workdir} /proc/mounts`
+  const readOnly = await bench.sh(root, script, { workdir }, { prepare })
+  t.equal(readOnly.stdout, 'inner5\n', readOnly.stderr)
+  const writable = await bench.sh(root, script, { workdir, writable: true }, { prepare })
+  t.equal(writable.stdout, 'inner+.\n+sub\n+sub/deeper\n5\n', writable.stderr)
+})
+
+await t.test('a file that a mount would cover is refused', async (t) => {
+  const [runner = { name: 'user', uid: ordinaryUid }] = runners()
+  const workdir = bench.workdir(runner)
+  const { code, events } = await bench.run(runner, { workdir, files: { [join(workdir, 'ca.pem')]: 'x' } })
+  t.equal(code, 125)
+  t.match(events.at(-1), { code: 'EGRESS_SANDBOX_FILE' })
+  const inHome = await bench.sh(runner, 'cat ~/.config/x; echo y >~/.config/x', {
+    files: { '/home/agent/.config/x': 'given' },
+  })
+  t.equal(inHome.stdout, 'given')
+  t.not(inHome.code, 0, 'read-only')
+})

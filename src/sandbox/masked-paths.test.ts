@@ -70,6 +70,25 @@ void t.test('what looks like a credential, and its harmless neighbours', (t) => 
   t.end()
 })
 
+void t.test('a git configuration is hidden where it holds a credential', (t) => {
+  const directory = tree('git', {
+    'plain/.git/config': '[remote "origin"]\n\turl = https://github.com/a/b\n',
+    'token/.git/config': '\turl = https://x-access-token:ghs_1@github.com/a/b\n',
+    'checkout/.git/config': '[http "https://github.com/"]\n\textraheader = AUTHORIZATION: basic eA==\n',
+    'sub/.git/modules/x/config': '\turl = https://t@github.com/a/b\n',
+    'other/config': '\turl = https://t@github.com/a/b\n',
+    '.cargo/credentials.toml': '',
+    '.cargo/config.toml': '',
+  })
+  t.same(found(directory), [
+    'file .cargo/credentials.toml',
+    'file checkout/.git/config',
+    'file sub/.git/modules/x/config',
+    'file token/.git/config',
+  ])
+  t.end()
+})
+
 void t.test('a link is followed to what it shows', (t) => {
   const directory = tree('links', { 'settings/real': 'SECRET' })
   symlinkSync('settings/real', join(directory, '.env'))

@@ -130,11 +130,19 @@ function setUp(
   return new Promise<typeof sockets>((resolve, reject) => {
     let said = ''
     let progress = ''
-    const fail = (text: string) => {
+    let settled = false
+    const settle = (then: () => void) => {
+      // The end of the tree comes here too, long after: the sockets are the gate's by then.
+      if (settled) return
+      settled = true
       clearTimeout(timer)
-      for (const socket of sockets.values()) socket.close()
-      reject(explainFailure(text))
+      then()
     }
+    const fail = (text: string) =>
+      settle(() => {
+        for (const socket of sockets.values()) socket.close()
+        reject(explainFailure(text))
+      })
     const timer = setTimeout(() => fail(`not ready after ${setUpLimitMs / 1000} s; ${said}`), setUpLimitMs)
     child.once('error', (error) => fail(error.message))
     child.on('message', (message: HelperReport, socket) => {
@@ -146,8 +154,7 @@ function setUp(
     standard.output.on('data', (chunk: Buffer) => {
       progress += chunk.toString()
       if (!progress.includes(readyLine + '\n')) return
-      clearTimeout(timer)
-      if (sockets.size === input.order.listen.length) resolve(sockets)
+      if (sockets.size === input.order.listen.length) settle(() => resolve(sockets))
       else fail('a socket was not handed over')
     })
     void exit.then(() => fail(said))
