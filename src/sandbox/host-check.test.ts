@@ -15,7 +15,7 @@ const able: HostFacts = {
   procOvermounts: [],
 }
 
-t.test('a host that can, can', (t) => {
+void t.test('a host that can, can', (t) => {
   t.equal(diagnoseHost(able), null)
   t.equal(diagnoseHost({ ...able, usernsClone: 1, apparmorRestriction: 0 }), null)
   t.end()
@@ -38,7 +38,7 @@ const cases: [Partial<HostFacts>, string, RegExp, RegExp][] = [
   [{ procOvermounts: ['/proc/kcore'] }, 'PROC', /\/proc\/kcore/, /systempaths=unconfined/],
 ]
 for (const [facts, code, problem, fix] of cases) {
-  t.test(`told apart: ${JSON.stringify(facts)}`, (t) => {
+  void t.test(`told apart: ${JSON.stringify(facts)}`, (t) => {
     const found = diagnoseHost({ ...able, ...facts })
     t.equal(found?.code, `EGRESS_SANDBOX_${code}`)
     t.match(found?.message, problem)
@@ -48,7 +48,7 @@ for (const [facts, code, problem, fix] of cases) {
   })
 }
 
-t.test('a masked /proc is seen, what the kernel leaves empty is not counted', (t) => {
+void t.test('a masked /proc is seen, what the kernel leaves empty is not counted', (t) => {
   const proc = '22 27 0:21 / /proc rw - proc proc rw'
   t.same(findProcOvermounts(parseMountinfo(proc)), [])
   t.same(
@@ -63,7 +63,7 @@ t.test('a masked /proc is seen, what the kernel leaves empty is not counted', (t
   t.end()
 })
 
-t.test('a failed step is explained by what the tools said', (t) => {
+void t.test('a failed step is explained by what the tools said', (t) => {
   t.match(explainFailure('unshare: unshare failed: Operation not permitted\n').fix, /seccomp=unconfined/)
   t.match(explainFailure('unshare: unshare failed: No space left on device\n').fix, /max_user_namespaces/)
   t.match(
@@ -75,7 +75,7 @@ t.test('a failed step is explained by what the tools said', (t) => {
   t.end()
 })
 
-t.test('the facts of this host are gathered', (t) => {
+void t.test('the facts of this host are gathered', (t) => {
   t.match(gatherHostFacts(), { platform: 'linux', missingTools: [], hasInterpreter: true })
   t.end()
 })

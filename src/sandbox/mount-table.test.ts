@@ -18,7 +18,7 @@ const table = parseMountinfo(`27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vd
 35 34 0:36 / /mnt ro,nodev - tmpfs upper rw
 not a mount`)
 
-t.test('lines are parsed, octal escapes included', (t) => {
+void t.test('lines are parsed, octal escapes included', (t) => {
   t.equal(table.length, 8)
   t.same(table[3], {
     id: 31,
@@ -31,7 +31,7 @@ t.test('lines are parsed, octal escapes included', (t) => {
   t.end()
 })
 
-t.test('what is mounted over is not visible', (t) => {
+void t.test('what is mounted over is not visible', (t) => {
   t.same(
     visibleMounts(table).map(({ id }) => id),
     [27, 22, 30, 31, 33, 35],
@@ -39,7 +39,7 @@ t.test('what is mounted over is not visible', (t) => {
   t.end()
 })
 
-t.test('mounts beneath a directory, and the mount that a path lies on', (t) => {
+void t.test('mounts beneath a directory, and the mount that a path lies on', (t) => {
   t.same(
     mountsBeneath(table, '/home/u').map(({ id }) => id),
     [33, 31],
@@ -51,7 +51,7 @@ t.test('mounts beneath a directory, and the mount that a path lies on', (t) => {
   t.end()
 })
 
-t.test('locked flags are kept, write access is never added', (t) => {
+void t.test('locked flags are kept, write access is never added', (t) => {
   const of = (id: number) => table.find((entry) => entry.id === id)
   t.same(bindOptions(of(30), true), ['nosuid', 'nodev', 'rw'])
   t.same(bindOptions(of(30), false), ['nosuid', 'nodev', 'ro'])
@@ -60,7 +60,7 @@ t.test('locked flags are kept, write access is never added', (t) => {
   t.end()
 })
 
-t.test('within means whole components', (t) => {
+void t.test('within means whole components', (t) => {
   t.ok(isWithin('/a/b', '/a'))
   t.ok(isWithin('/a', '/a'))
   t.ok(isWithin('/a', '/'))

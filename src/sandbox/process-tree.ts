@@ -95,13 +95,14 @@ export async function startProcessTree(input: ProcessTreeInput): Promise<Process
   }
 }
 
+/** The code that PID 1 reported; a tree that ended without a report was killed. */
 function watchExit(child: ChildProcess, output: Readable): ProcessTree['exit'] {
   let last = ''
   output.on('data', (chunk: Buffer) => (last = (last + chunk.toString()).slice(-64)))
-  // Not the child's `close`: Node never emits it once this side has closed the IPC channel first.
-  const gone = new Promise((resolve) => child.once('exit', resolve).once('error', resolve))
-  const read = new Promise((resolve) => output.once('close', resolve))
-  return Promise.all([gone, read]).then(() => {
+  // Not the child's own 'close': once its channel has been disconnected that may never come.
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  const drained = new Promise((resolve) => output.once('close', resolve))
+  return Promise.all([ended, drained]).then(() => {
     const code = new RegExp(`^${exitWord} (\\d+)$`, 'm').exec(last)?.[1]
     return { code: code === undefined ? 128 + constants.signals.SIGKILL : Number(code) }
   })
@@ -130,14 +131,18 @@ function setUp(
     let said = ''
     let progress = ''
     let settled = false
-    const fail = (text: string) => {
-      clearTimeout(timer)
-      // The sandbox was built: its sockets belong to whoever serves them now.
+    const settle = (then: () => void) => {
+      // The end of the tree comes here too, long after: the sockets are the gate's by then.
       if (settled) return
       settled = true
-      for (const socket of sockets.values()) socket.close()
-      reject(explainFailure(text))
+      clearTimeout(timer)
+      then()
     }
+    const fail = (text: string) =>
+      settle(() => {
+        for (const socket of sockets.values()) socket.close()
+        reject(explainFailure(text))
+      })
     const timer = setTimeout(() => fail(`not ready after ${setUpLimitMs / 1000} s; ${said}`), setUpLimitMs)
     child.once('error', (error) => fail(error.message))
     child.on('message', (message: HelperReport, socket) => {
@@ -149,11 +154,8 @@ function setUp(
     standard.output.on('data', (chunk: Buffer) => {
       progress += chunk.toString()
       if (!progress.includes(readyLine + '\n')) return
-      clearTimeout(timer)
-      if (sockets.size === input.order.listen.length) {
-        settled = true
-        resolve(sockets)
-      } else fail('a socket was not handed over')
+      if (sockets.size === input.order.listen.length) settle(() => resolve(sockets))
+      else fail('a socket was not handed over')
     })
     void exit.then(() => fail(said))
     standard.input.write(input.init)
