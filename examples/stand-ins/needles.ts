@@ -25,7 +25,9 @@ export function findNeedles(haystack: Buffer, needles: readonly Needle[]): Find[
   const views = viewsOf(haystack)
   return needles.flatMap((needle) => {
     const forms = Object.entries(encodingsOf(needle.value))
-    const found = forms.find(([, texts]) => texts.some((text) => views.some((view) => view.includes(text))))
+    const found = forms.find(([, texts]) =>
+      texts.some((text) => views.some((view) => view.includes(text.toLowerCase()))),
+    )
     if (found !== undefined) return [{ needle: needle.name, encoding: found[0] }]
     const partly = piecesOf(needle).some((piece) => views.some((view) => view.includes(piece)))
     return partly ? [{ needle: needle.name, encoding: 'in part' }] : []
@@ -46,17 +48,17 @@ function viewsOf(haystack: Buffer): string[] {
   ]
 }
 
-/** The spellings of a value, by encoding, in lower case. */
+/** The spellings of a value, by encoding; wherever it stands in a longer text, one of them occurs. */
 export function encodingsOf(value: string): Record<string, string[]> {
   const bytes = Buffer.from(value)
-  return lowerCased({
+  return {
     plain: [value, JSON.stringify(value).slice(1, -1)],
     reversed: [Array.from(value).reverse().join('')],
     hex: [bytes.toString('hex')],
     base32: [0, 1, 2, 3, 4].map((shift) => aligned(bytes, shift, base32, 5, 8)),
     base64: [0, 1, 2].map((shift) => aligned(bytes, shift, (b) => b.toString('base64'), 3, 4)),
     base64url: [0, 1, 2].map((shift) => aligned(bytes, shift, (b) => b.toString('base64url'), 3, 4)),
-  })
+  }
 }
 
 /** The part of an encoding that does not depend on what stands before and after the value. */
@@ -75,11 +77,5 @@ function piecesOf({ value, prefix }: Needle): string[] {
   const random = value.slice(prefix.length).toLowerCase()
   return Array.from({ length: Math.max(random.length - PIECE + 1, 0) }, (_, start) =>
     random.slice(start, start + PIECE),
-  )
-}
-
-function lowerCased(forms: Record<string, string[]>): Record<string, string[]> {
-  return Object.fromEntries(
-    Object.entries(forms).map(([name, texts]) => [name, texts.map((text) => text.toLowerCase())]),
   )
 }

@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { connect } from 'node:net'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import type { Attempt, Brief, InsideRow } from '../brief.js'
 import { attempt, inTurn, type Outcome } from './lib/attempt.mjs'
 import { isInstalled, run } from './lib/run.mjs'
@@ -35,7 +35,6 @@ const SYSTEM_FILES = ['/etc/passwd', '/etc/resolv.conf', '/etc/hosts', '/usr/bin
 
 async function leaveFileSystem({ hidden }: Brief, marker: string): Promise<Attempt[]> {
   const name = `egress-demo-${marker}`
-  const directories = [...new Set([...DIRECTORIES, ...hidden.map((path) => dirname(path))])]
   const ways = hidden.flatMap((path) => [
     path,
     `/proc/1/root${path}`,
@@ -43,7 +42,7 @@ async function leaveFileSystem({ hidden }: Brief, marker: string): Promise<Attem
     `/proc/self/root/../..${path}`,
   ])
   return inTurn([
-    ...directories.map(
+    ...DIRECTORIES.map(
       (directory) => () => attempt(`write below ${directory}`, () => write(join(directory, name))),
     ),
     ...SYSTEM_FILES.map((path) => () => attempt(`append to ${path}`, () => append(path))),
@@ -123,7 +122,6 @@ function tryProgram(command: string, args: readonly string[]): Outcome {
 
 function write(path: string): Outcome {
   writeFileSync(path, 'was here', { flag: 'wx' })
-  rmSync(path, { force: true })
   return { said: 'written' }
 }
 
