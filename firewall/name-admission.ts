@@ -5,6 +5,8 @@ import type { DnsLimits, SandboxIdentity } from './policy.js'
 
 export interface NameAdmission {
   readonly verdict: NameAllowed | Denied
+  /** The wildcard that lists the name, as written, whether or not the name got through; else null. */
+  readonly wildcard: string | null
   /** Length and entropy of the open labels under a wildcard, else of the whole name. */
   readonly shape: Shape
   /** What the budget said, where a wildcard was asked. */
@@ -38,13 +40,19 @@ export function admitName(
   const verdict = judge.judgeName(sandbox.agent, host)
   const wildcard = verdict.allowed ? verdict.wildcard : null
   const shape = judgeShape(wildcard?.open ?? host.split('.'), limits.shape)
-  if (!verdict.allowed || wildcard === null) return { verdict, shape, budget: null }
-  if (shape.signal !== null) return { verdict: deny('name-shape', verdict), shape, budget: null }
+  if (!verdict.allowed || wildcard === null) return { verdict, wildcard: null, shape, budget: null }
+  const { text } = wildcard
+  if (shape.signal !== null) {
+    return { verdict: deny('name-shape', verdict), wildcard: text, shape, budget: null }
+  }
   const open = wildcard.open.join('.')
-  const spent = charge
-    ? budget.spend(sandbox.id, wildcard.text, open, now)
-    : budget.peek(sandbox.id, wildcard.text, open, now)
-  return { verdict: spent.spent ? deny('name-budget', verdict) : verdict, shape, budget: spent }
+  const spent = charge ? budget.spend(sandbox.id, text, open, now) : budget.peek(sandbox.id, text, open, now)
+  return {
+    verdict: spent.spent ? deny('name-budget', verdict) : verdict,
+    wildcard: text,
+    shape,
+    budget: spent,
+  }
 }
 
 function deny(reason: 'name-shape' | 'name-budget', { rule }: NameAllowed): Denied {

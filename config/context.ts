@@ -1,0 +1,14 @@
+import type { CredentialKind } from '#firewall/credential.js'
+import type { IssueList } from './issue.js'
+import type { SecretSources } from './secrets.js'
+
+/** What the readers of the single sections share while one policy is loaded. */
+export interface LoadContext {
+  readonly issues: IssueList
+  readonly secrets: SecretSources
+  readonly kinds: readonly CredentialKind[]
+  /** Directory of the policy file, absolute: `ca` is relative to it. */
+  readonly directory: string
+  /** Notes the name of a file that the sandbox must not see. */
+  readonly sensitive: (path: string) => void
+}

@@ -1,0 +1,158 @@
+import { isFault, type Fault } from '#firewall/host-pattern.js'
+import type { Credential, CredentialField, CredentialKind } from '#firewall/credential.js'
+import { Secret } from '#firewall/secret.js'
+import type { DummyShape } from '#firewall/policy.js'
+import type { LoadContext } from './context.js'
+import { dummyShape } from './dummy.js'
+import type { Path } from './issue.js'
+import { scrub } from './scrub.js'
+import { MIN_SECRET, SECRET_NAME } from './secrets.js'
+
+export interface BoundCredential {
+  /** Null when it could not be bound; the issues say why. */
+  readonly credential: Credential | null
+  /** Stand-ins by the names of the secrets that were found. */
+  readonly dummies: Readonly<Record<string, DummyShape>>
+  /** Every secret that the policy names here, found or not. */
+  readonly names: readonly string[]
+}
+
+type CredentialFile = Readonly<Record<string, string | Record<string, string> | undefined>>
+
+/** Binds the one credential of a service to its secrets. */
+export function bindCredential(
+  service: string,
+  file: CredentialFile,
+  path: Path,
+  context: LoadContext,
+): BoundCredential {
+  const given = context.kinds.filter(({ name }) => file[name] !== undefined)
+  const [kind] = given
+  if (kind === undefined || given.length > 1) {
+    const names = context.kinds.map(({ name }) => name).join(', ')
+    context.issues.add(path, {
+      problem:
+        kind === undefined ? 'the credential names no kind' : 'the credential names more than one kind',
+      fix: `write exactly one of: ${names}`,
+    })
+    return { credential: null, dummies: {}, names: [] }
+  }
+  const reader = new FieldReader(context)
+  const fields = expandShorthand(kind, file[kind.name] ?? {})
+  const values: Record<string, Secret> = {}
+  for (const [key, text] of Object.entries(fields)) {
+    const field = kind.fields[key]
+    if (field === undefined) continue
+    const at = typeof file[kind.name] === 'string' ? [...path, kind.name] : [...path, kind.name, key]
+    const secret = reader.read(field, text)
+    if (isFault(secret)) context.issues.add(at, secret)
+    else values[key] = secret
+  }
+  const complete = Object.keys(values).length === Object.keys(kind.fields).length
+  const credential = complete ? bind(service, kind, values, [...path, kind.name], context) : null
+  return { credential, dummies: reader.dummies, names: reader.names }
+}
+
+function expandShorthand(
+  kind: CredentialKind,
+  value: string | Record<string, string>,
+): Record<string, string> {
+  return typeof value === 'string' ? { [kind.shorthand ?? '']: value } : value
+}
+
+function bind(
+  service: string,
+  kind: CredentialKind,
+  values: Readonly<Record<string, Secret>>,
+  path: Path,
+  { issues }: LoadContext,
+): Credential | null {
+  const revealed = Object.fromEntries(Object.entries(values).map(([key, secret]) => [key, secret.reveal()]))
+  const message = kind.check(revealed)
+  if (message !== null) {
+    const fields = Object.entries(kind.fields).map(([key, { describe }]) => `${key} (${describe})`)
+    const secrets = Object.entries(revealed).flatMap(([key, value]) =>
+      kind.fields[key]?.secret ? [value] : [],
+    )
+    issues.add(path, { problem: scrub(message, secrets), fix: `give ${kind.name}: ${fields.join(', ')}` })
+    return null
+  }
+  return kind.bind(`${service}/${kind.name}`, values)
+}
+
+/** Reads `${NAME}` templates, remembering every name on the way. */
+class FieldReader {
+  readonly dummies: Record<string, DummyShape> = {}
+  readonly #names = new Set<string>()
+  readonly #context: LoadContext
+
+  constructor(context: LoadContext) {
+    this.#context = context
+  }
+
+  get names(): readonly string[] {
+    return [...this.#names]
+  }
+
+  read(field: CredentialField, text: string): Secret | Fault {
+    const pieces = text.split(/\$\{([^{}]*)\}/)
+    const literals = pieces.filter((_, index) => index % 2 === 0)
+    const names = pieces.filter((_, index) => index % 2 === 1)
+    const fault = templateFault(field, literals, names)
+    if (fault !== null) return fault
+    for (const name of names) this.#names.add(name)
+    const values: string[] = []
+    for (const name of names) {
+      const value = this.#context.secrets.lookUp(name)
+      if (typeof value !== 'string') return value
+      if (field.secret && value.length < MIN_SECRET) {
+        return {
+          problem: `${name} is shorter than ${MIN_SECRET} characters, too short to be taken out of responses safely`,
+          fix: `use a longer secret for ${name}`,
+        }
+      }
+      this.dummies[name] = dummyShape(value)
+      values.push(value)
+    }
+    const full = pieces.map((piece, index) => (index % 2 === 0 ? piece : values[(index - 1) / 2])).join('')
+    // A user name stands in ordinary responses; only what must be kept secret is taken out of them.
+    return new Secret(names.join('+') || 'plain text', full, field.secret ? values : [])
+  }
+}
+
+/** Words that may stand around a reference: `Token `, `GenieKey `, `token=`. */
+const SCHEME_WORDS = /^[A-Za-z_=:;,."' -]{0,24}$/
+
+/** Faults never repeat the text: it may be the secret itself. */
+function templateFault(
+  { secret }: CredentialField,
+  literals: readonly string[],
+  names: readonly string[],
+): Fault | null {
+  if (literals.some((literal) => literal.includes('${')) || !names.every((name) => SECRET_NAME.test(name))) {
+    return {
+      problem: 'a `${…}` here does not name a secret',
+      fix: 'write `${NAME}` with upper-case letters, digits and underscores; defaults and nesting are not supported',
+    }
+  }
+  if (literals.some((literal) => /[\x00-\x1f\x7f]/.test(literal))) {
+    return { problem: 'the value has a line break or a control byte in it', fix: 'write it on one line' }
+  }
+  if (!secret)
+    return literals.join('') === '' && names.length === 0
+      ? { problem: 'the value is empty', fix: 'write a value' }
+      : null
+  if (names.length === 0) {
+    return {
+      problem: 'a secret is written into the policy itself',
+      fix: 'put it into the environment or into .env, and write `"${NAME}"` here; then replace the secret, for it was in a file',
+    }
+  }
+  if (!literals.every((literal) => SCHEME_WORDS.test(literal))) {
+    return {
+      problem: 'part of a secret may be written into the policy itself',
+      fix: 'beside `${NAME}` write nothing but a scheme word, such as `"Token ${NAME}"`',
+    }
+  }
+  return null
+}

@@ -1,0 +1,172 @@
+import t from 'tap'
+import { Judge } from '#firewall/judge.js'
+import { parseRequestTarget } from '#firewall/request-path.js'
+import { denyAllPolicy, loadPolicy, type LoadedPolicy } from './load.js'
+import { TEST_CA, TEST_KINDS, writeFiles } from './test-fixtures.js'
+
+const FULL = `services:
+  jira:
+    url: https://jira.example.com/base
+    credential:
+      bearer: \${JIRA_TOKEN}
+    rules:
+      - allow: GET,HEAD /rest/api/2/**
+      - deny: DELETE /**
+      - allow: "* /**"
+    rate: { per_second: 10, burst: 20 }
+    env: { JIRA_SERVER: "{url}", JIRA_API: "{route}", X: "{dummy:JIRA_TOKEN}" }
+    private: true
+    ca: ./ca.pem
+  ops:
+    targets: [https://a.example.com, https://b.example.com:8443]
+    credential:
+      header: { name: X-Api-Key, value: "Token \${OPS_KEY}" }
+    rules: [{ allow: GET /** }]
+  lab:
+    url: http://lab.example.com
+    credential: { basic: { username: me, password: "\${LAB_PASSWORD}" } }
+    rules: [{ allow: GET /** }]
+    plain: true
+allow:
+  - host: pypi.org
+    methods: [GET, HEAD]
+    paths: [/simple/**, /pypi/**]
+  - host: "*.example.net"
+    scheme: http
+  - host: github.com
+    tunnel: true
+agents:
+  ci: { services: [jira], allow: [pypi.org] }
+  all: { services: all, allow: all }
+dns: { max_length: 32, max_entropy: 4, window: 5m }
+http: { max_request_bytes: 1MiB, response_timeout: 30s }
+upstream:
+  hosts: { jira.example.com: 127.0.0.1:8443 }
+  servers: [127.0.0.1:5353, "[::1]:53"]
+gate: { audit_dir: ./audit, log_level: debug }
+`
+
+const ENV = { JIRA_TOKEN: 'jira-token-0123456789', OPS_KEY_FILE: 'ops-key' }
+
+function loadFull(directory: string): LoadedPolicy {
+  writeFiles(directory, {
+    'p/egress.yaml': FULL,
+    'p/ca.pem': TEST_CA,
+    'p/.env': "# lab\nexport LAB_PASSWORD='pass word 123' # quoted\n",
+    'ops-key': 'ghp_0123456789abcdefghij0123456789abcdef\n',
+  })
+  return loadPolicy('p/egress.yaml', { kinds: TEST_KINDS, env: ENV, cwd: directory })
+}
+
+t.test('a full policy means what it says', async (t) => {
+  const directory = t.testdir({})
+  const { policy, gate, sensitiveFiles, positions, empty } = loadFull(directory)
+  t.equal(empty, null)
+  const jira = policy.services.get('jira')
+  t.same(jira?.targets, [{ origin: { scheme: 'https', host: 'jira.example.com', port: 443 }, basePath: '/base' }])
+  t.same(jira?.rate, { perSecond: 10, burst: 20 })
+  t.same(jira?.environment, {
+    JIRA_TOKEN: '{dummy:JIRA_TOKEN}',
+    JIRA_BASE_URL: '{route}',
+    JIRA_SERVER: '{url}',
+    JIRA_API: '{route}',
+    X: '{dummy:JIRA_TOKEN}',
+  })
+  t.same(jira?.dummies['JIRA_TOKEN'], { prefix: '', length: 32, alphabet: 'alphanumeric' })
+  t.same(policy.services.get('ops')?.dummies['OPS_KEY'], { prefix: 'ghp_', length: 40, alphabet: 'alphanumeric' })
+  const [first] = policy.destinations
+  t.match(first, { id: 'services.jira', label: 'jira', mode: 'intercept', ports: [443], allowPrivate: true, ca: TEST_CA })
+  t.match(first?.rules[0], { id: 'services.jira.rules[0]', text: 'GET,HEAD /rest/api/2/**', path: { text: '/base/rest/api/2/**' } })
+  t.same(
+    policy.destinations.map(({ id }) => id),
+    ['services.jira', 'services.ops', 'services.ops', 'services.lab', 'allow[0]', 'allow[1]', 'allow[2]'],
+  )
+  t.same(
+    policy.destinations[4]?.rules.map(({ id, text }) => `${id} ${text}`),
+    ['allow[0] GET,HEAD /simple/**', 'allow[0] GET,HEAD /pypi/**'],
+  )
+  t.match(policy.destinations[5], { scheme: 'http', ports: [80], rules: [{ text: '* /**' }] })
+  t.match(policy.destinations[6], { mode: 'tunnel', rules: [] })
+  t.same([...policy.agents.values()], [
+    { name: 'ci', services: ['jira'], allow: ['allow[0]'] },
+    { name: 'all', services: null, allow: null },
+  ])
+  t.match(policy.dns, { shape: { maxLength: 32, maxLabel: 40, maxEntropy: 4 }, budget: { names: 16, windowMs: 300_000 } })
+  t.match(policy.http, { maxRequestBytes: 1_048_576, responseTimeoutMs: 30_000, idleTimeoutMs: 300_000 })
+  t.same(policy.upstream, {
+    hosts: { 'jira.example.com': { address: '127.0.0.1', port: 8443 } },
+    servers: ['127.0.0.1:5353', '[::1]:53'],
+  })
+  t.same(gate, { auditDir: `${directory}/p/audit`, logLevel: 'debug' })
+  for (const name of ['p/egress.yaml', 'p/.env', 'p/ca.pem', 'ops-key']) {
+    t.ok(sensitiveFiles.includes(`${directory}/${name}`), `${name} is to be masked`)
+  }
+  t.same(positions.get('services.jira.rules[1]'), { line: 8, column: 9 })
+  t.same(positions.get('allow[2]'), { line: 32, column: 5 })
+})
+
+t.test('credentials are bound to the values of their sources', async (t) => {
+  const { policy } = loadFull(t.testdir({}))
+  const inject = (service: string): unknown => {
+    const headers = {}
+    policy.services.get(service)?.credential?.inject(headers)
+    return headers
+  }
+  t.same(inject('jira'), { authorization: 'Bearer jira-token-0123456789' })
+  t.same(inject('ops'), { 'x-api-key': 'Token ghp_0123456789abcdefghij0123456789abcdef' })
+  t.same(inject('lab'), { authorization: `Basic ${Buffer.from('me:pass word 123').toString('base64')}` })
+  t.equal(policy.services.get('ops')?.credential?.id, 'ops/header')
+  const needles = policy.services.get('ops')?.credential?.needles().map(String)
+  t.same(needles, ['ghp_0123456789abcdefghij0123456789abcdef'], 'the scheme word and the header name are not secret')
+})
+
+t.test('rules are judged below the base path', async (t) => {
+  const judge = new Judge(loadFull(t.testdir({})).policy)
+  const ask = (method: string, target: string): string => {
+    const path = parseRequestTarget(target)
+    if (typeof path === 'string') return path
+    const verdict = judge.judgeRequest({ agent: 'ci', scheme: 'https', host: 'jira.example.com', port: 443, method, path })
+    return verdict.allowed ? verdict.rule.id : verdict.reason
+  }
+  t.equal(ask('GET', '/base/rest/api/2/myself'), 'services.jira.rules[0]')
+  t.equal(ask('POST', '/base/x'), 'services.jira.rules[2]')
+  t.equal(ask('DELETE', '/base/x'), 'denied-by-rule')
+  t.equal(ask('GET', '/rest/api/2/myself'), 'no-rule')
+})
+
+t.test('a policy cannot be changed', async (t) => {
+  const { policy } = loadFull(t.testdir({}))
+  t.throws(() => (policy.services as Map<string, unknown>).delete('jira'))
+  t.throws(() => (policy.agents as Map<string, unknown>).set('x', {}))
+  t.throws(() => (policy.destinations as unknown[]).push({}))
+  t.throws(() => Object.assign(policy.destinations[0]?.rules[0] ?? {}, { effect: 'allow' }))
+  t.throws(() => Object.assign(policy.services.get('jira')?.dummies ?? {}, { X: 1 }))
+})
+
+t.test('a missing or empty file denies everything', async (t) => {
+  const cwd = t.testdir({ 'empty.yaml': '', 'comments.yaml': '# nothing\n', 'braces.yaml': '{}\n', 'null.yaml': '~\n' })
+  for (const [file, empty] of [
+    ['none.yaml', 'missing'],
+    ['empty.yaml', 'empty'],
+    ['comments.yaml', 'empty'],
+    ['braces.yaml', 'empty'],
+    ['null.yaml', 'empty'],
+  ] as const) {
+    const loaded = loadPolicy(file, { kinds: TEST_KINDS, env: {}, cwd })
+    t.equal(loaded.empty, empty, file)
+    t.same(loaded.policy.destinations, [], file)
+    t.match(new Judge(loaded.policy).judgeName('default', 'example.com'), { allowed: false })
+  }
+  t.same(denyAllPolicy().agents.get('default'), { name: 'default', services: null, allow: null })
+})
+
+t.test('the environment wins over .env', async (t) => {
+  const cwd = writeFiles(t.testdir({}), {
+    'egress.yaml': 'services: { s: { url: "https://s.example.com", credential: { bearer: "${S}" }, rules: [{ allow: GET /** }] } }',
+    '.env': 'S=from-the-file',
+  })
+  const { policy } = loadPolicy('egress.yaml', { kinds: TEST_KINDS, env: { S: 'from-the-environment' }, cwd })
+  const headers = {}
+  policy.services.get('s')?.credential?.inject(headers)
+  t.same(headers, { authorization: 'Bearer from-the-environment' })
+})

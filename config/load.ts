@@ -1,0 +1,151 @@
+import { dirname, resolve } from 'node:path'
+import type { CredentialKind } from '#firewall/credential.js'
+import { DEFAULT_AGENT, type Destination, type Policy } from '#firewall/policy.js'
+import { buildAgents, OPEN_AGENT } from './agents.js'
+import { buildAllow, checkAllowConflicts } from './allow.js'
+import { checkServiceConflicts, checkServiceOverlap } from './conflicts.js'
+import type { LoadContext } from './context.js'
+import { deepFreeze, frozenMap } from './freeze.js'
+import { PolicyError, type IssueList, type Path, type Position } from './issue.js'
+import { DEFAULT_DNS, DEFAULT_HTTP, readDnsLimits, readHttpLimits } from './limits.js'
+import { checkReferences } from './references.js'
+import { policySchema, type PolicyFile } from './schema.js'
+import { scrubIssue } from './scrub.js'
+import { SecretSources } from './secrets.js'
+import { buildService } from './services.js'
+import type { GateSettings } from './settings.js'
+import { checkShape, type Shaped } from './shape.js'
+import { readTextFile } from './text-file.js'
+import { readUpstream } from './upstream.js'
+import { readYaml } from './yaml-source.js'
+
+export interface LoadOptions {
+  readonly kinds: readonly CredentialKind[]
+  /** Where secrets are looked up, beside `.env`. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** What relative file names are relative to; the process's own directory unless given. */
+  readonly cwd?: string
+}
+
+export interface LoadedPolicy {
+  readonly policy: Policy
+  /** Absolute names of files that a sandbox must not see: the policy, `.env`, `NAME_FILE`s, `ca`s. */
+  readonly sensitiveFiles: readonly string[]
+  /** Settings from the file's `gate`; `audit_dir` absolute. */
+  readonly gate: GateSettings
+  /** Where the parts of the policy stand, by their ids: `services.jira`, `services.jira.rules[0]`, `allow[2]`. */
+  readonly positions: ReadonlyMap<string, Position>
+  /** Why the policy allows nothing at all, or null. */
+  readonly empty: 'missing' | 'empty' | null
+}
+
+/** What a missing or empty file means: nothing is allowed. */
+export function denyAllPolicy(): Policy {
+  return deepFreeze({
+    destinations: [],
+    services: frozenMap<string, never>([]),
+    agents: frozenMap([[DEFAULT_AGENT, OPEN_AGENT]]),
+    dns: DEFAULT_DNS,
+    http: DEFAULT_HTTP,
+    upstream: { hosts: {}, servers: [] },
+  })
+}
+
+/**
+ * Loads a policy file and the secrets that it refers to.
+ *
+ * @throws PolicyError with everything that is wrong, not only the first
+ */
+export function loadPolicy(file: string, options: LoadOptions): LoadedPolicy {
+  const cwd = options.cwd ?? process.cwd()
+  const absolute = resolve(cwd, file)
+  const content = readTextFile(absolute)
+  if (content === null) return denyAll('missing', [])
+  if ('problem' in content) throw new PolicyError([{ file, line: 1, column: 1, ...content }])
+
+  const secrets = new SecretSources({ env: options.env, directory: dirname(absolute), cwd })
+  const sensitive = new Set([absolute])
+  // Read before the first message is made, so that no message can repeat one of their values.
+  for (const [, name = ''] of content.text.matchAll(/\$\{([A-Z_][A-Z0-9_]*)\}/g)) secrets.lookUp(name)
+  const source = readYaml(file, content.text)
+  const context: LoadContext = {
+    issues: source.issues,
+    secrets,
+    kinds: options.kinds,
+    directory: dirname(absolute),
+    sensitive: (path) => sensitive.add(path),
+  }
+  for (const fault of secrets.dotenvFaults) {
+    source.issues.addAt(fault.position, fault, file.replace(/[^/]*$/, '.env'))
+  }
+  const built = 'scalars' in source && source.value !== undefined ? build(source, context) : null
+  if (source.issues.size > 0) {
+    throw new PolicyError(source.issues.sorted().map((issue) => scrubIssue(issue, secrets.values)))
+  }
+  const files = [...sensitive, ...secrets.files]
+  return built === null ? denyAll('empty', files) : deepFreeze({ ...built, sensitiveFiles: files })
+}
+
+function denyAll(empty: 'missing' | 'empty', sensitiveFiles: readonly string[]): LoadedPolicy {
+  return deepFreeze({ policy: denyAllPolicy(), sensitiveFiles, gate: {}, positions: frozenMap([]), empty })
+}
+
+type Built = Omit<LoadedPolicy, 'sensitiveFiles'>
+
+function build(
+  source: Extract<ReturnType<typeof readYaml>, { scalars: unknown }>,
+  context: LoadContext,
+): Built | null {
+  const { issues } = context
+  checkReferences(source.scalars, issues)
+  const shaped = checkShape(policySchema(context.kinds), source.value, issues)
+  return shaped === null ? null : assemble(shaped, context)
+}
+
+function assemble({ value, allowIndexes, broken }: Shaped<PolicyFile>, context: LoadContext): Built {
+  const { issues, directory } = context
+  const built = Object.entries(value.services ?? {}).map(([name, file]) => buildService(name, file, context))
+  const services = built.map(({ service }) => service)
+  const targets = built.flatMap(({ destinations }) => destinations)
+  const entries = (value.allow ?? []).map((entry, index) =>
+    buildAllow(allowIndexes[index] ?? index, entry, context),
+  )
+  const allow = entries.filter((entry) => entry !== null)
+  const missing = new Set(entries.includes(null) ? [...broken, 'allow'] : broken)
+  const agents = buildAgents(value.agents, { services, allow, broken: missing }, issues)
+  checkAllowConflicts(allow, context)
+  checkServiceOverlap(allow, targets, issues)
+  if (!missing.has('agents')) checkServiceConflicts(services, agents, issues)
+  const destinations = [...targets, ...allow]
+  const policy: Policy = {
+    destinations,
+    services: frozenMap(services.map((service) => [service.name, service])),
+    agents: frozenMap(agents.map((agent) => [agent.name, agent])),
+    dns: readDnsLimits(value.dns, issues),
+    http: readHttpLimits(value.http, issues),
+    upstream: readUpstream(value.upstream, destinations, issues.size === 0, issues),
+  }
+  const { audit_dir: auditDir, log_level: logLevel } = value.gate ?? {}
+  const gate: GateSettings = {
+    ...(auditDir === undefined ? {} : { auditDir: resolve(directory, auditDir) }),
+    ...(logLevel === undefined ? {} : { logLevel }),
+  }
+  const empty = destinations.length === 0 ? 'empty' : null
+  return { policy, gate, positions: frozenMap(positionsOf(destinations, issues)), empty }
+}
+
+function positionsOf(
+  destinations: readonly Destination[],
+  issues: IssueList,
+): (readonly [string, Position])[] {
+  const ids = destinations.flatMap(({ id, rules }) => [id, ...rules.map((rule) => rule.id)])
+  return [...new Set(ids)].map((id) => [id, issues.position(pathOfId(id))])
+}
+
+/** `services.jira.rules[0]` is `['services', 'jira', 'rules', 0]`. */
+function pathOfId(id: string): Path {
+  return id
+    .split(/[.[\]]+/)
+    .filter((step) => step !== '')
+    .map((step) => (/^\d+$/.test(step) ? Number(step) : step))
+}

@@ -1,0 +1,165 @@
+import { isFault } from '#firewall/host-pattern.js'
+import type { Destination, Rule, Service, ServiceTarget } from '#firewall/policy.js'
+import { readAuthorities } from './authority-file.js'
+import type { LoadContext } from './context.js'
+import { bindCredential } from './credential.js'
+import { serviceEnvironment } from './environment.js'
+import type { Path } from './issue.js'
+import { joinPath, parseRuleText, shadowedBy } from './rule.js'
+import type { ServiceFile } from './schema.js'
+import { quote } from './scrub.js'
+import { parseTargetUrl } from './target-url.js'
+
+export interface BuiltService {
+  readonly service: Service
+  readonly destinations: readonly Destination[]
+}
+
+/** Names are path segments of the routes door and parts of variable names. */
+const SERVICE_NAME = /^[a-z][a-z0-9_-]{0,62}$/
+
+/** One service of the file, and one destination for every target of it. */
+export function buildService(name: string, file: ServiceFile, context: LoadContext): BuiltService {
+  const path: Path = ['services', name]
+  const { issues } = context
+  if (!SERVICE_NAME.test(name)) {
+    const fix = 'use lower-case letters, digits, `-` and `_`, with a letter first'
+    issues.add(path, { problem: `${quote(name)} cannot be the name of a service`, fix }, 'key')
+  }
+  const targets = readTargets(file, path, context)
+  const rules = readRules(file.rules, path, context)
+  const bound =
+    file.credential === undefined
+      ? { credential: null, dummies: {}, names: [] }
+      : bindCredential(name, file.credential, [...path, 'credential'], context)
+  checkPlain(file, targets, path, context)
+  const ca = readAuthorities(file.ca, [...path, 'ca'], context)
+  if (
+    file.ca !== undefined &&
+    targets.length > 0 &&
+    targets.every(({ origin }) => origin.scheme === 'http')
+  ) {
+    issues.add(
+      [...path, 'ca'],
+      { problem: '`ca` says nothing about an http:// URL', fix: 'remove it, or use https://' },
+      'key',
+    )
+  }
+  const naming = { service: name, secrets: bound.names, targets: targets.length }
+  const service: Service = {
+    name,
+    targets,
+    credential: bound.credential,
+    rate: file.rate === undefined ? null : { perSecond: file.rate.per_second, burst: file.rate.burst },
+    environment: serviceEnvironment(naming, file.env ?? {}, [...path, 'env'], issues),
+    dummies: bound.dummies,
+  }
+  const destinations = targets.map(({ origin, basePath }): Destination => ({
+    id: `services.${name}`,
+    label: name,
+    host: { kind: 'exact', host: origin.host, text: origin.host },
+    scheme: origin.scheme,
+    ports: [origin.port],
+    mode: 'intercept',
+    rules: rules.map((rule) => ({ ...rule, path: joinPath(basePath, rule.path) })),
+    service: name,
+    allowPrivate: file.private ?? false,
+    ca: origin.scheme === 'https' ? ca : null,
+  }))
+  return { service, destinations }
+}
+
+function readTargets(file: ServiceFile, path: Path, { issues }: LoadContext): readonly ServiceTarget[] {
+  if ((file.url === undefined) === (file.targets === undefined)) {
+    const fix = 'write either `url: https://…`, or `targets: [https://…, https://…]`'
+    const problem =
+      file.url === undefined ? 'the service has no `url`' : 'the service has both `url` and `targets`'
+    issues.add(path, { problem, fix }, 'key')
+    return []
+  }
+  const given = file.url === undefined ? (file.targets ?? []) : [file.url]
+  const targets: ServiceTarget[] = []
+  for (const [index, text] of given.entries()) {
+    const at = file.url === undefined ? [...path, 'targets', index] : [...path, 'url']
+    const target = parseTargetUrl(text)
+    if (isFault(target)) {
+      issues.add(at, target)
+    } else if (targets.some(({ origin }) => sameOrigin(origin, target.origin))) {
+      issues.add(at, {
+        problem: 'two targets of this service have the same scheme, host and port',
+        fix: 'keep one, with the path that both begin with, and say the rest in `rules`',
+      })
+    } else targets.push(target)
+  }
+  return targets
+}
+
+export function sameOrigin(a: ServiceTarget['origin'], b: ServiceTarget['origin']): boolean {
+  return a.scheme === b.scheme && a.host === b.host && a.port === b.port
+}
+
+function readRules(lines: ServiceFile['rules'], path: Path, { issues }: LoadContext): readonly Rule[] {
+  const rules: Rule[] = []
+  for (const [index, line] of lines.entries()) {
+    const at = [...path, 'rules', index]
+    const effect = line.allow === undefined ? 'deny' : 'allow'
+    const text = line.allow ?? line.deny
+    if (text === undefined || (line.allow !== undefined && line.deny !== undefined)) {
+      issues.add(at, {
+        problem: text === undefined ? 'the rule is empty' : 'the rule both allows and denies',
+        fix: 'write one `allow:` or one `deny:` for each line',
+      })
+      continue
+    }
+    const parsed = parseRuleText(text)
+    if (isFault(parsed)) {
+      issues.add([...at, effect], parsed)
+      continue
+    }
+    const rule: Rule = { effect, ...parsed, text, id: `services.${String(path[1])}.rules[${index}]` }
+    const over = shadowedBy(rule, rules)
+    if (over !== null) {
+      const names = over.map(({ id, text: earlier }) => `${quote(earlier)} (${id})`).join(' and ')
+      issues.add([...at, effect], {
+        problem: `the rule ${quote(text)} can never decide: ${names} matches first`,
+        fix: 'remove it, or move it up: the first line that matches decides',
+      })
+    }
+    rules.push(rule)
+  }
+  if (rules.length === lines.length && rules.every(({ effect }) => effect === 'deny')) {
+    issues.add(
+      [...path, 'rules'],
+      {
+        problem: 'all rules deny, so the service can never be used',
+        fix: 'add an `allow:` line, or remove the service',
+      },
+      'key',
+    )
+  }
+  return rules
+}
+
+/** Threat: a credential on an http:// connection is read by everybody on the way. */
+function checkPlain(
+  file: ServiceFile,
+  targets: readonly ServiceTarget[],
+  path: Path,
+  { issues }: LoadContext,
+): void {
+  const index = targets.findIndex(({ origin }) => origin.scheme === 'http')
+  const exposed = index >= 0 && file.credential !== undefined
+  if (exposed && file.plain !== true) {
+    issues.add(file.url === undefined ? [...path, 'targets', index] : [...path, 'url'], {
+      problem: 'the credential would go over an unencrypted http:// connection',
+      fix: 'use https://, or write `plain: true` if the network is trusted (a test on this machine)',
+    })
+  }
+  if (file.plain === true && !exposed && targets.length > 0) {
+    issues.add(
+      [...path, 'plain'],
+      { problem: '`plain` says nothing here: no credential goes to an http:// URL', fix: 'remove it' },
+      'key',
+    )
+  }
+}

@@ -1,0 +1,112 @@
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import nconf from 'nconf'
+import { z } from 'zod'
+import { nearest } from './nearest.js'
+import { LOG_LEVELS } from './schema.js'
+
+export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** What flags, or the policy file's `gate`, may say about the program itself. */
+export interface GateSettings {
+  readonly auditDir?: string
+  readonly logLevel?: LogLevel
+}
+
+export interface SettingsFlags {
+  readonly policy?: string | undefined
+  readonly auditDir?: string | undefined
+  readonly logLevel?: string | undefined
+}
+
+export interface Settings {
+  /** The policy file, absolute. */
+  readonly policy: string
+  /** Directory of the audit log, absolute. */
+  readonly auditDir: string
+  readonly logLevel: LogLevel
+}
+
+export interface SettingsSources {
+  readonly flags: SettingsFlags
+  readonly env: Readonly<Record<string, string | undefined>>
+  readonly cwd: string
+  /** From the policy file, once it is loaded. */
+  readonly file?: GateSettings
+}
+
+/** A setting that cannot be used. */
+export class SettingsError extends Error {
+  readonly code = 'EGRESS_SETTINGS'
+  readonly problem: string
+  readonly fix: string
+
+  constructor(problem: string, fix: string) {
+    super(`${problem}\n  ${fix}`)
+    this.name = 'SettingsError'
+    this.problem = problem
+    this.fix = fix
+  }
+}
+
+/** The variables that are read, and no others: the rest of the environment holds secrets. */
+export const SETTING_VARIABLES = {
+  policy: 'EGRESS_POLICY',
+  auditDir: 'EGRESS_AUDIT_DIR',
+  logLevel: 'EGRESS_LOG_LEVEL',
+} as const satisfies Record<keyof Settings, string>
+
+const settingsSchema = z.strictObject({
+  policy: z.string().min(1).describe('the policy file'),
+  auditDir: z.string().min(1).describe('the directory of the audit log'),
+  logLevel: z.enum(LOG_LEVELS).describe(`one of ${LOG_LEVELS.join(', ')}`),
+})
+
+/**
+ * Flags over environment over policy file over defaults. Which policy file that is does not depend on the file, so the
+ * function is called twice: without `file` for its `policy`, and with it for the rest.
+ *
+ * @throws SettingsError
+ */
+export function readSettings({ flags, env, cwd, file = {} }: SettingsSources): Settings {
+  // nconf's own sources read argv and the whole environment of the process; it is given the four layers instead.
+  const layers = new nconf.Provider()
+  layers.add('flags', literal({ ...flags }))
+  layers.add('environment', literal(fromEnvironment(env)))
+  layers.add('file', literal({ ...file }))
+  layers.add('defaults', literal({ policy: 'egress.yaml', auditDir: defaultAuditDir(env), logLevel: 'info' }))
+  const keys = Object.keys(SETTING_VARIABLES) as (keyof Settings)[]
+  const parsed = settingsSchema.safeParse(
+    Object.fromEntries(keys.map((key) => [key, layers.get(key) as unknown])),
+  )
+  if (!parsed.success) throw describe(String(parsed.error.issues[0]?.path[0]) as keyof Settings, layers)
+  const { policy, auditDir, logLevel } = parsed.data
+  return Object.freeze({ policy: resolve(cwd, policy), auditDir: resolve(cwd, auditDir), logLevel })
+}
+
+function literal(values: Readonly<Record<string, string | undefined>>): nconf.IOptions {
+  const store = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
+  return { type: 'literal', store }
+}
+
+function fromEnvironment(env: SettingsSources['env']): Record<string, string | undefined> {
+  return Object.fromEntries(Object.entries(SETTING_VARIABLES).map(([key, name]) => [key, env[name]]))
+}
+
+/** XDG base directories: state is what outlives a restart and is not worth a backup. */
+function defaultAuditDir(env: SettingsSources['env']): string {
+  const state = env['XDG_STATE_HOME']
+  // The specification says to ignore a relative one.
+  const base = state?.startsWith('/') === true ? state : join(env['HOME'] ?? homedir(), '.local', 'state')
+  return join(base, 'egress', 'audit')
+}
+
+function describe(key: keyof Settings, layers: nconf.Provider): SettingsError {
+  const value: unknown = layers.get(key)
+  const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
+  const near = key === 'logLevel' ? nearest(String(value), LOG_LEVELS) : null
+  return new SettingsError(
+    `the setting ${flag} (${SETTING_VARIABLES[key]}) cannot be ${value === '' ? 'empty' : `\`${String(value)}\``}`,
+    near === null ? `give ${settingsSchema.shape[key].description ?? key}` : `write \`${near}\``,
+  )
+}

@@ -1,0 +1,157 @@
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
+import { CLASS_IN, RCODE, TYPE } from './codes.js'
+import type { DnsQuery } from './wire.js'
+
+/**
+ * Seconds that a client may keep an address. Low, so that a gate that moved or a policy that shrank is noticed soon; not
+ * zero, so that a build which opens a thousand connections does not ask a thousand times.
+ */
+export const ANSWER_TTL = 30
+
+/** Seconds that a client may keep a "no" (RFC 2308 section 5): who adds a name to the policy and retries gets it. */
+export const NEGATIVE_TTL = 5
+
+/** Our own payload size: what fits the smallest IPv6 MTU unfragmented (DNS flag day 2020). */
+export const OUR_UDP_SIZE = 1232
+
+/** RFC 1035 section 4.2.1; also what an EDNS size below it counts as (RFC 6891 section 6.2.3). */
+const PLAIN_UDP_SIZE = 512
+
+/** An Extended DNS Error (RFC 8914 section 2). */
+export interface ExtendedError {
+  readonly code: number
+  /** One ASCII sentence for people. */
+  readonly text: string
+}
+
+export interface Answer {
+  readonly rcode: number
+  /** Text of the one address that the answer section holds, or null. */
+  readonly address: string | null
+  readonly extended: ExtendedError | null
+}
+
+const FLAG = { QR: 0x8000, AA: 0x0400, TC: 0x0200, RD: 0x0100, RA: 0x0080 } as const
+
+/**
+ * The SOA that makes a "no" cacheable (RFC 2308 section 3). The resolver speaks for the whole tree, so the zone is the
+ * root: an ancestor of every name, and the shortest there is. The serial means nothing, for nobody may transfer it.
+ */
+const SOA = Buffer.from(
+  [
+    '00 0006 0001', // owner `.`, type, class
+    hex32(NEGATIVE_TTL),
+    '0016 00 00', // 22 bytes of data; primary server `.`, mailbox `.`
+    hex32(1), // serial
+    hex32(3600), // refresh
+    hex32(600), // retry
+    hex32(86_400), // expire
+    hex32(NEGATIVE_TTL), // minimum: the TTL of the "no"
+  ]
+    .join('')
+    .replaceAll(' ', ''),
+  'hex',
+)
+
+const HEADER = 12
+/** Pointer to the question's name, type, class, TTL and length: what precedes an address. */
+const RECORD = 12
+const OPT = 11
+/** Option code, option length and info code. */
+const EXTENDED = 6
+const OPTION_EXTENDED_ERROR = 15
+const NOTHING = Buffer.alloc(0)
+
+/** Bytes of an answer that the client can take. */
+export function answerLimit(query: DnsQuery, transport: 'udp' | 'tcp'): number {
+  if (transport === 'tcp') return 0xffff
+  const offered = query.edns?.udpSize ?? PLAIN_UDP_SIZE
+  return Math.min(Math.max(offered, PLAIN_UDP_SIZE), OUR_UDP_SIZE)
+}
+
+/**
+ * Encodes an answer (RFC 1035 section 4.1): the question as it came, then an address, or the SOA where NOERROR or
+ * NXDOMAIN come without one, then OPT where the client sent one. What exceeds `limit` bytes becomes an empty answer
+ * with TC.
+ */
+export function encodeAnswer(query: DnsQuery, answer: Answer, limit: number): Buffer {
+  const whole = encode(query, answer, 0)
+  return whole.length <= limit ? whole : encode(query, { ...answer, address: null, extended: null }, FLAG.TC)
+}
+
+function encode(query: DnsQuery, answer: Answer, truncated: number): Buffer {
+  const question = query.question?.raw ?? NOTHING
+  // Only these two speak about the name; the others say that the question was not taken up.
+  const speaks = answer.rcode === RCODE.NOERROR || answer.rcode === RCODE.NXDOMAIN
+  const address = answer.address === null ? null : addressBytes(answer.address)
+  const negative = speaks && address === null && truncated === 0 ? SOA : NOTHING
+  const record = address === null ? 0 : RECORD + address.length
+  const { edns } = query
+  const extended = edns === null ? null : answer.extended
+  const options = extended === null ? 0 : EXTENDED + extended.text.length
+  const opt = edns === null ? 0 : OPT + options
+
+  const bytes = Buffer.allocUnsafe(HEADER + question.length + record + negative.length + opt)
+  bytes.writeUInt16BE(query.id, 0)
+  bytes.writeUInt16BE(flagsOf(query, answer.rcode, speaks) | truncated, 2)
+  bytes.writeUInt16BE(question.length > 0 ? 1 : 0, 4)
+  bytes.writeUInt16BE(address === null ? 0 : 1, 6)
+  bytes.writeUInt16BE(negative.length > 0 ? 1 : 0, 8)
+  bytes.writeUInt16BE(edns === null ? 0 : 1, 10)
+  question.copy(bytes, HEADER)
+  let at = HEADER + question.length
+  if (address !== null) {
+    bytes.writeUInt16BE(0xc000 | HEADER, at)
+    bytes.writeUInt16BE(address.length === 4 ? TYPE.A : TYPE.AAAA, at + 2)
+    bytes.writeUInt16BE(CLASS_IN, at + 4)
+    bytes.writeUInt32BE(ANSWER_TTL, at + 6)
+    bytes.writeUInt16BE(address.length, at + 10)
+    bytes.set(address, at + RECORD)
+    at += record
+  }
+  negative.copy(bytes, at)
+  at += negative.length
+  if (edns !== null) writeOpt(bytes, at, answer.rcode, extended)
+  return bytes
+}
+
+/**
+ * AA: the policy is the only source there is, nothing was asked elsewhere. RA: whoever asks gets a final answer from
+ * here; without it (and without AA) Go takes an empty answer for a lame referral, and dig warns. AD and CD stay clear,
+ * for nothing was validated.
+ */
+function flagsOf(query: DnsQuery, rcode: number, speaks: boolean): number {
+  const flags = FLAG.QR | (query.opcode << 11) | FLAG.RA | (rcode & 0x0f)
+  return flags | (query.rd ? FLAG.RD : 0) | (speaks ? FLAG.AA : 0)
+}
+
+/**
+ * OPT (RFC 6891 section 6.1.2) with the upper bits of the rcode. DO stays clear whatever was asked: the answers are not
+ * signed, and a client that would rather have DNSSEC (systemd-resolved) learns from it to do without.
+ */
+function writeOpt(bytes: Buffer, at: number, rcode: number, extended: ExtendedError | null): void {
+  bytes.writeUInt8(0, at)
+  bytes.writeUInt16BE(TYPE.OPT, at + 1)
+  bytes.writeUInt16BE(OUR_UDP_SIZE, at + 3)
+  bytes.writeUInt8(rcode >> 4, at + 5)
+  bytes.writeUInt8(0, at + 6)
+  bytes.writeUInt16BE(0, at + 7)
+  bytes.writeUInt16BE(extended === null ? 0 : EXTENDED + extended.text.length, at + 9)
+  if (extended === null) return
+  bytes.writeUInt16BE(OPTION_EXTENDED_ERROR, at + OPT)
+  bytes.writeUInt16BE(2 + extended.text.length, at + OPT + 2)
+  bytes.writeUInt16BE(extended.code, at + OPT + 4)
+  bytes.write(extended.text, at + OPT + EXTENDED, 'latin1')
+}
+
+function addressBytes(text: string): readonly number[] {
+  const version = isIP(text)
+  if (version === 4) return text.split('.').map(Number)
+  if (version === 6) return ipaddr.IPv6.parse(text).toByteArray()
+  throw new TypeError(`not an address: ${text}`)
+}
+
+function hex32(value: number): string {
+  return value.toString(16).padStart(8, '0')
+}

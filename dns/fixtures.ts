@@ -1,0 +1,113 @@
+import { type HostPattern, isFault, parseHostPattern } from '#firewall/host-pattern.js'
+import { Judge } from '#firewall/judge.js'
+import { DEFAULT_BUDGET, LeakBudget } from '#firewall/leak-budget.js'
+import type { NameGate } from '#firewall/name-admission.js'
+import { DEFAULT_SHAPE } from '#firewall/name-shape.js'
+import type { Destination, Policy } from '#firewall/policy.js'
+import type { DnsEvent } from './events.js'
+import type { ResolverContext } from './flow.js'
+import { QueryLimiter } from './query-limiter.js'
+
+// What the tests of the resolver share: queries built byte by byte, a policy, and a context that can be looked into.
+
+export interface QueryParts {
+  /** Dots separate labels; an array is taken label by label, so that a label may hold a dot byte. Latin-1. */
+  name: string | readonly string[]
+  type: number
+  class: number
+  id: number
+  flags: number
+  /** Question, answer, authority and additional count; what the header says, not what follows. */
+  counts: readonly [number, number, number, number]
+  /** Bytes after the question. */
+  rest: Buffer
+}
+
+export const RD = 0x0100
+
+export function query(name: string | readonly string[], parts: Partial<QueryParts> = {}): Buffer {
+  const labels = typeof name === 'string' ? name.split('.').filter((label) => label !== '') : name
+  const rest = parts.rest ?? Buffer.alloc(0)
+  const [qd, an, ns, ar] = parts.counts ?? [1, 0, 0, rest.length > 0 ? 1 : 0]
+  return Buffer.concat([
+    words(parts.id ?? 0x1234, parts.flags ?? RD, qd, an, ns, ar),
+    ...labels.map((label) => Buffer.from(String.fromCharCode(label.length) + label, 'latin1')),
+    Buffer.of(0),
+    words(parts.type ?? 1, parts.class ?? 1),
+    rest,
+  ])
+}
+
+/** An OPT record (RFC 6891 section 6.1.2). */
+export function opt(parts: { udpSize?: number; version?: number; options?: Buffer } = {}): Buffer {
+  const { udpSize = 1232, version = 0, options = Buffer.alloc(0) } = parts
+  return Buffer.concat([Buffer.of(0), words(41, udpSize, version, 0, options.length), options])
+}
+
+export function words(...values: readonly number[]): Buffer {
+  const bytes = Buffer.alloc(values.length * 2)
+  values.forEach((value, index) => bytes.writeUInt16BE(value, index * 2))
+  return bytes
+}
+
+/** What the policy of these tests lists. */
+export const HOSTS = ['api.github.com', 'github.com', '*.example.org', '**.deep.example.net'] as const
+
+export const SANDBOX = { id: 'sandbox-1', agent: 'default' } as const
+
+export function nameGate(hosts: readonly string[] = HOSTS): NameGate {
+  const policy: Policy = {
+    destinations: hosts.map(destination),
+    services: new Map(),
+    agents: new Map([['default', { name: 'default', services: null, allow: null }]]),
+    dns: { shape: DEFAULT_SHAPE, budget: DEFAULT_BUDGET },
+    http: { maxRequestBytes: 1024, responseTimeoutMs: 1000, idleTimeoutMs: 1000, connectTimeoutMs: 1000 },
+    upstream: { hosts: {}, servers: [] },
+  }
+  return { judge: new Judge(policy), limits: policy.dns, budget: new LeakBudget(policy.dns.budget) }
+}
+
+function destination(host: string, index: number): Destination {
+  return {
+    id: `allow[${index}]`,
+    label: host,
+    host: pattern(host),
+    scheme: 'https',
+    ports: [443],
+    mode: 'intercept',
+    rules: [],
+    service: null,
+    allowPrivate: false,
+    ca: null,
+  }
+}
+
+function pattern(text: string): HostPattern {
+  const parsed = parseHostPattern(text)
+  if (isFault(parsed)) throw new Error(parsed.problem)
+  return parsed
+}
+
+export interface Bench {
+  readonly context: ResolverContext
+  /** What was recorded, in order. */
+  readonly events: DnsEvent[]
+  /** What the program log was told. */
+  readonly failures: unknown[]
+}
+
+export function bench(overrides: Partial<ResolverContext> = {}): Bench {
+  const events: DnsEvent[] = []
+  const failures: unknown[] = []
+  const context: ResolverContext = {
+    identify: () => SANDBOX,
+    gate: nameGate(),
+    limiter: new QueryLimiter({ perSecond: 1e6, burst: 1e6 }),
+    address: { ipv4: '192.0.2.53', ipv6: null },
+    record: (event) => void events.push(event),
+    now: () => 1_700_000_000_000,
+    fail: (error) => void failures.push(error),
+    ...overrides,
+  }
+  return { context, events, failures }
+}

@@ -1,0 +1,31 @@
+import { TYPE } from './codes.js'
+
+/** A name that needs no policy. */
+export type LocalName =
+  /** Exists, with loopback addresses or with nothing at all; `rule` names the standard. */
+  | { readonly kind: 'exists'; readonly address: string | null; readonly rule: string }
+  /** A well-formed name of the reverse tree: the gate keeps none. */
+  | { readonly kind: 'reverse' }
+
+const REVERSE = /^(?:(?:\d{1,3}\.){1,4}in-addr|(?:[0-9a-f]\.){1,32}ip6)\.arpa$/
+
+/**
+ * Names that no policy has to list. Programs look up `localhost` and the reverse of addresses by themselves; an `ip6.arpa`
+ * name has 72 characters, and would stand in the log as looking like exfiltration.
+ *
+ * @returns null for every other name, the other special-use names (RFC 6761) included: they are not listed, unless the
+ *   policy lists them, and so do not exist.
+ */
+export function localName(name: string, type: number): LocalName | null {
+  // NXDOMAIN for the root would mean that no name exists at all (RFC 8020).
+  if (name === '') return { kind: 'exists', address: null, rule: 'RFC 8020 section 2' }
+  if (name === 'localhost' || name.endsWith('.localhost')) {
+    return { kind: 'exists', address: loopback(type), rule: 'RFC 6761 section 6.3' }
+  }
+  return REVERSE.test(name) ? { kind: 'reverse' } : null
+}
+
+function loopback(type: number): string | null {
+  if (type === TYPE.AAAA) return '::1'
+  return type === TYPE.A || type === TYPE.ANY ? '127.0.0.1' : null
+}

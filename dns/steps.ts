@@ -1,0 +1,122 @@
+import { parseHostname } from '#firewall/hostname.js'
+import { admitName } from '#firewall/name-admission.js'
+import { judgeShape } from '#firewall/name-shape.js'
+import { answerLimit, encodeAnswer } from './answer.js'
+import { RCODE, TYPE } from './codes.js'
+import { denialOf, type DnsReason } from './denials.js'
+import { eventOf } from './events.js'
+import type { Decision, QueryFlow, QueryStep } from './flow.js'
+import { localName } from './local-names.js'
+import { labelsOf } from './wire.js'
+
+/** What becomes of a query, in order. The first decision stands; nothing is answered before it was recorded. */
+export const QUERY_STEPS: readonly QueryStep[] = [
+  { name: 'identify the sandbox', decide: identifySandbox },
+  { name: 'keep to its query rate', decide: keepToRate },
+  { name: 'refuse strangers', decide: refuseStrangers },
+  { name: 'one question, class IN, host-name bytes', decide: oneQuestion },
+  { name: 'names that need no policy', decide: answerLocally },
+  { name: 'admit the name: listed, shape, budget', decide: admitTheName },
+  { name: 'record', act: record },
+  { name: 'answer', act: answer },
+]
+
+function identifySandbox(flow: QueryFlow): null {
+  flow.sandbox = flow.context.identify(flow.remote)
+  return null
+}
+
+/** All strangers share one bucket: they are told apart by addresses of their own choosing. */
+function keepToRate(flow: QueryFlow): Decision | null {
+  const verdict = flow.context.limiter.take(limiterKey(flow), flow.time)
+  if (verdict === 'pass') return null
+  return { ...deny('rate-limited'), recorded: verdict === 'note' }
+}
+
+function refuseStrangers({ sandbox }: QueryFlow): Decision | null {
+  return sandbox === null ? deny('unknown-sandbox') : null
+}
+
+function oneQuestion(flow: QueryFlow): Decision | null {
+  const { fault, question } = flow.query
+  if (fault === null) return null
+  // Measured whatever the fault: a tunnel must not keep out of sight by a wrong class or EDNS version.
+  if (question !== null) {
+    flow.shape = judgeShape(labelsOf(question.name), flow.context.gate.limits.shape)
+  }
+  return deny(fault)
+}
+
+function answerLocally({ query: { question } }: QueryFlow): Decision | null {
+  const local = question === null ? null : localName(question.name, question.type)
+  if (local === null) return null
+  return local.kind === 'reverse' ? deny('reverse-name') : allow(local.rule, local.address)
+}
+
+function admitTheName(flow: QueryFlow): Decision | null {
+  const { context, sandbox, query, time } = flow
+  const { question } = query
+  if (sandbox === null || question === null) return null
+  const host = parseHostname(question.name)
+  if (host === null) {
+    // `1.2.3.4`, `-a.example.com`: names to the DNS, but not to a policy.
+    flow.shape = judgeShape(labelsOf(question.name), context.gate.limits.shape)
+    return deny('host-not-listed')
+  }
+  const { verdict, wildcard, shape, budget } = admitName(context.gate, sandbox, host, time)
+  flow.wildcard = wildcard
+  flow.shape = shape
+  flow.budget = budget
+  if (!verdict.allowed) return deny(verdict.reason, verdict.rule)
+  return allow(verdict.rule, gateAddress(question.type, context.address))
+}
+
+/**
+ * HTTPS and SVCB records would let the upstream choose port, protocol and key (RFC 9460), and every other type is of no
+ * use to a client of the gate: all are empty. ANY gets one record set of those there are (RFC 8482 section 4.1).
+ */
+function gateAddress(type: number, address: QueryFlow['context']['address']): string | null {
+  if (type === TYPE.AAAA) return address.ipv6
+  return type === TYPE.A || type === TYPE.ANY ? address.ipv4 : null
+}
+
+/** No record, no answer: if the audit log fails, the decision turns into SERVFAIL. */
+function record(flow: QueryFlow, decision: Decision): void {
+  if (!decision.recorded) return
+  const { context } = flow
+  const key = limiterKey(flow)
+  try {
+    context.record(eventOf(flow, decision, context.limiter.dropped(key)))
+  } catch (error) {
+    flow.decision = deny('audit-unavailable')
+    context.fail(error)
+    return
+  }
+  context.limiter.settle(key)
+}
+
+function answer(flow: QueryFlow, { rcode, address, extended }: Decision): void {
+  if (rcode === null) return
+  const limit = answerLimit(flow.query, flow.transport)
+  flow.response = encodeAnswer(flow.query, { rcode, address, extended }, limit)
+}
+
+export function deny(reason: DnsReason, rule: string | null = null): Decision {
+  return { verdict: 'deny', reason, rule, address: null, recorded: true, ...denialOf(reason) }
+}
+
+function allow(rule: string, address: string | null): Decision {
+  return {
+    verdict: 'allow',
+    reason: null,
+    rule,
+    rcode: RCODE.NOERROR,
+    address,
+    extended: null,
+    recorded: true,
+  }
+}
+
+function limiterKey({ sandbox }: QueryFlow): string {
+  return sandbox?.id ?? ''
+}

@@ -1,0 +1,158 @@
+import { MAX_LABEL } from '#firewall/hostname.js'
+import { CLASS_IN, TYPE } from './codes.js'
+
+const HEADER = 12
+
+/** Header, root name, type and class: the shortest message that asks something. */
+export const MIN_QUERY = HEADER + 5
+
+/**
+ * RFC 1035 section 4.2.1. One question with an OPT record takes 282 bytes, and what clients add (cookie, padding to 128
+ * as RFC 8467 has it) fits; so the bound holds for TCP too, where a length field could ask for 65,535.
+ */
+export const MAX_QUERY = 512
+
+/** RFC 1035 section 2.3.4, length bytes and the root label included. */
+const MAX_WIRE_NAME = 255
+
+/** Bytes of an OPT record without options: root, type, size, extended rcode, version, flags, length (RFC 6891 6.1.2). */
+const OPT = 11
+
+/** What keeps a message that deserves an answer from being judged, gravest first. */
+export type QueryFault =
+  | 'opcode' // not a standard query; the rest of the message was not read
+  | 'malformed-query' // not one question, a broken or compressed name, a foreign record, bytes left over
+  | 'edns-version' // RFC 6891 section 6.1.3
+  | 'name-bytes' // well formed, but with bytes that no host name has: what raw tunnels send
+  | 'class' // not IN
+
+export interface DnsQuestion {
+  /** Lower case, no trailing dot, empty for the root; a byte outside `[a-z0-9_-]` as `\DDD` (RFC 4343 section 2.1). */
+  readonly name: string
+  readonly type: number
+  readonly class: number
+  /** Name, type and class as sent, to be echoed: the letter case is the client's protection (0x20). */
+  readonly raw: Buffer
+}
+
+export interface DnsQuery {
+  readonly id: number
+  readonly opcode: number
+  /** Recursion desired. */
+  readonly rd: boolean
+  /** Null only with the faults `opcode` and `malformed-query`. */
+  readonly question: DnsQuestion | null
+  /** Null when the client sent no OPT record, or none that could be read. */
+  readonly edns: { readonly udpSize: number } | null
+  readonly fault: QueryFault | null
+}
+
+/**
+ * Reads a query (RFC 1035 section 4.1, RFC 6891 section 6.1) more strictly than the standards ask. Never throws.
+ *
+ * @returns null for what must be met with silence: too short or too long for a query, or a response. To answer a
+ *   response is to start a loop between two servers (CVE-2024-2169).
+ */
+export function parseQuery(bytes: Buffer): DnsQuery | null {
+  if (bytes.length < MIN_QUERY || bytes.length > MAX_QUERY) return null
+  const flags = bytes.readUInt16BE(2)
+  if ((flags & 0x8000) !== 0) return null
+  const id = bytes.readUInt16BE(0)
+  const opcode = (flags >> 11) & 0x0f
+  const rd = (flags & 0x0100) !== 0
+  if (opcode !== 0) return { id, opcode, rd, question: null, edns: null, fault: 'opcode' }
+  // RFC 9619: a standard query with more than one question is FORMERR. Counts are never believed beyond 0 and 1.
+  const question = bytes.readUInt16BE(4) === 1 ? readQuestion(bytes) : null
+  const bare = bytes.readUInt16BE(6) === 0 && bytes.readUInt16BE(8) === 0
+  const additional = bytes.readUInt16BE(10)
+  if (question === null || !bare || additional > 1) {
+    return { id, opcode, rd, question: question?.echo ?? null, edns: null, fault: 'malformed-query' }
+  }
+  const { echo, strange, end } = question
+  const opt = additional === 1 ? readOpt(bytes, end) : null
+  if (additional === 1 ? opt === null : end !== bytes.length) {
+    return { id, opcode, rd, question: echo, edns: null, fault: 'malformed-query' }
+  }
+  const edns = opt === null ? null : { udpSize: opt.udpSize }
+  const fault = firstFault(opt?.version ?? 0, echo.class, strange)
+  return { id, opcode, rd, question: echo, edns, fault }
+}
+
+function firstFault(version: number, qclass: number, strange: boolean): QueryFault | null {
+  if (version !== 0) return 'edns-version'
+  if (strange) return 'name-bytes'
+  return qclass === CLASS_IN ? null : 'class'
+}
+
+function readQuestion(bytes: Buffer): { echo: DnsQuestion; strange: boolean; end: number } | null {
+  const name = readName(bytes, HEADER)
+  if (name === null || name.end + 4 > bytes.length) return null
+  const end = name.end + 4
+  const echo = {
+    name: name.text,
+    type: bytes.readUInt16BE(name.end),
+    class: bytes.readUInt16BE(name.end + 2),
+    raw: bytes.subarray(HEADER, end),
+  }
+  return { echo, strange: name.strange, end }
+}
+
+const STRANGE = /[^A-Za-z0-9_-]/
+const EVERY_STRANGE = /[^A-Za-z0-9_-]/g
+
+/**
+ * Reads an uncompressed name. A length byte above 63 is a compression pointer or a reserved form: the first name of a
+ * message has nothing to point at but itself.
+ */
+function readName(bytes: Buffer, start: number): { text: string; strange: boolean; end: number } | null {
+  const labels: string[] = []
+  let strange = false
+  let at = start
+  for (;;) {
+    const length = bytes[at]
+    if (length === undefined || length > MAX_LABEL) return null
+    const end = at + 1 + length
+    if (end - start > MAX_WIRE_NAME) return null
+    if (length === 0) return { text: labels.join('.').toLowerCase(), strange, end }
+    if (end > bytes.length) return null
+    const label = bytes.toString('latin1', at + 1, end)
+    if (STRANGE.test(label)) {
+      strange = true
+      // Escaped, a dot byte inside a label cannot pass for the dot between two: `api\046github.com` is no host.
+      labels.push(label.replace(EVERY_STRANGE, escapeByte))
+    } else {
+      labels.push(label)
+    }
+    at = end
+  }
+}
+
+function escapeByte(char: string): string {
+  return `\\${String(char.charCodeAt(0)).padStart(3, '0')}`
+}
+
+/** The labels of a question's name, one character per byte as it was on the wire. */
+export function labelsOf(name: string): readonly string[] {
+  return name
+    .split('.')
+    .map((label) => label.replace(/\\(\d{3})/g, (_, code) => String.fromCharCode(Number(code))))
+}
+
+/** Reads the OPT record that must fill the rest of the message. */
+function readOpt(bytes: Buffer, start: number): { udpSize: number; version: number } | null {
+  if (start + OPT > bytes.length || bytes[start] !== 0) return null
+  if (bytes.readUInt16BE(start + 1) !== TYPE.OPT) return null
+  const options = start + OPT
+  if (options + bytes.readUInt16BE(start + 9) !== bytes.length) return null
+  const version = bytes.readUInt8(start + 6)
+  // What options look like in another version is not ours to say.
+  if (version === 0 && !optionsFit(bytes, options)) return null
+  return { udpSize: bytes.readUInt16BE(start + 3), version }
+}
+
+/** True when the options (RFC 6891 section 6.1.2) end where the message ends. Their content is never used. */
+function optionsFit(bytes: Buffer, start: number): boolean {
+  let at = start
+  while (at + 4 <= bytes.length) at += 4 + bytes.readUInt16BE(at + 2)
+  return at === bytes.length
+}

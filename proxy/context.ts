@@ -1,0 +1,26 @@
+import type { NameGate } from '#firewall/name-admission.js'
+import type { Policy, SandboxIdentity } from '#firewall/policy.js'
+import type { RateLimiter } from '#firewall/rate-limit.js'
+import type { HttpAudit, Remote } from './events.js'
+import type { CertificateAuthority } from './tls/authority.js'
+import type { UpstreamPools } from './upstream/pools.js'
+import type { UpstreamResolver } from './upstream/resolver.js'
+
+/** Everything that the proxy is handed; it has no other way to policy, clock, log or network. */
+export interface ProxyContext {
+  readonly policy: Policy
+  /** The judge, with the leak budget that it shares with the resolver. */
+  readonly names: NameGate
+  readonly limiter: RateLimiter
+  readonly audit: HttpAudit
+  readonly authority: CertificateAuthority
+  readonly resolver: UpstreamResolver
+  readonly pools: UpstreamPools
+  /** Who is behind a connection; null for nobody that we know. */
+  readonly identify: (remote: Remote) => SandboxIdentity | null
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+  readonly newId: () => string
+  /** The program's log: bugs, never traffic. */
+  readonly fail: (error: unknown) => void
+}

@@ -1,0 +1,28 @@
+import type { CredentialKind } from '#firewall/credential.js'
+import { field, needlesOf } from './shared.js'
+
+/** RFC 7617: the user name has no colon; both are UTF-8. */
+export const basic: CredentialKind = {
+  name: 'basic',
+  summary: 'sets `Authorization: Basic <user name and password>`',
+  fields: {
+    username: { secret: false, describe: 'the user name; plain text or a secret' },
+    password: { secret: true, describe: 'the password or API token' },
+  },
+  shorthand: null,
+  check: ({ username }) => (username?.includes(':') ? 'a user name with a colon cannot be sent' : null),
+  bind(id, values) {
+    const username = field(values, 'username')
+    const password = field(values, 'password')
+    const encoded = () => Buffer.from(`${username.reveal()}:${password.reveal()}`, 'utf8').toString('base64')
+    return {
+      kind: 'basic',
+      id,
+      slots: ['authorization'],
+      inject(headers) {
+        headers['authorization'] = `Basic ${encoded()}`
+      },
+      needles: () => needlesOf(...password.revealSensitive(), encoded()),
+    }
+  },
+}

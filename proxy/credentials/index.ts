@@ -1,0 +1,7 @@
+import type { CredentialKind } from '#firewall/credential.js'
+import { basic } from './basic.js'
+import { bearer } from './bearer.js'
+import { header } from './header.js'
+
+/** Every kind of credential that a policy can name. */
+export const CREDENTIAL_KINDS: readonly CredentialKind[] = [bearer, basic, header]

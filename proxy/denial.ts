@@ -1,0 +1,65 @@
+import { STATUS_CODES, type ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { statusOf, textOf } from '#firewall/reasons.js'
+import type { ProxyContext } from './context.js'
+import type { HttpDecision } from './events.js'
+import { refuse, type Binding, type Refusal } from './exchange.js'
+import { connectionDecision } from './records.js'
+
+/**
+ * Answers with `application/problem+json` (RFC 9457). It says what happened and which rule said so; never how to widen
+ * the policy, since its reader may be the attacker.
+ */
+export function sendDenial(response: ServerResponse, refusal: Refusal, requestId: string): void {
+  const status = statusOf(refusal.reason)
+  const body = Buffer.from(`${JSON.stringify(problem(refusal, requestId))}\n`)
+  response.writeHead(status, {
+    'content-type': 'application/problem+json',
+    'content-length': String(body.length),
+    'cache-control': 'no-store',
+    'x-egress-request-id': requestId,
+    ...(refusal.retryAfter === null ? {} : { 'retry-after': String(refusal.retryAfter) }),
+    // The body may be unread: nothing of it may be taken for the next request.
+    connection: 'close',
+  })
+  response.end(response.req.method === 'HEAD' ? undefined : body)
+}
+
+function problem({ reason, rule, detail }: Refusal, requestId: string): Record<string, unknown> {
+  return {
+    type: `urn:egress:${reason}`,
+    title: textOf(reason),
+    status: statusOf(reason),
+    ...(detail === null ? {} : { detail }),
+    reason,
+    ...(rule === null ? {} : { rule }),
+    request_id: requestId,
+  }
+}
+
+/**
+ * Records and answers a denial on a connection that has no request to answer: a CONNECT, a head that cannot be read, an
+ * opening that is not TLS. The connection is over with it.
+ */
+export function denyConnection(
+  context: ProxyContext,
+  socket: Socket,
+  binding: Binding,
+  refusal: Refusal,
+  kind: HttpDecision['kind'] = 'connect',
+): void {
+  const id = context.newId()
+  let answer = refusal
+  try {
+    context.audit.decide(connectionDecision(binding, { ...refusal, at: context.now(), id, kind }))
+  } catch {
+    answer = refuse('audit-unavailable')
+  }
+  const status = statusOf(answer.reason)
+  const body = `${JSON.stringify(problem(answer, id))}\n`
+  socket.end(
+    `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? 'Denied'}\r\ncontent-type: application/problem+json\r\n` +
+      `content-length: ${String(Buffer.byteLength(body))}\r\nconnection: close\r\n\r\n${body}`,
+  )
+  socket.resume()
+}

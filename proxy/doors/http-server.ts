@@ -1,0 +1,86 @@
+import { createServer, ServerResponse, type IncomingMessage, type Server } from 'node:http'
+import type { Duplex } from 'node:stream'
+import type { Socket } from 'node:net'
+import type { ProxyContext } from '../context.js'
+import { refuse, type Binding } from '../exchange.js'
+import { denyConnection } from '../denial.js'
+import { handleRequest } from '../handle.js'
+
+/** Bytes of a request head; Node's own default is 16 KiB, and presigned URLs and cookies come near it. */
+const MAX_HEAD = 65_536
+/** Milliseconds in which a head must be complete: a client that drips bytes gives its socket back. */
+const HEAD_TIMEOUT_MS = 30_000
+/** Connections of all sandboxes together at one door. */
+const MAX_CONNECTIONS = 4096
+
+/**
+ * An HTTP/1.1 server for one door. It reads strictly, and makes every request an exchange; what the connection is bound
+ * to is asked of `bindingOf`.
+ */
+export function createDoor(context: ProxyContext, bindingOf: (socket: Socket) => Binding): Server {
+  const server = createServer({
+    insecureHTTPParser: false,
+    maxHeaderSize: MAX_HEAD,
+    headersTimeout: HEAD_TIMEOUT_MS,
+    // A large upload may take its time as long as it moves: `timeout` below watches that.
+    requestTimeout: 0,
+    keepAliveTimeout: 60_000,
+    noDelay: true,
+  })
+  server.timeout = context.policy.http.idleTimeoutMs
+  server.maxConnections = MAX_CONNECTIONS
+  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
+    void handleRequest(context, bindingOf(request.socket), request, response, null)
+  }
+  server.on('request', onRequest)
+  // Judged before the client is told to send its body: forwarding writes the 100.
+  server.on('checkContinue', onRequest)
+  server.on('upgrade', (request: IncomingMessage, duplex: Duplex, head: Buffer) => {
+    const socket = duplex as Socket
+    if (!isWebSocket(request)) {
+      readAgainWithoutUpgrade(server, request, socket, head)
+      return
+    }
+    const response = new ServerResponse(request)
+    response.shouldKeepAlive = false
+    response.assignSocket(socket)
+    socket.on('error', () => socket.destroy())
+    void handleRequest(context, bindingOf(socket), request, response, { socket, head })
+  })
+  server.on('clientError', (_error: Error, duplex: Duplex) => {
+    const socket = duplex as Socket
+    if (socket.destroyed || !socket.writable) return
+    denyConnection(context, socket, bindingOf(socket), refuse('bad-framing'), 'request')
+  })
+  return server
+}
+
+function isWebSocket({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
+}
+
+/**
+ * RFC 9110 section 7.8: a server may ignore an upgrade that it does not know, and Java's client offers `h2c` on every
+ * plain request. Node has taken the socket from its parser by now, so the head is written back without the offer.
+ */
+function readAgainWithoutUpgrade(
+  server: Server,
+  request: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+): void {
+  const dropped = new Set(['upgrade', 'http2-settings', 'connection'])
+  const lines = [`${request.method ?? ''} ${request.url ?? ''} HTTP/1.1`]
+  for (let i = 0; i + 1 < request.rawHeaders.length; i += 2) {
+    const [name = '', value = ''] = request.rawHeaders.slice(i, i + 2)
+    if (!dropped.has(name.toLowerCase())) lines.push(`${name}: ${value}`)
+  }
+  const body = hasBodyHead(request) ? head : Buffer.alloc(0)
+  if (!hasBodyHead(request)) lines.push('Connection: close')
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), body]))
+  server.emit('connection', socket)
+}
+
+function hasBodyHead({ headers }: IncomingMessage): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+}

@@ -1,0 +1,152 @@
+import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
+import { admitName } from '#firewall/name-admission.js'
+import type { Destination } from '#firewall/policy.js'
+import type { ProxyContext } from '../context.js'
+import { refuse, type Binding, type Refusal } from '../exchange.js'
+import { connectionDecision } from '../records.js'
+import { MAX_CLIENT_HELLO, parseClientHello } from '../tls/client-hello.js'
+import { pinAddresses } from '../upstream/pin.js'
+import { tunnel } from '../upstream/tunnel.js'
+
+/** Milliseconds in which a client must have sent its hello, and then finished its handshake. */
+const HELLO_TIMEOUT_MS = 15_000
+
+/** RFC 8446 section 6: a fatal `access_denied`, in a record of its own. The client reports it by name. */
+const ACCESS_DENIED_ALERT = Buffer.from([21, 3, 3, 0, 2, 2, 49])
+
+/** What came first on a connection. */
+export type Opening =
+  | { readonly kind: 'tls'; readonly serverName: string | null }
+  | { readonly kind: 'plain' }
+  | { readonly kind: 'closed' }
+
+/** Looks at the first bytes of a connection and puts them back. Never rejects. */
+export function peek(socket: Socket): Promise<Opening> {
+  return new Promise((resolve) => {
+    let data = Buffer.alloc(0)
+    const settle = (opening: Opening) => {
+      clearTimeout(timer)
+      socket.off('data', onData).off('close', onClose).off('end', onClose)
+      socket.pause()
+      if (opening.kind !== 'closed' && data.length > 0) socket.unshift(data)
+      resolve(opening)
+    }
+    const onClose = () => settle({ kind: 'closed' })
+    const timer = setTimeout(() => {
+      socket.destroy()
+      settle({ kind: 'closed' })
+    }, HELLO_TIMEOUT_MS)
+    const onData = (chunk: Buffer) => {
+      data = Buffer.concat([data, chunk])
+      const hello = parseClientHello(data)
+      if (hello.kind === 'hello') settle({ kind: 'tls', serverName: hello.serverName })
+      else if (hello.kind === 'malformed' || data.length > 2 * MAX_CLIENT_HELLO) settle({ kind: 'plain' })
+    }
+    socket.on('data', onData).on('close', onClose).on('end', onClose)
+    socket.resume()
+  })
+}
+
+/**
+ * Takes a TLS connection whose hello was read: judges its name, then either ends TLS here and hands the plain requests
+ * to the door's server, or passes it through where the policy says `tunnel`.
+ *
+ * @param binding what the connection was bound to before; its host is null at the transparent door
+ */
+export async function serveTls(
+  context: ProxyContext,
+  socket: Socket,
+  serverName: string | null,
+  binding: Binding,
+  hand: (inner: TLSSocket, binding: Binding) => void,
+): Promise<void> {
+  const bound: Binding = { ...binding, scheme: 'https', host: binding.host ?? serverName }
+  const verdict = judgeHello(context, serverName, bound)
+  if ('reason' in verdict) {
+    denyHello(context, socket, bound, verdict, serverName)
+    return
+  }
+  if (verdict.mode === 'tunnel') {
+    await openTunnel(context, socket, bound, verdict)
+    return
+  }
+  // Minted only now, after the name was allowed.
+  const secureContext = await context.authority.contextFor(bound.host ?? '', context.now())
+  const inner = new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'] })
+  const timer = setTimeout(() => inner.destroy(), HELLO_TIMEOUT_MS)
+  inner.on('error', () => inner.destroy())
+  inner.once('close', () => clearTimeout(timer))
+  inner.once('secure', () => clearTimeout(timer))
+  hand(inner, bound)
+}
+
+function judgeHello(context: ProxyContext, serverName: string | null, bound: Binding): Destination | Refusal {
+  const { sandbox, host, port } = bound
+  if (sandbox === null) return refuse('unknown-sandbox')
+  if (serverName === null || host === null || port === null) return refuse('no-server-name')
+  if (serverName !== host) return refuse('identity-mismatch')
+  const { verdict: name } = admitName(context.names, sandbox, host, context.now())
+  if (!name.allowed) return refuse(name.reason, { rule: name.rule })
+  const verdict = context.names.judge.judgeAuthority({ agent: sandbox.agent, scheme: 'https', host, port })
+  return verdict.allowed ? verdict.destinations[0] : refuse(verdict.reason, { rule: verdict.rule })
+}
+
+function denyHello(
+  context: ProxyContext,
+  socket: Socket,
+  binding: Binding,
+  refusal: Refusal,
+  serverName: string | null,
+): void {
+  try {
+    context.audit.decide(
+      connectionDecision(binding, {
+        ...refusal,
+        at: context.now(),
+        id: context.newId(),
+        kind: 'tls',
+        detail: refusal.detail ?? (serverName === null ? null : `server name ${serverName}`),
+      }),
+    )
+  } catch {
+    socket.destroy()
+    return
+  }
+  socket.end(ACCESS_DENIED_ALERT)
+  socket.resume()
+}
+
+async function openTunnel(
+  context: ProxyContext,
+  socket: Socket,
+  binding: Binding,
+  destination: Destination,
+): Promise<void> {
+  const { sandbox, host, port } = binding
+  if (sandbox === null || host === null || port === null) return
+  const upstream = await pinAddresses(context, { scheme: 'https', host, port }, destination)
+  if ('reason' in upstream) {
+    denyHello(context, socket, binding, upstream, host)
+    return
+  }
+  const id = context.newId()
+  const startedAt = context.now()
+  try {
+    context.audit.decide(
+      connectionDecision(binding, {
+        at: startedAt,
+        id,
+        kind: 'tunnel',
+        rule: destination.id,
+        address: upstream.addresses[0] ?? null,
+      }),
+    )
+  } catch {
+    socket.destroy()
+    return
+  }
+  const end = await tunnel(socket, upstream, context.policy.http)
+  const at = context.now()
+  context.audit.close({ ...end, at, id, sandbox, status: null, durationMs: at - startedAt, redactions: 0 })
+}

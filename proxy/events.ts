@@ -1,0 +1,61 @@
+import type { Reason } from '#firewall/reasons.js'
+import type { SandboxIdentity, Scheme } from '#firewall/policy.js'
+
+/** The way that traffic came in. */
+export type Door = 'transparent' | 'explicit' | 'routes'
+
+export interface Remote {
+  readonly address: string
+  readonly port: number
+}
+
+/** What was decided about a request, a CONNECT, a TLS hello or a tunnel: recorded before anything happens. */
+export interface HttpDecision {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly id: string
+  readonly sandbox: SandboxIdentity | null
+  readonly remote: Remote
+  readonly door: Door
+  readonly kind: 'request' | 'upgrade' | 'connect' | 'tls' | 'tunnel'
+  readonly method: string | null
+  readonly scheme: Scheme | null
+  readonly host: string | null
+  readonly port: number | null
+  readonly path: string | null
+  readonly query: string | null
+  readonly verdict: 'allow' | 'deny'
+  readonly reason: Reason | null
+  /** What about this request the reason speaks of; null where the reason says it all. */
+  readonly detail: string | null
+  readonly rule: string | null
+  /** Status of a denial's response; null while there is none. */
+  readonly status: number | null
+  readonly service: string | null
+  /** Id of the credential that will be injected; never a value. */
+  readonly credential: string | null
+  /** The upstream address that was judged and pinned. */
+  readonly address: string | null
+}
+
+/** How a decided request ended. */
+export interface HttpClose {
+  readonly at: number
+  readonly id: string
+  readonly sandbox: SandboxIdentity
+  readonly outcome: 'success' | 'failure'
+  readonly reason: Reason | 'client-abort' | 'upstream-abort' | null
+  readonly detail: string | null
+  readonly status: number | null
+  readonly requestBytes: number
+  readonly responseBytes: number
+  readonly durationMs: number
+  /** Secrets that were taken out of the response. */
+  readonly redactions: number
+}
+
+/** The log. `decide` throws when it cannot write, and then nothing may pass; `close` never throws. */
+export interface HttpAudit {
+  readonly decide: (event: HttpDecision) => void
+  readonly close: (event: HttpClose) => void
+}

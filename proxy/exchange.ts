@@ -1,0 +1,84 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Credential, Headers } from '#firewall/credential.js'
+import type { RequestAllowed } from '#firewall/judge.js'
+import type { Origin, SandboxIdentity, Scheme } from '#firewall/policy.js'
+import type { Reason } from '#firewall/reasons.js'
+import type { RequestPath } from '#firewall/request-path.js'
+import type { Door, Remote } from './events.js'
+import type { PinnedUpstream } from './upstream/pools.js'
+
+/** What a connection is bound to, before any request on it was read. Every request must agree with it. */
+export interface Binding {
+  readonly door: Door
+  readonly sandbox: SandboxIdentity | null
+  readonly remote: Remote
+  /** From TLS server name or CONNECT; null where only the request can say. */
+  readonly host: string | null
+  readonly scheme: Scheme | null
+  readonly port: number | null
+}
+
+/** No, with its reason. What the agent is told is made from this in one place: `denial.ts`. */
+export interface Refusal {
+  readonly reason: Reason
+  readonly rule: string | null
+  readonly detail: string | null
+  /** Seconds, for `Retry-After`. */
+  readonly retryAfter: number | null
+}
+
+export function refuse(
+  reason: Reason,
+  { rule = null, detail = null, retryAfter = null }: Partial<Omit<Refusal, 'reason'>> = {},
+): Refusal {
+  return { reason, rule, detail, retryAfter }
+}
+
+/**
+ * One request on its way through the steps. What a step finds out stands in a field of its own, null until then. The
+ * steps know nothing of doors: HTTP/2 would be one more reader that makes exchanges.
+ */
+export interface Exchange {
+  readonly id: string
+  readonly startedAt: number
+  readonly binding: Binding
+  readonly request: IncomingMessage
+  readonly response: ServerResponse
+  readonly method: string
+  /** By lower-case name, as the sandbox sent them. */
+  readonly headers: Headers
+  /** The socket and what was read past the head, when the sandbox asks for a WebSocket. */
+  readonly upgrade: { readonly socket: Socket; readonly head: Buffer } | null
+
+  sandbox: SandboxIdentity | null
+  origin: Origin | null
+  /** The path and query before they were canonicalised. */
+  target: string | null
+  /** Set by the routes door. */
+  service: string | null
+  path: RequestPath | null
+  verdict: RequestAllowed | null
+  credential: Credential | null
+  upstream: PinnedUpstream | null
+  /** The headers that go upstream. */
+  outgoing: Headers
+}
+
+/** How forwarding ended. */
+export interface Outcome {
+  readonly refusal: Refusal | null
+  /** Set when one side went away in the middle. */
+  readonly aborted: 'client-abort' | 'upstream-abort' | null
+  readonly status: number | null
+  readonly requestBytes: number
+  readonly responseBytes: number
+  readonly redactions: number
+  readonly detail: string | null
+}
+
+/** A field that an earlier step has set; otherwise the steps stand in the wrong order. */
+export function settled<T>(value: T | null): T {
+  if (value === null) throw new Error('a step ran before the one that it needs')
+  return value
+}

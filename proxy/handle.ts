@@ -1,0 +1,87 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { ProxyContext } from './context.js'
+import { sendDenial } from './denial.js'
+import { refuse, type Binding, type Exchange, type Refusal } from './exchange.js'
+import { collectHeaders } from './headers.js'
+import { closeOf, decisionOf } from './records.js'
+import { REQUEST_STEPS } from './steps.js'
+import { forward } from './upstream/forward.js'
+import { forwardUpgrade } from './upstream/upgrade.js'
+
+/** Takes one request through the steps, forwards it, and closes its record. Never rejects. */
+export async function handleRequest(
+  context: ProxyContext,
+  binding: Binding,
+  request: IncomingMessage,
+  response: ServerResponse,
+  upgrade: { socket: Socket; head: Buffer } | null,
+): Promise<void> {
+  const exchange = newExchange(context, binding, request, response, upgrade)
+  // A client may go away at any time; its absence shows where bytes are written, not here.
+  request.on('error', () => undefined)
+  response.on('error', () => undefined)
+  try {
+    const refusal = await runSteps(exchange, context)
+    if (refusal !== null) {
+      deny(exchange, context, refusal)
+      return
+    }
+    const outcome = await (upgrade === null ? forward : forwardUpgrade)(exchange, context)
+    context.audit.close(closeOf(exchange, outcome, context.now()))
+  } catch (error) {
+    context.fail(error)
+    deny(exchange, context, refuse('internal'))
+  }
+}
+
+async function runSteps(exchange: Exchange, context: ProxyContext): Promise<Refusal | null> {
+  for (const step of REQUEST_STEPS) {
+    const result = step.run(exchange, context)
+    const refusal = result instanceof Promise ? await result : result
+    if (refusal !== null) return refusal
+  }
+  return null
+}
+
+/** Records the denial, then tells the sandbox. When it cannot be recorded, that is what the sandbox is told. */
+function deny(exchange: Exchange, context: ProxyContext, refusal: Refusal): void {
+  let answer = refusal
+  try {
+    if (refusal.reason !== 'audit-unavailable') {
+      context.audit.decide(decisionOf(exchange, context.now(), refusal))
+    }
+  } catch {
+    answer = refuse('audit-unavailable')
+  }
+  if (exchange.response.headersSent) exchange.response.destroy()
+  else sendDenial(exchange.response, answer, exchange.id)
+}
+
+function newExchange(
+  context: ProxyContext,
+  binding: Binding,
+  request: IncomingMessage,
+  response: ServerResponse,
+  upgrade: Exchange['upgrade'],
+): Exchange {
+  return {
+    id: context.newId(),
+    startedAt: context.now(),
+    binding,
+    request,
+    response,
+    method: request.method ?? '',
+    headers: collectHeaders(request.rawHeaders),
+    upgrade,
+    sandbox: null,
+    origin: null,
+    target: null,
+    service: null,
+    path: null,
+    verdict: null,
+    credential: null,
+    upstream: null,
+    outgoing: {},
+  }
+}

@@ -1,0 +1,105 @@
+import type { Headers } from '#firewall/credential.js'
+
+/** RFC 9110 section 7.6.1 and its predecessors: they speak of one connection and never travel on. */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+])
+
+/**
+ * A client that may name these in `Connection` could have the gate drop them after it judged them: the credential, the
+ * body's end or the host (the hop-by-hop abuse behind CVE-2022-31813 and its kin).
+ */
+const NEVER_NOMINATED = new Set([
+  'host',
+  'authorization',
+  'content-length',
+  'content-type',
+  'cookie',
+  'accept-encoding',
+  'x-sandbox-target',
+])
+
+/** Answers advertise other ways to the same service; none of them leads through the gate. */
+const DROPPED_FROM_RESPONSES = new Set(['alt-svc', 'alt-used', 'public-key-pins'])
+
+export function isConnectionHeader(name: string): boolean {
+  return HOP_BY_HOP.has(name)
+}
+
+/** Names in a `Connection` header, lower case. */
+function nominated(value: string | readonly string[] | undefined): string[] {
+  return (typeof value === 'string' ? [value] : (value ?? []))
+    .flatMap((line) => line.split(','))
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== '')
+}
+
+/** Raw header pairs (name, value, name, value …) by lower-case name; repeated names become lists. */
+export function collectHeaders(raw: readonly string[]): Headers {
+  const headers = Object.create(null) as Headers
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = (raw[i] ?? '').toLowerCase()
+    const value = raw[i + 1] ?? ''
+    const present = headers[name]
+    headers[name] =
+      present === undefined ? value : Array.isArray(present) ? [...present, value] : [present, value]
+  }
+  return headers
+}
+
+/**
+ * Says why a request head can be read in more than one way, or null when it cannot (RFC 9112 sections 3.2, 6.1, 6.3).
+ * Node's parser accepts two Host headers (the first wins) and takes any list of transfer codings.
+ */
+export function framingFault(headers: Headers): string | null {
+  if (typeof headers['host'] !== 'string') return 'there must be exactly one Host header'
+  const length = headers['content-length']
+  const coding = headers['transfer-encoding']
+  if (length !== undefined && coding !== undefined)
+    return 'Content-Length and Transfer-Encoding are both there'
+  if (length !== undefined && (typeof length !== 'string' || !/^\d{1,15}$/.test(length))) {
+    return 'Content-Length must be there once, as digits'
+  }
+  if (coding !== undefined && (typeof coding !== 'string' || coding.trim().toLowerCase() !== 'chunked')) {
+    return 'the only transfer coding accepted is chunked'
+  }
+  const stolen = nominated(headers['connection']).find((name) => NEVER_NOMINATED.has(name))
+  return stolen === undefined ? null : `Connection must not name ${stolen}`
+}
+
+/** The request headers that travel on: hop-by-hop ones, and those that Connection names, stay here. */
+export function endToEndHeaders(headers: Headers): Headers {
+  const dropped = new Set(nominated(headers['connection']))
+  const kept = Object.create(null) as Headers
+  for (const [name, value] of Object.entries(headers)) {
+    // `Expect` is between the client and us: an upstream's 100 Continue must not decide what we inject.
+    if (!HOP_BY_HOP.has(name) && !dropped.has(name) && name !== 'expect') kept[name] = value
+  }
+  return kept
+}
+
+/** The response headers that travel back to the sandbox. */
+export function responseHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): Headers {
+  const dropped = new Set(nominated(headers['connection']))
+  const kept = Object.create(null) as Headers
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || HOP_BY_HOP.has(name) || dropped.has(name)) continue
+    if (!DROPPED_FROM_RESPONSES.has(name)) kept[name] = value
+  }
+  return kept
+}
+
+/** True when the head announces a body (RFC 9112 section 6.3). */
+export function hasBody(headers: Headers): boolean {
+  const length = headers['content-length']
+  return headers['transfer-encoding'] !== undefined || (length !== undefined && Number(length) > 0)
+}

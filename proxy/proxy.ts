@@ -1,0 +1,159 @@
+import type { Server as HttpServer, IncomingMessage } from 'node:http'
+import type { Server as TcpServer, Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import { parseAuthority } from '#firewall/hostname.js'
+import { admitName } from '#firewall/name-admission.js'
+import type { ProxyContext } from './context.js'
+import { denyConnection } from './denial.js'
+import { createDoor } from './doors/http-server.js'
+import { peek, serveTls } from './doors/tls.js'
+import { refuse, type Binding, type Refusal } from './exchange.js'
+
+/** The listening sockets of one sandbox network, already bound. */
+export interface ProxySockets {
+  /** Transparent, port 80. */
+  readonly http: TcpServer
+  /** Transparent, port 443. */
+  readonly https: TcpServer
+  /** `HTTP_PROXY` and `HTTPS_PROXY`, port 3128. */
+  readonly explicit: TcpServer
+  /** Base URLs, port 9199. */
+  readonly routes: TcpServer
+}
+
+/**
+ * Opens the three doors on sockets that somebody else has bound.
+ *
+ *     port 80 ──────────────────────────────┐
+ *     port 443 ── hello ─┬─ end TLS ────────┤
+ *     port 3128 ─ CONNECT┘  absolute form ──┼──▶ handleRequest: the steps
+ *     port 9199 ────────────────────────────┘
+ */
+export function serveProxy(sockets: ProxySockets, context: ProxyContext): { close(): Promise<void> } {
+  const bindings = new WeakMap<Duplex, Binding>()
+  const open = new Set<Socket>()
+  const outer = (socket: Socket, door: Binding['door']): Binding => {
+    const remote = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }
+    return { door, remote, sandbox: context.identify(remote), host: null, scheme: null, port: null }
+  }
+  // Requests from inside TLS or CONNECT have a binding of their own; what has none came in on port 80 itself.
+  const transparent = createDoor(
+    context,
+    (socket) => bindings.get(socket) ?? { ...outer(socket, 'transparent'), scheme: 'http', port: 80 },
+  )
+  const explicit = createDoor(context, (socket) => outer(socket, 'explicit'))
+  const routes = createDoor(context, (socket) => outer(socket, 'routes'))
+  const hand = (socket: Socket, binding: Binding) => {
+    bindings.set(socket, binding)
+    transparent.emit('connection', socket)
+  }
+  const track = (socket: Socket) => {
+    open.add(socket)
+    socket.once('close', () => open.delete(socket))
+    socket.on('error', () => socket.destroy())
+  }
+
+  sockets.https.on('connection', (socket: Socket) => {
+    track(socket)
+    const binding: Binding = { ...outer(socket, 'transparent'), scheme: 'https', port: 443 }
+    guard(context, socket, async () => {
+      const opening = await peek(socket)
+      if (opening.kind === 'tls') await serveTls(context, socket, opening.serverName, binding, hand)
+      else if (opening.kind === 'plain') denyConnection(context, socket, binding, refuse('not-tls'))
+    })
+  })
+
+  explicit.on('connect', (request: IncomingMessage, duplex: Duplex, head: Buffer) => {
+    const socket = duplex as Socket
+    track(socket)
+    guard(context, socket, () =>
+      serveConnect(context, request, socket, head, outer(socket, 'explicit'), hand),
+    )
+  })
+  for (const server of [transparent, routes]) {
+    server.on('connect', (_request: IncomingMessage, duplex: Duplex) => {
+      const socket = duplex as Socket
+      const binding = bindings.get(socket) ?? outer(socket, server === routes ? 'routes' : 'transparent')
+      denyConnection(
+        context,
+        socket,
+        binding,
+        refuse('bad-framing', { detail: 'CONNECT belongs to port 3128' }),
+      )
+    })
+  }
+
+  transparent.listen(sockets.http)
+  explicit.listen(sockets.explicit)
+  routes.listen(sockets.routes)
+  return {
+    async close() {
+      sockets.https.close()
+      for (const socket of open) socket.destroy()
+      await Promise.all([transparent, explicit, routes].map(closeServer))
+      await context.pools.close()
+    },
+  }
+}
+
+/** CONNECT (RFC 9110 section 9.3.6): judged before it is answered, and its name binds everything that follows. */
+async function serveConnect(
+  context: ProxyContext,
+  request: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+  outer: Binding,
+  hand: (socket: Socket, binding: Binding) => void,
+): Promise<void> {
+  const authority = parseAuthority(request.url ?? '')
+  if (authority === null || authority.port === null) {
+    denyConnection(context, socket, outer, refuse('bad-authority'))
+    return
+  }
+  const { host, port } = authority
+  const binding: Binding = { ...outer, host, port }
+  const refusal = judgeConnect(context, binding, host, port)
+  if (refusal !== null) {
+    denyConnection(context, socket, binding, refusal)
+    return
+  }
+  socket.write('HTTP/1.1 200 Connection Established\r\n\r\n')
+  if (head.length > 0) socket.unshift(head)
+  const opening = await peek(socket)
+  if (opening.kind === 'tls') await serveTls(context, socket, opening.serverName, binding, hand)
+  else if (opening.kind === 'plain') hand(socket, { ...binding, scheme: 'http' })
+}
+
+/** Whether TLS or plain HTTP will follow is not known yet: one of them must be listed. */
+function judgeConnect(
+  context: ProxyContext,
+  { sandbox }: Binding,
+  host: string,
+  port: number,
+): Refusal | null {
+  if (sandbox === null) return refuse('unknown-sandbox')
+  const { verdict: name } = admitName(context.names, sandbox, host, context.now())
+  if (!name.allowed) return refuse(name.reason, { rule: name.rule })
+  const [https, http] = (['https', 'http'] as const).map((scheme) =>
+    context.names.judge.judgeAuthority({ agent: sandbox.agent, scheme, host, port }),
+  )
+  if (https?.allowed === true || http?.allowed === true) return null
+  return refuse(https?.allowed === false ? https.reason : 'host-not-listed', {
+    rule: https?.allowed === false ? https.rule : null,
+  })
+}
+
+/** A bug of ours on one connection closes that connection and no other. */
+function guard(context: ProxyContext, socket: Socket, serve: () => Promise<void>): void {
+  serve().catch((error: unknown) => {
+    context.fail(error)
+    socket.destroy()
+  })
+}
+
+function closeServer(server: HttpServer): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve())
+    server.closeAllConnections()
+  })
+}

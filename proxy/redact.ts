@@ -1,0 +1,103 @@
+import type { Headers } from '#firewall/credential.js'
+
+const STAR = 0x2a
+
+/**
+ * Replaces secrets in a byte stream by stars, as many as the secret is long: Content-Length, chunk and WebSocket frame
+ * lengths stay true. A secret split over chunks is found, and no more is held back than the end of a chunk that may be
+ * the beginning of a secret, so an event stream flows at once.
+ */
+export class Redactor {
+  readonly #needles: readonly Needle[]
+  #held: Buffer = Buffer.alloc(0)
+  /** Secrets replaced so far. */
+  count = 0
+
+  constructor(needles: readonly Buffer[]) {
+    this.#needles = needles.map((bytes) => ({ bytes, failure: failureTable(bytes) }))
+  }
+
+  /** Takes the next bytes; returns those that may go on, which may be none. */
+  push(chunk: Buffer): Buffer {
+    if (this.#needles.length === 0) return chunk
+    const data = this.#blank(this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]))
+    const keep = Math.max(...this.#needles.map((needle) => openPrefix(data, needle)))
+    this.#held = data.subarray(data.length - keep)
+    return data.subarray(0, data.length - keep)
+  }
+
+  /** The bytes held back, at the end of the stream: they turned out not to be a secret. */
+  flush(): Buffer {
+    const rest = this.#held
+    this.#held = Buffer.alloc(0)
+    return rest
+  }
+
+  #blank(data: Buffer): Buffer {
+    let result = data
+    for (const { bytes } of this.#needles) {
+      for (let at = result.indexOf(bytes); at >= 0; at = result.indexOf(bytes, at + bytes.length)) {
+        // The chunk belongs to whoever sent it: change a copy.
+        if (result === data) result = Buffer.from(data)
+        result.fill(STAR, at, at + bytes.length)
+        this.count += 1
+      }
+    }
+    return result
+  }
+}
+
+/** The same for one text, such as a header value. */
+export function redactText(text: string, needles: readonly Buffer[]): { text: string; count: number } {
+  // Header text is latin1 (RFC 9110 section 5.5 obs-text); needles are bytes, so compare bytes.
+  const redactor = new Redactor(needles)
+  const bytes = Buffer.concat([redactor.push(Buffer.from(text, 'latin1')), redactor.flush()])
+  return { text: redactor.count === 0 ? text : bytes.toString('latin1'), count: redactor.count }
+}
+
+/** Redacts every value, and drops a header whose very name holds a secret (names are case-insensitive). */
+export function redactHeaders(
+  headers: Headers,
+  needles: readonly Buffer[],
+): { headers: Headers; count: number } {
+  if (needles.length === 0) return { headers, count: 0 }
+  const folded = needles.map((needle) => needle.toString('latin1').toLowerCase())
+  const clean = Object.create(null) as Headers
+  let count = 0
+  const redact = (value: string) => {
+    const redacted = redactText(value, needles)
+    count += redacted.count
+    return redacted.text
+  }
+  for (const [name, value] of Object.entries(headers)) {
+    if (folded.some((needle) => name.toLowerCase().includes(needle))) count += 1
+    else clean[name] = Array.isArray(value) ? value.map(redact) : redact(value)
+  }
+  return { headers: clean, count }
+}
+
+interface Needle {
+  readonly bytes: Buffer
+  /** Knuth, Morris and Pratt: the longest proper prefix that is also a suffix, per position. */
+  readonly failure: readonly number[]
+}
+
+function failureTable(bytes: Buffer): number[] {
+  const failure = [0]
+  for (let i = 1, k = 0; i < bytes.length; i += 1) {
+    while (k > 0 && bytes[i] !== bytes[k]) k = failure[k - 1] ?? 0
+    if (bytes[i] === bytes[k]) k += 1
+    failure.push(k)
+  }
+  return failure
+}
+
+/** How many bytes at the end of the data are a proper prefix of the needle. */
+function openPrefix(data: Buffer, { bytes, failure }: Needle): number {
+  let matched = 0
+  for (let i = Math.max(data.length - bytes.length + 1, 0); i < data.length; i += 1) {
+    while (matched > 0 && data[i] !== bytes[matched]) matched = failure[matched - 1] ?? 0
+    if (data[i] === bytes[matched]) matched += 1
+  }
+  return matched
+}

@@ -1,0 +1,171 @@
+import { admitName } from '#firewall/name-admission.js'
+import { parseRequestTarget } from '#firewall/request-path.js'
+import type { ProxyContext } from './context.js'
+import { readTarget } from './doors/read-target.js'
+import { refuse, settled, type Exchange, type Refusal } from './exchange.js'
+import { endToEndHeaders, framingFault } from './headers.js'
+import { decisionOf } from './records.js'
+import { pinAddresses } from './upstream/pin.js'
+
+/** One step of a request: it refuses, or passes on. It may set the exchange's field that it is there to find out. */
+export interface Step {
+  readonly name: string
+  run(exchange: Exchange, context: ProxyContext): Refusal | null | Promise<Refusal | null>
+}
+
+const identifySandbox: Step = {
+  name: 'identify the sandbox by its connection',
+  run(exchange) {
+    exchange.sandbox = exchange.binding.sandbox
+    return exchange.sandbox === null ? refuse('unknown-sandbox') : null
+  },
+}
+
+const checkFraming: Step = {
+  name: 'refuse heads that can be read in two ways',
+  run(exchange) {
+    const detail = framingFault(exchange.headers)
+    return detail === null ? null : refuse('bad-framing', { detail })
+  },
+}
+
+const findTarget: Step = {
+  name: 'read the target as the door spells it',
+  run: (exchange, { policy }) => readTarget(exchange, policy),
+}
+
+const checkIdentity: Step = {
+  name: 'the request names what the connection is bound to',
+  run({ binding, ...exchange }) {
+    const origin = settled(exchange.origin)
+    const agrees =
+      (binding.host ?? origin.host) === origin.host &&
+      (binding.port ?? origin.port) === origin.port &&
+      (binding.scheme ?? origin.scheme) === origin.scheme
+    return agrees ? null : refuse('identity-mismatch')
+  },
+}
+
+const judgeName: Step = {
+  name: 'the name is listed, looks like a name and is within budget',
+  run(exchange, { names, now }) {
+    const { verdict } = admitName(names, settled(exchange.sandbox), settled(exchange.origin).host, now())
+    return verdict.allowed ? null : refuse(verdict.reason, { rule: verdict.rule })
+  },
+}
+
+const canonicalisePath: Step = {
+  name: 'canonicalise the path',
+  run(exchange) {
+    const path = parseRequestTarget(settled(exchange.target))
+    if (typeof path === 'string') return refuse(path)
+    exchange.path = path
+    return null
+  },
+}
+
+const judgeRequest: Step = {
+  name: 'a rule allows this method and path',
+  run(exchange, { names, policy }) {
+    const verdict = names.judge.judgeRequest({
+      ...settled(exchange.origin),
+      agent: settled(exchange.sandbox).agent,
+      method: exchange.method,
+      path: settled(exchange.path),
+      ...(exchange.service === null ? {} : { service: exchange.service }),
+    })
+    if (!verdict.allowed) return refuse(verdict.reason, { rule: verdict.rule })
+    exchange.verdict = verdict
+    exchange.service = verdict.destination.service
+    exchange.credential = policy.services.get(exchange.service ?? '')?.credential ?? null
+    return null
+  },
+}
+
+const limitRate: Step = {
+  name: 'the service is not asked too often',
+  run(exchange, { policy, limiter, now }) {
+    const rate = policy.services.get(exchange.service ?? '')?.rate ?? null
+    if (rate === null) return null
+    const waitMs = limiter.take(`${settled(exchange.sandbox).id}/${exchange.service ?? ''}`, rate, now())
+    if (waitMs === 0) return null
+    const { destination } = settled(exchange.verdict)
+    return refuse('rate-limited', { rule: destination.id, retryAfter: Math.ceil(waitMs / 1000) })
+  },
+}
+
+const limitSize: Step = {
+  name: 'the announced body is within the limit',
+  run({ headers }, { policy }) {
+    return Number(headers['content-length'] ?? 0) > policy.http.maxRequestBytes ? refuse('too-large') : null
+  },
+}
+
+const pinAddress: Step = {
+  name: 'resolve the upstream, judge every address, pin them',
+  async run(exchange, context) {
+    const upstream = await pinAddresses(
+      context,
+      settled(exchange.origin),
+      settled(exchange.verdict).destination,
+    )
+    if ('reason' in upstream) return upstream
+    exchange.upstream = upstream
+    return null
+  },
+}
+
+const recordDecision: Step = {
+  name: 'write the decision to the audit log',
+  run(exchange, { audit, now }) {
+    try {
+      audit.decide(decisionOf(exchange, now(), null))
+      return null
+    } catch {
+      return refuse('audit-unavailable')
+    }
+  },
+}
+
+const prepareHeaders: Step = {
+  name: 'drop hop-by-hop headers and what stands in the slot of the credential',
+  run(exchange) {
+    const { host, port, scheme } = settled(exchange.origin)
+    const headers = endToEndHeaders(exchange.headers)
+    delete headers['x-sandbox-target']
+    headers['host'] = port === (scheme === 'https' ? 443 : 80) ? host : `${host}:${String(port)}`
+    if (exchange.credential !== null) {
+      for (const slot of exchange.credential.slots) delete headers[slot]
+      // What comes back must be readable for redaction.
+      headers['accept-encoding'] = 'identity'
+      delete headers['sec-websocket-extensions']
+    }
+    exchange.outgoing = headers
+    return null
+  },
+}
+
+const injectCredential: Step = {
+  name: 'put the real credential in, last',
+  run(exchange) {
+    exchange.credential?.inject(exchange.outgoing)
+    return null
+  },
+}
+
+/** A request, from the open connection to the moment before the first byte goes upstream; `forward` follows. */
+export const REQUEST_STEPS: readonly Step[] = [
+  identifySandbox,
+  checkFraming,
+  findTarget,
+  checkIdentity,
+  judgeName,
+  canonicalisePath,
+  judgeRequest,
+  limitRate,
+  limitSize,
+  pinAddress,
+  recordDecision,
+  prepareHeaders,
+  injectCredential,
+]

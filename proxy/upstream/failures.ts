@@ -1,0 +1,39 @@
+import type { Reason } from '#firewall/reasons.js'
+
+/** Error codes of undici, Node and OpenSSL, and what they mean for the agent. */
+const REASONS_BY_CODE: Readonly<Record<string, Reason>> = {
+  UND_ERR_HEADERS_TIMEOUT: 'upstream-timeout',
+  UND_ERR_BODY_TIMEOUT: 'upstream-timeout',
+  UND_ERR_CONNECT_TIMEOUT: 'upstream-timeout',
+  ETIMEDOUT: 'upstream-timeout',
+  UND_ERR_HEADERS_OVERFLOW: 'upstream-protocol',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'upstream-protocol',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'upstream-tls',
+  SELF_SIGNED_CERT_IN_CHAIN: 'upstream-tls',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'upstream-tls',
+  UNABLE_TO_GET_ISSUER_CERT: 'upstream-tls',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'upstream-tls',
+  HOSTNAME_MISMATCH: 'upstream-tls',
+  EPROTO: 'upstream-tls',
+}
+
+/** Prefixes of families of codes: `CERT_HAS_EXPIRED`, `ERR_TLS_CERT_ALTNAME_INVALID`, `ERR_SSL_…`, `HPE_…`. */
+const REASONS_BY_PREFIX: readonly (readonly [string, Reason])[] = [
+  ['CERT_', 'upstream-tls'],
+  ['ERR_TLS_', 'upstream-tls'],
+  ['ERR_SSL_', 'upstream-tls'],
+  ['HPE_', 'upstream-protocol'],
+]
+
+/** The code of an error, for the log; never its message, which may hold what was sent. */
+export function codeOf(error: unknown): string {
+  const { code } = (error ?? {}) as { code?: unknown }
+  return typeof code === 'string' ? code : 'unknown'
+}
+
+export function reasonOf(error: unknown): Reason {
+  const code = codeOf(error)
+  const byCode = REASONS_BY_CODE[code]
+  if (byCode !== undefined) return byCode
+  return REASONS_BY_PREFIX.find(([prefix]) => code.startsWith(prefix))?.[1] ?? 'upstream-unreachable'
+}

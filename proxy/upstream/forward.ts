@@ -1,0 +1,184 @@
+import { pipeline } from 'node:stream'
+import type { Dispatcher } from 'undici'
+import type { ProxyContext } from '../context.js'
+import { sendDenial } from '../denial.js'
+import { refuse, settled, type Exchange, type Outcome, type Refusal } from '../exchange.js'
+import { hasBody, responseHeaders } from '../headers.js'
+import { BodyTooLarge, Meter } from '../meter.js'
+import { redactHeaders, Redactor } from '../redact.js'
+import { codeOf, reasonOf } from './failures.js'
+
+/** RFC 9110 section 9.2.2, without those that no one repeats blindly. */
+const SAFE_TO_REPEAT = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/**
+ * Sends the request upstream and streams the response back.
+ *
+ *     sandbox ── request ──▶ gate ── request + credential ──▶ upstream
+ *     sandbox ◀── redacted ── gate ◀────── response ───────── upstream
+ *
+ * Nothing is buffered in either direction: each side is read as fast as the other takes it. Never rejects; whatever
+ * happens is in the outcome, and the response was ended or the connection closed.
+ */
+export async function forward(exchange: Exchange, context: ProxyContext): Promise<Outcome> {
+  const first = await new Forwarding(exchange, context).run()
+  // A kept-alive connection may be closed by the upstream just as it is used again: no response, so try once more.
+  const stale = first.detail === 'UND_ERR_SOCKET' && first.status === null && first.aborted === null
+  if (stale && SAFE_TO_REPEAT.has(exchange.method) && !hasBody(exchange.headers)) {
+    return answered(exchange, await new Forwarding(exchange, context).run())
+  }
+  return answered(exchange, first)
+}
+
+/** Tells the sandbox of a failure, if nothing of a response was sent yet. */
+function answered(exchange: Exchange, outcome: Outcome): Outcome {
+  const { response } = exchange
+  if (outcome.refusal === null || outcome.aborted === 'client-abort') return outcome
+  if (response.headersSent) {
+    response.destroy()
+    return outcome
+  }
+  sendDenial(response, outcome.refusal, exchange.id)
+  return { ...outcome, status: response.statusCode }
+}
+
+class Forwarding implements Dispatcher.DispatchHandler {
+  readonly #exchange: Exchange
+  readonly #context: ProxyContext
+  readonly #meter: Meter | null
+  readonly #redactor: Redactor
+  readonly #needles: readonly Buffer[]
+  #finish: (outcome: Outcome) => void = () => undefined
+  #controller: Dispatcher.DispatchController | null = null
+  #refusal: Refusal | null = null
+  #status: number | null = null
+  #clientGone = false
+  /** The upstream's response is complete; what is left is to write it out. */
+  #ended = false
+  #responseBytes = 0
+  #redactions = 0
+
+  constructor(exchange: Exchange, context: ProxyContext) {
+    this.#exchange = exchange
+    this.#context = context
+    this.#needles = exchange.credential?.needles() ?? []
+    this.#redactor = new Redactor(this.#needles)
+    this.#meter = hasBody(exchange.headers) ? new Meter(context.policy.http.maxRequestBytes) : null
+  }
+
+  run(): Promise<Outcome> {
+    const { request, response, outgoing, method, path, upstream, headers } = this.#exchange
+    const { path: pathname, query } = settled(path)
+    if (headers['expect'] !== undefined) response.writeContinue()
+    // The failure of a body reaches undici through the meter, which destroys the upstream request.
+    if (this.#meter !== null) pipeline(request, this.#meter, () => undefined)
+    return new Promise((resolve) => {
+      const onClose = () => {
+        if (response.writableFinished) return
+        this.#clientGone = true
+        if (this.#ended) this.#finish(this.#outcome(null))
+        else this.#controller?.abort(new Error('the client went away'))
+      }
+      this.#finish = (outcome) => {
+        response.off('close', onClose)
+        resolve(outcome)
+      }
+      response.on('close', onClose)
+      this.#context.pools.get(settled(upstream)).dispatch(
+        {
+          path: pathname + query,
+          method: method,
+          headers: outgoing,
+          body: this.#meter,
+        },
+        this,
+      )
+    })
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.#controller = controller
+    if (this.#clientGone) controller.abort(new Error('the client went away'))
+  }
+
+  onResponseStart(
+    controller: Dispatcher.DispatchController,
+    status: number,
+    raw: Record<string, string | string[] | undefined>,
+  ): void {
+    if (status < 200) return
+    const refusal = this.#unacceptable(status, raw)
+    if (refusal !== null) {
+      this.#refusal = refusal
+      controller.abort(new Error(refusal.reason))
+      return
+    }
+    const { headers, count } = redactHeaders(responseHeaders(raw), this.#needles)
+    this.#redactions += count
+    this.#status = status
+    // The reason phrase is the upstream's free text: ours is written instead.
+    const { response } = this.#exchange
+    response.writeHead(status, headers)
+    // An event stream's head goes out before its first event; a body that is there already goes out with its head.
+    setImmediate(() => {
+      if (!response.headersSent || response.socket === null || this.#responseBytes > 0) return
+      response.flushHeaders()
+    })
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#responseBytes += chunk.length
+    this.#write(controller, this.#redactor.push(chunk))
+  }
+
+  onResponseEnd(): void {
+    const { response } = this.#exchange
+    this.#ended = true
+    this.#write(null, this.#redactor.flush())
+    response.end(() => this.#finish(this.#outcome(null)))
+    if (this.#clientGone) this.#finish(this.#outcome(null))
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    const cause = this.#meter?.errored ?? null
+    if (cause instanceof BodyTooLarge) this.#refusal = refuse('too-large')
+    if (this.#clientGone) this.#refusal = null
+    else this.#refusal ??= refuse(reasonOf(error), { detail: codeOf(error) })
+    this.#finish(this.#outcome(error))
+  }
+
+  /** A response that must not be passed on: no valid status (such as 099), or one that redaction cannot read. */
+  #unacceptable(status: number, raw: Record<string, string | string[] | undefined>): Refusal | null {
+    if (status > 599) return refuse('upstream-protocol', { detail: `status ${String(status)}` })
+    const coding = raw['content-encoding']
+    const readable = coding === undefined || coding === '' || coding === 'identity'
+    return readable || this.#needles.length === 0 ? null : refuse('upstream-encoding')
+  }
+
+  #write(controller: Dispatcher.DispatchController | null, chunk: Buffer): void {
+    if (chunk.length === 0) return
+    const { response } = this.#exchange
+    if (response.write(chunk) || controller === null) return
+    controller.pause()
+    response.once('drain', () => controller.resume())
+  }
+
+  #outcome(error: Error | null): Outcome {
+    const { request } = this.#exchange
+    const aborted = this.#clientGone
+      ? 'client-abort'
+      : error !== null && this.#status !== null
+        ? 'upstream-abort'
+        : null
+    request.unpipe()
+    return {
+      refusal: this.#refusal,
+      aborted,
+      status: this.#status,
+      requestBytes: this.#meter?.bytes ?? 0,
+      responseBytes: this.#responseBytes,
+      redactions: this.#redactions + this.#redactor.count,
+      detail: error === null || this.#clientGone ? null : codeOf(error),
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import { buildConnector, Pool, type Dispatcher } from 'undici'
+import type { HttpLimits, Origin } from '#firewall/policy.js'
+
+/** An upstream whose addresses were all judged. Nothing is resolved again after this. */
+export interface PinnedUpstream {
+  readonly origin: Origin
+  /** In order of preference. Never empty. */
+  readonly addresses: readonly string[]
+  /** Differs from the origin's where the policy sends the name elsewhere. */
+  readonly port: number
+  /** PEM of the authorities to trust; null for the public ones. */
+  readonly ca: string | null
+}
+
+/** Pools kept; beyond it the least recently used one is closed once its requests are done. */
+const MAX_POOLS = 256
+
+/** Sockets to one upstream. */
+const MAX_CONNECTIONS = 256
+
+/**
+ * Keep-alive pools, one for each upstream and set of pinned addresses. A connection is dialled to a judged address and
+ * its certificate verified for the judged name, so a name that changes its address gets another pool, never this one.
+ */
+export class UpstreamPools {
+  readonly #limits: HttpLimits
+  readonly #pools = new Map<string, Pool>()
+
+  constructor(limits: HttpLimits) {
+    this.#limits = limits
+  }
+
+  get(upstream: PinnedUpstream): Dispatcher {
+    const { origin, addresses, port, ca } = upstream
+    const key = JSON.stringify([origin.scheme, origin.host, origin.port, addresses, port, ca])
+    const pool = this.#pools.get(key) ?? this.#open(upstream)
+    this.#pools.delete(key)
+    this.#pools.set(key, pool)
+    const [oldest] = this.#pools
+    if (this.#pools.size > MAX_POOLS && oldest !== undefined) {
+      this.#pools.delete(oldest[0])
+      void oldest[1].close()
+    }
+    return pool
+  }
+
+  async close(): Promise<void> {
+    const pools = [...this.#pools.values()]
+    this.#pools.clear()
+    await Promise.all(pools.map((pool) => pool.destroy()))
+  }
+
+  #open(upstream: PinnedUpstream): Pool {
+    const { scheme, host, port } = upstream.origin
+    return new Pool(`${scheme}://${host}:${String(port)}`, {
+      connections: MAX_CONNECTIONS,
+      connect: pinnedConnector(upstream, this.#limits.connectTimeoutMs),
+      headersTimeout: this.#limits.responseTimeoutMs,
+      bodyTimeout: this.#limits.idleTimeoutMs,
+    })
+  }
+}
+
+/** Dials the judged addresses in turn, and verifies the certificate for the judged name. */
+function pinnedConnector(upstream: PinnedUpstream, timeout: number): buildConnector.connector {
+  const connect = buildConnector({
+    timeout,
+    maxCachedSessions: 16,
+    allowH2: false,
+    ...(upstream.ca === null ? {} : { ca: upstream.ca }),
+  })
+  return (options, callback) => {
+    const attempt = (index: number) => {
+      const address = upstream.addresses[index] ?? ''
+      const pinned = {
+        ...options,
+        host: address,
+        hostname: address,
+        port: String(upstream.port),
+        servername: upstream.origin.host,
+      }
+      connect(pinned, (...result: Parameters<buildConnector.Callback>) => {
+        if (result[0] !== null && index + 1 < upstream.addresses.length) attempt(index + 1)
+        else callback(...result)
+      })
+    }
+    attempt(0)
+  }
+}

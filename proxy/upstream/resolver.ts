@@ -1,0 +1,73 @@
+import { lookup, Resolver } from 'node:dns/promises'
+import { isIP } from 'node:net'
+import type { UpstreamNames } from '#firewall/policy.js'
+
+/** Where a name leads: addresses in order of preference, and a port when the policy sends it to another one. */
+export interface Resolution {
+  readonly addresses: readonly string[]
+  readonly port: number | null
+}
+
+/** How long an answer is used again, in milliseconds: short, since the system's TTL is not ours to see. */
+const CACHE_MS = 10_000
+const MAX_CACHED = 1_000
+
+/**
+ * Finds the addresses of upstreams. Only names that were allowed get here: this is the one place where a name leaves
+ * the gate.
+ */
+export class UpstreamResolver {
+  readonly #names: UpstreamNames
+  readonly #resolver: Resolver | null
+  readonly #now: () => number
+  readonly #cache = new Map<
+    string,
+    { readonly until: number; readonly addresses: Promise<readonly string[]> }
+  >()
+
+  constructor(names: UpstreamNames, timeoutMs: number, now: () => number) {
+    this.#names = names
+    this.#now = now
+    this.#resolver = null
+    if (names.servers.length > 0) {
+      this.#resolver = new Resolver({ timeout: Math.ceil(timeoutMs / 3), tries: 2 })
+      this.#resolver.setServers(names.servers)
+    }
+  }
+
+  /** Rejects when there is no address. */
+  async resolve(host: string): Promise<Resolution> {
+    const fixed = Object.hasOwn(this.#names.hosts, host) ? this.#names.hosts[host] : undefined
+    if (fixed !== undefined) return { addresses: [fixed.address], port: fixed.port }
+    return { addresses: await this.#cached(host), port: null }
+  }
+
+  #cached(host: string): Promise<readonly string[]> {
+    const known = this.#cache.get(host)
+    if (known !== undefined && this.#now() < known.until) return known.addresses
+    const addresses = this.#lookUp(host)
+    this.#cache.delete(host)
+    this.#cache.set(host, { until: this.#now() + CACHE_MS, addresses })
+    addresses.catch(() => this.#cache.delete(host))
+    const [oldest] = this.#cache.keys()
+    if (this.#cache.size > MAX_CACHED && oldest !== undefined) this.#cache.delete(oldest)
+    return addresses
+  }
+
+  async #lookUp(host: string): Promise<readonly string[]> {
+    const found =
+      this.#resolver === null
+        ? (await lookup(host, { all: true, order: 'ipv4first' })).map(({ address }) => address)
+        : await resolveBoth(this.#resolver, host)
+    const addresses = found.filter((address) => isIP(address) !== 0)
+    if (addresses.length === 0) throw new Error(`no address for ${host}`)
+    return addresses
+  }
+}
+
+/** A and AAAA; one of them may be missing, not both. */
+async function resolveBoth(resolver: Resolver, host: string): Promise<string[]> {
+  const [four, six] = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)])
+  if (four.status === 'rejected' && six.status === 'rejected') throw four.reason
+  return [four, six].flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
+}

@@ -1,0 +1,80 @@
+import { connect, type Socket } from 'node:net'
+import { pipeline } from 'node:stream'
+import type { HttpLimits } from '#firewall/policy.js'
+import type { HttpClose } from '../events.js'
+import { codeOf } from './failures.js'
+import type { PinnedUpstream } from './pools.js'
+
+export type TunnelEnd = Pick<HttpClose, 'outcome' | 'reason' | 'detail' | 'requestBytes' | 'responseBytes'>
+
+/**
+ * Passes a TLS connection through unread, to a pinned address. Never rejects; both sockets are closed when it resolves.
+ *
+ *     sandbox ═══ TLS, end to end ═══ gate ═══ TLS, end to end ═══ upstream
+ */
+export async function tunnel(
+  client: Socket,
+  upstream: PinnedUpstream,
+  limits: HttpLimits,
+): Promise<TunnelEnd> {
+  let failure = 'unknown'
+  for (const address of upstream.addresses) {
+    const dialled = await dial(address, upstream.port, limits.connectTimeoutMs)
+    if (typeof dialled === 'string') failure = dialled
+    else return join(client, dialled, limits.idleTimeoutMs)
+  }
+  client.destroy()
+  return {
+    outcome: 'failure',
+    reason: 'upstream-unreachable',
+    detail: failure,
+    requestBytes: 0,
+    responseBytes: 0,
+  }
+}
+
+/** A connected socket, or the code of the failure. */
+function dial(address: string, port: number, timeoutMs: number): Promise<Socket | string> {
+  return new Promise((resolve) => {
+    const socket = connect({ host: address, port, noDelay: true })
+    const timer = setTimeout(
+      () => socket.destroy(Object.assign(new Error(), { code: 'ETIMEDOUT' })),
+      timeoutMs,
+    )
+    socket.once('connect', () => {
+      clearTimeout(timer)
+      socket.removeAllListeners('error')
+      resolve(socket)
+    })
+    socket.once('error', (error) => {
+      clearTimeout(timer)
+      resolve(codeOf(error))
+    })
+  })
+}
+
+function join(client: Socket, upstream: Socket, idleMs: number): Promise<TunnelEnd> {
+  return new Promise((resolve) => {
+    const cut = () => client.destroy()
+    client.setTimeout(idleMs, cut)
+    upstream.setTimeout(idleMs, cut)
+    let open = 2
+    const end = (error: NodeJS.ErrnoException | null | undefined) => {
+      open -= 1
+      if (error != null) {
+        client.destroy()
+        upstream.destroy()
+      }
+      if (open > 0) return
+      resolve({
+        outcome: 'success',
+        reason: null,
+        detail: error == null ? null : codeOf(error),
+        requestBytes: upstream.bytesWritten,
+        responseBytes: upstream.bytesRead,
+      })
+    }
+    pipeline(client, upstream, end)
+    pipeline(upstream, client, end)
+  })
+}

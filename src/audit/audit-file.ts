@@ -1,0 +1,106 @@
+import { closeSync, fstatSync, fsyncSync, ftruncateSync, mkdirSync, openSync, renameSync, writeSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { EgressError } from '../errors.js'
+
+/** A crash of the machine loses at most what was written in this time, in milliseconds; a crash of ours loses nothing. */
+const FSYNC_MS = 1_000
+
+/** Size at which a file is set aside, in bytes. */
+const ROTATE_BYTES = 256 * 1024 * 1024
+
+export class AuditUnavailable extends EgressError {
+  constructor(path: string, cause: unknown) {
+    const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error'
+    super({
+      code: 'EGRESS_AUDIT_UNAVAILABLE',
+      problem: `the audit log ${path} cannot be written (${code}), so nothing may pass`,
+      fix: 'make room or repair the file system; service resumes with the next record that can be written',
+      exitCode: 125,
+      cause,
+    })
+  }
+}
+
+/**
+ * A file of lines, one record each, that belongs to this process alone. A line is in the file when `append` returns, or
+ * it is not there at all: a line that was cut short by a full disk is taken back.
+ */
+export class AuditFile {
+  readonly #path: string
+  #fd: number
+  #size: number
+  #dirty = false
+  #broken: unknown = null
+  readonly #timer: NodeJS.Timeout
+
+  /** @throws AuditUnavailable */
+  constructor(path: string) {
+    this.#path = path
+    try {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+      this.#fd = openSync(path, 'a', 0o600)
+      this.#size = fstatSync(this.#fd).size
+    } catch (error) {
+      throw new AuditUnavailable(path, error)
+    }
+    this.#timer = setInterval(() => this.#sync(), FSYNC_MS)
+    this.#timer.unref()
+  }
+
+  /** Writes one line, given without its line feed. @throws AuditUnavailable */
+  append(line: string): void {
+    const bytes = Buffer.from(`${line}\n`, 'utf8')
+    try {
+      if (this.#broken !== null) {
+        fsyncSync(this.#fd)
+        this.#broken = null
+      }
+      if (this.#size > 0 && this.#size + bytes.length > ROTATE_BYTES) this.#rotate()
+      writeWhole(this.#fd, bytes)
+      this.#size += bytes.length
+      this.#dirty = true
+    } catch (error) {
+      this.#broken = error
+      this.#takeBack()
+      throw new AuditUnavailable(this.#path, error)
+    }
+  }
+
+  close(): void {
+    clearInterval(this.#timer)
+    this.#sync()
+    closeSync(this.#fd)
+  }
+
+  #sync(): void {
+    if (!this.#dirty) return
+    try {
+      fsyncSync(this.#fd)
+      this.#dirty = false
+    } catch (error) {
+      this.#broken = error
+    }
+  }
+
+  /** Cuts the file back to its last whole line. Special files have no length to cut. */
+  #takeBack(): void {
+    try {
+      ftruncateSync(this.#fd, this.#size)
+    } catch {
+      // What cannot be cut cannot be written either, and the next append says so.
+    }
+  }
+
+  #rotate(): void {
+    fsyncSync(this.#fd)
+    closeSync(this.#fd)
+    renameSync(this.#path, this.#path.replace(/\.ndjson$/, `.${String(Date.now())}.ndjson`))
+    this.#fd = openSync(this.#path, 'a', 0o600)
+    this.#size = 0
+  }
+}
+
+function writeWhole(fd: number, bytes: Buffer): void {
+  let at = 0
+  while (at < bytes.length) at += writeSync(fd, bytes, at)
+}

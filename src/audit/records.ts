@@ -1,0 +1,145 @@
+import type { DnsEvent } from '#dns/events.js'
+import type { SandboxIdentity } from '#firewall/policy.js'
+import type { HttpClose, HttpDecision } from '#proxy/events.js'
+
+/**
+ * The audit records, in nested ECS (Elastic Common Schema 8) field names; what ECS has no name for stands under
+ * `egress`. This is the one file that spells them, and docs/audit.schema.json is its description for machines. Records
+ * are built field by field: nothing that is not named here can get into the log.
+ */
+export type AuditRecord = Readonly<Record<string, unknown>>
+
+/** What every record begins with. `sequence` counts the records of one file from 0. */
+export interface Header {
+  readonly at: number
+  readonly sequence: number
+  /** One gate process. */
+  readonly gate: string
+}
+
+const NANOSECONDS = 1_000_000
+
+function base({ at, sequence }: Header, event: Record<string, unknown>): Record<string, unknown> {
+  return {
+    '@timestamp': new Date(at).toISOString(),
+    ecs: { version: '8.17.0' },
+    event: { kind: 'event', ...event, sequence },
+  }
+}
+
+/** `previous` is the hash of the record before, once records are chained. */
+function egress(header: Header, sandbox: SandboxIdentity | null, fields: Record<string, unknown>) {
+  return { gate: header.gate, sandbox, ...fields, previous: null }
+}
+
+export function dnsRecord(header: Header, event: DnsEvent): AuditRecord {
+  return {
+    ...base(header, {
+      category: ['network'],
+      type: ['protocol', event.verdict === 'allow' ? 'allowed' : 'denied'],
+      action: 'dns-query',
+      outcome: event.verdict === 'allow' ? 'success' : 'failure',
+      reason: event.reason,
+    }),
+    rule: { name: event.rule },
+    source: { ip: event.client.address, port: event.client.port },
+    network: { protocol: 'dns', transport: event.transport },
+    dns: {
+      id: String(event.id),
+      type: 'query',
+      question: event.question,
+      response_code: event.rcode,
+      resolved_ip: event.answers,
+    },
+    egress: egress(header, event.sandbox, {
+      verdict: event.verdict,
+      wildcard: event.wildcard,
+      shape: event.shape,
+      suspicious: event.suspicious,
+      budget: event.budget,
+      dropped: event.dropped,
+    }),
+  }
+}
+
+export function decisionRecord(header: Header, event: HttpDecision): AuditRecord {
+  return {
+    ...base(header, {
+      category: ['network', 'web'],
+      type: ['access', event.verdict === 'allow' ? 'allowed' : 'denied'],
+      action: `http-${event.kind}`,
+      outcome: event.verdict === 'allow' ? 'unknown' : 'failure',
+      reason: event.reason,
+    }),
+    rule: { name: event.rule },
+    source: { ip: event.remote.address, port: event.remote.port },
+    destination: { ip: event.address },
+    url: {
+      scheme: event.scheme,
+      domain: event.host,
+      port: event.port,
+      path: event.path,
+      query: event.query?.replace(/^\?/, '') ?? null,
+    },
+    http: {
+      request: { id: event.id, method: event.method },
+      response: { status_code: event.status },
+    },
+    egress: egress(header, event.sandbox, {
+      verdict: event.verdict,
+      door: event.door,
+      service: event.service,
+      credential: event.credential,
+      detail: event.detail,
+    }),
+  }
+}
+
+export function closeRecord(header: Header, event: HttpClose): AuditRecord {
+  return {
+    ...base(header, {
+      category: ['network', 'web'],
+      type: ['end'],
+      action: 'http-close',
+      outcome: event.outcome,
+      reason: event.reason,
+      duration: event.durationMs * NANOSECONDS,
+    }),
+    http: {
+      request: { id: event.id, bytes: event.requestBytes },
+      response: { status_code: event.status, bytes: event.responseBytes },
+    },
+    egress: egress(header, event.sandbox, { detail: event.detail, redactions: event.redactions }),
+  }
+}
+
+/** A sandbox that began or ended. */
+export interface SandboxEvent {
+  readonly at: number
+  readonly sandbox: SandboxIdentity
+  readonly action: 'sandbox-start' | 'sandbox-end'
+  /** The command's first word; its arguments may hold what should not be in a log. */
+  readonly command: string
+  readonly exitCode: number | null
+}
+
+export function sandboxRecord(header: Header, event: SandboxEvent): AuditRecord {
+  return {
+    ...base(header, {
+      category: ['process'],
+      type: [event.action === 'sandbox-start' ? 'start' : 'end'],
+      action: event.action,
+      outcome: event.exitCode === null ? 'unknown' : event.exitCode === 0 ? 'success' : 'failure',
+    }),
+    process: { executable: event.command, exit_code: event.exitCode },
+    egress: egress(header, event.sandbox, {}),
+  }
+}
+
+/** Closing records that could not be written while the log was unavailable, said once it is available again. */
+export function gapRecord(header: Header, lost: number): AuditRecord {
+  return {
+    ...base(header, { category: ['configuration'], type: ['info'], action: 'audit-gap', outcome: 'failure' }),
+    egress: egress(header, null, { lost_close_records: lost }),
+  }
+}

@@ -1,0 +1,167 @@
+import type { CredentialKind } from '#firewall/credential.js'
+import { describeDestination, describeRule } from '#firewall/describe.js'
+import type { Destination, Policy, Service } from '#firewall/policy.js'
+import { placeOf, type PolicyOnDisk } from './policy-file.js'
+
+const DAY_MS = 86_400_000
+
+/**
+ * Bits that one sandbox can say through one wildcard in a day. Every byte of an open label is counted as eight bits,
+ * although a host name has no more than 38 characters to choose from: the bound is not to be an estimate.
+ */
+export function leakBits({ dns: { budget } }: Policy): number {
+  const windows = Math.ceil(DAY_MS / budget.windowMs)
+  return Math.min(budget.bytesPerDay, budget.bytes * windows) * 8
+}
+
+/** What a policy means, as plain data. */
+export function summarisePolicy(loaded: PolicyOnDisk, kinds: readonly CredentialKind[]) {
+  const { policy, file } = loaded
+  const allow = policy.destinations.filter(({ service }) => service === null)
+  return {
+    ok: true,
+    file,
+    services: [...policy.services.values()].map((service) => ({
+      name: service.name,
+      place: placeOf(loaded, `services.${service.name}`),
+      destinations: destinationsOf(policy, service).map(describeDestination),
+      credential: describeCredential(service, kinds),
+      rules: rulesOf(policy, service),
+      rate: service.rate,
+      environment: Object.keys(service.environment),
+    })),
+    allow: allow.map((entry) => ({
+      id: entry.id,
+      place: placeOf(loaded, entry.id),
+      destination: describeDestination(entry),
+      rules: entry.rules.map((rule) => ({ id: rule.id, text: rule.text, meaning: describeRule(rule) })),
+    })),
+    agents: [...policy.agents.values()],
+    wildcards: wildcardsOf(policy).map((text) => ({ text, bitsPerDay: leakBits(policy) })),
+    warnings: warningsOf(loaded),
+  }
+}
+
+type Summary = ReturnType<typeof summarisePolicy>
+
+/** What a policy means, for people. */
+export function describePolicy(loaded: PolicyOnDisk, kinds: readonly CredentialKind[]): string {
+  const summary = summarisePolicy(loaded, kinds)
+  const lines = [
+    `${summary.file} is a valid policy.`,
+    ...summary.services.flatMap(describeService),
+    ...(summary.allow.length > 0 ? ['', 'Without a credential:'] : []),
+    ...summary.allow.flatMap(({ destination, rules }) => [
+      `  ${destination}`,
+      ...rules.map(({ meaning }) => `    ${meaning}`),
+    ]),
+    '',
+    'Agents:',
+    ...summary.agents.map((agent) => `  ${agent.name} ${describeAgent(agent, loaded.policy)}`),
+    ...describeWildcards(summary, loaded.policy),
+    ...(summary.warnings.length > 0 ? ['', 'Warnings:'] : []),
+    ...summary.warnings.map((warning) => `  ${warning}`),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function describeService({
+  name,
+  destinations,
+  credential,
+  rules,
+  rate,
+}: Summary['services'][number]): string[] {
+  return [
+    '',
+    `Service ${name}, at ${destinations.join(' and ')}`,
+    credential === null ? '  without a credential' : `  credential ${credential.id}: ${credential.summary}`,
+    ...(credential === null
+      ? []
+      : [`    from ${credential.secrets.join(', ') || 'plain text'}, into ${credential.slots.join(', ')}`]),
+    ...rules.map(({ meaning }, index) => `  ${index + 1}. ${meaning}`),
+    `  ${rules.length + 1}. may not do anything else`,
+    ...(rate === null ? [] : [`  at most ${rate.perSecond} requests a second, ${rate.burst} at once`]),
+  ]
+}
+
+function describeAgent({ services, allow }: Summary['agents'][number], policy: Policy): string {
+  const hosts = policy.destinations.filter(({ id }) => allow?.includes(id)).map(({ label }) => label)
+  const first = services === null ? 'every service' : `services ${services.join(', ') || '(none)'}`
+  const second = allow === null ? 'every entry of allow' : `hosts ${hosts.join(', ') || '(none)'}`
+  return `may use ${first} and ${second}`
+}
+
+function describeWildcards({ wildcards }: Summary, { dns: { budget } }: Policy): string[] {
+  if (wildcards.length === 0) return ['', 'No wildcard: no name can carry data out.']
+  return [
+    '',
+    'Wildcards, through whose names a sandbox could say something to the outside:',
+    ...wildcards.map(
+      ({ text, bitsPerDay }) =>
+        `  ${text}: at most ${budget.names} new names and ${budget.bytes} bytes in ${budget.windowMs / 60_000} minutes, ${bitsPerDay} bits a day`,
+    ),
+  ]
+}
+
+function destinationsOf({ destinations }: Policy, { name }: Service): readonly Destination[] {
+  return destinations.filter(({ service }) => service === name)
+}
+
+/** The rules as the policy writes them: without the base paths that every target adds. */
+function rulesOf(policy: Policy, service: Service) {
+  const [destination] = destinationsOf(policy, service)
+  return (destination?.rules ?? []).map((rule) => ({
+    id: rule.id,
+    text: rule.text,
+    meaning: describeRule(rule),
+  }))
+}
+
+function describeCredential({ credential, dummies }: Service, kinds: readonly CredentialKind[]) {
+  if (credential === null) return null
+  const { id, kind, slots } = credential
+  const summary = kinds.find(({ name }) => name === kind)?.summary ?? kind
+  return { id, kind, summary, slots, secrets: Object.keys(dummies) }
+}
+
+function wildcardsOf({ destinations }: Policy): readonly string[] {
+  return [...new Set(destinations.flatMap(({ host }) => (host.kind === 'wildcard' ? [host.text] : [])))]
+}
+
+function warningsOf(loaded: PolicyOnDisk): readonly string[] {
+  const { policy } = loaded
+  if (loaded.empty !== null) return [`${loaded.file} lists nothing, so everything is denied.`]
+  return [
+    ...policy.destinations.flatMap((destination) =>
+      destinationWarnings(destination, policy).map((text) => `${placeOf(loaded, destination.id)}: ${text}`),
+    ),
+    ...[...policy.services.keys()]
+      .filter((name) => ![...policy.agents.values()].some(({ services }) => services?.includes(name) ?? true))
+      .map((name) => `${placeOf(loaded, `services.${name}`)}: no agent may use the service ${name}.`),
+  ]
+}
+
+function destinationWarnings(destination: Destination, { services }: Policy): string[] {
+  const { host, scheme, service, mode, allowPrivate, rules } = destination
+  const credential = service === null ? null : (services.get(service)?.credential ?? null)
+  return [
+    ...(scheme === 'http' && credential !== null
+      ? [`${credential.id} goes to ${host.text} unencrypted; whoever is on the way can read it.`]
+      : []),
+    ...(scheme === 'http' && credential === null
+      ? [`what is sent to ${host.text} is not encrypted, and nothing proves who answers.`]
+      : []),
+    ...(mode === 'tunnel'
+      ? [`${host.text} is a tunnel: the gate sees neither requests nor what they carry.`]
+      : []),
+    ...(allowPrivate ? [`${host.text} may resolve to private and loopback addresses.`] : []),
+    ...(service === null && mode === 'intercept' && rules.some(isOpen)
+      ? [`any method on any path of ${host.text} is allowed, uploads included.`]
+      : []),
+  ]
+}
+
+function isOpen({ methods, path }: Destination['rules'][number]): boolean {
+  return methods === null && path.open && path.segments.length === 0
+}

@@ -1,0 +1,158 @@
+import { describeDestination, describeRule } from '#firewall/describe.js'
+import type { Denied } from '#firewall/judge.js'
+import { admitName, type NameAdmission, type NameGate } from '#firewall/name-admission.js'
+import type { Destination, Rule, SandboxIdentity, Scheme } from '#firewall/policy.js'
+import { statusOf, textOf, type Reason } from '#firewall/reasons.js'
+import { parseRequestTarget } from '#firewall/request-path.js'
+import { placeOf, type PolicyOnDisk } from './policy-file.js'
+
+/** A verdict for programs and for people. */
+export interface Explained {
+  readonly data: { readonly verdict: 'ALLOW' | 'DENY' } & Readonly<Record<string, unknown>>
+  readonly lines: readonly string[]
+}
+
+interface Question {
+  readonly loaded: PolicyOnDisk
+  readonly gate: NameGate
+  readonly sandbox: SandboxIdentity
+  /** As `parseHostname` returns it. */
+  readonly host: string
+}
+
+interface RequestQuestion extends Question {
+  readonly method: string
+  readonly scheme: Scheme
+  readonly port: number
+  /** Path and query as they would stand in the request. */
+  readonly target: string
+}
+
+/** What the resolver would answer. NXDOMAIN ends a client's search at once; REFUSED marks a name that is listed. */
+export function explainName({ loaded, gate, sandbox, host }: Question): Explained {
+  const admission = admitName(gate, sandbox, host, 0, false)
+  const { verdict, shape, budget } = admission
+  if (verdict.allowed) {
+    const client = "A with the gate's own address; AAAA if the gate has one; any other type is empty"
+    const { rule, wildcard } = verdict
+    return {
+      data: {
+        verdict: 'ALLOW',
+        name: host,
+        rule,
+        place: placeOf(loaded, rule),
+        wildcard: wildcard?.text ?? null,
+        client,
+        shape,
+        budget,
+      },
+      lines: [
+        `ALLOW  dns ${host}`,
+        ...ruleLines(loaded, rule),
+        `client  ${client}`,
+        ...figures(loaded, admission),
+      ],
+    }
+  }
+  const code = verdict.reason === 'host-not-listed' ? 'NXDOMAIN' : 'REFUSED'
+  return denied(loaded, verdict, `dns ${host}`, { name: host, client: code, shape, budget }, [
+    `client  ${code}`,
+    ...figures(loaded, admission),
+  ])
+}
+
+/** The checks of the request pipeline that need no network, in its order: name, host and port, path, method. */
+export function explainRequest(question: RequestQuestion): Explained {
+  const { loaded, gate, sandbox, method, scheme, host, port, target } = question
+  const what = `${method} ${scheme}://${host}${port === (scheme === 'https' ? 443 : 80) ? '' : `:${port}`}${target}`
+  const deny = (verdict: Denied): Explained =>
+    denied(loaded, verdict, what, { request: what, status: statusOf(verdict.reason) })
+  const { verdict: name } = admitName(gate, sandbox, host, 0, false)
+  if (!name.allowed) return deny(name)
+  const asked = { agent: sandbox.agent, scheme, host, port }
+  const authority = gate.judge.judgeAuthority(asked)
+  if (!authority.allowed) return deny(authority)
+  const [first] = authority.destinations
+  if (first.mode === 'tunnel') return allowed(question, what, first, null)
+  const path = parseRequestTarget(target)
+  if (typeof path === 'string') return deny({ allowed: false, reason: path, rule: null })
+  const verdict = gate.judge.judgeRequest({ ...asked, method, path })
+  return verdict.allowed ? allowed(question, what, verdict.destination, verdict.rule) : deny(verdict)
+}
+
+function allowed({ loaded }: Question, what: string, destination: Destination, rule: Rule | null): Explained {
+  const id = rule?.id ?? destination.id
+  const service = loaded.policy.services.get(destination.service ?? '')
+  const credential = service?.credential ?? null
+  const text = rule === null ? describeDestination(destination) : `${rule.effect}: ${rule.text}`
+  const meaning = rule === null ? 'passes as a TLS tunnel: method and path are not seen' : describeRule(rule)
+  return {
+    data: {
+      verdict: 'ALLOW',
+      request: what,
+      rule: id,
+      text,
+      meaning,
+      place: placeOf(loaded, id),
+      destination: describeDestination(destination),
+      credential: credential?.id ?? null,
+      slots: credential?.slots ?? [],
+      rate: service?.rate ?? null,
+    },
+    lines: [
+      `ALLOW  ${what}`,
+      ...ruleLines(loaded, id, text),
+      `reason  ${meaning}`,
+      credential === null
+        ? 'credential  none is injected'
+        : `credential  ${credential.id} is put into ${credential.slots.join(', ')}`,
+    ],
+  }
+}
+
+function denied(
+  loaded: PolicyOnDisk,
+  { reason, rule }: { readonly reason: Reason; readonly rule: string | null },
+  what: string,
+  data: Readonly<Record<string, unknown>>,
+  lines: readonly string[] = [],
+): Explained {
+  const place = rule === null ? null : placeOf(loaded, rule)
+  const text = rule === null ? null : ruleText(loaded, rule)
+  return {
+    data: { verdict: 'DENY', ...data, reason, explanation: textOf(reason), rule, text, place },
+    lines: [
+      `DENY  ${what}`,
+      ...(rule === null ? [] : ruleLines(loaded, rule)),
+      `reason  ${reason}: ${textOf(reason)}`,
+      ...lines,
+    ],
+  }
+}
+
+function ruleLines(loaded: PolicyOnDisk, id: string, text = ruleText(loaded, id)): string[] {
+  return [`rule  ${id}: ${text} (${placeOf(loaded, id)})`]
+}
+
+/** A rule as the policy writes it, or the destination that an id without rule means. */
+function ruleText({ policy }: PolicyOnDisk, id: string): string {
+  const destination = policy.destinations.find((candidate) => candidate.id === id)
+  if (destination !== undefined) return describeDestination(destination)
+  const rule = policy.destinations.flatMap(({ rules }) => rules).find((candidate) => candidate.id === id)
+  return rule === undefined ? '' : `${rule.effect}: ${rule.text}`
+}
+
+function figures({ policy }: PolicyOnDisk, { shape, budget }: NameAdmission): string[] {
+  const { maxLength, maxEntropy } = policy.dns.shape
+  const signal = shape.signal === null ? '' : `; over its limit: ${shape.signal}`
+  const room =
+    budget === null
+      ? 'none is spent: an exact or unlisted name carries nothing'
+      : budget.spent
+        ? `spent: ${budget.limit}`
+        : `a fresh sandbox has ${budget.namesLeft} names and ${budget.bytesLeft} bytes left in this window`
+  return [
+    `shape  ${shape.length} characters (wildcards: at most ${maxLength}), ${shape.entropy.toFixed(2)} bits a character (at most ${maxEntropy})${signal}`,
+    `budget  ${room}`,
+  ]
+}

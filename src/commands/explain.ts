@@ -1,0 +1,101 @@
+import { METHODS } from 'node:http'
+import { parseAuthority, parseHostname } from '#firewall/hostname.js'
+import { Judge } from '#firewall/judge.js'
+import { LeakBudget } from '#firewall/leak-budget.js'
+import type { CredentialKind } from '#firewall/credential.js'
+import { DEFAULT_AGENT, type Scheme } from '#firewall/policy.js'
+import { EgressError, EXIT, exitCodeOf, formatError } from '#src/errors.js'
+import { explainName, explainRequest, type Explained } from './explain-verdict.js'
+import type { CommandIo } from './io.js'
+import { openPolicy, type PolicyOnDisk } from './policy-file.js'
+
+export interface ExplainArgs {
+  /** `[METHOD, URL]` or `['dns', NAME]`. */
+  readonly words: readonly string[]
+  readonly agent?: string | undefined
+  readonly policy?: string | undefined
+  readonly json?: boolean | undefined
+}
+
+/**
+ * `egress explain`: asks the judge of the gate itself what would happen, without spending anybody's budget.
+ *
+ * @returns 0 for allowed, 1 for denied, 2 for a question that cannot be asked
+ */
+export async function runExplain(
+  { words, agent = DEFAULT_AGENT, policy, json = false }: ExplainArgs,
+  io: CommandIo,
+  kinds: readonly CredentialKind[],
+): Promise<number> {
+  try {
+    const loaded = openPolicy(policy, io, kinds)
+    if (loaded.empty === 'missing') {
+      io.stderr.write(`warning: there is no policy file ${loaded.file}, so everything is denied\n`)
+    }
+    const explained = answer(words, agent, loaded)
+    io.stdout.write(json ? `${JSON.stringify(explained.data)}\n` : `${explained.lines.join('\n')}\n`)
+    return await Promise.resolve(explained.data.verdict === 'ALLOW' ? EXIT.fine : EXIT.failed)
+  } catch (error) {
+    io.stderr.write(formatError(error))
+    return exitCodeOf(error)
+  }
+}
+
+function answer(words: readonly string[], agent: string, loaded: PolicyOnDisk): Explained {
+  const { policy } = loaded
+  if (!policy.agents.has(agent)) {
+    const names = [...policy.agents.keys()].join(', ')
+    throw usage(`the policy has no agent \`${agent}\``, `name one with --agent: ${names}`)
+  }
+  const [first = '', second = ''] = words
+  if (words.length !== 2)
+    throw usage(
+      'the question is incomplete',
+      'write `egress explain GET https://host/path` or `egress explain dns host`',
+    )
+  const gate = { judge: new Judge(policy), limits: policy.dns, budget: new LeakBudget(policy.dns.budget) }
+  const sandbox = { id: 'explain', agent }
+  if (first === 'dns') return explainName({ loaded, gate, sandbox, host: readHost(second) })
+  return explainRequest({ loaded, gate, sandbox, method: readMethod(first), ...readUrl(second) })
+}
+
+function readHost(text: string): string {
+  const host = parseHostname(text)
+  if (host === null)
+    throw usage(
+      `\`${text}\` is not a host name`,
+      'write a name such as `api.example.com`; the resolver drops anything else',
+    )
+  return host
+}
+
+function readMethod(text: string): string {
+  if (METHODS.includes(text) && text !== 'CONNECT') return text
+  const upper = text.toUpperCase()
+  const fix =
+    METHODS.includes(upper) && upper !== 'CONNECT'
+      ? `write \`${upper}\``
+      : 'write a method such as `GET`, or `dns` for a look-up'
+  throw usage(`\`${text}\` is not the method of a request`, fix)
+}
+
+/** Taken apart by hand, for `URL` would repair what the gate is to judge as it stands. */
+function readUrl(text: string): { scheme: Scheme; host: string; port: number; target: string } {
+  const match = /^(https?):\/\/([^/?#]*)([^#]*)$/i.exec(text)
+  const scheme = match?.[1]?.toLowerCase() === 'http' ? 'http' : 'https'
+  const authority = parseAuthority(match?.[2] ?? '')
+  if (match === null || authority === null) {
+    // Not repeated: it may have a password in it.
+    throw usage(
+      'the URL is not one that the gate could be asked for',
+      'write `https://host/path`, with a host name and without `user@` and `#…`',
+    )
+  }
+  const rest = match[3] ?? ''
+  const target = rest.startsWith('/') ? rest : `/${rest}`
+  return { scheme, host: authority.host, port: authority.port ?? (scheme === 'https' ? 443 : 80), target }
+}
+
+function usage(problem: string, fix: string): EgressError {
+  return new EgressError({ code: 'EGRESS_USAGE', problem, fix })
+}

@@ -1,0 +1,78 @@
+import type { AuditRole } from '../audit/audit.js'
+import { EgressError } from '../errors.js'
+import { followLog } from '../logs/follow.js'
+import { formatRecord, painter } from '../logs/format.js'
+import { readLog, type LogLine } from '../logs/read.js'
+import type { Io } from './io.js'
+
+/** The words of `egress logs`. */
+export interface LogsOptions {
+  readonly auditDir: string
+  readonly role: string | undefined
+  readonly follow: boolean
+  /** Lines from the end; null for all. */
+  readonly tail: number | null
+  readonly since: string | undefined
+  readonly denied: boolean
+  readonly host: string | undefined
+  readonly sandbox: string | undefined
+  readonly json: boolean
+}
+
+/** Prints the audit log: pretty on request of a person, record by record for a machine. */
+export async function logs(options: LogsOptions, io: Io, now: number, signal: AbortSignal): Promise<number> {
+  const roles = rolesOf(options.role)
+  const since = options.since === undefined ? null : parseSince(options.since, now)
+  const chosen = (line: LogLine) => matches(line, options, since)
+  const paint = painter(io.stdout.isTTY === true, io.env)
+  const print = ({ text, record }: LogLine) =>
+    io.stdout.write(`${options.json ? text : formatRecord(record, paint)}\n`)
+
+  let damaged = 0
+  const last: LogLine[] = []
+  for await (const line of readLog(options.auditDir, roles, () => (damaged += 1))) {
+    if (!chosen(line)) continue
+    if (options.tail === null) print(line)
+    else if (last.push(line) > options.tail) last.shift()
+  }
+  last.forEach(print)
+  if (damaged > 0) io.stderr.write(`egress: ${String(damaged)} damaged lines were left out\n`)
+  if (options.follow) {
+    for await (const line of followLog(options.auditDir, roles, signal)) if (chosen(line)) print(line)
+  }
+  return 0
+}
+
+function rolesOf(role: string | undefined): readonly AuditRole[] {
+  if (role === undefined) return ['dns', 'http', 'sandbox']
+  if (role === 'dns' || role === 'http' || role === 'sandbox') return [role]
+  throw usage(`there is no log \`${role}\``, 'choose dns, http or sandbox, or none for all')
+}
+
+function matches({ record }: LogLine, options: LogsOptions, since: number | null): boolean {
+  if (since !== null && Date.parse(record['@timestamp']) < since) return false
+  if (options.denied && record.egress.verdict !== 'deny') return false
+  if (options.sandbox !== undefined && record.egress.sandbox?.id !== options.sandbox) return false
+  return options.host === undefined || hostOf(record) === options.host.toLowerCase()
+}
+
+function hostOf({ url, dns }: LogLine['record']): string | null {
+  return url?.domain ?? dns?.question?.name ?? null
+}
+
+const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+
+/** `42m`, `2h30m`, or a time such as `2026-01-31T12:00:00Z`; milliseconds since 1970. */
+function parseSince(text: string, now: number): number {
+  if (/^(\d+[smhd])+$/.test(text)) {
+    const spans = [...text.matchAll(/(\d+)([smhd])/g)]
+    return now - spans.reduce((sum, [, count, unit]) => sum + Number(count) * (UNITS[unit ?? ''] ?? 0), 0)
+  }
+  const time = Date.parse(text)
+  if (!Number.isNaN(time)) return time
+  throw usage(`--since \`${text}\` is no time`, 'write a span such as 42m or 2h30m, or a time such as 2026-01-31T12:00:00Z')
+}
+
+function usage(problem: string, fix: string): EgressError {
+  return new EgressError({ code: 'EGRESS_USAGE', problem, fix, exitCode: 2 })
+}

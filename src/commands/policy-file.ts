@@ -1,0 +1,33 @@
+import { isAbsolute, relative } from 'node:path'
+import { loadPolicy, type LoadedPolicy } from '#config/load.js'
+import { readSettings } from '#config/settings.js'
+import type { CredentialKind } from '#firewall/credential.js'
+import type { CommandIo } from './io.js'
+
+export interface PolicyOnDisk extends LoadedPolicy {
+  /** Name of the file as messages write it. */
+  readonly file: string
+}
+
+/** The policy file that a command means: its argument, else as the settings say. */
+export function policyFile(file: string | undefined, { env, cwd }: CommandIo): string {
+  const { policy } = readSettings({ flags: { policy: file }, env, cwd })
+  const near = relative(cwd, policy)
+  return near.startsWith('..') || isAbsolute(near) ? policy : near
+}
+
+/** @throws PolicyError, SettingsError */
+export function openPolicy(
+  file: string | undefined,
+  io: CommandIo,
+  kinds: readonly CredentialKind[],
+): PolicyOnDisk {
+  const name = policyFile(file, io)
+  return { ...loadPolicy(name, { kinds, env: io.env, cwd: io.cwd }), file: name }
+}
+
+/** `egress.yaml:12`, where a rule or destination stands. */
+export function placeOf({ file, positions }: PolicyOnDisk, id: string): string {
+  const position = positions.get(id)
+  return position === undefined ? file : `${file}:${position.line}`
+}

@@ -1,0 +1,156 @@
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import type { Server as TcpServer } from 'node:net'
+import type { Socket as UdpSocket } from 'node:dgram'
+import { DEFAULT_AGENT, type SandboxIdentity } from '#firewall/policy.js'
+import { Audit } from '../audit/audit.js'
+import { certificateFiles, GATE_HOST, PORTS, sandboxEnvironment } from '../environment.js'
+import { EgressError } from '../errors.js'
+import { Gate, newSandboxId, type GateSockets } from '../gate.js'
+import { createLog } from '../log.js'
+import { closeInheritedDescriptors } from '../sandbox/descriptors.js'
+import { launchSandbox } from '../sandbox/launch.js'
+import type { Sandbox, SandboxLimits } from '../sandbox/spec.js'
+import type { Io } from './io.js'
+import { openPolicy } from './open-policy.js'
+
+/** The words of `egress run`. */
+export interface RunOptions {
+  readonly agent: string | undefined
+  readonly policy: string | undefined
+  readonly auditDir: string | undefined
+  readonly workdir: string | undefined
+  readonly write: boolean
+  readonly mounts: readonly string[]
+  readonly env: readonly string[]
+  readonly limits: SandboxLimits
+}
+
+/** Signals that end a program or speak to it: the agent gets them, and its end is ours. */
+const FORWARDED: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2']
+
+/**
+ * Runs a command in a sandbox behind a gate of its own. One flow, top to bottom: policy, gate, sandbox, serve, start,
+ * wait, close.
+ *
+ * @returns the command's exit code (128 + n for signal n)
+ */
+export async function run(command: readonly string[], options: RunOptions, io: Io): Promise<number> {
+  closeInheritedDescriptors()
+  const { settings, policy, sensitiveFiles } = openPolicy(options, io)
+  const log = createLog(settings.logLevel, (line) => io.stderr.write(line), false)
+  const identity = identify(options.agent, policy.agents)
+  const directory = join(settings.auditDir, 'runs', runName(identity.id))
+  const audit = new Audit({
+    directory,
+    gate: identity.id,
+    now: Date.now,
+    onChange: (message) => log.error(message),
+  })
+  const gate = await Gate.create({
+    policy,
+    audit,
+    identify: () => identity,
+    address: { ipv4: '127.0.0.1', ipv6: null },
+    fail: (error) => log.error({ err: error }, 'the gate failed on one connection'),
+  })
+  const sandbox = await launchSandbox({
+    command,
+    workdir: resolve(io.cwd, options.workdir ?? '.'),
+    writable: options.write,
+    mounts: options.mounts.map((text) => parseMount(text, io.cwd)),
+    masked: [...sensitiveFiles, settings.auditDir, join(homedir(), '.local/state/egress')],
+    env: sandboxEnvironment(policy, identity.agent, parseEnvironment(options.env)),
+    files: certificateFiles(gate.certificate),
+    limits: options.limits,
+    listen: [
+      { name: 'dnsUdp', kind: 'udp', port: PORTS.dns },
+      { name: 'dnsTcp', kind: 'tcp', port: PORTS.dns },
+      { name: 'http', kind: 'tcp', port: PORTS.http },
+      { name: 'https', kind: 'tcp', port: PORTS.https },
+      { name: 'explicit', kind: 'tcp', port: PORTS.explicit },
+      { name: 'routes', kind: 'tcp', port: PORTS.routes },
+    ],
+    hosts: { [GATE_HOST]: '127.0.0.1' },
+    terminal: process.stdin.isTTY && process.stdout.isTTY,
+  })
+  for (const warning of sandbox.warnings) log.warn(warning)
+  try {
+    gate.serve(socketsOf(sandbox))
+    const event = { sandbox: identity, command: command[0] ?? '', exitCode: null }
+    audit.sandbox({ ...event, at: Date.now(), action: 'sandbox-start' })
+    forwardSignals(sandbox)
+    sandbox.start()
+    const { code } = await sandbox.exit
+    audit.sandbox({ ...event, at: Date.now(), action: 'sandbox-end', exitCode: code })
+    return code
+  } finally {
+    sandbox.kill()
+    await gate.close()
+    audit.end()
+  }
+}
+
+function identify(
+  named: string | undefined,
+  agents: ReadonlyMap<string, { readonly name: string }>,
+): SandboxIdentity {
+  const agent = named ?? DEFAULT_AGENT
+  if (!agents.has(agent)) {
+    const known = [...agents.keys()].join(', ')
+    throw new EgressError({
+      code: 'EGRESS_UNKNOWN_AGENT',
+      problem:
+        named === undefined
+          ? `the policy names its agents (${known}), and none was chosen`
+          : `the policy has no agent \`${agent}\``,
+      fix: `choose one with --agent: ${known}`,
+      exitCode: 125,
+    })
+  }
+  return { id: newSandboxId(), agent }
+}
+
+/** Runs sort by their beginning. */
+function runName(id: string): string {
+  return `${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}-${id}`
+}
+
+/** `PATH` or `PATH:rw`. */
+function parseMount(text: string, cwd: string): { path: string; writable: boolean } {
+  const writable = text.endsWith(':rw')
+  return { path: resolve(cwd, text.replace(/:r[ow]$/, '')), writable }
+}
+
+function parseEnvironment(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(pair)
+      if (match === null) {
+        throw new EgressError({
+          code: 'EGRESS_USAGE',
+          problem: `--env \`${pair.split('=')[0] ?? ''}\` is not NAME=VALUE`,
+          fix: 'write for example --env DEBUG=1',
+          exitCode: 125,
+        })
+      }
+      return [match[1] ?? '', match[2] ?? '']
+    }),
+  )
+}
+
+function socketsOf({ sockets }: Sandbox): GateSockets {
+  const tcp = (name: string) => sockets.get(name) as TcpServer
+  return {
+    dnsUdp: sockets.get('dnsUdp') as UdpSocket,
+    dnsTcp: tcp('dnsTcp'),
+    http: tcp('http'),
+    https: tcp('https'),
+    explicit: tcp('explicit'),
+    routes: tcp('routes'),
+  }
+}
+
+function forwardSignals(sandbox: Sandbox): void {
+  for (const signal of FORWARDED) process.on(signal, () => sandbox.signal(signal))
+}

@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { rootCertificates } from 'node:tls'
+import type { DummyShape, Policy, Service } from '#firewall/policy.js'
+
+/** Where the sandbox sees the gate. */
+export const GATE_HOST = 'egress'
+export const PORTS = { dns: 53, http: 80, https: 443, explicit: 3128, routes: 9199 } as const
+
+const BUNDLE = '/etc/ssl/certs/ca-certificates.crt'
+const GATE_CERTIFICATE = '/etc/egress/ca.pem'
+
+/** Where systems keep their bundle of public authorities; clients that read no variable look there. */
+const BUNDLE_COPIES = [BUNDLE, '/etc/ssl/cert.pem', '/etc/pki/tls/certs/ca-bundle.crt']
+
+/** The variables by which the common clients find authorities. */
+const BUNDLE_VARIABLES = [
+  'SSL_CERT_FILE', // OpenSSL, Python, Ruby, Go
+  'REQUESTS_CA_BUNDLE', // Python requests
+  'CURL_CA_BUNDLE',
+  'GIT_SSL_CAINFO',
+  'AWS_CA_BUNDLE', // aws, boto3
+  'PIP_CERT',
+  'CARGO_HTTP_CAINFO',
+  'DENO_CERT',
+  'BUNDLE_SSL_CA_CERT',
+  'CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE',
+  'GRPC_DEFAULT_SSL_ROOTS_FILE_PATH',
+  'NIX_SSL_CERT_FILE',
+]
+
+/** Files that every sandbox gets: the public authorities with the gate's own among them. */
+export function certificateFiles(gateCertificate: string): Record<string, string> {
+  const bundle = `${publicAuthorities()}\n${gateCertificate}`
+  return {
+    ...Object.fromEntries(BUNDLE_COPIES.map((path) => [path, bundle])),
+    [GATE_CERTIFICATE]: gateCertificate,
+  }
+}
+
+/** The host's bundle, since that holds a company's own authorities too; else the one that Node carries. */
+function publicAuthorities(): string {
+  const path = BUNDLE_COPIES.find((candidate) => existsSync(candidate))
+  return path === undefined ? rootCertificates.join('\n') : readFileSync(path, 'utf8')
+}
+
+/** The environment of one sandbox: worthless credentials, ways to the gate, and where to find its certificate. */
+export function sandboxEnvironment(
+  policy: Policy,
+  agent: string,
+  own: Readonly<Record<string, string>>,
+): Record<string, string> {
+  const proxy = `http://${GATE_HOST}:${String(PORTS.explicit)}`
+  // Loopback is the sandbox itself, and the routes door is not to be asked for through the proxy.
+  const direct = `localhost,127.0.0.1,::1,${GATE_HOST}`
+  return {
+    HTTP_PROXY: proxy,
+    HTTPS_PROXY: proxy,
+    http_proxy: proxy,
+    https_proxy: proxy,
+    NO_PROXY: direct,
+    no_proxy: direct,
+    ...Object.fromEntries(BUNDLE_VARIABLES.map((name) => [name, BUNDLE])),
+    NODE_EXTRA_CA_CERTS: GATE_CERTIFICATE,
+    ...credentialEnvironment(policy, agent),
+    EGRESS_AGENT: agent,
+    ...own,
+  }
+}
+
+function credentialEnvironment(policy: Policy, agent: string): Record<string, string> {
+  const usable = policy.agents.get(agent)?.services ?? null
+  const services = [...policy.services.values()].filter(({ name }) => usable === null || usable.includes(name))
+  const shapes = Object.assign({}, ...services.map(({ dummies }) => dummies)) as Record<string, DummyShape>
+  const dummies = new Map(Object.entries(shapes).map(([name, shape]) => [name, dummyValue(shape)]))
+  const environment: Record<string, string> = {}
+  for (const service of services) {
+    for (const [name, template] of Object.entries(service.environment)) {
+      environment[name] = fillIn(template, service, dummies)
+    }
+  }
+  return environment
+}
+
+function fillIn(template: string, service: Service, dummies: ReadonlyMap<string, string>): string {
+  return template
+    .replaceAll('{url}', serviceUrl(service))
+    .replaceAll('{route}', `http://${GATE_HOST}:${String(PORTS.routes)}/${service.name}`)
+    .replace(/\{dummy:([A-Za-z0-9_]+)\}/g, (whole, name: string) => dummies.get(name) ?? whole)
+}
+
+function serviceUrl({ targets: [first] }: Service): string {
+  if (first === undefined) return ''
+  const { scheme, host, port } = first.origin
+  const standard = scheme === 'https' ? 443 : 80
+  return `${scheme}://${host}${port === standard ? '' : `:${String(port)}`}${first.basePath}`
+}
+
+const ALPHABETS: Readonly<Record<DummyShape['alphabet'], string>> = {
+  alphanumeric: 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789',
+  'upper-alphanumeric': 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567',
+  hex: '0123456789abcdef',
+}
+
+/** A random value of the shape: worthless, and different in every sandbox. */
+export function dummyValue({ prefix, length, alphabet }: DummyShape): string {
+  const letters = ALPHABETS[alphabet]
+  const count = Math.max(length - prefix.length, 0)
+  return prefix + Array.from(randomBytes(count), (byte) => letters[byte % letters.length] ?? '').join('')
+}

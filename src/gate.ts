@@ -1,0 +1,90 @@
+import { randomBytes, randomUUID } from 'node:crypto'
+import type { Server as TcpServer } from 'node:net'
+import type { Socket as UdpSocket } from 'node:dgram'
+import { serveTcp } from '#dns/tcp.js'
+import { serveUdp } from '#dns/udp.js'
+import { Judge } from '#firewall/judge.js'
+import { LeakBudget } from '#firewall/leak-budget.js'
+import type { NameGate } from '#firewall/name-admission.js'
+import type { Policy, SandboxIdentity } from '#firewall/policy.js'
+import { RateLimiter } from '#firewall/rate-limit.js'
+import type { ProxyContext } from '#proxy/context.js'
+import { serveProxy, type ProxySockets } from '#proxy/proxy.js'
+import { CertificateAuthority } from '#proxy/tls/authority.js'
+import { UpstreamPools } from '#proxy/upstream/pools.js'
+import { UpstreamResolver } from '#proxy/upstream/resolver.js'
+import type { Audit } from './audit/audit.js'
+
+/** The sockets of one sandbox, or of one network of sandboxes, already bound. */
+export interface GateSockets extends ProxySockets {
+  readonly dnsUdp: UdpSocket
+  readonly dnsTcp: TcpServer
+}
+
+export interface GateOptions {
+  readonly policy: Policy
+  readonly audit: Audit
+  /** Who is behind an address. */
+  readonly identify: (remote: { address: string }) => SandboxIdentity | null
+  /** The address that allowed names are answered with. */
+  readonly address: { readonly ipv4: string; readonly ipv6: string | null }
+  /** Bugs, for the program's log. */
+  readonly fail: (error: unknown) => void
+}
+
+/** Both roles in one process, around one judge and one leak budget. */
+export class Gate {
+  /** The certificate authority's certificate, PEM. */
+  readonly certificate: string
+  readonly #options: GateOptions
+  readonly #names: NameGate
+  readonly #proxy: ProxyContext
+  readonly #closers: (() => void | Promise<void>)[] = []
+
+  private constructor(options: GateOptions, authority: CertificateAuthority) {
+    const { policy, audit, identify, fail } = options
+    this.#options = options
+    this.certificate = authority.pem
+    this.#names = { judge: new Judge(policy), limits: policy.dns, budget: new LeakBudget(policy.dns.budget) }
+    this.#proxy = {
+      policy,
+      names: this.#names,
+      limiter: new RateLimiter(),
+      audit,
+      authority,
+      resolver: new UpstreamResolver(policy.upstream, policy.http.connectTimeoutMs, Date.now),
+      pools: new UpstreamPools(policy.http),
+      identify,
+      now: Date.now,
+      newId: randomUUID,
+      fail,
+    }
+  }
+
+  static async create(options: GateOptions): Promise<Gate> {
+    return new Gate(options, await CertificateAuthority.create(Date.now()))
+  }
+
+  /** Serves on the sockets from now on. */
+  serve(sockets: GateSockets): void {
+    const { audit, identify, address, fail } = this.#options
+    const resolver = { identify, gate: this.#names, address, record: audit.dns, now: Date.now, fail }
+    const udp = serveUdp(sockets.dnsUdp, resolver)
+    const tcp = serveTcp(sockets.dnsTcp, resolver)
+    const proxy = serveProxy(sockets, this.#proxy)
+    this.#closers.push(
+      () => udp.close(),
+      () => tcp.close(),
+      () => proxy.close(),
+    )
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#closers.splice(0).map((close) => close()))
+  }
+}
+
+/** Short and unique enough to name a sandbox in a log: 40 bits. */
+export function newSandboxId(): string {
+  return `sb-${randomBytes(5).toString('hex')}`
+}

@@ -1,0 +1,106 @@
+import { createReadStream, existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { AuditRole } from '../audit/audit.js'
+
+/** One line of the audit log, with what is read of it to choose and to show it. */
+export interface LogLine {
+  readonly text: string
+  readonly record: LogRecord
+}
+
+/** The parts of a record that the reader looks at; a line that lacks them is shown as damaged. */
+export interface LogRecord {
+  readonly '@timestamp': string
+  readonly event: { readonly action: string; readonly reason?: string | null; readonly duration?: number }
+  readonly rule?: { readonly name: string | null }
+  readonly url?: {
+    readonly scheme: string | null
+    readonly domain: string | null
+    readonly port: number | null
+    readonly path: string | null
+    readonly query: string | null
+  }
+  readonly http?: {
+    readonly request?: { readonly id?: string; readonly method?: string | null; readonly bytes?: number }
+    readonly response?: { readonly status_code?: number | null; readonly bytes?: number }
+  }
+  readonly dns?: {
+    readonly question: { readonly name: string; readonly type: string } | null
+    readonly response_code: string | null
+    readonly resolved_ip: readonly string[]
+  }
+  readonly process?: { readonly executable: string; readonly exit_code: number | null }
+  readonly egress: {
+    readonly sandbox: { readonly id: string; readonly agent: string } | null
+    readonly verdict?: 'allow' | 'deny'
+    readonly credential?: string | null
+    readonly suspicious?: boolean
+    readonly redactions?: number
+    readonly detail?: string | null
+  }
+}
+
+export function parseLine(text: string): LogLine | null {
+  try {
+    const record = JSON.parse(text) as Partial<LogRecord> | null
+    const whole = typeof record?.['@timestamp'] === 'string' && typeof record.event?.action === 'string'
+    return whole && record.egress !== undefined ? { text, record: record as LogRecord } : null
+  } catch {
+    return null
+  }
+}
+
+/** Directories that hold logs, the oldest run first: the audit directory itself, and one for each run below it. */
+export function logDirectories(auditDir: string): string[] {
+  const runs = join(auditDir, 'runs')
+  const names = existsSync(runs) ? readdirSync(runs).sort() : []
+  return [auditDir, ...names.map((name) => join(runs, name))]
+}
+
+/** The files of one role in a directory, those that were set aside first. */
+export function logFiles(directory: string, role: AuditRole): string[] {
+  if (!existsSync(directory)) return []
+  return readdirSync(directory)
+    .filter((name) => name.startsWith(`${role}.`) && name.endsWith('.ndjson'))
+    .sort((a, b) => Number(a === `${role}.ndjson`) - Number(b === `${role}.ndjson`) || a.localeCompare(b))
+    .map((name) => join(directory, name))
+}
+
+/** Every line of the given roles: run by run, and in the order of time within a run. Nothing is held in memory. */
+export async function* readLog(
+  auditDir: string,
+  roles: readonly AuditRole[],
+  damaged: (file: string) => void,
+): AsyncGenerator<LogLine> {
+  for (const directory of logDirectories(auditDir)) {
+    const streams = roles.map((role) => readFiles(logFiles(directory, role), damaged))
+    yield* mergeByTime(streams)
+  }
+}
+
+async function* readFiles(files: readonly string[], damaged: (file: string) => void): AsyncGenerator<LogLine> {
+  for (const file of files) {
+    for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
+      const line = parseLine(text)
+      if (line === null) damaged(file)
+      else yield line
+    }
+  }
+}
+
+async function* mergeByTime(streams: readonly AsyncGenerator<LogLine>[]): AsyncGenerator<LogLine> {
+  const heads = await Promise.all(streams.map(async (stream) => ({ stream, next: await stream.next() })))
+  for (;;) {
+    const open = heads.filter((head) => head.next.done !== true)
+    const [first, ...others] = open
+    if (first === undefined) return
+    const earliest = others.reduce((a, b) => (timeOf(b.next) < timeOf(a.next) ? b : a), first)
+    yield earliest.next.value as LogLine
+    earliest.next = await earliest.stream.next()
+  }
+}
+
+function timeOf(next: IteratorResult<LogLine, unknown>): string {
+  return (next.value as LogLine).record['@timestamp']
+}

@@ -1,0 +1,49 @@
+/** Account of the agent inside. */
+export const agentUser = 'agent'
+export const agentId = 1000
+export const agentHome = '/home/agent'
+export const sandboxHostname = 'sandbox'
+
+export interface EtcInput {
+  hosts: Readonly<Record<string, string>>
+  shell: string
+  workdir: string
+}
+
+/** The files of /etc that are written for the sandbox instead of being the host's. */
+export function generateEtc({ hosts, shell, workdir }: EtcInput): Record<string, string> {
+  const extraHosts = Object.entries(hosts).map(([name, address]) => `${address} ${name}`)
+  return {
+    '/etc/passwd': lines(
+      'root:x:0:0:root:/root:/usr/sbin/nologin',
+      `${agentUser}:x:${agentId}:${agentId}:${agentUser}:${agentHome}:${shell}`,
+      'nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin',
+    ),
+    '/etc/group': lines('root:x:0:', 'tty:x:5:', `${agentUser}:x:${agentId}:`, 'nogroup:x:65534:'),
+    // umount(8), run by an id other than 0, wants this file to exist.
+    '/etc/fstab': '',
+    '/etc/hostname': lines(sandboxHostname),
+    '/etc/hosts': lines('127.0.0.1 localhost', `127.0.0.1 ${sandboxHostname}`, ...extraHosts),
+    // The gate answers or refuses at once, so a second attempt only delays the error. No search domain: it would send
+    // every refused name a second time under another suffix, and tell the agent the host's domain.
+    '/etc/resolv.conf': lines('nameserver 127.0.0.1', 'options timeout:2 attempts:1'),
+    // No resolve, mymachines or mdns: they speak to daemons over the host's sockets instead of asking the gate.
+    '/etc/nsswitch.conf': lines(
+      'passwd: files',
+      'group: files',
+      'shadow: files',
+      'hosts: files dns',
+      'networks: files',
+      'protocols: files',
+      'services: files',
+      'ethers: files',
+      'rpc: files',
+    ),
+    // Where root starts the sandbox its files belong to an id that is not mapped inside, and git refuses those.
+    '/etc/gitconfig': lines('[safe]', `\tdirectory = ${JSON.stringify(workdir)}`),
+  }
+}
+
+function lines(...text: string[]): string {
+  return text.map((line) => line + '\n').join('')
+}

@@ -1,0 +1,21 @@
+/** One mount, as `mount --all --fstab` takes it: a whole list costs one process. */
+export interface FstabEntry {
+  source: string
+  target: string
+  type: string
+  options: readonly string[]
+}
+
+/** fstab(5) text; blanks and backslashes as octal escapes. */
+export function formatFstab(entries: readonly FstabEntry[]): string {
+  return entries
+    .map(({ source, target, type, options }) =>
+      [escapeField(source), escapeField(target), type, options.join(','), '0', '0'].join(' '),
+    )
+    .map((line) => line + '\n')
+    .join('')
+}
+
+function escapeField(field: string): string {
+  return field.replace(/[\s\\#]/g, (char) => '\\' + char.charCodeAt(0).toString(8).padStart(3, '0'))
+}

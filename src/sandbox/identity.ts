@@ -1,0 +1,41 @@
+import type { Stats } from 'node:fs'
+
+/** A user and group of the host's. */
+export interface Identity {
+  uid: number
+  gid: number
+}
+
+/** Beyond what distributions give to people, daemons and containers, and below the ranges of /etc/subuid. */
+const unusedId = 61000
+
+export interface IdentityInput {
+  uid: number
+  sudoUid: string | undefined
+  sudoGid: string | undefined
+  owner: Identity
+}
+
+/**
+ * Who runs the sandbox where root starts it, null where it is the caller. Never uid 0: /proc/sys belongs to that id in every
+ * user namespace, and whoever writes kernel.core_pattern runs programs on the host.
+ */
+export function chooseIdentity({ uid, sudoUid, sudoGid, owner }: IdentityInput): Identity | null {
+  if (uid !== 0) return null
+  const sudo = { uid: parseId(sudoUid), gid: parseId(sudoGid) }
+  if (sudo.uid !== null) return { uid: sudo.uid, gid: sudo.gid ?? sudo.uid }
+  if (owner.uid !== 0) return { uid: owner.uid, gid: owner.gid === 0 ? owner.uid : owner.gid }
+  return { uid: unusedId, gid: unusedId }
+}
+
+function parseId(text: string | undefined): number | null {
+  const id = /^[1-9]\d{0,9}$/.test(text ?? '') ? Number(text) : Number.NaN
+  // 2^32 - 1 means "leave as it is" to setresuid(2), which would be root.
+  return id < 0xffffffff ? id : null
+}
+
+/** Whether the permission bits give `wanted` (r=4, w=2, x=1) to an identity that has no further groups. */
+export function permits(file: Pick<Stats, 'uid' | 'gid' | 'mode'>, who: Identity, wanted: number): boolean {
+  const shift = file.uid === who.uid ? 6 : file.gid === who.gid ? 3 : 0
+  return ((file.mode >> shift) & wanted) === wanted
+}

@@ -1,0 +1,87 @@
+import { launchScript, ownDirectory, scratchRoot, sealFstab, treeFstab } from './plan.js'
+import { quoteCommand, quoteWord } from './shell-quote.js'
+import { sandboxHostname } from './etc-files.js'
+
+export interface InitInput {
+  /** where the new root is mounted while it is being built */
+  root: string
+  node: string
+  /** JavaScript of the socket helper */
+  helper: string
+  tmpBytes: number
+}
+
+/** The line that PID 1 writes once the sandbox is complete. */
+export const readyLine = 'ready'
+
+/** Descriptors of PID 1: its script is on 0, progress on 1, diagnostics on 2. */
+export const initDescriptors = { channel: 3, agentInput: 4, agentOutput: 5, agentError: 6 } as const
+
+const oldRoot = `${ownDirectory}/old-root`
+
+/** A tmpfs file needs an inode and at least a page, so this bounds what empty files can cost in kernel memory. */
+const bytesPerInode = 8192
+
+/**
+ * The first part of what PID 1 of the sandbox runs, for any POSIX sh. It arrives through a pipe, so that neither
+ * /proc/1/cmdline nor /proc/1/environ tells anything about the host; and when the gate dies before it has sent the
+ * second part, the shell reads the end of its script and takes the namespace with it.
+ */
+export function formatInitScript({ root, node, helper, tmpBytes }: InitInput): string {
+  const inodes = Math.max(1024, Math.floor(tmpBytes / bytesPerInode))
+  const scratch = root + scratchRoot
+  return `set -eu
+umask 022
+mount -n -t tmpfs -o mode=0755,nosuid,nodev,size=32m,nr_inodes=16k none ${quoteWord(root)}
+mkdir -p ${quoteWord(scratch)} ${quoteWord(root + oldRoot)}
+mount -n -t tmpfs -o mode=0755,nosuid,nodev,size=${tmpBytes},nr_inodes=${inodes} none ${quoteWord(scratch)}
+${loopbackUp}
+${quoteCommand([node, '--input-type=module', '-e', helper])} </dev/null >&2
+exec 3>&-
+mount -n --all --fstab ${quoteWord(root + treeFstab)}
+umount -n ${quoteWord(scratch)}
+echo 0 >/proc/sys/user/max_user_namespaces
+mount -n --all --fstab ${quoteWord(root + sealFstab)}
+rm -r ${quoteCommand([treeFstab, sealFstab, scratchRoot].map((path) => root + path))}
+cd ${quoteWord(root)}
+pivot_root . .${oldRoot}
+cd /
+umount -n -l ${oldRoot}
+rmdir ${oldRoot}
+mount -n -o remount,bind,ro,nosuid,nodev /
+hostname ${sandboxHostname} 2>/dev/null || :
+echo ${readyLine}
+`
+}
+
+/**
+ * Besides 127.0.0.1 the interface gets an address for documentation (RFC 5737), which leads nowhere: glibc leaves loopback
+ * out when AI_ADDRCONFIG asks whether there is IPv4 at all, and then answers no name. The numbers are SIOCSIFFLAGS and
+ * SIOCSIFADDR, for hosts without iproute2.
+ */
+const loopbackUp = `{ ip link set lo up && ip address add 192.0.2.1/32 dev lo; } 2>/dev/null ||
+perl -MSocket -e 'socket(my $s, AF_INET, SOCK_DGRAM, 0) or exit 1;
+  ioctl($s, 0x8914, pack("a16 s x22", "lo", 0x49)) or exit 1;
+  exit !ioctl($s, 0x8916, pack("a16 S n N x16", "lo:1", 2, 0, 0xc0000201))' 2>/dev/null ||
+python3 -c 'import fcntl,socket,struct
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+fcntl.ioctl(s, 0x8914, struct.pack("16sh22x", b"lo", 0x49))
+fcntl.ioctl(s, 0x8916, struct.pack("=16sHHI16x", b"lo:1", 2, 0, socket.htonl(0xc0000201)))' 2>/dev/null ||
+{ busybox ip link set lo up && busybox ip address add 192.0.2.1/32 dev lo; } 2>/dev/null ||
+{ echo "the loopback interface cannot be brought up: none of ip, perl, python3, busybox works" >&2; exit 1; }`
+
+/**
+ * The second part, sent by \`start\`. PID 1 stays a shell, because somebody has to reap what the agent leaves behind. It
+ * keeps its capabilities, and that is what closes /proc/1 to the agent: ptrace_may_access() asks for all of them.
+ */
+export function formatStartScript(scriptTool: string | null): string {
+  const { agentInput, agentOutput, agentError } = initDescriptors
+  const run = `sh ${launchScript}`
+  // CVE-2017-5226: on a shared terminal TIOCSTI types into the shell that started us. The agent gets a pseudo-terminal of
+  // the sandbox's own instead, and script(1), out of its reach, carries the bytes.
+  const command = scriptTool === null ? run : `SHELL=/bin/sh ${scriptTool} -qec 'exec ${run}' /dev/null`
+  return `code=0
+${command} <&${agentInput} >&${agentOutput} 2>&${agentError} ${agentInput}<&- ${agentOutput}>&- ${agentError}>&- || code=$?
+exit $code
+`
+}

@@ -1,0 +1,135 @@
+import { closeSync, openSync, readdirSync, readSync, realpathSync, statSync, type Dirent } from 'node:fs'
+import { join, relative } from 'node:path'
+import { isWithin } from './mount-table.js'
+import type { MaskedPath } from './plan.js'
+import { SandboxError } from './sandbox-error.js'
+
+export interface MaskBounds {
+  /** directory entries looked at, about a second's worth for each 200,000 */
+  entries: number
+  /** paths hidden; each one is a mount */
+  masks: number
+}
+
+export const defaultMaskBounds: MaskBounds = { entries: 400_000, masks: 2000 }
+
+/** Never descended into: huge, and filled by a package manager or by git rather than by hand. */
+const skippedDirectories = new Set(['node_modules', 'objects'])
+
+const hiddenDirectories = new Set(['.aws', '.ssh', '.gnupg', '.docker', '.kube'])
+const hiddenBelowConfig = new Set(['gcloud', 'gh'])
+const hiddenFiles =
+  /^(\.netrc|\.npmrc|\.pypirc|\.git-credentials|id_(rsa|ed25519|ecdsa)[^/]*|.*\.(key|p12|pfx))$/
+const environmentFile = /^\.env(\..+)?$/
+const environmentTemplate = /\.(example|sample|template)$/
+
+/**
+ * Finds what in `tree` looks like a credential, by name: `.env` files, private keys, the settings of clients that store
+ * tokens. Sockets and pipes are hidden too: connecting to one asks neither the network namespace nor a read-only mount.
+ * A tree that is too large to be searched is refused, because the part not searched would be shown.
+ */
+export function findMaskedPaths(tree: string, bounds: MaskBounds = defaultMaskBounds): MaskedPath[] {
+  const found: MaskedPath[] = []
+  const pending = [tree]
+  let seen = 0
+  for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
+    for (const entry of listDirectory(directory)) {
+      const path = join(directory, entry.name)
+      const kind = judgeEntry(path, entry)
+      if (kind !== null) found.push({ path, kind })
+      else if (entry.isDirectory() && !isSkipped(path, entry.name)) pending.push(path)
+      if (++seen > bounds.entries || found.length > bounds.masks) throw tooLarge(tree, bounds)
+    }
+  }
+  return found.flatMap((mask) => followLink(mask, tree))
+}
+
+/** The paths that the caller wants hidden, as far as `trees` would show them. */
+export function maskExplicit(paths: readonly string[], trees: readonly string[]): MaskedPath[] {
+  return paths.flatMap((path): MaskedPath[] => {
+    let real: string
+    try {
+      real = realpathSync(path)
+    } catch {
+      return []
+    }
+    if (!trees.some((tree) => isWithin(real, tree))) {
+      if (!trees.some((tree) => isWithin(tree, real))) return []
+    }
+    const inside = trees.find((tree) => isWithin(tree, real))
+    if (inside !== undefined) {
+      throw new SandboxError(
+        'EGRESS_SANDBOX_MASK',
+        `${inside} lies in ${path}, which no agent may see`,
+        'start the agent elsewhere, or move the policy and the audit log out of its work directory',
+      )
+    }
+    return [{ path: real, kind: statSync(real).isDirectory() ? 'directory' : 'file' }]
+  })
+}
+
+function listDirectory(directory: string): Dirent[] {
+  try {
+    return readdirSync(directory, { withFileTypes: true })
+  } catch {
+    // Whoever cannot list it here cannot do so inside either: the agent has the same id and fewer rights.
+    return []
+  }
+}
+
+function isSkipped(path: string, name: string): boolean {
+  return skippedDirectories.has(name) && (name !== 'objects' || path.endsWith('/.git/objects'))
+}
+
+function judgeEntry(path: string, entry: Dirent): MaskedPath['kind'] | null {
+  const { name } = entry
+  if (entry.isSocket() || entry.isFIFO()) return 'file'
+  const isConfig = hiddenBelowConfig.has(name) && path.endsWith(`/.config/${name}`)
+  if (hiddenDirectories.has(name) || isConfig) return entry.isDirectory() ? 'directory' : 'file'
+  if (entry.isDirectory()) return null
+  if (environmentFile.test(name)) return environmentTemplate.test(name) ? null : 'file'
+  if (name.endsWith('.pem')) return isPublicPem(path) ? null : 'file'
+  return hiddenFiles.test(name) && !name.endsWith('.pub') ? 'file' : null
+}
+
+/** Certificate bundles lie about in every Python environment, and hiding them breaks TLS while protecting nothing. */
+function isPublicPem(path: string): boolean {
+  const limit = 2 * 1024 * 1024
+  try {
+    const descriptor = openSync(path, 'r')
+    try {
+      const buffer = Buffer.alloc(Math.min(statSync(path).size, limit) + 1)
+      const length = readSync(descriptor, buffer)
+      const text = buffer.toString('latin1', 0, length)
+      return (
+        length <= limit &&
+        /-----BEGIN (CERTIFICATE|PUBLIC KEY)-----/.test(text) &&
+        !text.includes('PRIVATE KEY')
+      )
+    } finally {
+      closeSync(descriptor)
+    }
+  } catch {
+    return false
+  }
+}
+
+/** A mount follows links: what has to be hidden is the file that one leads to, if the sandbox shows that file. */
+function followLink(mask: MaskedPath, tree: string): MaskedPath[] {
+  try {
+    const real = realpathSync(mask.path)
+    if (real === mask.path) return [mask]
+    if (!isWithin(real, tree) || relative(tree, real) === '') return []
+    return [{ path: real, kind: statSync(real).isDirectory() ? 'directory' : 'file' }]
+  } catch {
+    return []
+  }
+}
+
+function tooLarge(tree: string, bounds: MaskBounds): SandboxError {
+  return new SandboxError(
+    'EGRESS_SANDBOX_TOO_LARGE',
+    `${tree} has more than ${bounds.entries} entries or ${bounds.masks} credential-like files to hide`,
+    'start the agent in the project that it works on instead of in a directory of projects',
+  )
+}

@@ -1,0 +1,159 @@
+import { spawn, spawnSync, type ChildProcess, type StdioOptions } from 'node:child_process'
+import type { Socket as DatagramSocket } from 'node:dgram'
+import type { Server } from 'node:net'
+import { constants } from 'node:os'
+import type { Readable, Writable } from 'node:stream'
+import { explainFailure } from './host-check.js'
+import type { HelperOrder, HelperReport } from './helper-messages.js'
+import { findTool, systemPath } from './host-tools.js'
+import { agentId } from './etc-files.js'
+import type { Identity } from './identity.js'
+import { readyLine } from './init-script.js'
+import { SandboxError } from './sandbox-error.js'
+
+/** The gate's own standard descriptors, as the agent gets them. */
+export type AgentDescriptors = readonly [input: number, output: number, error: number]
+
+export interface ProcessTreeInput {
+  /** first part of PID 1's script */
+  init: string
+  order: HelperOrder
+  /** what root stages, and who it then becomes; null where an ordinary user launches */
+  staging: { script: string; identity: Identity } | null
+  /** whether the tree stays in the session of the caller's terminal */
+  keepsTerminal: boolean
+  descriptors: AgentDescriptors
+}
+
+/** A sandbox whose PID 1 waits for the second part of its script. */
+export interface ProcessTree {
+  pid: number
+  sockets: ReadonlyMap<string, Server | DatagramSocket>
+  exit: Promise<{ code: number }>
+  finishScript: (text: string) => void
+  kill: () => void
+}
+
+const setUpLimitMs = 30_000
+
+/**
+ *   gate ── setpriv → unshare ── sh (PID 1) ── socket helper, then the agent
+ *   gate ── setpriv → unshare → sh → setpriv → unshare ── sh (PID 1) …        where root launches
+ *
+ * An arrow is an exec, a line a fork. Each process dies with the one before it.
+ */
+export function treeCommand(staging: ProcessTreeInput['staging']): string[] {
+  const dieWithParent = ['setpriv', '--pdeathsig', 'KILL']
+  const enter = ['unshare', '--user', `--map-user=${agentId}`, `--map-group=${agentId}`, '--keep-caps']
+  const namespaces = [
+    '--net',
+    '--mount',
+    '--pid',
+    '--ipc',
+    '--uts',
+    '--cgroup',
+    '--fork',
+    '--kill-child=KILL',
+  ]
+  const init = [...enter, ...namespaces, '--', 'sh', '-s']
+  if (staging === null) return [...dieWithParent, '--', ...init]
+  const { uid, gid } = staging.identity
+  const become = [
+    ...dieWithParent,
+    `--reuid=${uid}`,
+    `--regid=${gid}`,
+    '--clear-groups',
+    '--inh-caps=-all',
+    '--',
+  ]
+  const prepare = ['unshare', '--mount', '--propagation', 'private', '--', 'sh', '-c', staging.script, 'sh']
+  return [...dieWithParent, '--', ...prepare, ...become, ...init]
+}
+
+/** Starts the processes, has the sockets handed over and everything mounted; throws a SandboxError. */
+export async function startProcessTree(input: ProcessTreeInput): Promise<ProcessTree> {
+  const [program = '', ...words] = treeCommand(input.staging)
+  const child = spawn(program, words, {
+    // The gate's own environment holds the real credentials, and /proc/PID/environ is a file.
+    env: { PATH: systemPath.join(':'), LC_ALL: 'C' },
+    cwd: '/',
+    stdio: ['pipe', 'pipe', 'pipe', 'ipc', ...input.descriptors] as StdioOptions,
+    detached: !input.keepsTerminal,
+  })
+  const exit = new Promise<{ code: number }>((resolve) => {
+    child.once('exit', (code, signal) =>
+      resolve({ code: code ?? 128 + (signal ? constants.signals[signal] : 0) }),
+    )
+  })
+  const kill = () => void child.kill('SIGKILL')
+  const standard = standardStreams(child)
+  // Writing to a process that has gone is told by its exit.
+  standard.input.on('error', () => undefined)
+  try {
+    const sockets = await setUp(child, standard, input, exit)
+    if (child.connected) child.disconnect()
+    return { pid: child.pid ?? 0, sockets, exit, kill, finishScript: (text) => void standard.input.end(text) }
+  } catch (error) {
+    kill()
+    throw error
+  }
+}
+
+interface StandardStreams {
+  input: Writable
+  output: Readable
+  error: Readable
+}
+
+function standardStreams({ stdin, stdout, stderr }: ChildProcess): StandardStreams {
+  if (!stdin || !stdout || !stderr)
+    throw new SandboxError('EGRESS_SANDBOX_SETUP', 'out of descriptors', 'raise ulimit -n')
+  return { input: stdin, output: stdout, error: stderr }
+}
+
+function setUp(
+  child: ChildProcess,
+  standard: StandardStreams,
+  input: ProcessTreeInput,
+  exit: ProcessTree['exit'],
+) {
+  const sockets = new Map<string, Server | DatagramSocket>()
+  return new Promise<typeof sockets>((resolve, reject) => {
+    let said = ''
+    let progress = ''
+    const fail = (text: string) => {
+      clearTimeout(timer)
+      for (const socket of sockets.values()) socket.close()
+      reject(explainFailure(text))
+    }
+    const timer = setTimeout(() => fail(`not ready after ${setUpLimitMs / 1000} s; ${said}`), setUpLimitMs)
+    child.once('error', (error) => fail(error.message))
+    child.on('message', (message: HelperReport, socket) => {
+      if ('failed' in message) said += message.failed + '\n'
+      else if ('socket' in message) sockets.set(message.socket, socket as Server | DatagramSocket)
+      else child.send('bye')
+    })
+    standard.error.on('data', (chunk: Buffer) => (said += chunk.toString()))
+    standard.output.on('data', (chunk: Buffer) => {
+      progress += chunk.toString()
+      if (!progress.includes(readyLine + '\n')) return
+      clearTimeout(timer)
+      if (sockets.size === input.order.listen.length) resolve(sockets)
+      else fail('a socket was not handed over')
+    })
+    void exit.then(() => setImmediate(() => fail(said)))
+    standard.input.write(input.init)
+    child.send(input.order)
+  })
+}
+
+/** Reads the state of the caller's terminal; the function it returns puts that state back. */
+export function rememberTerminal(): () => void {
+  const stty = findTool('stty')
+  if (stty === null) return () => undefined
+  const saved = spawnSync(stty, ['-g'], { stdio: [0, 'pipe', 'ignore'] })
+  const state = saved.stdout.toString().trim()
+  return () => {
+    if (saved.status === 0) spawnSync(stty, [state], { stdio: [0, 'ignore', 'ignore'] })
+  }
+}

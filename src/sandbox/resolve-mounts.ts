@@ -1,0 +1,128 @@
+import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { isAbsolute, join, resolve } from 'node:path'
+import { isWithin } from './mount-table.js'
+import type { ResolvedMount } from './plan.js'
+import { SandboxError } from './sandbox-error.js'
+import type { ExtraMount } from './spec.js'
+
+/** Trees that the sandbox has its own of. */
+const ownTrees = ['/proc', '/sys', '/dev', '/.sandbox']
+
+/** Directories that hold far more than anybody means when naming them: other people's files, daemons' sockets. */
+const tooWide = [
+  '/',
+  '/bin',
+  '/boot',
+  '/etc',
+  '/home',
+  '/lib',
+  '/opt',
+  '/root',
+  '/run',
+  '/sbin',
+  '/srv',
+  '/usr',
+  '/var',
+]
+
+/** What a home directory holds, one of which a project may hold too. */
+const credentialPlaces = [
+  '.ssh',
+  '.aws',
+  '.gnupg',
+  '.kube',
+  '.docker/config.json',
+  '.config/gcloud',
+  '.config/gh',
+  '.mozilla',
+  '.config/google-chrome',
+  '.local/share/keyrings',
+  '.password-store',
+  '.netrc',
+  '.git-credentials',
+]
+
+export interface ResolvedMounts {
+  workdir: string
+  mounts: ResolvedMount[]
+  /** the paths as given, where they go through a symbolic link -> what they lead to */
+  links: Record<string, string>
+}
+
+/**
+ * Looks up the work directory and the extra mounts. A home directory is refused as a work directory, since no list of
+ * names hides all that is secret in one; who means it names it as an extra mount too.
+ */
+export function resolveMounts(
+  workdir: string,
+  extra: readonly ExtraMount[],
+  writable: boolean,
+): ResolvedMounts {
+  const links: Record<string, string> = {}
+  const look = (mount: ExtraMount): ResolvedMount => {
+    const resolved = resolveMount(mount)
+    if (resolved.path !== resolve(mount.path)) links[resolve(mount.path)] = resolved.path
+    return resolved
+  }
+  const work = look({ path: workdir, writable })
+  const others = extra.map(look)
+  if (work.kind !== 'directory') {
+    throw refusal(workdir, 'is not a directory', 'start in a directory, and add single files with --mount')
+  }
+  const asked = others.some(({ path }) => path === work.path)
+  const found = credentialPlaces.filter((place) => existsSync(join(work.path, place)))
+  if (!asked && found.length >= (isHome(work.path) ? 1 : 2)) {
+    throw refusal(
+      workdir,
+      `is a home directory: it contains ${found.join(', ')}`,
+      `start in a project directory, or add --mount ${work.path} if the agent may read all of it`,
+    )
+  }
+  const byPath = new Map([work, ...others].map((mount) => [mount.path, mount]))
+  byPath.set(work.path, work)
+  return { workdir: work.path, mounts: [...byPath.values()], links }
+}
+
+/** Whether an account of this host calls it home; also true of the caller's own, wherever accounts come from. */
+function isHome(directory: string): boolean {
+  const homes = [process.env.HOME ?? '', homedir()]
+  try {
+    homes.push(
+      ...readFileSync('/etc/passwd', 'utf8')
+        .split('\n')
+        .map((line) => line.split(':')[5] ?? ''),
+    )
+  } catch {
+    // Accounts from elsewhere: HOME has to do.
+  }
+  return homes.includes(directory)
+}
+
+function resolveMount({ path, writable }: ExtraMount): ResolvedMount {
+  if (!isAbsolute(path)) throw refusal(path, 'is not absolute', 'give an absolute path')
+  let real: string
+  try {
+    real = realpathSync(path)
+  } catch (cause) {
+    throw refusal(path, 'cannot be read', 'check that it exists and that you may read it', cause)
+  }
+  if (tooWide.includes(real))
+    throw refusal(path, 'is too much to show to an agent', 'name a directory inside it')
+  if (ownTrees.some((tree) => isWithin(real, tree))) {
+    throw refusal(path, 'is a part of the system that every sandbox has its own of', 'leave it out')
+  }
+  const found = statSync(real)
+  if (!found.isDirectory() && !found.isFile()) {
+    throw refusal(
+      path,
+      'is neither a directory nor a regular file',
+      'a socket or a device would be a way out',
+    )
+  }
+  return { path: real, source: real, writable, kind: found.isDirectory() ? 'directory' : 'file' }
+}
+
+function refusal(path: string, what: string, fix: string, cause?: unknown): SandboxError {
+  return new SandboxError('EGRESS_SANDBOX_MOUNT', `${path} ${what}`, fix, { cause })
+}

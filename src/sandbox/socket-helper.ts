@@ -1,0 +1,69 @@
+/*
+ * Runs inside the new network and mount namespaces, before the agent exists, and is fed to `node -` as text: where root
+ * launches, the directory of this file may be closed to the id that runs it. So it imports nothing but Node itself.
+ *
+ *   gate  -- skeleton, sockets wanted -->  helper
+ *   gate  <-- one open socket a message --  helper
+ *   gate  -- bye ----------------------->  helper (exits)
+ */
+import { createSocket } from 'node:dgram'
+import { chmodSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { dirname } from 'node:path'
+import type { HelperOrder, HelperReport } from './helper-messages.js'
+
+// Without the gate there is nobody to decide anything: no channel, no sandbox.
+process.once('disconnect', () => process.exit(1))
+process.once('message', (order: HelperOrder) => {
+  process.once('message', () => process.exit(0))
+  obey(order).catch((error: unknown) => {
+    report({ failed: error instanceof Error ? error.message : String(error) })
+  })
+})
+
+async function obey(order: HelperOrder): Promise<void> {
+  buildSkeleton(order)
+  for (const wanted of order.listen) {
+    const socket = wanted.kind === 'tcp' ? await listenTcp(wanted.port) : await bindUdp(wanted.port)
+    report({ socket: wanted.name }, socket)
+  }
+  report({ done: true })
+}
+
+function report(
+  message: HelperReport,
+  socket?: ReturnType<typeof createServer> | ReturnType<typeof createSocket>,
+) {
+  process.send?.(message, socket)
+}
+
+function buildSkeleton({ root, directories, files, links }: HelperOrder): void {
+  for (const { path, mode } of directories) {
+    mkdirSync(root + path, { recursive: true })
+    chmodSync(root + path, mode)
+  }
+  for (const [path, target] of Object.entries(links)) {
+    mkdirSync(dirname(root + path), { recursive: true })
+    if (!lstatSync(root + path, { throwIfNoEntry: false })) symlinkSync(target, root + path)
+  }
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(root + path), { recursive: true })
+    writeFileSync(root + path, content, { mode: 0o444 })
+  }
+}
+
+function listenTcp(port: number): Promise<ReturnType<typeof createServer>> {
+  return new Promise((resolve, reject) => {
+    const server = createServer()
+    server.once('error', reject)
+    server.listen({ host: '127.0.0.1', port, backlog: 511 }, () => resolve(server))
+  })
+}
+
+function bindUdp(port: number): Promise<ReturnType<typeof createSocket>> {
+  return new Promise((resolve, reject) => {
+    const socket = createSocket('udp4')
+    socket.once('error', reject)
+    socket.bind({ address: '127.0.0.1', port }, () => resolve(socket))
+  })
+}

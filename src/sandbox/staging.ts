@@ -1,0 +1,80 @@
+import { formatFstab } from './fstab.js'
+import { statSync } from 'node:fs'
+import { permits, type Identity } from './identity.js'
+import type { ResolvedMount } from './plan.js'
+import { SandboxError } from './sandbox-error.js'
+import { quoteCommand, quoteWord } from './shell-quote.js'
+
+/** Exists on every Linux, and nothing is ever bound from it: a place to mount on without creating anything. */
+const mountPlace = '/sys'
+
+/** Where things are while the sandbox is being built. */
+export interface Staging {
+  /** where the new root is to be mounted */
+  root: string
+  mounts: ResolvedMount[]
+  node: string
+  /** what root does before it becomes somebody else, null where an ordinary user launches */
+  script: string | null
+}
+
+/** An ordinary user reaches everything where it is. */
+export function withoutStaging(mounts: readonly ResolvedMount[], node: string): Staging {
+  return { root: mountPlace, mounts: [...mounts], node, script: null }
+}
+
+/**
+ * Root's directories may be closed to the identity that builds the sandbox (/root is 0700), so root binds what is needed to a
+ * place open to it, in a mount namespace of its own, and only then lets go of its rights.
+ */
+export function stage(mounts: readonly ResolvedMount[], node: string): Staging {
+  const place = (index: number) => `${mountPlace}/stage/${index}`
+  const sources = [...mounts.map(({ path, kind }) => ({ path, kind })), { path: node, kind: 'file' as const }]
+  const targets = (kind: string) =>
+    sources.flatMap((item, index) => (item.kind === kind ? [place(index)] : []))
+  const fstab = formatFstab(
+    sources.map(({ path }, index) => ({
+      source: path,
+      target: place(index),
+      type: 'none',
+      options: ['rbind'],
+    })),
+  )
+  const root = `${mountPlace}/root`
+  const script = `set -eu
+umask 022
+mount -n -t tmpfs -o mode=0755,nosuid,nodev,size=1m,nr_inodes=4k none ${mountPlace}
+mkdir -p ${quoteCommand([root, ...targets('directory'), `${mountPlace}/stage`])}
+: ${targets('file')
+    .map((path) => `>${quoteWord(path)}`)
+    .join(' ')}
+printf %s ${quoteWord(fstab)} >${mountPlace}/fstab
+mount -n --all --fstab ${mountPlace}/fstab
+rm ${mountPlace}/fstab
+exec "$@"
+`
+  return {
+    root,
+    mounts: mounts.map((mount, index) => ({ ...mount, source: place(index) })),
+    node: place(mounts.length),
+    script,
+  }
+}
+
+/** Refuses before anything is started what the identity could not use inside. */
+export function checkAccess(mounts: readonly ResolvedMount[], who: Identity): void {
+  for (const { path, kind, writable } of mounts) {
+    const found = statSync(path)
+    const traverse = kind === 'directory' ? 1 : 0
+    if (!permits(found, who, 4 | traverse)) throw refusal(path, 'read', who)
+    if (writable && !permits(found, who, 2 | traverse)) throw refusal(path, 'write to', who)
+  }
+}
+
+function refusal(path: string, what: string, { uid, gid }: Identity): SandboxError {
+  return new SandboxError(
+    'EGRESS_SANDBOX_ACCESS',
+    `started as root, the agent runs as uid ${uid}, which may not ${what} ${path}`,
+    `run: chown -R ${uid}:${gid} ${quoteWord(path)} (the agent then runs as that owner), or start as an ordinary user`,
+  )
+}

@@ -1,0 +1,271 @@
+import t from 'tap'
+import { Secret } from '#firewall/secret.js'
+import { bearer } from '#proxy/credentials/bearer.js'
+import { CertificateAuthority } from '#proxy/tls/authority.js'
+import { exchangeBytes, HTTPS_DOORS, statuses, type DoorClient } from '#test/support/client.js'
+import { startGate, type TestGate } from '#test/support/gate.js'
+import { destination, service, testPolicy } from '#test/support/policy.js'
+import { startRawUpstream, type RawUpstream } from '#test/support/upstream.js'
+import type { Socket } from 'node:net'
+
+// One test for each advisory and fault known of the parts that this proxy is made of, on each door. What counts is what
+// the upstream received, byte for byte.
+
+const TOKEN = 'real-token-0123456789abcdef'
+const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
+
+interface Setting {
+  readonly gate: TestGate
+  readonly upstream: RawUpstream
+}
+
+interface Teardown {
+  teardown(close: () => Promise<void>): void
+}
+
+type OnData = (socket: Socket, received: string, chunk: string) => void
+
+async function setUp(test: Teardown, onData: OnData): Promise<Setting> {
+  const authority = await CertificateAuthority.create(Date.now())
+  const upstream = await startRawUpstream(authority, onData)
+  const credential = bearer.bind('api/bearer', { token: new Secret('API_TOKEN', TOKEN) })
+  const gate = await startGate(
+    testPolicy({
+      destinations: [
+        destination('https://api.example', ['allow * /rest/**'], {
+          id: 'services.api',
+          service: 'api',
+          ca: authority.pem,
+        }),
+      ],
+      services: [service('api', 'https://api.example', credential)],
+      hosts: { 'api.example': { address: '127.0.0.1', port: upstream.port } },
+      http: { responseTimeoutMs: 700, maxRequestBytes: 100_000 },
+    }),
+  )
+  test.teardown(async () => {
+    await gate.close()
+    await upstream.close()
+  })
+  return { gate, upstream }
+}
+
+/** Answers each complete request: a head, and a body as its framing says. */
+const answerOk: OnData = (socket, _received, chunk) => {
+  if (chunk.includes('\r\n\r\n') || chunk.endsWith('0\r\n\r\n')) {
+    const body = /transfer-encoding: chunked/i.test(chunk) && !chunk.endsWith('0\r\n\r\n')
+    if (!body) socket.write(OK)
+  }
+}
+
+async function send(
+  { gate }: Setting,
+  door: DoorClient,
+  method: string,
+  headers: readonly string[],
+  body = '',
+  path = '/rest/x',
+): Promise<string> {
+  const { target, host } = door.head('api.example', path)
+  const socket = await door.open(gate, 'api.example')
+  const named = headers.some((line) => /^host:/i.test(line)) ? headers : [`Host: ${host}`, ...headers]
+  return exchangeBytes(socket, `${method} ${target} HTTP/1.1\r\n${named.join('\r\n')}\r\n\r\n${body}`)
+}
+
+for (const door of HTTPS_DOORS) {
+  void t.test(`${door.name}: GHSA-ggv3-7p47-pfv8, CVE-2026-29057: a body keeps its framing`, async (test) => {
+    const smuggled = 'GET /rest/smuggled HTTP/1.1\r\nHost: api.example\r\n\r\n'
+    const chunked = `${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`
+    for (const method of ['DELETE', 'OPTIONS', 'GET', 'POST']) {
+      const setting = await setUp(test, answerOk)
+      const answer = await send(setting, door, method, ['Transfer-Encoding: chunked'], chunked)
+      test.equal(statuses(answer)[0], '200', method)
+      const [head = '', body = ''] = setting.upstream.received.join('').split(/\r\n\r\n(.*)/s)
+      // A body that was complete when it was sent on may have been given its length instead.
+      const told = /transfer-encoding: chunked/i.test(head) ? chunked : smuggled
+      if (told === smuggled) test.match(head, new RegExp(`content-length: ${String(smuggled.length)}`, 'i'), method)
+      else test.notMatch(head, /content-length/i, method)
+      test.equal(body, told, `${method}: what was smuggled stays in the body`)
+      test.equal(setting.gate.decisions.length, 1, method)
+
+      const sized = await setUp(test, answerOk)
+      await send(sized, door, method, ['Content-Length: 5'], 'hello')
+      test.match(sized.upstream.received.join(''), /content-length: 5\r\n([\s\S]*\r\n)?\r\nhello$/i, method)
+    }
+  })
+
+  void t.test(`${door.name}: Expect: 100-continue does not get around injection`, async (test) => {
+    const setting = await setUp(test, answerOk)
+    const headers = ['Expect: 100-continue', 'Content-Length: 5', 'Authorization: Bearer dummy']
+    const answer = await send(setting, door, 'POST', headers, 'hello')
+    test.same(statuses(answer).slice(-1), ['200'])
+    const received = setting.upstream.received.join('')
+    test.match(received, `authorization: Bearer ${TOKEN}`)
+    test.notMatch(received, /expect:|dummy/i)
+  })
+
+  void t.test(`${door.name}: a denial comes before 100 Continue`, async (test) => {
+    const setting = await setUp(test, answerOk)
+    const answer = await send(setting, door, 'POST', ['Expect: 100-continue', 'Content-Length: 5'], '', '/admin')
+    test.same(statuses(answer), ['403'])
+    test.same(setting.upstream.received, [])
+  })
+
+  void t.test(`${door.name}: Trailer with Content-Length does not bring the gate down`, async (test) => {
+    const setting = await setUp(test, answerOk)
+    const answer = await send(setting, door, 'POST', ['Trailer: X-Sum', 'Content-Length: 5'], 'hello')
+    test.equal(statuses(answer)[0], '200')
+    test.notMatch(setting.upstream.received.join(''), /trailer/i)
+    test.equal(statuses(await send(setting, door, 'GET', []))[0], '200', 'it still answers')
+  })
+
+  void t.test(`${door.name}: a head that can be read in two ways is 400, and nothing goes upstream`, async (test) => {
+    const setting = await setUp(test, answerOk)
+    const host = `Host: ${door.head('api.example', '/').host}`
+    for (const [name, headers, body] of [
+      ['two Host headers', [host, 'Host: other.example'], ''],
+      ['two Host headers, the other first', ['Host: other.example', host], ''],
+      ['two equal Host headers', [host, host], ''],
+      ['both framings', [host, 'Content-Length: 4', 'Transfer-Encoding: chunked'], '0\r\n\r\n'],
+      ['two lengths', [host, 'Content-Length: 4', 'Content-Length: 5'], 'hello'],
+      ['a list of lengths', [host, 'Content-Length: 4, 5'], 'hello'],
+      ['a signed length', [host, 'Content-Length: +5'], 'hello'],
+      ['an unknown coding', [host, 'Transfer-Encoding: gzip, chunked'], '0\r\n\r\n'],
+      ['a coding that is not last', [host, 'Transfer-Encoding: chunked, identity'], '0\r\n\r\n'],
+      ['a disguised coding', [host, 'Transfer-Encoding: xchunked'], '0\r\n\r\n'],
+      ['a folded header', [host, 'X-A: b\r\n c'], ''],
+      ['a space before the colon', [host, 'X-A : b'], ''],
+      ['a NUL in a value', [host, 'X-A: b\0c'], ''],
+      ['a bare CR in a value', [host, 'X-A: b\rX-B: c'], ''],
+      ['Connection takes the host', [host, 'Connection: close, host'], ''],
+      ['Connection takes the credential', [host, 'Connection: Authorization'], ''],
+      ['Connection takes the length', [host, 'Connection: content-length', 'Content-Length: 5'], 'hello'],
+      ['Connection takes the cookie', [host, 'Connection: cookie', 'Cookie: a=b'], ''],
+    ] as const) {
+      const answer = await send(setting, door, 'POST', headers, body)
+      test.equal(statuses(answer)[0], '400', name)
+      test.match(answer, '"reason":"bad-framing"', name)
+    }
+    test.same(setting.upstream.received, [])
+    test.ok(setting.gate.decisions.every(({ verdict }) => verdict === 'deny'))
+    test.equal(statuses(await send(setting, door, 'POST', ['Content-Length: 5'], 'hello'))[0], '200', 'the twin passes')
+  })
+
+  void t.test(`${door.name}: what Connection names stays here`, async (test) => {
+    const setting = await setUp(test, answerOk)
+    const headers = ['Connection: close, X-Hop', 'X-Hop: 1', 'Keep-Alive: 5', 'TE: trailers', 'Proxy-Authorization: Basic eA==']
+    await send(setting, door, 'GET', [...headers, 'X-End: 2'])
+    const received = setting.upstream.received.join('')
+    test.notMatch(received, /x-hop|keep-alive: 5|^te:|proxy-authorization/im)
+    test.match(received, /x-end: 2/i)
+  })
+
+  void t.test(`${door.name}: a bare LF ends no head`, async (test) => {
+    const setting = await setUp(test, answerOk)
+    const { target, host } = door.head('api.example', '/rest/x')
+    const socket = await door.open(setting.gate, 'api.example')
+    const answer = await exchangeBytes(socket, `GET ${target} HTTP/1.1\nHost: ${host}\n\n`)
+    test.not(statuses(answer)[0], '200')
+    test.same(setting.upstream.received, [])
+  })
+
+  void t.test(`${door.name}: nothing follows an upgrade that was refused`, async (test) => {
+    const setting = await setUp(test, (socket, _received, chunk) => {
+      if (chunk.includes('\r\n\r\n')) socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n')
+    })
+    const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: eA==']
+    const second = 'GET /admin HTTP/1.1\r\nHost: api.example\r\n\r\n'
+    const answer = await send(setting, door, 'GET', upgrade, second)
+    test.match(answer, 'upstream-protocol')
+    test.notMatch(setting.upstream.received.join(''), '/admin')
+    test.match(setting.gate.closes.at(-1), { outcome: 'failure', reason: 'upstream-protocol' })
+  })
+
+  void t.test(`${door.name}: a WebSocket passes both ways after 101, redacted`, async (test) => {
+    const setting = await setUp(test, (socket, received, chunk) => {
+      if (received === chunk) {
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+      } else socket.write(`echo:${chunk}:${TOKEN.slice(0, 9)}`, () => socket.write(`${TOKEN.slice(9)}.`))
+    })
+    const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: eA==']
+    const answer = await send(setting, door, 'GET', [...upgrade, 'Sec-WebSocket-Extensions: permessage-deflate'], 'frame')
+    test.match(answer, /^HTTP\/1\.1 101 [\s\S]*echo:frame:\*{27}\./)
+    const received = setting.upstream.received.join('')
+    test.match(received, `authorization: Bearer ${TOKEN}`)
+    test.notMatch(received, /permessage-deflate/)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    test.match(setting.gate.closes.at(-1), { outcome: 'success', status: 101, redactions: 1 })
+  })
+
+  void t.test(`${door.name}: an upgrade that we do not speak is a plain request`, async (test) => {
+    const setting = await setUp(test, answerOk)
+    const headers = ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABk']
+    test.equal(statuses(await send(setting, door, 'GET', headers))[0], '200')
+    test.notMatch(setting.upstream.received.join(''), /upgrade|http2-settings/i)
+    const smuggled = await send(setting, door, 'GET', headers, 'GET /admin HTTP/1.1\r\nHost: api.example\r\n\r\n')
+    test.same(statuses(smuggled), ['200'])
+    test.notMatch(setting.upstream.received.join(''), '/admin')
+  })
+
+  void t.test(`${door.name}: when the client goes away, so does the request upstream`, async (test) => {
+    let closed: () => void = () => undefined
+    const gone = new Promise<void>((resolve) => (closed = resolve))
+    const setting = await setUp(test, (socket) => {
+      socket.once('close', closed)
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegin')
+    })
+    const { target, host } = door.head('api.example', '/rest/x')
+    const socket = await door.open(setting.gate, 'api.example')
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+    await new Promise((resolve) => socket.once('data', resolve))
+    socket.destroy()
+    await gone
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    test.match(setting.gate.closes.at(-1), { outcome: 'failure', reason: 'client-abort' })
+  })
+
+  void t.test(`${door.name}: when the upstream dies in a body, the client is told by a cut`, async (test) => {
+    const setting = await setUp(test, (socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegin', () => socket.destroy())
+    })
+    const { target, host } = door.head('api.example', '/rest/x')
+    const socket = await door.open(setting.gate, 'api.example')
+    const ended = new Promise((resolve) => socket.once('close', resolve))
+    socket.resume()
+    socket.write(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+    await ended
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    test.match(setting.gate.closes.at(-1), { outcome: 'failure', reason: 'upstream-unreachable' })
+  })
+
+  void t.test(`${door.name}: an upstream's nonsense is 502 or 504, never passed on`, async (test) => {
+    for (const response of [
+      'HTTP/1.1 099 What\r\nContent-Length: 2\r\n\r\nok',
+      'HTTP/1.1 999 What\r\nContent-Length: 2\r\n\r\nok',
+      'HTTP/1.1 2000 OK\r\nContent-Length: 2\r\n\r\nok',
+      'HTTP/1.1 200 OK\r\nContent-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\nok',
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
+      'ICY 200 OK\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok',
+      '',
+    ]) {
+      const setting = await setUp(test, (socket) => socket.write(response))
+      const answer = await exchangeBytes(
+        await door.open(setting.gate, 'api.example'),
+        `GET ${door.head('api.example', '/rest/x').target} HTTP/1.1\r\nHost: ${door.head('api.example', '').host}\r\n\r\n`,
+        1_800,
+      )
+      test.match(statuses(answer)[0], /^50[24]$/, response)
+      test.match(setting.gate.closes.at(-1), { outcome: 'failure' }, response)
+    }
+  })
+
+  void t.test(`${door.name}: a body over the limit is 413, announced or not`, async (test) => {
+    const setting = await setUp(test, answerOk)
+    test.equal(statuses(await send(setting, door, 'POST', ['Content-Length: 100001']))[0], '413')
+    test.same(setting.upstream.received, [])
+    const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`
+    const answer = await send(setting, door, 'POST', ['Transfer-Encoding: chunked'], chunk.repeat(10))
+    test.equal(statuses(answer)[0], '413')
+  })
+}

@@ -1,0 +1,205 @@
+import t from 'tap'
+import { Secret } from '#firewall/secret.js'
+import { bearer } from '#proxy/credentials/bearer.js'
+import { CertificateAuthority } from '#proxy/tls/authority.js'
+import { connectThrough, exchangeBytes, HTTPS_DOORS, statuses, tls, type DoorClient } from '#test/support/client.js'
+import { startGate, type TestGate } from '#test/support/gate.js'
+import { destination, service, testPolicy } from '#test/support/policy.js'
+import { startUpstream, type Upstream } from '#test/support/upstream.js'
+
+const TOKEN = 'real-token-0123456789abcdef'
+const credential = bearer.bind('api/bearer', { token: new Secret('API_TOKEN', TOKEN) })
+
+interface Teardown {
+  teardown(close: () => Promise<void>): void
+}
+
+async function setUp(test: Teardown): Promise<{ gate: TestGate; upstream: Upstream }> {
+  const authority = await CertificateAuthority.create(Date.now())
+  const upstream = await startUpstream(authority, (request, response) => {
+    request.resume()
+    request.on('end', () => response.end(`hello from ${request.url ?? ''}`))
+  })
+  const at = { address: '127.0.0.1', port: upstream.port }
+  const gate = await startGate(
+    testPolicy({
+      destinations: [
+        destination('https://api.example', ['allow GET,POST /rest/**', 'deny * /rest/secret/**'], {
+          id: 'services.api',
+          service: 'api',
+          ca: authority.pem,
+        }),
+        destination('https://other.example', ['allow GET /**'], { id: 'allow[0]', ca: authority.pem }),
+        destination('https://tunnel.example', [], { id: 'allow[1]', mode: 'tunnel' }),
+        destination('http://plain.example', ['allow GET /**'], { id: 'allow[2]' }),
+        destination('https://*.wild.example', ['allow GET /**'], { id: 'allow[3]', ca: authority.pem }),
+      ],
+      services: [service('api', 'https://api.example', credential)],
+      hosts: {
+        'api.example': at,
+        'other.example': at,
+        'tunnel.example': at,
+        'a.wild.example': at,
+      },
+    }),
+  )
+  test.teardown(async () => {
+    await gate.close()
+    await upstream.close()
+  })
+  return { gate, upstream }
+}
+
+async function get(gate: TestGate, door: DoorClient, path: string, extra = '', method = 'GET'): Promise<string> {
+  const { target, host } = door.head('api.example', path)
+  const socket = await door.open(gate, 'api.example')
+  return exchangeBytes(socket, `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${extra}Connection: close\r\n\r\n`)
+}
+
+void t.test('every door injects the credential, and removes what stood in its slot', async (test) => {
+  const { gate, upstream } = await setUp(test)
+  for (const door of HTTPS_DOORS) {
+    const received = await get(gate, door, '/rest/me?x=1', 'Authorization: Bearer dummy\r\n')
+    test.match(received, /^HTTP\/1\.1 200 [\s\S]*hello from \/rest\/me\?x=1/, door.name)
+    const request = upstream.requests.pop()
+    test.equal(request?.headers.authorization, `Bearer ${TOKEN}`, door.name)
+    test.equal(request?.headers.host, 'api.example', door.name)
+    test.equal(request?.headers['accept-encoding'], 'identity', door.name)
+    const [decision, close] = [gate.decisions.pop(), gate.closes.pop()]
+    test.match(decision, { verdict: 'allow', rule: 'services.api.rules[0]', credential: 'api/bearer' })
+    test.match(close, { id: decision?.id, outcome: 'success', status: 200, responseBytes: 23 })
+    test.notMatch(JSON.stringify([decision, close]), TOKEN)
+  }
+  test.same(gate.failures, [])
+})
+
+void t.test('what no rule allows is a problem+json that reaches no upstream', async (test) => {
+  const { gate, upstream } = await setUp(test)
+  for (const door of HTTPS_DOORS) {
+    for (const [path, status, reason, method] of [
+      ['/admin', '403', 'no-rule', 'GET'],
+      ['/rest/x', '403', 'no-rule', 'DELETE'],
+      ['/rest/secret/x', '403', 'denied-by-rule', 'PUT'],
+      ['/rest/../admin', '400', 'path-dot-segment', 'GET'],
+      ['/rest/%2e%2e/admin', '400', 'path-dot-segment', 'GET'],
+      ['/rest/..%2fadmin', '400', 'path-dot-segment', 'GET'],
+      ['/rest/..;/admin', '400', 'path-dot-segment', 'GET'],
+      ['/rest/%252e%252e/admin', '400', 'path-double-encoding', 'GET'],
+      ['/rest/..%5cadmin', '400', 'path-backslash', 'GET'],
+    ] as const) {
+      const received = await get(gate, door, path, '', method)
+      test.match(received, `HTTP/1.1 ${status} `, `${door.name} ${path}`)
+      test.match(received, 'content-type: application/problem+json')
+      test.match(received, `"reason":"${reason}"`, `${door.name} ${path}`)
+      test.match(gate.decisions.pop(), { verdict: 'deny', reason, status: Number(status) })
+    }
+  }
+  test.same(upstream.requests, [])
+  test.equal(statuses(await get(gate, HTTPS_DOORS[0] as DoorClient, '/rest/ok'))[0], '200', 'the twin passes')
+})
+
+void t.test('one identity: SNI, CONNECT and Host must agree', async (test) => {
+  const { gate, upstream } = await setUp(test)
+  const [transparent, , absolute, routes] = HTTPS_DOORS as [DoorClient, DoorClient, DoorClient, DoorClient]
+  const request = (host: string, target = '/rest/x') => `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`
+
+  const sniOther = await transparent.open(gate, 'other.example')
+  test.match(await exchangeBytes(sniOther, request('api.example')), '"reason":"identity-mismatch"')
+
+  const port = await transparent.open(gate, 'api.example')
+  test.match(await exchangeBytes(port, request('api.example:8443')), '"reason":"identity-mismatch"')
+
+  const { socket } = await connectThrough(gate, 'other.example:443')
+  await test.rejects(tls(gate, socket, 'api.example'), 'CONNECT one, SNI another')
+  test.match(gate.decisions.at(-1), { kind: 'tls', verdict: 'deny', reason: 'identity-mismatch' })
+
+  const inside = await (HTTPS_DOORS[1] as DoorClient).open(gate, 'other.example')
+  test.match(await exchangeBytes(inside, request('api.example')), '"reason":"identity-mismatch"')
+
+  const absolutely = await absolute.open(gate, 'api.example')
+  const forged = await exchangeBytes(absolutely, request('other.example', 'https://api.example/rest/x'))
+  test.match(forged, '"reason":"identity-mismatch"')
+
+  const target = 'X-Sandbox-Target: https://api.example.attacker.example\r\n'
+  test.match(await get(gate, routes, '/rest/x', target), '"reason":"bad-target"')
+
+  test.same(upstream.requests, [])
+  test.equal(statuses(await get(gate, routes, '/rest/x', 'X-Sandbox-Target: https://api.example\r\n'))[0], '200')
+})
+
+void t.test('hosts and ports that are not listed are denied at every door', async (test) => {
+  const { gate, upstream } = await setUp(test)
+  const [transparent, , absolute] = HTTPS_DOORS as [DoorClient, DoorClient, DoorClient]
+  await test.rejects(transparent.open(gate, 'attacker.example'), 'TLS ends with an alert')
+  test.match(gate.decisions.at(-1), { kind: 'tls', host: 'attacker.example', reason: 'host-not-listed' })
+  for (const [authority, status, reason] of [
+    ['attacker.example:443', '403', 'host-not-listed'],
+    ['api.example:22', '403', 'port-not-listed'],
+    ['127.0.0.1:443', '400', 'bad-authority'],
+    ['[::1]:443', '400', 'bad-authority'],
+    ['api.example', '400', 'bad-authority'],
+    ['user@api.example:443', '400', 'bad-authority'],
+  ] as const) {
+    const answer = await connectThrough(gate, authority)
+    test.equal(answer.status, status, authority)
+    test.match(gate.decisions.at(-1), { verdict: 'deny', reason }, authority)
+    answer.socket.destroy()
+  }
+  const socket = await absolute.open(gate, '')
+  const denied = 'GET http://attacker.example/ HTTP/1.1\r\nHost: attacker.example\r\n\r\n'
+  test.match(await exchangeBytes(socket, denied), '"reason":"host-not-listed"')
+  test.same(upstream.requests, [])
+})
+
+void t.test('a wildcard name is shaped and budgeted in the proxy too', async (test) => {
+  const { gate } = await setUp(test)
+  const [transparent] = HTTPS_DOORS as [DoorClient]
+  const socket = await transparent.open(gate, 'a.wild.example')
+  test.equal(statuses(await exchangeBytes(socket, 'GET / HTTP/1.1\r\nHost: a.wild.example\r\n\r\n'))[0], '200')
+  await test.rejects(transparent.open(gate, `${'k7q2x9w4m1z8'.repeat(4)}.wild.example`))
+  test.match(gate.decisions.at(-1), { reason: 'name-shape' })
+  let denied = 0
+  for (let i = 0; i < 20; i += 1) await transparent.open(gate, `n${String(i)}.wild.example`).catch(() => (denied += 1))
+  test.ok(denied >= 4, 'the budget of new names ran out')
+  test.match(gate.decisions.at(-1), { reason: 'name-budget' })
+})
+
+void t.test('a tunnel passes TLS through unread, and takes no plain request', async (test) => {
+  const { gate, upstream } = await setUp(test)
+  const { socket, status } = await connectThrough(gate, 'tunnel.example:443')
+  test.equal(status, '200')
+  const { connect } = await import('node:tls')
+  const inner = connect({ socket, servername: 'tunnel.example', rejectUnauthorized: false })
+  const received = await exchangeBytes(inner, 'GET /t HTTP/1.1\r\nHost: tunnel.example\r\nConnection: close\r\n\r\n')
+  test.match(received, 'hello from /t')
+  test.match(gate.decisions.at(-1), { kind: 'tunnel', verdict: 'allow', rule: 'allow[1]', credential: null })
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  test.match(gate.closes.at(-1), { outcome: 'success' })
+  test.equal(upstream.requests.length, 1)
+  const [, , absolute] = HTTPS_DOORS as [DoorClient, DoorClient, DoorClient]
+  const direct = await absolute.open(gate, '')
+  const plain = 'GET https://tunnel.example/ HTTP/1.1\r\nHost: tunnel.example\r\n\r\n'
+  test.match(await exchangeBytes(direct, plain), '"reason":"tunnel-only"')
+})
+
+void t.test('nothing passes while the audit log cannot be written', async (test) => {
+  const { gate, upstream } = await setUp(test)
+  for (const door of HTTPS_DOORS) {
+    gate.auditFails = true
+    const refused = await get(gate, door, '/rest/x').catch(() => 'closed')
+    test.match(refused, /503[\s\S]*audit-unavailable|closed/, door.name)
+    test.equal(upstream.requests.length, 0, door.name)
+    gate.auditFails = false
+    test.equal(statuses(await get(gate, door, '/rest/x'))[0], '200', `${door.name}: service resumes`)
+    upstream.requests.length = 0
+  }
+})
+
+void t.test('a connection from nobody is refused', async (test) => {
+  const gate = await startGate(testPolicy({ destinations: [] }), () => null)
+  test.teardown(() => gate.close())
+  const [, , absolute] = HTTPS_DOORS as [DoorClient, DoorClient, DoorClient]
+  const socket = await absolute.open(gate, '')
+  const received = await exchangeBytes(socket, 'GET http://a.example/ HTTP/1.1\r\nHost: a.example\r\n\r\n')
+  test.match(received, '"reason":"unknown-sandbox"')
+})

@@ -1,0 +1,50 @@
+/*
+ * A small gate for the tests: launches one sandbox, serves its sockets, tells on stderr what happened in lines that start
+ * with @@. Started as a process of its own, so that it can be run by another user, have a terminal, and be killed.
+ */
+import { writeSync } from 'node:fs'
+import type { Socket as DatagramSocket } from 'node:dgram'
+import { Server } from 'node:net'
+import { closeInheritedDescriptors } from '../src/sandbox/descriptors.js'
+import { launchSandbox } from '../src/sandbox/launch.js'
+import { SandboxError } from '../src/sandbox/sandbox-error.js'
+import type { SandboxSpec } from '../src/sandbox/spec.js'
+
+const { spec, keepDescriptors, hold } = JSON.parse(process.argv[2] ?? '') as {
+  spec: SandboxSpec
+  keepDescriptors?: boolean
+  hold?: boolean
+}
+if (!keepDescriptors) closeInheritedDescriptors()
+
+try {
+  const started = performance.now()
+  const sandbox = await launchSandbox(spec)
+  for (const [name, socket] of sandbox.sockets) serve(name, socket)
+  tell({
+    built: Math.round(performance.now() - started),
+    sockets: [...sandbox.sockets.keys()],
+    warnings: sandbox.warnings,
+  })
+  for (const name of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) process.on(name, () => sandbox.signal(name))
+  process.on('SIGUSR2', sandbox.kill)
+  if (!hold) sandbox.start()
+  const { code } = await sandbox.exit
+  process.exit(code)
+} catch (error) {
+  if (!(error instanceof SandboxError)) throw error
+  tell({ code: error.code, message: error.message, fix: error.fix })
+  process.exit(error.exitCode)
+}
+
+function serve(name: string, socket: Server | DatagramSocket): void {
+  if (socket instanceof Server) {
+    socket.on('connection', (connection) => connection.end(`gate:${name}\n`))
+  } else {
+    socket.on('message', (_, peer) => socket.send(`gate:${name}`, peer.port, peer.address))
+  }
+}
+
+function tell(event: object): void {
+  writeSync(2, `@@${JSON.stringify(event)}\n`)
+}
