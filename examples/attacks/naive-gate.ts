@@ -1,8 +1,6 @@
 import { once } from 'node:events'
-import { createServer as createHttp, type IncomingMessage, type ServerResponse } from 'node:http'
-import { request as httpsRequest, type RequestOptions } from 'node:https'
-import { connect, type AddressInfo, type Server, type Socket } from 'node:net'
-import { createServer as createTls } from 'node:tls'
+import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net'
+import { connect as connectTls, createServer as createTls } from 'node:tls'
 import { NAMES } from '../demo/names.js'
 import type { Secrets } from '../demo/secrets.js'
 import type { Identity } from '../stand-ins/certificate-authority.js'
@@ -10,116 +8,106 @@ import type { Ports } from '../stand-ins/messages.js'
 import type { Brief } from './brief.js'
 
 /**
- * What the product is not: a gate that puts credentials in and sends whatever it is asked to wherever it is asked to.
- * The attacks are tried against it, to see that they work and that their judges notice.
+ * What the product is not: a gate that puts a credential in and passes bytes on, wherever it is asked to. The attacks
+ * are tried against it, to see that they work and that their judges notice.
  */
 export interface NaiveGate {
   readonly doors: Brief['doors']
   close(): Promise<void>
 }
 
-/** Options of a request to an upstream: its port, and its credential as headers. */
-type Upstream = Pick<RequestOptions, 'port'> & { readonly headers: Readonly<Record<string, string>> }
+interface Upstream {
+  readonly port: number
+  /** Header line of its credential. */
+  readonly credential: string
+}
 
 export async function startNaiveGate(identity: Identity, ports: Ports, secrets: Secrets): Promise<NaiveGate> {
   const reach = upstreamsOf(ports, secrets)
-  const http = createHttp({ insecureHTTPParser: true }, (request, response) => {
-    forward(request, response, reach)
+  const open = new Set<Socket>()
+  const secured = createTls(identity, (socket) => {
+    serve(socket, reach, secured)
   })
-  const tls = createTls(identity, (socket) => http.emit('connection', socket))
-  http.on('upgrade', (request: IncomingMessage, socket: Socket) => {
-    passUpgrade(request, socket, reach)
+  secured.on('tlsClientError', () => undefined)
+  const plain = createServer((socket) => {
+    serve(socket, reach, secured)
   })
-  http.on('connect', (request: IncomingMessage, socket: Socket) => {
-    socket.write('HTTP/1.1 200 OK\r\n\r\n')
-    if (request.url === `${NAMES.tunnel}:443`) {
-      const upstream = connect(ports.echo, '127.0.0.1')
-      socket.on('error', () => upstream.destroy())
-      upstream.on('error', () => socket.destroy())
-      socket.pipe(upstream).pipe(socket)
-    } else if (request.url?.endsWith(':443') === true) tls.emit('connection', socket)
-    else http.emit('connection', socket)
-  })
-  tls.on('tlsClientError', () => undefined)
-  const [plain, secured] = await Promise.all([listen(http), listen(tls)])
+  for (const server of [secured, plain]) server.on('connection', (socket: Socket) => open.add(socket))
+  const [http, https] = await Promise.all([listen(plain), listen(secured)])
+  const dns = { host: '127.0.0.1', port: ports.attackerDns }
   return {
-    doors: {
-      dns: { host: '127.0.0.1', port: ports.attackerDns },
-      ...{ http: plain, proxy: plain, routes: plain, https: secured },
-    },
+    doors: { dns, http, https, proxy: http, routes: http },
     close: async () => {
-      http.close()
-      tls.close()
-      http.closeAllConnections()
-      await Promise.all([once(http, 'close'), once(tls, 'close')])
+      plain.close()
+      secured.close()
+      for (const socket of open) socket.destroy()
+      await Promise.all([once(plain, 'close'), once(secured, 'close')])
     },
   }
 }
 
 function upstreamsOf(ports: Ports, secrets: Secrets): (host: string) => Upstream {
-  const bearer = (token: string): Upstream['headers'] => ({ authorization: `Bearer ${token}` })
+  const bearer = (token: string): string => `authorization: Bearer ${token}`
   const known: Readonly<Record<string, Upstream>> = {
-    [NAMES.jira]: { port: ports.jira, headers: bearer(secrets.JIRA_TOKEN) },
-    [NAMES.llm]: { port: ports.llm, headers: { 'x-api-key': secrets.LLM_API_KEY } },
-    [NAMES.echo]: { port: ports.echo, headers: bearer(secrets.ECHO_TOKEN) },
-    [NAMES.assets]: { port: ports.echo, headers: {} },
-    [NAMES.impostor]: { port: ports.attacker, headers: bearer(secrets.ECHO_TOKEN) },
+    [NAMES.jira]: { port: ports.jira, credential: bearer(secrets.JIRA_TOKEN) },
+    [NAMES.llm]: { port: ports.llm, credential: `x-api-key: ${secrets.LLM_API_KEY}` },
+    [NAMES.echo]: { port: ports.echo, credential: bearer(secrets.ECHO_TOKEN) },
+    [NAMES.assets]: { port: ports.echo, credential: 'x-no: credential' },
+    [NAMES.tunnel]: { port: ports.echo, credential: 'x-no: credential' },
+    [NAMES.impostor]: { port: ports.attacker, credential: bearer(secrets.ECHO_TOKEN) },
   }
-  return (host) => known[host] ?? { port: ports.attacker, headers: {} }
+  return (host) => known[host] ?? { port: ports.attacker, credential: 'x-no: credential' }
 }
 
-function forward(
-  request: IncomingMessage,
-  response: ServerResponse,
-  reach: (host: string) => Upstream,
-): void {
-  const outgoing = ask(request, reach)
-  outgoing.on('information', ({ headers }) => {
-    response.writeEarlyHints({
-      link: '</a>; rel=preload',
-      'x-echo-hint': String(headers['x-echo-hint'] ?? ''),
+/** Reads as much of the first head as comes at once, then only passes bytes. */
+function serve(socket: Socket, reach: (host: string) => Upstream, secured: Server): void {
+  socket.on('error', () => socket.destroy())
+  socket.once('data', (first: Buffer) => {
+    const text = first.toString('latin1')
+    const target = /^CONNECT (\S+)/.exec(text)?.[1]
+    if (target !== undefined) {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n')
+      tunnel(socket, target, reach, secured)
+      return
+    }
+    const { host, path } = destinationOf(text)
+    const { port, credential } = reach(host)
+    const upstream = connectTls({
+      host: '127.0.0.1',
+      port,
+      servername: /^[a-z][a-z.]*[a-z]$/.exec(host)?.[0] ?? 'localhost',
+      rejectUnauthorized: false,
     })
+    const head = text
+      .replace(/^(\S+) (\S+)/, (_, method: string) => `${method} ${path}`)
+      .replace(/\r\nauthorization:[^\r]*/i, '')
+      .replace('\r\n', `\r\n${credential}\r\n`)
+    upstream.write(head, 'latin1')
+    join(socket, upstream)
   })
-  outgoing.once('error', () => response.destroy())
-  outgoing.once('response', (incoming) => {
-    response.writeHead(incoming.statusCode ?? 502, incoming.statusMessage, incoming.rawHeaders)
-    incoming.once('end', () => {
-      response.addTrailers(incoming.trailers as Record<string, string>)
-    })
-    incoming.pipe(response)
-  })
-  request.pipe(outgoing)
 }
 
-function passUpgrade(request: IncomingMessage, socket: Socket, reach: (host: string) => Upstream): void {
-  const outgoing = ask(request, reach)
-  socket.on('error', () => outgoing.destroy())
-  outgoing.once('error', () => socket.destroy())
-  outgoing.once('upgrade', ({ rawHeaders }, upstream: Socket, head: Buffer) => {
-    const names = rawHeaders.filter((_, index) => index % 2 === 0)
-    const lines = names.map((name, index) => `${name}: ${rawHeaders[2 * index + 1] ?? ''}`)
-    socket.write(`${['HTTP/1.1 101 Switching Protocols', ...lines].join('\r\n')}\r\n\r\n`)
-    socket.write(head)
-    socket.pipe(upstream).pipe(socket)
-    upstream.on('error', () => socket.destroy())
-  })
-  outgoing.end()
+function tunnel(socket: Socket, target: string, reach: (host: string) => Upstream, secured: Server): void {
+  const host = target.replace(/:443$/, '')
+  if (host === NAMES.tunnel || host.includes(':')) join(socket, connect(reach(host).port, '127.0.0.1'))
+  else secured.emit('connection', socket)
 }
 
-/** The destination by whatever the request says: target, routes prefix, X-Sandbox-Target, Host. */
-function ask(request: IncomingMessage, reach: (host: string) => Upstream): ReturnType<typeof httpsRequest> {
-  const { url = '/', method } = request
-  const route = /^\/(jira|attacker)(\/.*)$/.exec(url)
+function join(socket: Socket, upstream: Socket): void {
+  upstream.on('error', () => socket.destroy())
+  socket.once('close', () => upstream.destroy())
+  socket.pipe(upstream).pipe(socket)
+}
+
+/** The destination by whatever the request says, its target first. */
+function destinationOf(head: string): { host: string; path: string } {
+  const url = head.split(' ')[1] ?? '/'
   const absolute = /^[a-z]+:\/\/([^/]*)(\/.*)?$/.exec(url)
-  const target = request.headers['x-sandbox-target']
-  const host =
-    absolute?.[1] ?? (route === null ? request.headers.host : `${route[1] ?? ''}.demo.example`) ?? ''
-  const { port, headers } = reach(target === undefined ? host : 'elsewhere')
-  return httpsRequest({
-    ...{ host: '127.0.0.1', port, method, path: absolute?.[2] ?? route?.[2] ?? url },
-    ...{ rejectUnauthorized: false, agent: false, setHost: false },
-    headers: { ...request.headers, ...headers },
-  })
+  const route = /^\/jira(\/rest.*)$/.exec(url)
+  const header = /^host: (.*)\r$/im.exec(head)?.[1] ?? ''
+  if (/^x-sandbox-target:/im.test(head)) return { host: 'elsewhere', path: url }
+  if (absolute !== null) return { host: absolute[1] ?? '', path: absolute[2] ?? '/' }
+  return route === null ? { host: header, path: url } : { host: NAMES.jira, path: route[1] ?? '/' }
 }
 
 async function listen(server: Server): Promise<{ host: string; port: number }> {

@@ -28,9 +28,9 @@ export interface SandboxResult {
   readonly startMs: number | null
 }
 
-/** `egress run --policy … --workdir … -- command`, to its end. */
+/** `egress run --policy … --workdir … --write -- command`, to its end. */
 export async function runInSandbox(run: SandboxRun): Promise<SandboxResult> {
-  const args = ['run', '--policy', run.policyPath, '--workdir', run.workPath, '--', ...run.command]
+  const args = ['run', '--policy', run.policyPath, '--workdir', run.workPath, '--write', '--', ...run.command]
   const started = performance.now()
   const child = spawn(process.execPath, [EGRESS, ...args], {
     env: { ...process.env, ...run.environment },

@@ -1,3 +1,5 @@
+// The certificate library finds its parts through decorators, which need this first.
+import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
 import {
   BasicConstraintsExtension,

@@ -5,7 +5,7 @@ import type { Endpoint } from '../../brief.js'
 import type { Outcome } from './attempt.mjs'
 
 /** Milliseconds of silence after which an exchange counts as over. */
-const PATIENCE_MS = 3000
+const PATIENCE_MS = 1500
 
 /** Bytes of a response that are worth looking at. */
 const MAX_RESPONSE = 262_144
