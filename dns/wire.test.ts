@@ -74,6 +74,8 @@ void t.test('malformed', (t) => {
     'a name that points into the header': Buffer.concat([words(1, RD, 1, 0, 0, 0, 0xc000, 1, 1)]),
     'a label and then a pointer': Buffer.concat([words(1, RD, 1, 0, 0, 0, 0x0161, 0xc00c, 1, 1)]),
     'an extended label type': Buffer.concat([words(1, RD, 1, 0, 0, 0, 0x4161, 0x0000, 1, 1)]),
+    'a label of 64 bytes': query(['a'.repeat(64), 'com']),
+    'a pointer that could pass for a label of 192 bytes': query(['a'.repeat(192), 'com']),
     'a label past the end': Buffer.concat([words(1, RD, 1, 0, 0, 0, 0x3f61, 0, 1)]),
     'a name of 256 bytes': query([label63, label63, label63, 'a'.repeat(62)]),
     'no class': plain.subarray(0, plain.length - 2),

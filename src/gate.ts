@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import type { Server as TcpServer } from 'node:net'
 import type { Socket as UdpSocket } from 'node:dgram'
+import { QueryLimiter } from '#dns/query-limiter.js'
 import { serveTcp } from '#dns/tcp.js'
 import { serveUdp } from '#dns/udp.js'
 import { Judge } from '#firewall/judge.js'
@@ -68,7 +69,8 @@ export class Gate {
   /** Serves on the sockets from now on. */
   serve(sockets: GateSockets): void {
     const { audit, identify, address, fail } = this.#options
-    const resolver = { identify, gate: this.#names, address, record: audit.dns, now: Date.now, fail }
+    const limiter = new QueryLimiter()
+    const resolver = { identify, gate: this.#names, limiter, address, record: audit.dns, now: Date.now, fail }
     const udp = serveUdp(sockets.dnsUdp, resolver)
     const tcp = serveTcp(sockets.dnsTcp, resolver)
     const proxy = serveProxy(sockets, this.#proxy)

@@ -3,7 +3,7 @@ import { EgressError } from '../errors.js'
 import { followLog } from '../logs/follow.js'
 import { formatRecord, painter } from '../logs/format.js'
 import { readLog, type LogLine } from '../logs/read.js'
-import type { Io } from './io.js'
+import type { CommandIo } from './io.js'
 
 /** The words of `egress logs`. */
 export interface LogsOptions {
@@ -17,14 +17,16 @@ export interface LogsOptions {
   readonly host: string | undefined
   readonly sandbox: string | undefined
   readonly json: boolean
+  /** Whether standard output is a terminal. */
+  readonly colour: boolean
 }
 
 /** Prints the audit log: pretty on request of a person, record by record for a machine. */
-export async function logs(options: LogsOptions, io: Io, now: number, signal: AbortSignal): Promise<number> {
+export async function logs(options: LogsOptions, io: CommandIo, now: number, signal: AbortSignal): Promise<number> {
   const roles = rolesOf(options.role)
   const since = options.since === undefined ? null : parseSince(options.since, now)
   const chosen = (line: LogLine) => matches(line, options, since)
-  const paint = painter(io.stdout.isTTY === true, io.env)
+  const paint = painter(options.colour, io.env)
   const print = ({ text, record }: LogLine) =>
     io.stdout.write(`${options.json ? text : formatRecord(record, paint)}\n`)
 

@@ -2,7 +2,9 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Server as TcpServer } from 'node:net'
 import type { Socket as UdpSocket } from 'node:dgram'
+import { readSettings } from '#config/settings.js'
 import { DEFAULT_AGENT, type SandboxIdentity } from '#firewall/policy.js'
+import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { Audit } from '../audit/audit.js'
 import { certificateFiles, GATE_HOST, PORTS, sandboxEnvironment } from '../environment.js'
 import { EgressError } from '../errors.js'
@@ -11,8 +13,8 @@ import { createLog } from '../log.js'
 import { closeInheritedDescriptors } from '../sandbox/descriptors.js'
 import { launchSandbox } from '../sandbox/launch.js'
 import type { Sandbox, SandboxLimits } from '../sandbox/spec.js'
-import type { Io } from './io.js'
-import { openPolicy } from './open-policy.js'
+import type { CommandIo } from './io.js'
+import { openPolicy } from './policy-file.js'
 
 /** The words of `egress run`. */
 export interface RunOptions {
@@ -35,10 +37,13 @@ const FORWARDED: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SI
  *
  * @returns the command's exit code (128 + n for signal n)
  */
-export async function run(command: readonly string[], options: RunOptions, io: Io): Promise<number> {
+export async function run(command: readonly string[], options: RunOptions, io: CommandIo): Promise<number> {
   closeInheritedDescriptors()
-  const { settings, policy, sensitiveFiles } = openPolicy(options, io)
+  const { policy, sensitiveFiles, gate: file, empty, ...loaded } = openPolicy(options.policy, io, CREDENTIAL_KINDS)
+  const flags = { policy: options.policy, auditDir: options.auditDir }
+  const settings = readSettings({ flags, env: io.env, cwd: io.cwd, file })
   const log = createLog(settings.logLevel, (line) => io.stderr.write(line), false)
+  if (empty !== null) log.warn(`${loaded.file} is ${empty}, so everything is denied; \`egress init\` writes a policy`)
   const identity = identify(options.agent, policy.agents)
   const directory = join(settings.auditDir, 'runs', runName(identity.id))
   const audit = new Audit({

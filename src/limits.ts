@@ -1,0 +1,36 @@
+import { EgressError } from './errors.js'
+import type { SandboxLimits } from './sandbox/spec.js'
+
+const GIB = 2 ** 30
+
+/** Enough for a build and a browser; little enough that a fork bomb or a leak does not take the machine along. */
+const DEFAULT_LIMITS: SandboxLimits = { processes: 512, memoryBytes: 4 * GIB, tmpBytes: 2 * GIB, openFiles: 4096 }
+
+const FIELDS: Readonly<Record<string, keyof SandboxLimits>> = {
+  processes: 'processes',
+  memory: 'memoryBytes',
+  tmp: 'tmpBytes',
+  files: 'openFiles',
+}
+
+const UNITS: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: GIB }
+
+/** Reads `memory=2g`, `processes=100` and so on over the defaults. */
+export function parseLimits(texts: readonly string[]): SandboxLimits {
+  const limits = { ...DEFAULT_LIMITS }
+  for (const text of texts) {
+    const [, name = '', digits = '', unit = ''] = /^([a-z]+)=(\d{1,12})([kmg]?)$/i.exec(text) ?? []
+    const field = FIELDS[name.toLowerCase()]
+    const value = Number(digits) * (UNITS[unit.toLowerCase()] ?? 1)
+    if (field === undefined || value < 1) {
+      throw new EgressError({
+        code: 'EGRESS_USAGE',
+        problem: `--limit \`${text}\` is no limit`,
+        fix: `write one of ${Object.keys(FIELDS).join(', ')} with a number, such as memory=2g or processes=100`,
+        exitCode: 125,
+      })
+    }
+    limits[field] = value
+  }
+  return limits
+}

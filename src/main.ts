@@ -1,0 +1,141 @@
+#!/usr/bin/env node
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { readSettings } from '#config/settings.js'
+import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
+import { runCheck } from './commands/check.js'
+import { runExplain } from './commands/explain.js'
+import { runInit } from './commands/init.js'
+import type { CommandIo } from './commands/io.js'
+import { logs } from './commands/logs.js'
+import { run, type RunOptions } from './commands/run.js'
+import { EXIT, exitCodeOf, formatError } from './errors.js'
+import { parseLimits } from './limits.js'
+
+const EXAMPLES = `Examples:
+  egress init                                   write a commented egress.yaml
+  egress check                                  say what it means, or what is wrong with it
+  egress run -- python3 my_agent.py             run an agent in a sandbox behind the gate
+  egress explain GET https://api.github.com/    why a request is allowed or denied
+  egress explain dns pypi.org                   the same for a name
+  egress logs --denied                          what was refused, and why
+`
+
+interface LogsFlags {
+  auditDir?: string
+  follow?: boolean
+  tail?: number
+  since?: string
+  denied?: boolean
+  host?: string
+  sandbox?: string
+  json?: boolean
+}
+
+/** Builds the command line. Actions set the exit code; errors are thrown to \`main\`. */
+function program(io: CommandIo, done: (code: number) => void): Command {
+  const egress = new Command('egress')
+    .description('The one gate through which a sandboxed agent reaches the outside.')
+    .usage('<command> [options]')
+    .addHelpText('before', EXAMPLES)
+    .exitOverride()
+    .enablePositionalOptions()
+    .showHelpAfterError('Run the command with --help to see what it takes.')
+
+  egress
+    .command('run')
+    .description('run a command in a sandbox of its own, behind a gate of its own')
+    .usage('[options] -- command [arguments…]')
+    .argument('<command...>', 'the command and its arguments')
+    .option('--agent <name>', 'which agent of the policy this is')
+    .option('--policy <file>', 'the policy (default: egress.yaml)')
+    .option('--audit-dir <dir>', 'where the audit log goes')
+    .option('--workdir <dir>', 'the work directory (default: this one), read-only unless --write')
+    .option('--write', 'let the command write to the work directory', false)
+    .option('--mount <path[:rw]>', 'show another file or directory at the same place (repeatable)', collect, [])
+    .option('--env <NAME=VALUE>', 'set a variable inside (repeatable)', collect, [])
+    .option('--limit <name=value>', 'processes, memory, tmp or files, such as memory=2g (repeatable)', collect, [])
+    .passThroughOptions()
+    .action(async (command: string[], flags: Omit<RunOptions, 'mounts' | 'limits'> & { mount: string[]; limit: string[] }) => {
+      done(await run(command, { ...flags, mounts: flags.mount, limits: parseLimits(flags.limit) }, io))
+    })
+
+  egress
+    .command('check')
+    .description('say what the policy means in plain words, or everything that is wrong with it')
+    .argument('[file]', 'the policy (default: egress.yaml)')
+    .option('--json', 'one JSON object')
+    .action(async (file: string | undefined, { json }: { json?: boolean }) => {
+      done(await runCheck({ file, json }, io, CREDENTIAL_KINDS))
+    })
+
+  egress
+    .command('explain')
+    .description('print the verdict on a request or a name, with its rule and reason (exit 0 allow, 1 deny)')
+    .usage('[options] METHOD URL | dns NAME')
+    .argument('<words...>', 'METHOD URL, or dns NAME')
+    .option('--agent <name>', 'which agent asks')
+    .option('--policy <file>', 'the policy (default: egress.yaml)')
+    .option('--json', 'one JSON object')
+    .action(async (words: string[], flags: { agent?: string; policy?: string; json?: boolean }) => {
+      done(await runExplain({ words, ...flags }, io, CREDENTIAL_KINDS))
+    })
+
+  egress
+    .command('init')
+    .description('write a commented starter policy')
+    .argument('[file]', 'where to (default: egress.yaml)')
+    .option('--force', 'overwrite a file that is there')
+    .action(async (file: string | undefined, { force }: { force?: boolean }) => {
+      done(await runInit({ file, force }, io))
+    })
+
+  egress
+    .command('logs')
+    .description('show the audit log, the oldest first')
+    .argument('[log]', 'dns, http or sandbox (default: all)')
+    .option('-f, --follow', 'go on with what is written from now on')
+    .option('-n, --tail <lines>', 'only the last lines', wholeNumber)
+    .option('--since <time>', 'only from then on: 42m, 2h30m, or 2026-01-31T12:00:00Z')
+    .option('--denied', 'only what was denied')
+    .option('--host <name>', 'only this host')
+    .option('--sandbox <id>', 'only this sandbox')
+    .option('--json', 'records as they are, one JSON object a line')
+    .addOption(new Option('--audit-dir <dir>', 'where the audit log is'))
+    .action(async (role: string | undefined, flags: LogsFlags) => {
+      const { auditDir } = readSettings({ flags: { auditDir: flags.auditDir }, env: io.env, cwd: io.cwd })
+      const interrupted = new AbortController()
+      process.once('SIGINT', () => interrupted.abort())
+      const { follow = false, denied = false, json = false, tail = null, since, host, sandbox } = flags
+      const options = { auditDir, role, follow, denied, json, tail, since, host, sandbox }
+      done(await logs({ ...options, colour: process.stdout.isTTY }, io, Date.now(), interrupted.signal))
+    })
+
+  return egress
+}
+
+function collect(value: string, before: readonly string[]): string[] {
+  return [...before, value]
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('write a whole number.')
+  return Number(text)
+}
+
+async function main(): Promise<number> {
+  const io: CommandIo = { stdout: process.stdout, stderr: process.stderr, env: process.env, cwd: process.cwd() }
+  // `egress logs | head`: the reader has seen enough.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : EXIT.failed))
+  let code: number = EXIT.fine
+  try {
+    await program(io, (result) => (code = result)).parseAsync()
+  } catch (error) {
+    // Commander has printed what it has to say.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : EXIT.usage
+    process.stderr.write(formatError(error))
+    return exitCodeOf(error)
+  }
+  return code
+}
+
+process.exitCode = await main()
