@@ -3,8 +3,8 @@ import type { Ports } from '../stand-ins/messages.js'
 import { NAMES } from './names.js'
 
 /**
- * The policy of the demo. Every name leads to a stand-in on this machine, the attacker's too: a gate that is fooled
- * can reach it, and is seen to.
+ * The policy of the demo. Every listed name leads to a stand-in on this machine; every other is asked of the attacker's
+ * name server, so a gate that can be fooled is seen to be.
  */
 export function demoPolicy(ports: Ports): string {
   const loopback = (port: number): string => `127.0.0.1:${port}`
@@ -50,7 +50,6 @@ export function demoPolicy(ports: Ports): string {
         [NAMES.tunnel]: loopback(ports.echo),
         [NAMES.assets]: loopback(ports.echo),
         [NAMES.impostor]: loopback(ports.attacker),
-        [NAMES.attacker]: loopback(ports.attacker),
       },
       servers: [loopback(ports.attackerDns)],
     },

@@ -12,7 +12,7 @@ import { demoPolicy } from './policy.js'
 import { runInSandbox, type SandboxResult } from './product.js'
 import { recordsDuring } from './records-during.js'
 import { makeMarker, makeSecrets, needlesOf } from './secrets.js'
-import { renderFailures, renderTable, wantsColour } from './table.js'
+import { renderFailures, renderTable, verdictWord, wantsColour } from './table.js'
 import { createWorkspace, type Workspace } from './workspace.js'
 import { watchHost } from './host-watch.js'
 
@@ -42,12 +42,10 @@ export async function runDemo({ json, signal }: DemoOptions): Promise<boolean> {
       command: ['node', workspace.agent],
       onLine: (line) => say(`  ${line}`),
     })
+    if (agent.startMs === null) throw new Error(`the sandbox did not start (exit ${agent.exitCode})`)
     const agentFinding = judgeAgent(agent, await world.records())
-    const start =
-      agent.startMs === null ? '' : `; ${(agent.startMs / 1000).toFixed(2)} s to its first instruction`
-    say(
-      `\n${agentFinding.held ? '✓ ok' : '✗ FAILED'}  the agent did its work: ${agentFinding.evidence}${start}\n`,
-    )
+    const start = `${(agent.startMs / 1000).toFixed(2)} s from \`egress run\` to its first instruction`
+    say(`\n${verdictWord(agentFinding.held)}  the agent did its work: ${agentFinding.evidence}\n${start}\n`)
     signal.throwIfAborted()
 
     say('The attacks, in a sandbox of their own:\n')

@@ -8,13 +8,18 @@ export function wantsColour(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv)
   return stream.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
 }
 
+/** A verdict with its sign; the word alone must be enough. */
+export function verdictWord(held: boolean): string {
+  return held ? '✓ ok' : '✗ FAILED'
+}
+
 /** The attack table, at most 120 columns wide. */
 export function renderTable(rows: readonly JudgedRow[], colour: boolean): string {
   const paint = (code: number, text: string): string => (colour ? `\u001b[${code}m${text}\u001b[0m` : text)
   const head = layOut('attack', 'what the attacker got', 'twin', 'result')
   const rule = '─'.repeat(Math.max(...head.map((line) => line.length), 117))
   const body = rows.flatMap((row) => {
-    const word = row.held ? '✓ ok' : '✗ FAILED'
+    const word = verdictWord(row.held)
     const twin = row.twin.held ? 'ok' : 'FAILED'
     const evidence = row.twin.held ? row.evidence : `${row.evidence}; twin: ${row.twin.evidence}`
     const lines = layOut(row.title, evidence, twin, word)

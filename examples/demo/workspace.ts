@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
+import { chmod, cp, mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -40,6 +40,8 @@ export async function createWorkspace(policy: string, ca: string): Promise<Works
   }
   for (const [path, text] of Object.entries(kept)) await writeFile(path, text, { mode: 0o600 })
   await mkdir(workPath)
+  // Started by root, the sandbox is another user; the directory above keeps all others out.
+  await chmod(workPath, 0o777)
   await cp(ATTACKS, join(workPath, 'attacks'), { recursive: true })
   await cp(AGENT, join(workPath, 'agent.mjs'))
   return {

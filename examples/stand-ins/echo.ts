@@ -102,7 +102,8 @@ export async function startEcho(identity: Identity, token: string): Promise<Stan
     await reflect?.({ request, response, body, query, credential })
   })
   const upgraded = new Set<{ destroy(): void }>()
-  server.on('upgrade', (request, socket) => {
+  server.on('upgrade', (request, socket, head) => {
+    socket.unshift(head)
     record(request)
     upgraded.add(socket)
     socket.once('close', () => upgraded.delete(socket))

@@ -144,7 +144,9 @@ async function upgrade(
   ].join('\r\n')
   const frames = [maskedFrame(1, Buffer.from(`said ${message}`)), maskedFrame(8, Buffer.alloc(0))]
   const secured = await openTls(await openTcp(door), host)
-  return exchange(secured, Buffer.concat([Buffer.from(`${handshake}\r\n\r\n`), ...frames]))
+  // A client speaks only after the 101 (RFC 6455 section 4.1).
+  secured.once('data', () => secured.write(Buffer.concat(frames)))
+  return exchange(secured, `${handshake}\r\n\r\n`)
 }
 
 /** A short frame as clients send it (RFC 6455 section 5.2); a mask of zeros is a mask. */
