@@ -63,7 +63,9 @@ t.test('a full policy means what it says', async (t) => {
   const { policy, gate, sensitiveFiles, positions, empty } = loadFull(directory)
   t.equal(empty, null)
   const jira = policy.services.get('jira')
-  t.same(jira?.targets, [{ origin: { scheme: 'https', host: 'jira.example.com', port: 443 }, basePath: '/base' }])
+  t.same(jira?.targets, [
+    { origin: { scheme: 'https', host: 'jira.example.com', port: 443 }, basePath: '/base' },
+  ])
   t.same(jira?.rate, { perSecond: 10, burst: 20 })
   t.same(jira?.environment, {
     JIRA_TOKEN: '{dummy:JIRA_TOKEN}',
@@ -73,10 +75,25 @@ t.test('a full policy means what it says', async (t) => {
     X: '{dummy:JIRA_TOKEN}',
   })
   t.same(jira?.dummies['JIRA_TOKEN'], { prefix: '', length: 32, alphabet: 'alphanumeric' })
-  t.same(policy.services.get('ops')?.dummies['OPS_KEY'], { prefix: 'ghp_', length: 40, alphabet: 'alphanumeric' })
+  t.same(policy.services.get('ops')?.dummies['OPS_KEY'], {
+    prefix: 'ghp_',
+    length: 40,
+    alphabet: 'alphanumeric',
+  })
   const [first] = policy.destinations
-  t.match(first, { id: 'services.jira', label: 'jira', mode: 'intercept', ports: [443], allowPrivate: true, ca: TEST_CA })
-  t.match(first?.rules[0], { id: 'services.jira.rules[0]', text: 'GET,HEAD /rest/api/2/**', path: { text: '/base/rest/api/2/**' } })
+  t.match(first, {
+    id: 'services.jira',
+    label: 'jira',
+    mode: 'intercept',
+    ports: [443],
+    allowPrivate: true,
+    ca: TEST_CA,
+  })
+  t.match(first?.rules[0], {
+    id: 'services.jira.rules[0]',
+    text: 'GET,HEAD /rest/api/2/**',
+    path: { text: '/base/rest/api/2/**' },
+  })
   t.same(
     policy.destinations.map(({ id }) => id),
     ['services.jira', 'services.ops', 'services.ops', 'services.lab', 'allow[0]', 'allow[1]', 'allow[2]'],
@@ -87,11 +104,17 @@ t.test('a full policy means what it says', async (t) => {
   )
   t.match(policy.destinations[5], { scheme: 'http', ports: [80], rules: [{ text: '* /**' }] })
   t.match(policy.destinations[6], { mode: 'tunnel', rules: [] })
-  t.same([...policy.agents.values()], [
-    { name: 'ci', services: ['jira'], allow: ['allow[0]'] },
-    { name: 'all', services: null, allow: null },
-  ])
-  t.match(policy.dns, { shape: { maxLength: 32, maxLabel: 40, maxEntropy: 4 }, budget: { names: 16, windowMs: 300_000 } })
+  t.same(
+    [...policy.agents.values()],
+    [
+      { name: 'ci', services: ['jira'], allow: ['allow[0]'] },
+      { name: 'all', services: null, allow: null },
+    ],
+  )
+  t.match(policy.dns, {
+    shape: { maxLength: 32, maxLabel: 40, maxEntropy: 4 },
+    budget: { names: 16, windowMs: 300_000 },
+  })
   t.match(policy.http, { maxRequestBytes: 1_048_576, responseTimeoutMs: 30_000, idleTimeoutMs: 300_000 })
   t.same(policy.upstream, {
     hosts: { 'jira.example.com': { address: '127.0.0.1', port: 8443 } },
@@ -117,7 +140,11 @@ t.test('credentials are bound to the values of their sources', async (t) => {
   t.same(inject('lab'), { authorization: `Basic ${Buffer.from('me:pass word 123').toString('base64')}` })
   t.equal(policy.services.get('ops')?.credential?.id, 'ops/header')
   const needles = policy.services.get('ops')?.credential?.needles().map(String)
-  t.same(needles, ['ghp_0123456789abcdefghij0123456789abcdef'], 'the scheme word and the header name are not secret')
+  t.same(
+    needles,
+    ['ghp_0123456789abcdefghij0123456789abcdef'],
+    'the scheme word and the header name are not secret',
+  )
 })
 
 t.test('rules are judged below the base path', async (t) => {
@@ -125,7 +152,14 @@ t.test('rules are judged below the base path', async (t) => {
   const ask = (method: string, target: string): string => {
     const path = parseRequestTarget(target)
     if (typeof path === 'string') return path
-    const verdict = judge.judgeRequest({ agent: 'ci', scheme: 'https', host: 'jira.example.com', port: 443, method, path })
+    const verdict = judge.judgeRequest({
+      agent: 'ci',
+      scheme: 'https',
+      host: 'jira.example.com',
+      port: 443,
+      method,
+      path,
+    })
     return verdict.allowed ? verdict.rule.id : verdict.reason
   }
   t.equal(ask('GET', '/base/rest/api/2/myself'), 'services.jira.rules[0]')
@@ -144,7 +178,12 @@ t.test('a policy cannot be changed', async (t) => {
 })
 
 t.test('a missing or empty file denies everything', async (t) => {
-  const cwd = t.testdir({ 'empty.yaml': '', 'comments.yaml': '# nothing\n', 'braces.yaml': '{}\n', 'null.yaml': '~\n' })
+  const cwd = t.testdir({
+    'empty.yaml': '',
+    'comments.yaml': '# nothing\n',
+    'braces.yaml': '{}\n',
+    'null.yaml': '~\n',
+  })
   for (const [file, empty] of [
     ['none.yaml', 'missing'],
     ['empty.yaml', 'empty'],
@@ -162,7 +201,8 @@ t.test('a missing or empty file denies everything', async (t) => {
 
 t.test('the environment wins over .env', async (t) => {
   const cwd = writeFiles(t.testdir({}), {
-    'egress.yaml': 'services: { s: { url: "https://s.example.com", credential: { bearer: "${S}" }, rules: [{ allow: GET /** }] } }',
+    'egress.yaml':
+      'services: { s: { url: "https://s.example.com", credential: { bearer: "${S}" }, rules: [{ allow: GET /** }] } }',
     '.env': 'S=from-the-file',
   })
   const { policy } = loadPolicy('egress.yaml', { kinds: TEST_KINDS, env: { S: 'from-the-environment' }, cwd })

@@ -19,7 +19,8 @@ function kind(
     summary: `test kind ${name}`,
     fields,
     shorthand,
-    check: (values) => (/^[A-Za-z-]+$/.test(slot(values)) ? null : `\`${slot(values)}\` is not a header name`),
+    check: (values) =>
+      /^[A-Za-z-]+$/.test(slot(values)) ? null : `\`${slot(values)}\` is not a header name`,
     bind: (id, values) => {
       const revealed = Object.fromEntries(Object.entries(values).map(([key, one]) => [key, one.reveal()]))
       const header = slot(revealed).toLowerCase()
@@ -39,15 +40,28 @@ function kind(
 
 /** Small stand-ins for the kinds of the proxy, which config does not know. */
 export const TEST_KINDS: readonly CredentialKind[] = [
-  kind('bearer', { token: secret }, 'token', () => 'authorization', ({ token }) => `Bearer ${token ?? ''}`),
+  kind(
+    'bearer',
+    { token: secret },
+    'token',
+    () => 'authorization',
+    ({ token }) => `Bearer ${token ?? ''}`,
+  ),
   kind(
     'basic',
     { username: plain, password: secret },
     null,
     () => 'authorization',
-    ({ username, password }) => `Basic ${Buffer.from(`${username ?? ''}:${password ?? ''}`).toString('base64')}`,
+    ({ username, password }) =>
+      `Basic ${Buffer.from(`${username ?? ''}:${password ?? ''}`).toString('base64')}`,
   ),
-  kind('header', { name: plain, value: secret }, null, ({ name }) => name ?? '', ({ value }) => value ?? ''),
+  kind(
+    'header',
+    { name: plain, value: secret },
+    null,
+    ({ name }) => name ?? '',
+    ({ value }) => value ?? '',
+  ),
 ]
 
 /** Writes files by relative name and returns the name of the directory. */

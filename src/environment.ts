@@ -70,7 +70,9 @@ export function sandboxEnvironment(
 
 function credentialEnvironment(policy: Policy, agent: string): Record<string, string> {
   const usable = policy.agents.get(agent)?.services ?? null
-  const services = [...policy.services.values()].filter(({ name }) => usable === null || usable.includes(name))
+  const services = [...policy.services.values()].filter(
+    ({ name }) => usable === null || usable.includes(name),
+  )
   const shapes = Object.assign({}, ...services.map(({ dummies }) => dummies)) as Record<string, DummyShape>
   const dummies = new Map(Object.entries(shapes).map(([name, shape]) => [name, dummyValue(shape)]))
   const environment: Record<string, string> = {}

@@ -40,7 +40,7 @@ export class Gate {
   readonly #options: GateOptions
   readonly #names: NameGate
   readonly #proxy: ProxyContext
-  readonly #closers: (() => void | Promise<void>)[] = []
+  readonly #closers: (() => Promise<void>)[] = []
 
   private constructor(options: GateOptions, authority: CertificateAuthority) {
     const { policy, audit, identify, fail } = options
@@ -74,11 +74,11 @@ export class Gate {
     const udp = serveUdp(sockets.dnsUdp, resolver)
     const tcp = serveTcp(sockets.dnsTcp, resolver)
     const proxy = serveProxy(sockets, this.#proxy)
-    this.#closers.push(
-      () => udp.close(),
-      () => tcp.close(),
-      () => proxy.close(),
-    )
+    this.#closers.push(async () => {
+      udp.close()
+      tcp.close()
+      await proxy.close()
+    })
   }
 
   async close(): Promise<void> {

@@ -4,7 +4,12 @@ import type { SandboxLimits } from './sandbox/spec.js'
 const GIB = 2 ** 30
 
 /** Enough for a build and a browser; little enough that a fork bomb or a leak does not take the machine along. */
-const DEFAULT_LIMITS: SandboxLimits = { processes: 512, memoryBytes: 4 * GIB, tmpBytes: 2 * GIB, openFiles: 4096 }
+const DEFAULT_LIMITS: SandboxLimits = {
+  processes: 512,
+  memoryBytes: 4 * GIB,
+  tmpBytes: 2 * GIB,
+  openFiles: 4096,
+}
 
 const FIELDS: Readonly<Record<string, keyof SandboxLimits>> = {
   processes: 'processes',

@@ -8,9 +8,7 @@ export function createLog(level: string, write: (line: string) => void, json: bo
 
 /** `egress: message`, as other command-line tools write; the record's other fields follow it. */
 function humanLine(line: string): string {
-  const { level, time, msg, ...rest } = JSON.parse(line) as Record<string, unknown>
-  void level
-  void time
-  const extra = Object.keys(rest).length === 0 ? '' : ` ${JSON.stringify(rest)}`
-  return `egress: ${String(msg)}${extra}\n`
+  const { msg, ...fields } = JSON.parse(line) as Record<string, unknown>
+  const extra = Object.entries(fields).filter(([name]) => name !== 'level' && name !== 'time')
+  return `egress: ${String(msg)}${extra.length === 0 ? '' : ` ${JSON.stringify(Object.fromEntries(extra))}`}\n`
 }

@@ -20,6 +20,9 @@ const EXAMPLES = `Examples:
   egress logs --denied                          what was refused, and why
 `
 
+/** As `docker run` has it. */
+const GATE_FAILED = 125
+
 interface LogsFlags {
   auditDir?: string
   follow?: boolean
@@ -51,13 +54,28 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .option('--audit-dir <dir>', 'where the audit log goes')
     .option('--workdir <dir>', 'the work directory (default: this one), read-only unless --write')
     .option('--write', 'let the command write to the work directory', false)
-    .option('--mount <path[:rw]>', 'show another file or directory at the same place (repeatable)', collect, [])
+    .option(
+      '--mount <path[:rw]>',
+      'show another file or directory at the same place (repeatable)',
+      collect,
+      [],
+    )
     .option('--env <NAME=VALUE>', 'set a variable inside (repeatable)', collect, [])
-    .option('--limit <name=value>', 'processes, memory, tmp or files, such as memory=2g (repeatable)', collect, [])
+    .option(
+      '--limit <name=value>',
+      'processes, memory, tmp or files, such as memory=2g (repeatable)',
+      collect,
+      [],
+    )
     .passThroughOptions()
-    .action(async (command: string[], flags: Omit<RunOptions, 'mounts' | 'limits'> & { mount: string[]; limit: string[] }) => {
-      done(await run(command, { ...flags, mounts: flags.mount, limits: parseLimits(flags.limit) }, io))
-    })
+    .action(
+      async (
+        command: string[],
+        flags: Omit<RunOptions, 'mounts' | 'limits'> & { mount: string[]; limit: string[] },
+      ) => {
+        done(await run(command, { ...flags, mounts: flags.mount, limits: parseLimits(flags.limit) }, io))
+      },
+    )
 
   egress
     .command('check')
@@ -123,17 +141,25 @@ function wholeNumber(text: string): number {
 }
 
 async function main(): Promise<number> {
-  const io: CommandIo = { stdout: process.stdout, stderr: process.stderr, env: process.env, cwd: process.cwd() }
+  const io: CommandIo = {
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    cwd: process.cwd(),
+  }
   // `egress logs | head`: the reader has seen enough.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : EXIT.failed))
+  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === 'EPIPE' ? 0 : EXIT.failed),
+  )
   let code: number = EXIT.fine
   try {
     await program(io, (result) => (code = result)).parseAsync()
   } catch (error) {
-    // Commander has printed what it has to say.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : EXIT.usage
+    // `run` passes the command's code through, so its own failures have one that commands do not use.
+    const usage = process.argv[2] === 'run' ? GATE_FAILED : EXIT.usage
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : usage
     process.stderr.write(formatError(error))
-    return exitCodeOf(error)
+    return exitCodeOf(error) === EXIT.usage ? usage : exitCodeOf(error)
   }
   return code
 }

@@ -83,7 +83,8 @@ for (const door of HTTPS_DOORS) {
       const [head = '', body = ''] = setting.upstream.received.join('').split(/\r\n\r\n(.*)/s)
       // A body that was complete when it was sent on may have been given its length instead.
       const told = /transfer-encoding: chunked/i.test(head) ? chunked : smuggled
-      if (told === smuggled) test.match(head, new RegExp(`content-length: ${String(smuggled.length)}`, 'i'), method)
+      if (told === smuggled)
+        test.match(head, new RegExp(`content-length: ${String(smuggled.length)}`, 'i'), method)
       else test.notMatch(head, /content-length/i, method)
       test.equal(body, told, `${method}: what was smuggled stays in the body`)
       test.equal(setting.gate.decisions.length, 1, method)
@@ -106,7 +107,14 @@ for (const door of HTTPS_DOORS) {
 
   void t.test(`${door.name}: a denial comes before 100 Continue`, async (test) => {
     const setting = await setUp(test, answerOk)
-    const answer = await send(setting, door, 'POST', ['Expect: 100-continue', 'Content-Length: 5'], '', '/admin')
+    const answer = await send(
+      setting,
+      door,
+      'POST',
+      ['Expect: 100-continue', 'Content-Length: 5'],
+      '',
+      '/admin',
+    )
     test.same(statuses(answer), ['403'])
     test.same(setting.upstream.received, [])
   })
@@ -119,41 +127,54 @@ for (const door of HTTPS_DOORS) {
     test.equal(statuses(await send(setting, door, 'GET', []))[0], '200', 'it still answers')
   })
 
-  void t.test(`${door.name}: a head that can be read in two ways is 400, and nothing goes upstream`, async (test) => {
-    const setting = await setUp(test, answerOk)
-    const host = `Host: ${door.head('api.example', '/').host}`
-    for (const [name, headers, body] of [
-      ['two Host headers', [host, 'Host: other.example'], ''],
-      ['two Host headers, the other first', ['Host: other.example', host], ''],
-      ['two equal Host headers', [host, host], ''],
-      ['both framings', [host, 'Content-Length: 4', 'Transfer-Encoding: chunked'], '0\r\n\r\n'],
-      ['two lengths', [host, 'Content-Length: 4', 'Content-Length: 5'], 'hello'],
-      ['a list of lengths', [host, 'Content-Length: 4, 5'], 'hello'],
-      ['a signed length', [host, 'Content-Length: +5'], 'hello'],
-      ['an unknown coding', [host, 'Transfer-Encoding: gzip, chunked'], '0\r\n\r\n'],
-      ['a coding that is not last', [host, 'Transfer-Encoding: chunked, identity'], '0\r\n\r\n'],
-      ['a disguised coding', [host, 'Transfer-Encoding: xchunked'], '0\r\n\r\n'],
-      ['a folded header', [host, 'X-A: b\r\n c'], ''],
-      ['a space before the colon', [host, 'X-A : b'], ''],
-      ['a NUL in a value', [host, 'X-A: b\0c'], ''],
-      ['a bare CR in a value', [host, 'X-A: b\rX-B: c'], ''],
-      ['Connection takes the host', [host, 'Connection: close, host'], ''],
-      ['Connection takes the credential', [host, 'Connection: Authorization'], ''],
-      ['Connection takes the length', [host, 'Connection: content-length', 'Content-Length: 5'], 'hello'],
-      ['Connection takes the cookie', [host, 'Connection: cookie', 'Cookie: a=b'], ''],
-    ] as const) {
-      const answer = await send(setting, door, 'POST', headers, body)
-      test.equal(statuses(answer)[0], '400', name)
-      test.match(answer, '"reason":"bad-framing"', name)
-    }
-    test.same(setting.upstream.received, [])
-    test.ok(setting.gate.decisions.every(({ verdict }) => verdict === 'deny'))
-    test.equal(statuses(await send(setting, door, 'POST', ['Content-Length: 5'], 'hello'))[0], '200', 'the twin passes')
-  })
+  void t.test(
+    `${door.name}: a head that can be read in two ways is 400, and nothing goes upstream`,
+    async (test) => {
+      const setting = await setUp(test, answerOk)
+      const host = `Host: ${door.head('api.example', '/').host}`
+      for (const [name, headers, body] of [
+        ['two Host headers', [host, 'Host: other.example'], ''],
+        ['two Host headers, the other first', ['Host: other.example', host], ''],
+        ['two equal Host headers', [host, host], ''],
+        ['both framings', [host, 'Content-Length: 4', 'Transfer-Encoding: chunked'], '0\r\n\r\n'],
+        ['two lengths', [host, 'Content-Length: 4', 'Content-Length: 5'], 'hello'],
+        ['a list of lengths', [host, 'Content-Length: 4, 5'], 'hello'],
+        ['a signed length', [host, 'Content-Length: +5'], 'hello'],
+        ['an unknown coding', [host, 'Transfer-Encoding: gzip, chunked'], '0\r\n\r\n'],
+        ['a coding that is not last', [host, 'Transfer-Encoding: chunked, identity'], '0\r\n\r\n'],
+        ['a disguised coding', [host, 'Transfer-Encoding: xchunked'], '0\r\n\r\n'],
+        ['a folded header', [host, 'X-A: b\r\n c'], ''],
+        ['a space before the colon', [host, 'X-A : b'], ''],
+        ['a NUL in a value', [host, 'X-A: b\0c'], ''],
+        ['a bare CR in a value', [host, 'X-A: b\rX-B: c'], ''],
+        ['Connection takes the host', [host, 'Connection: close, host'], ''],
+        ['Connection takes the credential', [host, 'Connection: Authorization'], ''],
+        ['Connection takes the length', [host, 'Connection: content-length', 'Content-Length: 5'], 'hello'],
+        ['Connection takes the cookie', [host, 'Connection: cookie', 'Cookie: a=b'], ''],
+      ] as const) {
+        const answer = await send(setting, door, 'POST', headers, body)
+        test.equal(statuses(answer)[0], '400', name)
+        test.match(answer, '"reason":"bad-framing"', name)
+      }
+      test.same(setting.upstream.received, [])
+      test.ok(setting.gate.decisions.every(({ verdict }) => verdict === 'deny'))
+      test.equal(
+        statuses(await send(setting, door, 'POST', ['Content-Length: 5'], 'hello'))[0],
+        '200',
+        'the twin passes',
+      )
+    },
+  )
 
   void t.test(`${door.name}: what Connection names stays here`, async (test) => {
     const setting = await setUp(test, answerOk)
-    const headers = ['Connection: close, X-Hop', 'X-Hop: 1', 'Keep-Alive: 5', 'TE: trailers', 'Proxy-Authorization: Basic eA==']
+    const headers = [
+      'Connection: close, X-Hop',
+      'X-Hop: 1',
+      'Keep-Alive: 5',
+      'TE: trailers',
+      'Proxy-Authorization: Basic eA==',
+    ]
     await send(setting, door, 'GET', [...headers, 'X-End: 2'])
     const received = setting.upstream.received.join('')
     test.notMatch(received, /x-hop|keep-alive: 5|^te:|proxy-authorization/im)
@@ -173,7 +194,12 @@ for (const door of HTTPS_DOORS) {
     const setting = await setUp(test, (socket, _received, chunk) => {
       if (chunk.includes('\r\n\r\n')) socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n')
     })
-    const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: eA==']
+    const upgrade = [
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: eA==',
+    ]
     const second = 'GET /admin HTTP/1.1\r\nHost: api.example\r\n\r\n'
     const answer = await send(setting, door, 'GET', upgrade, second)
     test.match(answer, 'upstream-protocol')
@@ -187,8 +213,19 @@ for (const door of HTTPS_DOORS) {
         socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
       } else socket.write(`echo:${chunk}:${TOKEN.slice(0, 9)}`, () => socket.write(`${TOKEN.slice(9)}.`))
     })
-    const upgrade = ['Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13', 'Sec-WebSocket-Key: eA==']
-    const answer = await send(setting, door, 'GET', [...upgrade, 'Sec-WebSocket-Extensions: permessage-deflate'], 'frame')
+    const upgrade = [
+      'Connection: Upgrade',
+      'Upgrade: websocket',
+      'Sec-WebSocket-Version: 13',
+      'Sec-WebSocket-Key: eA==',
+    ]
+    const answer = await send(
+      setting,
+      door,
+      'GET',
+      [...upgrade, 'Sec-WebSocket-Extensions: permessage-deflate'],
+      'frame',
+    )
     test.match(answer, /^HTTP\/1\.1 101 [\s\S]*echo:frame:\*{27}\./)
     const received = setting.upstream.received.join('')
     test.match(received, `authorization: Bearer ${TOKEN}`)
@@ -202,7 +239,13 @@ for (const door of HTTPS_DOORS) {
     const headers = ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABk']
     test.equal(statuses(await send(setting, door, 'GET', headers))[0], '200')
     test.notMatch(setting.upstream.received.join(''), /upgrade|http2-settings/i)
-    const smuggled = await send(setting, door, 'GET', headers, 'GET /admin HTTP/1.1\r\nHost: api.example\r\n\r\n')
+    const smuggled = await send(
+      setting,
+      door,
+      'GET',
+      headers,
+      'GET /admin HTTP/1.1\r\nHost: api.example\r\n\r\n',
+    )
     test.same(statuses(smuggled), ['200'])
     test.notMatch(setting.upstream.received.join(''), '/admin')
   })

@@ -2,7 +2,14 @@ import t from 'tap'
 import { Secret } from '#firewall/secret.js'
 import { bearer } from '#proxy/credentials/bearer.js'
 import { CertificateAuthority } from '#proxy/tls/authority.js'
-import { connectThrough, exchangeBytes, HTTPS_DOORS, statuses, tls, type DoorClient } from '#test/support/client.js'
+import {
+  connectThrough,
+  exchangeBytes,
+  HTTPS_DOORS,
+  statuses,
+  tls,
+  type DoorClient,
+} from '#test/support/client.js'
 import { startGate, type TestGate } from '#test/support/gate.js'
 import { destination, service, testPolicy } from '#test/support/policy.js'
 import { startUpstream, type Upstream } from '#test/support/upstream.js'
@@ -50,10 +57,19 @@ async function setUp(test: Teardown): Promise<{ gate: TestGate; upstream: Upstre
   return { gate, upstream }
 }
 
-async function get(gate: TestGate, door: DoorClient, path: string, extra = '', method = 'GET'): Promise<string> {
+async function get(
+  gate: TestGate,
+  door: DoorClient,
+  path: string,
+  extra = '',
+  method = 'GET',
+): Promise<string> {
   const { target, host } = door.head('api.example', path)
   const socket = await door.open(gate, 'api.example')
-  return exchangeBytes(socket, `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${extra}Connection: close\r\n\r\n`)
+  return exchangeBytes(
+    socket,
+    `${method} ${target} HTTP/1.1\r\nHost: ${host}\r\n${extra}Connection: close\r\n\r\n`,
+  )
 }
 
 void t.test('every door injects the credential, and removes what stood in its slot', async (test) => {
@@ -124,7 +140,10 @@ void t.test('one identity: SNI, CONNECT and Host must agree', async (test) => {
   test.match(await get(gate, routes, '/rest/x', target), '"reason":"bad-target"')
 
   test.same(upstream.requests, [])
-  test.equal(statuses(await get(gate, routes, '/rest/x', 'X-Sandbox-Target: https://api.example\r\n'))[0], '200')
+  test.equal(
+    statuses(await get(gate, routes, '/rest/x', 'X-Sandbox-Target: https://api.example\r\n'))[0],
+    '200',
+  )
 })
 
 void t.test('hosts and ports that are not listed are denied at every door', async (test) => {
@@ -155,11 +174,15 @@ void t.test('a wildcard name is shaped and budgeted in the proxy too', async (te
   const { gate } = await setUp(test)
   const [transparent] = HTTPS_DOORS as [DoorClient]
   const socket = await transparent.open(gate, 'a.wild.example')
-  test.equal(statuses(await exchangeBytes(socket, 'GET / HTTP/1.1\r\nHost: a.wild.example\r\n\r\n'))[0], '200')
+  test.equal(
+    statuses(await exchangeBytes(socket, 'GET / HTTP/1.1\r\nHost: a.wild.example\r\n\r\n'))[0],
+    '200',
+  )
   await test.rejects(transparent.open(gate, `${'k7q2x9w4m1z8'.repeat(4)}.wild.example`))
   test.match(gate.decisions.at(-1), { reason: 'name-shape' })
   let denied = 0
-  for (let i = 0; i < 20; i += 1) await transparent.open(gate, `n${String(i)}.wild.example`).catch(() => (denied += 1))
+  for (let i = 0; i < 20; i += 1)
+    await transparent.open(gate, `n${String(i)}.wild.example`).catch(() => (denied += 1))
   test.ok(denied >= 4, 'the budget of new names ran out')
   test.match(gate.decisions.at(-1), { reason: 'name-budget' })
 })
@@ -170,7 +193,10 @@ void t.test('a tunnel passes TLS through unread, and takes no plain request', as
   test.equal(status, '200')
   const { connect } = await import('node:tls')
   const inner = connect({ socket, servername: 'tunnel.example', rejectUnauthorized: false })
-  const received = await exchangeBytes(inner, 'GET /t HTTP/1.1\r\nHost: tunnel.example\r\nConnection: close\r\n\r\n')
+  const received = await exchangeBytes(
+    inner,
+    'GET /t HTTP/1.1\r\nHost: tunnel.example\r\nConnection: close\r\n\r\n',
+  )
   test.match(received, 'hello from /t')
   test.match(gate.decisions.at(-1), { kind: 'tunnel', verdict: 'allow', rule: 'allow[1]', credential: null })
   await new Promise((resolve) => setTimeout(resolve, 50))

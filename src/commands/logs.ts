@@ -22,7 +22,12 @@ export interface LogsOptions {
 }
 
 /** Prints the audit log: pretty on request of a person, record by record for a machine. */
-export async function logs(options: LogsOptions, io: CommandIo, now: number, signal: AbortSignal): Promise<number> {
+export async function logs(
+  options: LogsOptions,
+  io: CommandIo,
+  now: number,
+  signal: AbortSignal,
+): Promise<number> {
   const roles = rolesOf(options.role)
   const since = options.since === undefined ? null : parseSince(options.since, now)
   const chosen = (line: LogLine) => matches(line, options, since)
@@ -72,7 +77,10 @@ function parseSince(text: string, now: number): number {
   }
   const time = Date.parse(text)
   if (!Number.isNaN(time)) return time
-  throw usage(`--since \`${text}\` is no time`, 'write a span such as 42m or 2h30m, or a time such as 2026-01-31T12:00:00Z')
+  throw usage(
+    `--since \`${text}\` is no time`,
+    'write a span such as 42m or 2h30m, or a time such as 2026-01-31T12:00:00Z',
+  )
 }
 
 function usage(problem: string, fix: string): EgressError {

@@ -39,11 +39,18 @@ const FORWARDED: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SI
  */
 export async function run(command: readonly string[], options: RunOptions, io: CommandIo): Promise<number> {
   closeInheritedDescriptors()
-  const { policy, sensitiveFiles, gate: file, empty, ...loaded } = openPolicy(options.policy, io, CREDENTIAL_KINDS)
+  const {
+    policy,
+    sensitiveFiles,
+    gate: file,
+    empty,
+    ...loaded
+  } = openPolicy(options.policy, io, CREDENTIAL_KINDS)
   const flags = { policy: options.policy, auditDir: options.auditDir }
   const settings = readSettings({ flags, env: io.env, cwd: io.cwd, file })
   const log = createLog(settings.logLevel, (line) => io.stderr.write(line), false)
-  if (empty !== null) log.warn(`${loaded.file} is ${empty}, so everything is denied; \`egress init\` writes a policy`)
+  if (empty !== null)
+    log.warn(`${loaded.file} is ${empty}, so everything is denied; \`egress init\` writes a policy`)
   const identity = identify(options.agent, policy.agents)
   const directory = join(settings.auditDir, 'runs', runName(identity.id))
   const audit = new Audit({

@@ -6,10 +6,7 @@ export type Paint = (colour: 'red' | 'green' | 'yellow' | 'dim', text: string) =
 const CODES = { red: 31, green: 32, yellow: 33, dim: 2 } as const
 
 /** Colours for a terminal; https://no-color.org and `TERM=dumb` switch them off. */
-export function painter(
-  isTerminal: boolean,
-  env: Readonly<Record<string, string | undefined>>,
-): Paint {
+export function painter(isTerminal: boolean, env: Readonly<Record<string, string | undefined>>): Paint {
   const on = isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb'
   return (colour, text) => (on ? `\x1b[${String(CODES[colour])}m${text}\x1b[0m` : text)
 }
@@ -26,8 +23,16 @@ function bodyOf(record: LogRecord, paint: Paint): string {
   if (action === 'http-close') return closeLine(record, paint)
   if (action.startsWith('http-')) return decisionLine(record, paint)
   const code = record.process?.exit_code ?? null
-  const parts = [action, record.egress.sandbox?.id, record.process?.executable, code === null ? null : `exit ${String(code)}`]
-  return parts.filter((part) => part != null).map(clean).join(' ')
+  const parts = [
+    action,
+    record.egress.sandbox?.id,
+    record.process?.executable,
+    code === null ? null : `exit ${String(code)}`,
+  ]
+  return parts
+    .filter((part) => part != null)
+    .map(clean)
+    .join(' ')
 }
 
 function verdictWord({ egress }: LogRecord, paint: Paint): string {
@@ -71,5 +76,8 @@ function closeLine({ http, event, egress }: LogRecord, paint: Paint): string {
 }
 
 function clean(text: string): string {
-  return text.replace(/[\x00-\x1f\x7f-\x9f]/g, (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`)
+  return text.replace(
+    /[\x00-\x1f\x7f-\x9f]/g,
+    (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
+  )
 }

@@ -79,7 +79,10 @@ export async function* readLog(
   }
 }
 
-async function* readFiles(files: readonly string[], damaged: (file: string) => void): AsyncGenerator<LogLine> {
+async function* readFiles(
+  files: readonly string[],
+  damaged: (file: string) => void,
+): AsyncGenerator<LogLine> {
   for (const file of files) {
     for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
       const line = parseLine(text)

@@ -14,6 +14,12 @@ export interface InitInput {
 /** The line that PID 1 writes once the sandbox is complete. */
 export const readyLine = 'ready'
 
+/**
+ * The word before the agent's exit code, which PID 1 writes last: unshare(1) also exits with a plain 1 when PID 1 was killed,
+ * and that must not pass for the agent's answer.
+ */
+export const exitWord = 'exit'
+
 /** Descriptors of PID 1: its script is on 0, progress on 1, diagnostics on 2. */
 export const initDescriptors = { channel: 3, agentInput: 4, agentOutput: 5, agentError: 6 } as const
 
@@ -82,6 +88,7 @@ export function formatStartScript(scriptTool: string | null): string {
   const command = scriptTool === null ? run : `SHELL=/bin/sh ${scriptTool} -qec 'exec ${run}' /dev/null`
   return `code=0
 ${command} <&${agentInput} >&${agentOutput} 2>&${agentError} ${agentInput}<&- ${agentOutput}>&- ${agentError}>&- || code=$?
+echo ${exitWord} $code
 exit $code
 `
 }

@@ -8,7 +8,7 @@ import type { HelperOrder, HelperReport } from './helper-messages.js'
 import { findTool, systemPath } from './host-tools.js'
 import { agentId } from './etc-files.js'
 import type { Identity } from './identity.js'
-import { readyLine } from './init-script.js'
+import { exitWord, readyLine } from './init-script.js'
 import { SandboxError } from './sandbox-error.js'
 
 /** The gate's own standard descriptors, as the agent gets them. */
@@ -80,13 +80,9 @@ export async function startProcessTree(input: ProcessTreeInput): Promise<Process
     stdio: ['pipe', 'pipe', 'pipe', 'ipc', ...input.descriptors] as StdioOptions,
     detached: !input.keepsTerminal,
   })
-  const exit = new Promise<{ code: number }>((resolve) => {
-    child.once('exit', (code, signal) =>
-      resolve({ code: code ?? 128 + (signal ? constants.signals[signal] : 0) }),
-    )
-  })
   const kill = () => void child.kill('SIGKILL')
   const standard = standardStreams(child)
+  const exit = watchExit(child, standard.output)
   // Writing to a process that has gone is told by its exit.
   standard.input.on('error', () => undefined)
   try {
@@ -97,6 +93,17 @@ export async function startProcessTree(input: ProcessTreeInput): Promise<Process
     kill()
     throw error
   }
+}
+
+function watchExit(child: ChildProcess, output: Readable): ProcessTree['exit'] {
+  let last = ''
+  output.on('data', (chunk: Buffer) => (last = (last + chunk.toString()).slice(-64)))
+  return new Promise((resolve) => {
+    child.once('close', () => {
+      const code = new RegExp(`^${exitWord} (\\d+)$`, 'm').exec(last)?.[1]
+      resolve({ code: code === undefined ? 128 + constants.signals.SIGKILL : Number(code) })
+    })
+  })
 }
 
 interface StandardStreams {
@@ -129,7 +136,7 @@ function setUp(
     const timer = setTimeout(() => fail(`not ready after ${setUpLimitMs / 1000} s; ${said}`), setUpLimitMs)
     child.once('error', (error) => fail(error.message))
     child.on('message', (message: HelperReport, socket) => {
-      if ('failed' in message) said += message.failed + '\n'
+      if ('failed' in message) fail(message.failed)
       else if ('socket' in message) sockets.set(message.socket, socket as Server | DatagramSocket)
       else child.send('bye')
     })
@@ -141,7 +148,7 @@ function setUp(
       if (sockets.size === input.order.listen.length) resolve(sockets)
       else fail('a socket was not handed over')
     })
-    void exit.then(() => setImmediate(() => fail(said)))
+    void exit.then(() => fail(said))
     standard.input.write(input.init)
     child.send(input.order)
   })

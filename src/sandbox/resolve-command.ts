@@ -53,9 +53,7 @@ export function resolveCommand({ command, workdir, path, trees }: CommandInput):
     const add = mountsFor(foundOutside, trees)
     throw failure(127, `${foundOutside} exists on this host but not in the sandbox`, `add ${add}`)
   }
-  const useless = [...inside, ...outside].find(
-    (file) => statSync(file, { throwIfNoEntry: false }) !== undefined,
-  )
+  const useless = [...inside, ...outside].find((file) => lookAt(file) !== null)
   if (useless !== undefined) {
     throw failure(
       126,

@@ -30,10 +30,15 @@ export async function tls(gate: TestGate, under: Socket, servername: string): Pr
   return socket
 }
 
-export async function connectThrough(gate: TestGate, authority: string): Promise<{ socket: Socket; status: string }> {
+export async function connectThrough(
+  gate: TestGate,
+  authority: string,
+): Promise<{ socket: Socket; status: string }> {
   const socket = await tcp(gate.ports.explicit)
   socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`)
-  const chunk = await new Promise<string>((resolve) => socket.once('data', (data: Buffer) => resolve(data.toString())))
+  const chunk = await new Promise<string>((resolve) =>
+    socket.once('data', (data: Buffer) => resolve(data.toString())),
+  )
   return { socket, status: chunk.slice(9, 12) }
 }
 

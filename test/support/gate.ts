@@ -14,7 +14,12 @@ import { listen } from './upstream.js'
 
 /** A proxy on loopback ports, with what it decided. */
 export interface TestGate {
-  readonly ports: { readonly http: number; readonly https: number; readonly explicit: number; readonly routes: number }
+  readonly ports: {
+    readonly http: number
+    readonly https: number
+    readonly explicit: number
+    readonly routes: number
+  }
   readonly ca: string
   readonly decisions: HttpDecision[]
   readonly closes: HttpClose[]

@@ -83,7 +83,10 @@ export function service(
   return {
     name,
     targets: [
-      { origin: { scheme, host: hostname, port: Number(port) || (scheme === 'http' ? 80 : 443) }, basePath: '' },
+      {
+        origin: { scheme, host: hostname, port: Number(port) || (scheme === 'http' ? 80 : 443) },
+        basePath: '',
+      },
     ],
     credential,
     rate: null,

@@ -85,8 +85,9 @@ export async function startRawUpstream(
     socket.on('error', () => undefined)
     socket.on('data', (chunk: Buffer) => {
       const text = chunk.toString('latin1')
-      received[index] += text
-      onData(socket, received[index] ?? '', text)
+      const all = (received[index] ?? '') + text
+      received[index] = all
+      onData(socket, all, text)
     })
   })
   const port = await listen(server)
