@@ -42,6 +42,7 @@ export class IssueList {
   readonly #file: string
   readonly #locate: (path: Path, part: 'key' | 'value') => Position
   readonly #issues: PolicyIssue[] = []
+  readonly #claimed = new Set<string>()
 
   constructor(file: string, locate: (path: Path, part: 'key' | 'value') => Position) {
     this.#file = file
@@ -50,7 +51,15 @@ export class IssueList {
 
   /** @param part whether the key or the value at the path is at fault */
   add(path: Path, { problem, fix }: Fault, part: 'key' | 'value' = 'value'): void {
-    this.addAt(this.#locate(path, part), { problem, fix })
+    const position = this.#locate(path, part)
+    if (!this.#claimed.has(`${position.line}:${position.column}`)) this.addAt(position, { problem, fix })
+  }
+
+  /** Adds an issue that says all there is to say about its place: what follows from it is not reported. */
+  addFinal(path: Path, fault: Fault, part: 'key' | 'value'): void {
+    this.add(path, fault, part)
+    const { line, column } = this.#locate(path, part)
+    this.#claimed.add(`${line}:${column}`)
   }
 
   addAt({ line, column }: Position, { problem, fix }: Fault, file = this.#file): void {

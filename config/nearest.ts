@@ -3,7 +3,7 @@ export function nearest(text: string, candidates: readonly string[]): string | n
   let best: string | null = null
   let bestDistance = Math.max(2, Math.ceil(text.length / 3)) + 1
   for (const candidate of candidates) {
-    const distance = editDistance(text.toLowerCase(), candidate)
+    const distance = editDistance(text.toLowerCase(), candidate.toLowerCase())
     if (distance < bestDistance) {
       best = candidate
       bestDistance = distance

@@ -10,7 +10,7 @@ export function checkReferences(scalars: YamlSource['scalars'], issues: IssueLis
     if (!text.includes('${')) continue
     if (part === 'value' && path[0] === 'services' && path[2] === 'credential') continue
     const inEnvironment = path[0] === 'services' && path[2] === 'env'
-    issues.add(
+    issues.addFinal(
       path,
       {
         problem: 'a `${…}` stands where no secret may stand',

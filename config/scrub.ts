@@ -7,10 +7,13 @@ const HIDDEN = '(hidden)'
 /** Shorter values are ordinary words (`.env` files hold more than secrets), and too short for a secret anyway. */
 const SHORTEST = 6
 
-/** Runs that could be a key: letters and digits mixed, this long and this irregular. */
+/** Runs of characters that keys are made of. */
 const RUN = /[A-Za-z0-9_+=~-]{12,}/g
-const RANDOM_LENGTH = 20
-const RANDOM_ENTROPY = 3.6
+
+/** A part of a run without separators that mixes letters and digits, this long and this irregular, is no name. */
+const RANDOM_LENGTH = 16
+const RANDOM_ENTROPY = 3
+const UUID = /[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}/i
 
 /**
  * The last thing that happens to an issue before anybody sees it. Threat: a token pasted into the wrong place of a
@@ -27,15 +30,25 @@ export function scrub(text: string, secrets: readonly string[]): string {
   for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
     if (secret.length >= SHORTEST) clean = clean.replaceAll(secret, HIDDEN)
   }
-  return clean.replace(RUN, (run) => (looksSecret(run) ? HIDDEN : run)).replace(/[^\x20-\x7e…]/g, '?')
+  return clean
+    .replace(RUN, (run) => (looksSecret(run) ? HIDDEN : run))
+    .replace(/`([^`]{100})[^`]+`/g, '`$1…`')
+    .replace(/[^\x20-\x7e…]/g, '?')
 }
 
 function looksSecret(run: string): boolean {
-  const token = TOKEN_SHAPES.some(({ prefix }) => run.startsWith(prefix) && /\d/.test(run))
-  return token || (run.length >= RANDOM_LENGTH && /\d/.test(run) && shannon(run) > RANDOM_ENTROPY)
+  const token = run
+    .split(/[=~+]/)
+    .some((part) => /\d/.test(part) && TOKEN_SHAPES.some(({ prefix }) => part.startsWith(prefix)))
+  return token || UUID.test(run) || run.split(/[_=~-]/).some(looksRandom)
 }
 
-/** Text of the policy as it stands in a message. */
+function looksRandom(part: string): boolean {
+  const mixed = /\d/.test(part) && /[A-Za-z]/.test(part)
+  return mixed && part.length >= RANDOM_LENGTH && shannon(part) > RANDOM_ENTROPY
+}
+
+/** Text of the policy as it stands in a message. Long text is cut by `scrub`, after it was looked through. */
 export function quote(text: string): string {
-  return text.length > 80 ? `\`${text.slice(0, 79)}…\`` : `\`${text}\``
+  return `\`${text}\``
 }

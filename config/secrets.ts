@@ -26,6 +26,8 @@ export class SecretSources {
   readonly #dotenvFault: Fault | null
   readonly #files = new Set<string>()
   readonly #values = new Set<string>()
+  /** A pipe (`NAME_FILE=<(…)`) can be read once only. */
+  readonly #read = new Map<string, string | Fault>()
 
   constructor({ env, directory, cwd }: SecretOptions) {
     this.#env = env
@@ -41,7 +43,8 @@ export class SecretSources {
 
   /** The value of a secret that is good to use, or what is wrong with it. Values never stand in a message. */
   lookUp(name: string): string | Fault {
-    const value = this.#read(name)
+    const value = this.#read.get(name) ?? this.#find(name)
+    this.#read.set(name, value)
     if (typeof value !== 'string') return value
     this.#values.add(value)
     if (value === '') return { problem: `${name} is set but empty`, fix: `give ${name} a value, or unset it` }
@@ -70,7 +73,7 @@ export class SecretSources {
     return [...this.#values]
   }
 
-  #read(name: string): string | Fault {
+  #find(name: string): string | Fault {
     const direct = this.#env[name]
     const path = this.#env[`${name}_FILE`]
     if (direct !== undefined && path !== undefined) {
@@ -91,7 +94,6 @@ export class SecretSources {
   }
 
   #readFile(name: string, path: string): string | Fault {
-    this.#values.add(path)
     const absolute = resolve(this.#cwd, path)
     const file = readTextFile(absolute)
     const fix = `set ${name}_FILE to a readable text file that holds the secret`

@@ -69,7 +69,13 @@ function prune(issue: Issue, file: Json, broken: Set<string>, brokenAllow: Set<n
     brokenAllow.add(name)
     broken.add('allow')
   } else if ((section === 'services' || section === 'agents') && typeof name === 'string') {
-    Reflect.deleteProperty(file[section] as Json, name)
+    const parts = file[section] as Json
+    const part = parts[name]
+    const key = path[2]
+    // Nothing else depends on these, so the rest of the service can still be checked.
+    const alone = key === 'rate' || key === 'env' || key === 'ca'
+    if (alone && typeof part === 'object' && part !== null) Reflect.deleteProperty(part, key)
+    else Reflect.deleteProperty(parts, name)
     broken.add(`${section}.${name}`)
   } else {
     const keys = issue.code === 'unrecognized_keys' && issue.path.length === 0 ? issue.keys : [section]
@@ -90,7 +96,9 @@ function report(issue: Issue, schema: z.ZodType, file: unknown, issues: IssueLis
   const missing = value === undefined && issue.code === 'invalid_type'
   const key = quote(path.findLast((step) => typeof step === 'string') ?? 'the file')
   const problem = missing ? `${key} is missing` : `${key} ${describeMismatch(issue, value)}`
-  issues.add(path, { problem, fix: describeField(schema, path) }, missing ? 'key' : 'value')
+  const fix = describeField(schema, path)
+  if (missing) issues.add(path.slice(0, -1), { problem, fix }, 'key')
+  else issues.add(path, { problem, fix })
 }
 
 /** Says what kind of value stands there, never the value. */

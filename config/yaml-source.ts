@@ -35,15 +35,15 @@ export function readYaml(
 }
 
 function addSyntaxIssues(document: Document, text: string, lines: LineCounter, issues: IssueList): boolean {
-  let fatal = false
-  const seen = new Set<number>()
-  for (const error of [...document.errors, ...document.warnings]) {
-    const position = positionAt(lines, error.pos[0])
-    // One slip of the pen makes several errors on its line; the first says it.
-    if (!seen.has(position.line)) issues.addAt(position, describeError(error, text))
-    seen.add(position.line)
-    if (error.code !== 'DUPLICATE_KEY') fatal = true
+  const faults = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0])
+  const report = (error: YAMLError): void => {
+    issues.addAt(positionAt(lines, error.pos[0]), describeError(error, text))
   }
+  faults.filter(({ code }) => code === 'DUPLICATE_KEY').forEach(report)
+  // After the first slip the parser has lost its place, and its further errors only follow from that.
+  const [first] = faults.filter(({ code }) => code !== 'DUPLICATE_KEY')
+  if (first !== undefined) report(first)
+  let fatal = first !== undefined
   const control = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/.exec(text)
   if (control !== null) {
     issues.addAt(positionAt(lines, control.index), {
@@ -83,23 +83,24 @@ function walk(
 ): YamlSource['scalars'] | null {
   const scalars: { path: Path; text: string; part: 'key' | 'value' }[] = []
   let refused = 0
-  const refuse = (node: Node, fault: Fault): void => {
+  const refuse = (offset: number, fault: Fault): void => {
     refused += 1
-    issues.addAt(positionAt(lines, node.range?.[0] ?? 0), fault)
+    issues.addAt(positionAt(lines, offset), fault)
   }
   visit(document, {
     Node(key, node, ancestors) {
+      const start = node.range?.[0] ?? 0
       if (isAlias(node)) {
-        refuse(node, yamlFault('ALIAS', ''))
+        refuse(start, yamlFault('ALIAS', ''))
       } else if (node.anchor !== undefined) {
-        refuse(node, {
+        refuse(text.lastIndexOf('&', start), {
           problem: 'a value that begins with `&` is an anchor in YAML, and anchors are not used in policies',
           fix: 'put the value in quotes, or write it out where it is needed',
         })
       } else if (isScalar(node) && typeof node.value === 'string') {
         const path = pathOf(ancestors, node)
         if (key === 'key' && node.value === '__proto__') {
-          refuse(node, { problem: 'the key `__proto__` is never allowed', fix: 'choose another name' })
+          refuse(start, { problem: 'the key `__proto__` is never allowed', fix: 'choose another name' })
         }
         scalars.push({ path, text: node.value, part: key === 'key' ? 'key' : 'value' })
       }

@@ -13,7 +13,7 @@ export interface CheckArgs {
 }
 
 /** `egress check [file]`: says in plain words what a policy means, or everything that is wrong with it. */
-export async function runCheck(
+export function runCheck(
   { file, json = false }: CheckArgs,
   io: CommandIo,
   kinds: readonly CredentialKind[],
@@ -30,12 +30,12 @@ export async function runCheck(
     io.stdout.write(
       json ? `${JSON.stringify(summarisePolicy(loaded, kinds))}\n` : describePolicy(loaded, kinds),
     )
-    return await Promise.resolve(EXIT.fine)
+    return Promise.resolve(EXIT.fine)
   } catch (error) {
     if (json && error instanceof PolicyError) {
       io.stdout.write(`${JSON.stringify({ ok: false, issues: error.issues })}\n`)
     }
     io.stderr.write(formatError(error))
-    return exitCodeOf(error)
+    return Promise.resolve(exitCodeOf(error))
   }
 }

@@ -22,7 +22,7 @@ export interface ExplainArgs {
  *
  * @returns 0 for allowed, 1 for denied, 2 for a question that cannot be asked
  */
-export async function runExplain(
+export function runExplain(
   { words, agent = DEFAULT_AGENT, policy, json = false }: ExplainArgs,
   io: CommandIo,
   kinds: readonly CredentialKind[],
@@ -34,10 +34,10 @@ export async function runExplain(
     }
     const explained = answer(words, agent, loaded)
     io.stdout.write(json ? `${JSON.stringify(explained.data)}\n` : `${explained.lines.join('\n')}\n`)
-    return await Promise.resolve(explained.data.verdict === 'ALLOW' ? EXIT.fine : EXIT.failed)
+    return Promise.resolve(explained.data.verdict === 'ALLOW' ? EXIT.fine : EXIT.failed)
   } catch (error) {
     io.stderr.write(formatError(error))
-    return exitCodeOf(error)
+    return Promise.resolve(exitCodeOf(error))
   }
 }
 

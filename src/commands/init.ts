@@ -14,15 +14,15 @@ export interface InitArgs {
 }
 
 /** `egress init [file]`: writes a commented policy to begin with. */
-export async function runInit({ file, force = false }: InitArgs, io: CommandIo): Promise<number> {
+export function runInit({ file, force = false }: InitArgs, io: CommandIo): Promise<number> {
   try {
     const name = policyFile(file, io)
     writeWhole(resolve(io.cwd, name), name, force)
     io.stdout.write(`${name} written. Edit it, then run \`egress check ${name}\`.\n`)
-    return await Promise.resolve(EXIT.fine)
+    return Promise.resolve(EXIT.fine)
   } catch (error) {
     io.stderr.write(formatError(error))
-    return exitCodeOf(error)
+    return Promise.resolve(exitCodeOf(error))
   }
 }
 
@@ -31,26 +31,40 @@ function writeWhole(path: string, name: string, force: boolean): void {
   const temporary = `${path}.${randomUUID()}.tmp`
   try {
     mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(temporary, STARTER_POLICY, { flag: 'wx', mode: 0o644 })
+    writeFileSync(temporary, STARTER_POLICY, { flag: 'wx' })
+  } catch (cause) {
+    throw cannotWrite(name, cause)
+  }
+  try {
     if (force) renameSync(temporary, path)
     else linkSync(temporary, path)
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'unknown error'
-    throw code === 'EEXIST'
-      ? new EgressError({
-          code: 'EGRESS_EXISTS',
-          problem: `${name} exists already`,
-          fix: 'choose another name, or replace it with --force',
-          cause,
-        })
-      : new EgressError({
-          code: 'EGRESS_WRITE',
-          problem: `${name} cannot be written (${code})`,
-          fix: 'choose a directory that you may write to',
-          exitCode: EXIT.failed,
-          cause,
-        })
+    throw codeOf(cause) === 'EEXIST' ? exists(name, cause) : cannotWrite(name, cause)
   } finally {
     rmSync(temporary, { force: true })
   }
+}
+
+function exists(name: string, cause: unknown): EgressError {
+  const problem = `${name} exists already`
+  return new EgressError({
+    code: 'EGRESS_EXISTS',
+    problem,
+    fix: 'choose another name, or replace it with --force',
+    cause,
+  })
+}
+
+function cannotWrite(name: string, cause: unknown): EgressError {
+  return new EgressError({
+    code: 'EGRESS_WRITE',
+    problem: `${name} cannot be written (${codeOf(cause)})`,
+    fix: 'choose a directory that you may write to',
+    exitCode: EXIT.failed,
+    cause,
+  })
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
 }

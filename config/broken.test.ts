@@ -1,0 +1,187 @@
+import { execFileSync, spawn } from 'node:child_process'
+import t from 'tap'
+import { BROKEN_POLICIES } from './broken-policies.js'
+import { PolicyError, type PolicyIssue } from './issue.js'
+import { loadPolicy } from './load.js'
+import { TEST_CA, TEST_KINDS, writeFiles } from './test-fixtures.js'
+
+const TOKEN = 'correct-horse-battery-1'
+
+const FILES = {
+  'ca.pem': TEST_CA,
+  'text.pem': 'not a certificate\n',
+  'key.pem': '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n',
+}
+
+function issuesOf(
+  cwd: string,
+  text: string | Buffer,
+  env: Readonly<Record<string, string>> = {},
+): readonly PolicyIssue[] {
+  writeFiles(cwd, { 'egress.yaml': text })
+  try {
+    loadPolicy('egress.yaml', { kinds: TEST_KINDS, env: { TOKEN, ...env }, cwd })
+    return []
+  } catch (error) {
+    if (error instanceof PolicyError) return error.issues
+    throw error
+  }
+}
+
+for (const { name, text, line, column, problem, fix, mend, env } of BROKEN_POLICIES) {
+  void t.test(name, (t) => {
+    const cwd = writeFiles(t.testdir({}), FILES)
+    const issues = issuesOf(cwd, text, env)
+    t.equal(issues.length, 1, 'one fault, one issue')
+    const [issue] = issues
+    t.match(issue, { file: 'egress.yaml', line, column, problem, fix })
+    for (const secret of [TOKEN, 's3cretpassw0rd', 'ghp_', ...Object.values(env ?? {})]) {
+      if (secret !== '') t.notOk(JSON.stringify(issues).includes(secret), 'no value is repeated')
+    }
+    const mended = text.replace(mend[0], mend[1])
+    t.not(mended, text)
+    t.same(issuesOf(cwd, mended), [], 'the mended twin loads')
+    t.end()
+  })
+}
+
+void t.test('everything that is wrong is reported at once, in order', (t) => {
+  const cwd = t.testdir({})
+  const issues = issuesOf(
+    cwd,
+    `services:
+  a:
+    url: http://127.0.0.1
+    rules: [{ allow: get /** }]
+  b:
+    url: https://b.example.com
+    rulez: [{ allow: GET /** }]
+  c:
+    url: https://c.example.com
+    credential: { bearer: "\${MISSING}" }
+    rate: 5
+    rules: [{ deny: GET /** }]
+allow:
+  - host: "*.com"
+agents:
+  x: { services: [b, d] }
+dns: { window: soon }
+`,
+  )
+  t.same(
+    issues.map(({ line, column }) => [line, column]),
+    [
+      [3, 10],
+      [4, 22],
+      [5, 3],
+      [7, 5],
+      [10, 27],
+      [11, 11],
+      [12, 5],
+      [14, 11],
+      [16, 22],
+      [17, 16],
+    ],
+  )
+  t.end()
+})
+
+void t.test('a message has a place, a problem and a fix', (t) => {
+  const cwd = writeFiles(t.testdir({}), { 'egress.yaml': 'allow:\n  - host: "*.com"\n' })
+  t.throws(() => loadPolicy('egress.yaml', { kinds: TEST_KINDS, env: {}, cwd }), {
+    code: 'EGRESS_POLICY',
+    message: /^egress\.yaml:2:11: `\*\.com` is over-broad: .*\n {2}name the domain that you mean/,
+  })
+  t.end()
+})
+
+void t.test('files that are no text', (t) => {
+  const cwd = writeFiles(t.testdir({ directory: {} }), {})
+  const load = (file: string) => () => loadPolicy(file, { kinds: TEST_KINDS, env: {}, cwd })
+  t.throws(load('directory'), { message: /^directory:1:1: this is a directory/ })
+  t.match(issuesOf(cwd, Buffer.from([0x61, 0xff, 0xfe])), [{ problem: /not UTF-8/ }])
+  t.match(issuesOf(cwd, 'a: "\u0007"\n'), [{ line: 1, column: 5, problem: /control byte/ }])
+  t.match(issuesOf(cwd, '%YAML 1.1\n---\nallow: []\n'), [{ problem: /old YAML/ }])
+  t.match(issuesOf(cwd, '__proto__: { x: 1 }\n'), [{ line: 1, column: 1, problem: /never allowed/ }])
+  t.match(issuesOf(cwd, 'allow: !!binary aGVsbG8=\n'), [{ line: 1 }])
+  t.end()
+})
+
+void t.test('alias bombs are refused without being expanded', (t) => {
+  const levels = Array.from({ length: 30 }, (_, i) => `x${i}: &x${i} [*x${i - 1}, *x${i - 1}]`).slice(1)
+  const issues = issuesOf(t.testdir({}), `x0: &x0 [a]\n${levels.join('\n')}\n`)
+  t.match(issues[0], { line: 1, column: 5, problem: /anchor/ })
+  t.end()
+})
+
+void t.test('faults of .env and of secret files name the file and not the line', (t) => {
+  const policy =
+    'services: { a: { url: "https://a.example.com", credential: { bearer: "${A_KEY}" }, rules: [{ allow: GET /** }] } }\n'
+  const cwd = writeFiles(t.testdir({ directory: {} }), { '.env': 'A_KEY=hunter2hunter2\nhunter3hunter3\n' })
+  t.match(issuesOf(cwd, policy), [{ file: '.env', line: 2, column: 1, problem: /not `NAME=value`/ }])
+  writeFiles(cwd, { '.env': '' })
+  t.match(issuesOf(cwd, policy, { A_KEY_FILE: 'none' }), [{ problem: /names does not exist/ }])
+  t.match(issuesOf(cwd, policy, { A_KEY_FILE: 'directory' }), [
+    { problem: /A_KEY_FILE: this is a directory/ },
+  ])
+  t.match(issuesOf(cwd, policy, { A_KEY_FILE: '/dev/zero' }), [{ problem: /neither a file nor a pipe/ }])
+  writeFiles(cwd, { key: 'hunter2hunter2\n' })
+  t.same(issuesOf(cwd, policy, { A_KEY_FILE: 'key' }), [])
+  writeFiles(cwd, { key: 'hunter2hunter2\n\n' })
+  t.match(issuesOf(cwd, policy, { A_KEY_FILE: 'key' }), [{ problem: /line break/ }])
+  t.end()
+})
+
+void t.test('several faults of shape in one part', (t) => {
+  const issues = issuesOf(
+    t.testdir({}),
+    'services:\n  a:\n    rules: 1\n    rate: 2\n    ca: 3\n    env: 4\nallow:\n  - hosts: 1\n    ports: 2\nagents: 5\n',
+  )
+  t.same(
+    issues.map(({ line }) => line),
+    [3, 4, 5, 6, 8, 8, 9, 10],
+  )
+  t.end()
+})
+
+void t.test('names are told from keys', (t) => {
+  const cwd = t.testdir({})
+  const host = (text: string): string => issuesOf(cwd, `allow: [{ host: "${text}!" }]`)[0]?.problem ?? ''
+  t.match(host('integration-gateway-v2-production'), /`integration-gateway-v2-production!`/)
+  t.match(host('GITHUB_ENTERPRISE_TOKEN_2024'), /`GITHUB_ENTERPRISE_TOKEN_2024!`/)
+  for (const key of [
+    'q8Zr4TnVx02LmKpW',
+    '6f1e2c1a-9b7d-4e0a-8c55-0d3f2b1a9e77',
+    'key=ghp_abcdefgh1',
+    '9f86d081884c7d659a2feaa0c55ad015',
+  ]) {
+    t.match(host(key), /\(hidden\)/, key)
+  }
+  t.end()
+})
+
+void t.test('a secret may come through a pipe', (t) => {
+  const cwd = t.testdir({})
+  const fifo = `${cwd}/pipe`
+  execFileSync('mkfifo', [fifo])
+  const writer = spawn('sh', ['-c', `printf 'hunter2hunter2\\n' > "${fifo}"`])
+  writer.on('exit', () => t.end())
+  const policy =
+    'services: { a: { url: "https://a.example.com", credential: { bearer: "${A_KEY}" }, rules: [{ allow: GET /** }] } }\n'
+  t.same(issuesOf(cwd, policy, { A_KEY_FILE: fifo }), [])
+})
+
+void t.test('what looks like a conflict and is none', (t) => {
+  const cwd = t.testdir({})
+  const entries = (...lines: string[]): string => `allow:\n${lines.map((line) => `  - ${line}\n`).join('')}`
+  for (const text of [
+    entries('host: "*.example.com"', '{ host: a.example.com, methods: [GET] }'),
+    entries('host: "**.example.com"', 'host: "*.b.example.com"'),
+    entries('host: "*.example.com"', 'host: "**.example.com"'),
+    entries('{ host: a.example.com, methods: [GET] }', '{ host: a.example.com, paths: [/upload] }'),
+    entries('{ host: a.example.com, ports: [443] }', '{ host: a.example.com, ports: [443, 8443] }'),
+  ]) {
+    t.same(issuesOf(cwd, text), [], text)
+  }
+  t.end()
+})
