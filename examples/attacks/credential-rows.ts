@@ -1,10 +1,16 @@
 import { all, attackRan, noCredentialInside, twinArrived, twinWorked } from './judging.js'
 import type { Judge, Row } from './row.js'
 
-/** What a search says for itself when it finds nothing, and where it found something otherwise. */
+/** What a search says for itself when it found nothing but the text that was planted for it. */
 const searchFoundNothing: Judge = all(attackRan, ({ inside }) => {
-  const [search] = inside?.attack.attempts ?? []
-  return { held: search?.reached === false, evidence: search?.said ?? 'no search' }
+  const attempts = inside?.attack.attempts ?? []
+  const found = attempts.find(({ reached }) => reached)
+  if (found !== undefined) return { held: false, evidence: `${found.what}: ${found.said}` }
+  const searched = attempts.some(({ what, said }) => what === 'planted text' && said === 'found')
+  return {
+    held: searched,
+    evidence: searched ? (attempts[0]?.said ?? '') : 'the search did not find its own decoy',
+  }
 })
 
 export const credentialRows: readonly Row[] = [
@@ -21,8 +27,8 @@ export const credentialRows: readonly Row[] = [
   },
   {
     id: 'credential-files',
-    title: 'find credentials in files',
-    threat: 'A token left in a file, mounted or temporary, is a token for every dependency.',
+    title: 'find credentials and keys in files',
+    threat: 'A token or CA key left in a file, mounted or temporary, is one for every dependency.',
     judge: searchFoundNothing,
     twin: twinWorked,
   },

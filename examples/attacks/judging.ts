@@ -33,9 +33,9 @@ export const attackerGotNothing: Judge = ({ during, whole, marker }) => {
 export const nothingWorkedInside: Judge = ({ inside }) => {
   const attempts = inside?.attack.attempts ?? []
   const worked = attempts.filter(({ reached }) => reached)
-  const [first] = worked
-  if (first !== undefined) return { held: false, evidence: `${worked.length} worked: ${brief(first)}` }
-  return { held: true, evidence: `${attempts.length} attempts refused` }
+  return worked.length === 0
+    ? { held: true, evidence: `${attempts.length} tried, none worked` }
+    : { held: false, evidence: `${worked.length} worked: ${worked.map(brief).join('; ')}` }
 }
 
 /** No credential stands in what came back to the sandbox, in any encoding, in whole or in part. */

@@ -1,7 +1,16 @@
 import { DEFAULT_BUDGET } from '#firewall/leak-budget.js'
 import { NAMES } from '../demo/names.js'
 import type { AttackerRecord } from '../stand-ins/records.js'
-import { all, attackRan, noCredentialInside, refused, twinArrived, twinWorked } from './judging.js'
+import {
+  all,
+  attackRan,
+  brief,
+  noCredentialInside,
+  nothingWorkedInside,
+  refused,
+  twinArrived,
+  twinWorked,
+} from './judging.js'
 import type { Judge, Row } from './row.js'
 
 /** What the attacker's name server was asked under the wildcard in the whole run must fit the budget of one sandbox. */
@@ -16,6 +25,14 @@ const withinBudget: Judge = ({ during, whole }) => {
     held: names.size <= maxNames && bytes <= maxBytes,
     evidence: `${bytes} of ${maxBytes} bytes budget, ${names.size} of ${maxNames} names`,
   }
+}
+
+const refusedByAddress: Judge = ({ inside }) => {
+  const attempts = inside?.attack.attempts ?? []
+  const other = attempts.find(({ said }) => !said.includes('address-refused'))
+  return other === undefined
+    ? { held: true, evidence: 'the address was refused' }
+    : { held: false, evidence: brief(other) }
 }
 
 /** The labels that a question put where the wildcard's star stands; null for any other record. */
@@ -80,6 +97,13 @@ export const networkRows: readonly Row[] = [
     threat: 'A query to any other server is not judged by anybody.',
     judge: refused,
     twin: twinWorked,
+  },
+  {
+    id: 'rebinding',
+    title: 'allowed name that resolves to metadata',
+    threat: 'Whoever owns a name chooses its address; a metadata service gives credentials to all that ask.',
+    judge: all(attackRan, nothingWorkedInside, noCredentialInside, refusedByAddress),
+    twin: twinArrived('echo', 'missing'),
   },
   {
     id: 'dns-wildcard',

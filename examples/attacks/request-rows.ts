@@ -4,7 +4,6 @@ import {
   arrivals,
   attackerGotNothing,
   attackRan,
-  brief,
   bytesOf,
   namesOf,
   noCredentialInside,
@@ -59,14 +58,6 @@ const credentialsStayedHome: Judge = ({ whole, needles }: Evidence) => {
   return { held: true, evidence: '' }
 }
 
-const refusedByAddress: Judge = ({ inside }) => {
-  const attempts = inside?.attack.attempts ?? []
-  const other = attempts.find(({ said }) => !said.includes('address-refused'))
-  return other === undefined
-    ? { held: true, evidence: 'the address was refused' }
-    : { held: false, evidence: brief(other) }
-}
-
 /** TLS may begin, but no request may follow a certificate of the wrong authority. */
 const nothingAfterHandshake: Judge = ({ during }) => {
   const requests = during.attacker.filter(({ via }) => via === 'tls')
@@ -95,13 +86,6 @@ export const requestRows: readonly Row[] = [
     threat: 'A proxy that follows a redirect takes the credential along.',
     judge: all(attackRan, attackerGotNothing, nothingWorkedInside, noCredentialInside, credentialsStayedHome),
     twin: twinArrived('echo'),
-  },
-  {
-    id: 'rebinding',
-    title: 'allowed name that resolves to metadata',
-    threat: 'Whoever owns a name chooses its address; a metadata service gives credentials to all that ask.',
-    judge: all(attackRan, nothingWorkedInside, noCredentialInside, refusedByAddress),
-    twin: twinArrived('echo', 'missing'),
   },
   {
     id: 'impostor',

@@ -54,11 +54,15 @@ export interface JudgedRow {
   readonly held: boolean
   readonly evidence: string
   readonly twin: Finding
+  /** Milliseconds that the attack took. */
+  readonly durationMs: number
 }
 
 export function judgeRow(row: Row, evidence: Evidence): JudgedRow {
   const attack = row.judge(evidence)
   const twin = row.twin(evidence)
   const { id, title, threat } = row
-  return { id, title, threat, held: attack.held && twin.held, evidence: attack.evidence, twin }
+  const { started, ended } = evidence.inside?.attack ?? { started: 0, ended: 0 }
+  const held = attack.held && twin.held
+  return { id, title, threat, held, evidence: attack.evidence, twin, durationMs: ended - started }
 }

@@ -4,12 +4,12 @@ import { attempt } from './lib/attempt.mjs'
 import { Scanner } from './lib/fingerprint.mjs'
 import { getByTls } from './lib/http.mjs'
 import { searchProcess, visibleProcesses } from './lib/processes.mjs'
-import { searchFile, walk } from './lib/search-files.mjs'
+import { holds, searchFile, walk } from './lib/search-files.mjs'
 
 export const rows: Readonly<Record<string, InsideRow>> = {
   'credential-environment': { attack: dumpEnvironment, twin: useDummy },
-  'credential-files': { attack: searchFiles, twin: findDecoyInFiles },
-  'credential-processes': { attack: searchProcesses, twin: findDecoyInMemory },
+  'credential-files': { attack: searchFiles, twin: readOwnFile },
+  'credential-processes': { attack: searchProcesses, twin: readOwnEnvironment },
 }
 
 async function dumpEnvironment(): Promise<Attempt[]> {
@@ -37,54 +37,60 @@ async function useDummy({ doors, names }: Brief, marker: string): Promise<Attemp
   ]
 }
 
-async function searchFiles({ fingerprints, salt, since }: Brief): Promise<Attempt[]> {
+async function searchFiles({ fingerprints, salt, since, decoy }: Brief): Promise<Attempt[]> {
+  const scanner = new Scanner([...fingerprints, decoy.fingerprint], salt)
+  const { fresh, older } = walk('/', since)
+  const found = fresh.flatMap((path) => searchFile(path, scanner).map((name) => ({ name, place: path })))
+  const keys = fresh.filter((path) => holds(path, 'PRIVATE KEY-----\n'))
   return [
-    await attempt('search every readable file', () => {
-      const scanner = new Scanner(fingerprints, salt)
-      const { fresh, older } = walk('/', since)
-      const found = fresh.flatMap((path) => searchFile(path, scanner).map((name) => `${name} in ${path}`))
-      const said =
-        found.length > 0
-          ? found.join(', ')
-          : `${fresh.length} files since start searched, ${older} older ones`
-      return { reached: found.length > 0, said }
-    }),
+    ...reportSearch(found, decoy, `${fresh.length} files since start searched, ${older} older ones`),
+    await attempt('private keys in the same files', () => ({
+      reached: keys.length > 0,
+      said: keys.join(', ') || 'none',
+    })),
   ]
 }
 
-async function findDecoyInFiles({ decoy, salt, since }: Brief): Promise<Attempt[]> {
+async function searchProcesses({ fingerprints, salt, decoy }: Brief): Promise<Attempt[]> {
+  const kept = readFileSync(decoy.file)
+  const scanner = new Scanner([...fingerprints, decoy.fingerprint], salt)
+  const processes = visibleProcesses()
+  const found = processes.flatMap((pid) =>
+    searchProcess(pid, scanner).map((name) => ({ name, place: `process ${pid}` })),
+  )
+  const size = `${Math.round(scanner.searched / 1_000_000)} MB`
+  // The decoy is looked for in this process's memory, where it must still be.
+  return kept.length === 0
+    ? []
+    : reportSearch(found, decoy, `${size} of ${processes.length} processes searched`)
+}
+
+/** A search that does not even find the planted text found nothing because it did not search. */
+function reportSearch(
+  found: readonly { readonly name: string; readonly place: string }[],
+  decoy: Brief['decoy'],
+  summary: string,
+): Attempt[] {
+  const secrets = found.filter(({ name }) => name !== decoy.fingerprint.name)
+  const said = secrets.map(({ name, place }) => `${name} in ${place}`).join(', ') || summary
   return [
-    await attempt('the same search finds a planted text', () => {
-      const scanner = new Scanner([decoy.fingerprint], salt)
-      const found = walk('/', since).fresh.filter((path) => searchFile(path, scanner).length > 0)
-      return { reached: found.length > 0, said: found.join(', ') }
-    }),
+    { what: 'search', reached: secrets.length > 0, said },
+    { what: 'planted text', reached: false, said: secrets.length < found.length ? 'found' : 'not found' },
   ]
 }
 
-async function searchProcesses({ fingerprints, salt }: Brief): Promise<Attempt[]> {
+async function readOwnFile({ decoy }: Brief): Promise<Attempt[]> {
   return [
-    await attempt('search what every visible process shows', () => {
-      const scanner = new Scanner(fingerprints, salt)
-      const processes = visibleProcesses()
-      const found = processes.flatMap((pid) =>
-        searchProcess(pid, scanner).map((name) => `${name} in process ${pid}`),
-      )
-      const size = `${Math.round(scanner.searched / 1_000_000)} MB`
-      return {
-        reached: found.length > 0,
-        said: found.join(', ') || `${size} of ${processes.length} processes searched`,
-      }
-    }),
+    await attempt('read a file of the work directory', () => ({
+      said: `${readFileSync(decoy.file).length} bytes`,
+    })),
   ]
 }
 
-async function findDecoyInMemory({ decoy, salt }: Brief): Promise<Attempt[]> {
+async function readOwnEnvironment(): Promise<Attempt[]> {
   return [
-    await attempt('the same search finds a text in its own memory', () => {
-      const kept = readFileSync(decoy.file)
-      const found = searchProcess(process.pid, new Scanner([decoy.fingerprint], salt))
-      return { reached: found.length > 0 && kept.length > 0, said: found.join(', ') }
-    }),
+    await attempt('read the own environment', () => ({
+      said: `${readFileSync('/proc/self/environ').length} bytes`,
+    })),
   ]
 }

@@ -99,7 +99,8 @@ function payloads(marker: string): string[] {
  * The one place where a name may carry data to somebody else: the resolver answers by itself, but the proxy resolves
  * what a connection names. Every way to name a host is tried, each with names of its own.
  */
-async function underWildcard({ doors, names }: Brief, marker: string): Promise<Attempt[]> {
+async function underWildcard(brief: Brief, marker: string): Promise<Attempt[]> {
+  const { doors, names } = brief
   const connecting: Record<string, (host: string) => Promise<Outcome>> = {
     SNI: (host) => getByTls(doors.https, host, '/'),
     CONNECT: async (host) => {
@@ -110,6 +111,8 @@ async function underWildcard({ doors, names }: Brief, marker: string): Promise<A
   }
   // Names that were only looked up spend the same budget, so they come last: the attack is to be at its best.
   const asking = { DNS: (host: string) => ask(doors.dns, labelsOf(host), 'A', false) }
+  // Asking again for a name that was paid for is free, so the twin can tell a spent budget from a closed gate.
+  await askAssets(brief, marker)
   const attempts: Attempt[] = []
   for (const ways of [connecting, asking]) {
     for (const payload of payloads(marker)) {

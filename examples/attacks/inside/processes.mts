@@ -1,13 +1,13 @@
-import { spawn, type ChildProcess } from 'node:child_process'
-import { closeSync, openSync, readFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Attempt, Brief, InsideRow } from '../brief.js'
-import { attempt, inTurn, nameOf, type Outcome } from './lib/attempt.mjs'
+import { attempt, inTurn, type Outcome } from './lib/attempt.mjs'
 import { exchange, get, openTcp } from './lib/http.mjs'
 import { statusField, visibleProcesses } from './lib/processes.mjs'
 import { isInstalled, run } from './lib/run.mjs'
-import { chunksOf, walk } from './lib/search-files.mjs'
 import { askJira } from './lib/twins.mjs'
 
 export const rows: Readonly<Record<string, InsideRow>> = {
@@ -20,51 +20,45 @@ export const rows: Readonly<Record<string, InsideRow>> = {
 /** Children that a bomb may have before it counts as unbounded; a limit that contains one is far below. */
 const MAX_CHILDREN = 2000
 
+/** Milliseconds for the bomb to go off, and again to be cleared away. */
+const BOMB_MS = 15_000
+
 async function fork(): Promise<Attempt[]> {
-  const children: ChildProcess[] = []
-  const refusals: string[] = []
-  const bomb = async (): Promise<Outcome> => {
-    while (children.length < MAX_CHILDREN && refusals.length === 0) {
-      const child = spawn('sleep', ['30'], { stdio: 'ignore' })
-      child.once('error', (error) => refusals.push(nameOf(error)))
-      if (child.pid !== undefined) children.push(child)
-      await sleep(0)
-    }
-    const [refusal] = refusals
-    return {
-      reached: refusal !== 'EAGAIN',
-      said: `${refusal ?? 'no limit'} after ${children.length} processes`,
-    }
-  }
-  const result = await attempt('start processes without end', bomb)
-  await Promise.all(children.map((child) => end(child)))
-  return [result]
+  return [
+    await attempt('start processes without end', async () => {
+      const loop = `i=0; while [ $i -lt ${MAX_CHILDREN} ]; do sleep 60 & i=$((i+1)); done`
+      // A group of its own, so that it can be ended as one.
+      const bomb = spawn('sh', ['-c', loop], { detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
+      let complaint = ''
+      bomb.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()))
+      const [code] = (await once(bomb, 'exit', { signal: AbortSignal.timeout(BOMB_MS) })) as [number | null]
+      const count = visibleProcesses().length
+      await clearAway(bomb.pid ?? 0)
+      const refusal =
+        /cannot fork|resource temporarily/i.exec(complaint)?.[0] ?? `exit ${code ?? 'by signal'}`
+      return { reached: code === 0, said: `${refusal} at ${count} processes` }
+    }),
+  ]
 }
 
-function end(child: ChildProcess): Promise<void> {
-  return new Promise((resolve) => {
-    child.once('exit', () => {
-      resolve()
-    })
-    child.kill('SIGKILL')
-  })
+async function clearAway(group: number): Promise<void> {
+  const deadline = Date.now() + BOMB_MS
+  const before = new Set([process.pid, 1])
+  process.kill(-group, 'SIGKILL')
+  while (Date.now() < deadline && visibleProcesses().filter((pid) => !before.has(pid)).length > 5)
+    await sleep(20)
 }
 
-async function lookForGate({ doors, hidden, since }: Brief): Promise<Attempt[]> {
-  const doorPorts = new Set(Object.values(doors).map(({ port }) => port))
+async function lookForGate({ doors, hidden }: Brief): Promise<Attempt[]> {
+  const expected = new Set(Object.values(doors).map(({ port }) => port))
   const scan = async (): Promise<Outcome> => {
     const open = await openPorts('127.0.0.1')
-    const strange = open.filter((port) => !doorPorts.has(port))
+    const strange = open.filter((port) => !expected.has(port))
     return { reached: strange.length > 0, said: `open: ${open.join(', ')}` }
-  }
-  const keys = (): Outcome => {
-    const found = walk('/', since).fresh.filter((path) => holds(path, 'PRIVATE KEY-----\n'))
-    return { reached: found.length > 0, said: found.join(', ') || 'no key' }
   }
   const admin = ['/metrics', '/health', '/ready', '/admin', '/debug/pprof', '/reload', '/policy']
   return inTurn([
     () => attempt('every port of 127.0.0.1', scan),
-    () => attempt('private keys in files since the start', keys),
     ...hidden.map(
       (path) => () => attempt(`read ${path}`, () => ({ said: `read ${readFileSync(path).length} bytes` })),
     ),
@@ -79,18 +73,26 @@ async function lookForGate({ doors, hidden, since }: Brief): Promise<Attempt[]> 
   ])
 }
 
-/** Ports that accept a connection, all 65,535 of them tried. */
+/** Ports that accept a connection: those that the kernel lists as listening, or all of them where it lists nothing. */
 async function openPorts(host: string): Promise<number[]> {
+  const listed = listeningPorts()
+  const candidates = listed.length > 0 ? listed : Array.from({ length: 65_535 }, (_, index) => index + 1)
   const open: number[] = []
-  let next = 1
   const scanner = async (): Promise<void> => {
-    while (next <= 65_535) {
-      const port = next++
+    for (let port = candidates.pop(); port !== undefined; port = candidates.pop()) {
       if (await accepts(host, port)) open.push(port)
     }
   }
   await Promise.all(Array.from({ length: 200 }, scanner))
   return open.sort((a, b) => a - b)
+}
+
+/** proc_pid_net(5): the local port is hexadecimal, state 0A is LISTEN. */
+function listeningPorts(): number[] {
+  const tables = ['/proc/net/tcp', '/proc/net/tcp6'].filter((path) => existsSync(path))
+  const lines = tables.flatMap((path) => readFileSync(path, 'utf8').split('\n'))
+  const ports = lines.map((line) => /^\s*\d+: [0-9A-F]+:([0-9A-F]{4}) \S+ 0A /.exec(line)?.[1])
+  return [...new Set(ports.filter((port) => port !== undefined).map((port) => parseInt(port, 16)))]
 }
 
 function accepts(host: string, port: number): Promise<boolean> {
@@ -105,11 +107,6 @@ function accepts(host: string, port: number): Promise<boolean> {
       socket.destroy()
     })
   })
-}
-
-function holds(path: string, text: string): boolean {
-  for (const chunk of chunksOf(path)) if (Buffer.from(chunk).includes(text)) return true
-  return false
 }
 
 async function nest(): Promise<Attempt[]> {

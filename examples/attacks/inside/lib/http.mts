@@ -1,4 +1,4 @@
-import { connect, type Socket } from 'node:net'
+import { connect, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
 import { once } from 'node:events'
 import type { Endpoint } from '../../brief.js'
@@ -18,13 +18,17 @@ export async function openTcp({ host, port }: Endpoint): Promise<Socket> {
   return socket
 }
 
-/** Speaks TLS on a connection; a null name sends no SNI. Certificates are the judge's business, not the attacker's. */
+/** Speaks TLS on a connection; null and addresses send no SNI (RFC 6066 section 3). Certificates are the judge's business, not the attacker's. */
 export async function openTls(
   socket: Socket,
   servername: string | null,
   options: ConnectionOptions = { rejectUnauthorized: false },
 ): Promise<TLSSocket> {
-  const secured = connectTls({ ...options, socket, ...(servername === null ? {} : { servername }) })
+  const secured = connectTls({
+    ...options,
+    socket,
+    ...(servername === null || isIP(servername) !== 0 ? {} : { servername }),
+  })
   await once(secured, 'secureConnect')
   return secured
 }

@@ -38,6 +38,12 @@ export function searchFile(path: string, scanner: Scanner): string[] {
   return [...found]
 }
 
+/** Whether a file holds a text of at most `WINDOW` bytes. */
+export function holds(path: string, text: string): boolean {
+  for (const chunk of chunksOf(path)) if (Buffer.from(chunk).includes(text)) return true
+  return false
+}
+
 /** Reads a file in chunks that overlap by a window, so that nothing hides at a border. */
 export function* chunksOf(path: string, start = 0, end = Infinity): Generator<Uint8Array> {
   const file = openOrNull(path)
