@@ -1,0 +1,115 @@
+import { DEFAULT_BUDGET } from '#firewall/leak-budget.js'
+import { NAMES } from '../demo/names.js'
+import type { AttackerRecord } from '../stand-ins/records.js'
+import {
+  all,
+  attackRan,
+  brief,
+  noCredentialInside,
+  nothingWorkedInside,
+  refused,
+  twinArrived,
+  twinWorked,
+} from './judging.js'
+import type { Judge, Row } from './row.js'
+
+/** What the attacker's name server was asked under the wildcard in the whole run must fit the budget of one sandbox. */
+const withinBudget: Judge = ({ during, whole }) => {
+  const strays = during.attacker.filter((record) => openLabels(record) === null)
+  if (strays.length > 0)
+    return { held: false, evidence: `${strays.length} pieces reached the attacker otherwise` }
+  const names = new Set(whole.attacker.map(openLabels).filter((name) => name !== null))
+  const bytes = [...names].reduce((sum, name) => sum + name.length, 0)
+  const { names: maxNames, bytes: maxBytes } = DEFAULT_BUDGET
+  return {
+    held: names.size <= maxNames && bytes <= maxBytes,
+    evidence: `${bytes} of ${maxBytes} bytes budget, ${names.size} of ${maxNames} names`,
+  }
+}
+
+const refusedByAddress: Judge = ({ inside }) => {
+  const attempts = inside?.attack.attempts ?? []
+  const other = attempts.find(({ said }) => !said.includes('address-refused'))
+  return other === undefined
+    ? { held: true, evidence: 'the address was refused' }
+    : { held: false, evidence: brief(other) }
+}
+
+/** The labels that a question put where the wildcard's star stands; null for any other record. */
+function openLabels({ question }: AttackerRecord): string | null {
+  const name = question?.name.toLowerCase().replace(/\.$/, '') ?? ''
+  return name.endsWith(`.${NAMES.cdn}`) ? name.slice(0, -NAMES.cdn.length - 1) : null
+}
+
+export const networkRows: readonly Row[] = [
+  {
+    id: 'exfil-transparent',
+    title: 'HTTP(S) to an unlisted host, transparent door',
+    threat: 'A request to a host of the attacker carries data out.',
+    judge: refused,
+    twin: twinArrived('jira'),
+  },
+  {
+    id: 'exfil-explicit',
+    title: 'HTTP(S) to an unlisted host, explicit proxy',
+    threat: 'Absolute-form and CONNECT targets name any host and port.',
+    judge: refused,
+    twin: twinArrived('jira'),
+  },
+  {
+    id: 'exfil-routes',
+    title: 'HTTP(S) to an unlisted host, routes door',
+    threat: 'A path or header of the routes door that names a host would be an open proxy.',
+    judge: refused,
+    twin: twinArrived('jira'),
+  },
+  {
+    id: 'direct-internet',
+    title: 'TCP, UDP and IPv6 around the gate',
+    threat: 'A route out makes the gate optional.',
+    judge: refused,
+    twin: twinArrived('jira'),
+  },
+  {
+    id: 'host-loopback',
+    title: "listeners of the host's loopback",
+    threat: 'Databases, agents and debuggers on the host trust whoever reaches their port.',
+    judge: refused,
+    twin: twinArrived('jira'),
+  },
+  {
+    id: 'raw-socket',
+    title: 'raw and packet sockets',
+    threat: 'Packets of the own making get around every proxy.',
+    judge: refused,
+    twin: twinArrived('jira'),
+  },
+  {
+    id: 'dns-resolver',
+    title: 'data in DNS names, our resolver',
+    threat: 'A resolver that forwards carries every name to the zone of the attacker.',
+    judge: refused,
+    twin: twinWorked,
+  },
+  {
+    id: 'dns-elsewhere',
+    title: 'data in DNS names, other resolvers',
+    threat: 'A query to any other server is not judged by anybody.',
+    judge: refused,
+    twin: twinWorked,
+  },
+  {
+    id: 'rebinding',
+    title: 'allowed name that resolves to metadata',
+    threat: 'Whoever owns a name chooses its address; a metadata service gives credentials to all that ask.',
+    judge: all(attackRan, nothingWorkedInside, noCredentialInside, refusedByAddress),
+    twin: twinArrived('echo', 'missing'),
+  },
+  {
+    id: 'dns-wildcard',
+    title: 'data in names below a wildcard',
+    threat: 'What stands for the star is resolved upstream, so it tells the zone what it says.',
+    judge: all(attackRan, noCredentialInside, withinBudget),
+    twin: twinArrived('echo', 'missing'),
+  },
+]

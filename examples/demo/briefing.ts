@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto'
+import { getServers } from 'node:dns'
+import { networkInterfaces } from 'node:os'
+import type { Brief, Endpoint, Fingerprint } from '../attacks/brief.js'
+import { fingerprint, WINDOW } from '../attacks/inside/lib/fingerprint.mjs'
+import type { Ports } from '../stand-ins/messages.js'
+import { encodingsOf, type Needle } from '../stand-ins/needles.js'
+import { NAMES } from './names.js'
+
+/** Where `egress run` listens inside the sandbox. */
+export const DOORS = {
+  dns: inside(53),
+  http: inside(80),
+  https: inside(443),
+  proxy: inside(3128),
+  routes: inside(9199),
+} as const
+
+export interface BriefingInput {
+  readonly rows: readonly string[]
+  readonly doors: Brief['doors']
+  readonly markers: Readonly<Record<string, string>>
+  readonly needles: readonly Needle[]
+  readonly decoy: { readonly file: string; readonly text: string }
+  readonly since: number
+  readonly ports: Ports
+  readonly unixName: string
+  readonly hidden: readonly string[]
+  readonly ca: string
+}
+
+/** Tells the attack script what it needs to do its worst, and no secret: those it gets as fingerprints. */
+export function writeBrief(input: BriefingInput): Brief {
+  const { rows, doors, markers, needles, decoy, since, ports, unixName, hidden, ca } = input
+  const salt = randomBytes(16).toString('hex')
+  return {
+    rows,
+    doors,
+    markers,
+    names: NAMES,
+    attacker: { port: ports.attacker, dnsPort: ports.attackerDns, unixName },
+    hostAddresses: hostAddresses(),
+    hostResolvers: getServers().map((server) => server.replace(/^\[|\](:\d+)?$/g, '')),
+    fingerprints: needles.flatMap((needle) => fingerprintsOf(needle, salt)),
+    salt,
+    decoy: { file: decoy.file, fingerprint: fingerprint('decoy', decoy.text, salt) },
+    since,
+    hidden,
+    ca,
+  }
+}
+
+function fingerprintsOf({ name, value }: Needle, salt: string): Fingerprint[] {
+  return Object.entries(encodingsOf(value)).flatMap(([encoding, texts]) =>
+    texts
+      .filter((text) => text.length >= WINDOW)
+      .map((text) => fingerprint(`${name} (${encoding})`, text, salt)),
+  )
+}
+
+function hostAddresses(): string[] {
+  const interfaces = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
+  // Link-local addresses mean nothing without a zone, and the zone nothing inside another namespace.
+  return interfaces.filter(({ internal, scopeid }) => !internal && !scopeid).map(({ address }) => address)
+}
+
+function inside(port: number): Endpoint {
+  return { host: '127.0.0.1', port }
+}

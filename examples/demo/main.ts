@@ -1,0 +1,30 @@
+import { runDemo } from './run-demo.js'
+
+const USAGE = `node dist/examples/demo/main.js [--json]
+
+Runs an example agent behind the gate, then attacks the gate from inside the sandbox, and prints what got out.
+  --json   one JSON object a line on standard output, everything else on standard error
+Exits with 0 only if every line holds.`
+
+const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const
+
+const args = process.argv.slice(2)
+if (args.some((arg) => arg !== '--json')) {
+  console.error(USAGE)
+  process.exitCode = args.includes('--help') ? 0 : 2
+} else {
+  const interruption = new AbortController()
+  for (const [signal, number] of Object.entries(SIGNAL_NUMBERS)) {
+    process.once(signal, () => {
+      process.exitCode = 128 + number
+      interruption.abort(new Error(`ended by ${signal}`))
+    })
+  }
+  try {
+    const held = await runDemo({ json: args.includes('--json'), signal: interruption.signal })
+    process.exitCode ??= held ? 0 : 1
+  } catch (error) {
+    console.error(`demo: ${error instanceof Error ? error.message : String(error)}`)
+    process.exitCode ??= 1
+  }
+}

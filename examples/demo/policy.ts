@@ -1,0 +1,57 @@
+import { stringify } from 'yaml'
+import type { Ports } from '../stand-ins/messages.js'
+import { NAMES } from './names.js'
+
+/**
+ * The policy of the demo. Every listed name leads to a stand-in on this machine; every other is asked of the attacker's
+ * name server, so a gate that can be fooled is seen to be.
+ */
+export function demoPolicy(ports: Ports): string {
+  const loopback = (port: number): string => `127.0.0.1:${port}`
+  const local = { private: true, ca: './ca.pem' }
+  return stringify({
+    services: {
+      jira: {
+        url: `https://${NAMES.jira}`,
+        credential: { bearer: '${JIRA_TOKEN}' },
+        rules: [{ deny: 'GET,POST /rest/api/2/secure/**' }, { allow: 'GET,POST /rest/api/2/**' }],
+        ...local,
+        rate: { per_second: 50, burst: 100 },
+        env: { JIRA_SERVER: '{url}' },
+      },
+      llm: {
+        url: `https://${NAMES.llm}`,
+        credential: { header: { name: 'x-api-key', value: '${LLM_API_KEY}' } },
+        rules: [{ allow: 'POST /v1/messages' }],
+        ...local,
+      },
+      echo: {
+        url: `https://${NAMES.echo}`,
+        credential: { bearer: '${ECHO_TOKEN}' },
+        rules: [{ allow: 'GET,POST /**' }],
+        ...local,
+      },
+      impostor: {
+        url: `https://${NAMES.impostor}`,
+        credential: { bearer: '${ECHO_TOKEN}' },
+        rules: [{ allow: 'GET /**' }],
+        ...local,
+      },
+    },
+    allow: [
+      { host: `*.${NAMES.cdn}`, ...local },
+      { host: NAMES.tunnel, tunnel: true, private: true },
+    ],
+    upstream: {
+      hosts: {
+        [NAMES.jira]: loopback(ports.jira),
+        [NAMES.llm]: loopback(ports.llm),
+        [NAMES.echo]: loopback(ports.echo),
+        [NAMES.tunnel]: loopback(ports.echo),
+        [NAMES.assets]: loopback(ports.echo),
+        [NAMES.impostor]: loopback(ports.attacker),
+      },
+      servers: [loopback(ports.attackerDns)],
+    },
+  })
+}

@@ -1,0 +1,150 @@
+import { randomBytes } from 'node:crypto'
+import { ATTACKS, TABLE } from '../attacks/index.js'
+import type { InsideReport } from '../attacks/brief.js'
+import { judgeRow, type HostObservation, type JudgedRow } from '../attacks/row.js'
+import { launchStandIns, type World } from '../stand-ins/launch.js'
+import type { Records } from '../stand-ins/messages.js'
+import type { Needle } from '../stand-ins/needles.js'
+import { judgeAgent } from './agent-check.js'
+import { DOORS, writeBrief } from './briefing.js'
+import { NAMES } from './names.js'
+import { demoPolicy } from './policy.js'
+import { runInSandbox, type SandboxResult } from './product.js'
+import { recordsDuring } from './records-during.js'
+import { makeMarker, makeSecrets, needlesOf } from './secrets.js'
+import { renderFailures, renderTable, verdictWord, wantsColour } from './table.js'
+import { createWorkspace, type Workspace } from './workspace.js'
+import { watchHost } from './host-watch.js'
+
+/** Where a name under the wildcard leads if its owner wants the gate's metadata service. */
+const HOSTILE_ADDRESSES = { [NAMES.metadata]: '169.254.169.254' }
+
+export interface DemoOptions {
+  readonly json: boolean
+  /** Ends the demo early; everything that it made is gone by the time it rejects. */
+  readonly signal: AbortSignal
+}
+
+/** Runs agent and attacks and prints the table. True when every line holds. */
+export async function runDemo({ json, signal }: DemoOptions): Promise<boolean> {
+  const say = json ? console.error : console.log
+  const since = Date.now()
+  const secrets = makeSecrets()
+  const unixName = `egress-demo-${randomBytes(8).toString('hex')}`
+  const world = await launchStandIns({ secrets, unixName, addresses: HOSTILE_ADDRESSES })
+  let workspace: Workspace | null = null
+  try {
+    workspace = await createWorkspace(demoPolicy(world.ports), world.ca)
+    const sandbox = { ...workspace, environment: { ...secrets }, signal }
+    say('The example agent, in its sandbox:\n')
+    const agent = await runInSandbox({
+      ...sandbox,
+      command: ['node', workspace.agent],
+      onLine: (line) => say(`  ${line}`),
+    })
+    if (agent.startMs === null) throw new Error(`the sandbox did not start (exit ${agent.exitCode})`)
+    const agentFinding = judgeAgent(agent, await world.records())
+    const start = `${(agent.startMs / 1000).toFixed(2)} s from \`egress run\` to its first instruction`
+    say(`\n${verdictWord(agentFinding.held)}  the agent did its work: ${agentFinding.evidence}\n${start}\n`)
+    signal.throwIfAborted()
+
+    say('The attacks, in a sandbox of their own:\n')
+    const rows = await attack({
+      world,
+      workspace,
+      since,
+      unixName,
+      needles: needlesOf(secrets),
+      agent,
+      sandbox,
+      say,
+    })
+    const held = agentFinding.held && rows.every((row) => row.held)
+    if (json) {
+      for (const row of rows) console.log(JSON.stringify(row))
+      console.log(JSON.stringify({ id: 'summary', held, agent: agentFinding, startMs: agent.startMs }))
+    } else {
+      say(renderTable(rows, wantsColour(process.stdout, process.env)))
+      const failures = renderFailures(rows)
+      if (failures !== '') say(`\n${failures}`)
+      say(`\n${rows.filter((row) => row.held).length} of ${rows.length} lines hold.`)
+      say(
+        'Every query and request of these runs is in the audit log: `egress logs dns`, `egress logs http --denied`.',
+      )
+    }
+    return held
+  } finally {
+    await world.close()
+    await workspace?.remove()
+  }
+}
+
+interface AttackInput {
+  readonly world: World
+  readonly workspace: Workspace
+  readonly since: number
+  readonly unixName: string
+  readonly needles: readonly Needle[]
+  readonly agent: SandboxResult
+  readonly sandbox: Omit<Parameters<typeof runInSandbox>[0], 'command' | 'onLine'>
+  readonly say: (line: string) => void
+}
+
+async function attack(input: AttackInput): Promise<JudgedRow[]> {
+  const { world, workspace, since, unixName, needles, agent, sandbox, say } = input
+  const markers = Object.fromEntries(TABLE.map(({ id }) => [id, makeMarker()]))
+  const decoy = { file: 'decoy.txt', text: makeMarker() }
+  const brief = writeBrief({
+    ...{ doors: DOORS, ports: world.ports, ca: world.ca },
+    ...{ rows: ATTACKS.map(({ id }) => id), markers, needles, decoy, since, unixName },
+    hidden: [workspace.policyPath, workspace.canaryPath],
+  })
+  await workspace.write(decoy.file, `${decoy.text}\n`)
+  await workspace.write('brief.json', JSON.stringify(brief))
+  const observe = watchHost(workspace, Object.values(markers))
+  const reports = new Map<string, InsideReport>()
+  const { output } = await runInSandbox({
+    ...sandbox,
+    command: ['node', workspace.attacks, 'brief.json'],
+    onLine: (line) => {
+      const report = readReport(line)
+      if (report === null) {
+        say(`  ${line}`)
+        return
+      }
+      reports.set(report.row, report)
+      if (process.stderr.isTTY)
+        process.stderr.write(`\r\u001b[K  ${reports.size} of ${ATTACKS.length}: ${report.row}`)
+    },
+  })
+  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K')
+  const whole = await world.records()
+  const host = await observe()
+  return judgeAll({ reports, whole, host, needles, markers, output: agent.output + output })
+}
+
+function judgeAll(seen: {
+  readonly reports: ReadonlyMap<string, InsideReport>
+  readonly whole: Records
+  readonly host: HostObservation
+  readonly needles: readonly Needle[]
+  readonly markers: Readonly<Record<string, string>>
+  readonly output: string
+}): JudgedRow[] {
+  const { reports, whole, markers, ...rest } = seen
+  return TABLE.map((row) => {
+    const inside = reports.get(row.id) ?? null
+    const marker = { name: 'the data', value: markers[row.id] ?? '', prefix: '' }
+    return judgeRow(row, { ...rest, inside, whole, marker, during: recordsDuring(whole, inside?.attack) })
+  })
+}
+
+/** Null for what is not a report: whatever runs inside may print what it likes. */
+function readReport(line: string): InsideReport | null {
+  try {
+    const report = JSON.parse(line) as Partial<InsideReport> | null
+    return typeof report?.row === 'string' && report.attack && report.twin ? (report as InsideReport) : null
+  } catch {
+    return null
+  }
+}

@@ -1,0 +1,33 @@
+import type { Secrets } from '../demo/secrets.js'
+import type { AttackerRecord, RequestRecord } from './records.js'
+
+/** What the stand-ins' process is told first. Any later message asks for the records. */
+export interface Order {
+  readonly secrets: Secrets
+  /** Name of the attacker's abstract socket. */
+  readonly unixName: string
+  /** What the attacker's name server answers, by name. */
+  readonly addresses: Readonly<Record<string, string>>
+}
+
+export interface Ports {
+  readonly jira: number
+  readonly llm: number
+  readonly echo: number
+  readonly attacker: number
+  readonly attackerDns: number
+}
+
+/** Everything that reached the stand-ins. */
+export interface Records {
+  readonly jira: readonly RequestRecord[]
+  readonly llm: readonly RequestRecord[]
+  readonly echo: readonly RequestRecord[]
+  readonly attacker: readonly AttackerRecord[]
+}
+
+/** What the stand-ins' process says. */
+export type Report =
+  | { readonly kind: 'ready'; readonly ca: string; readonly ports: Ports }
+  | { readonly kind: 'records'; readonly records: Records }
+  | { readonly kind: 'failed'; readonly message: string }
