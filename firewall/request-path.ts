@@ -5,8 +5,7 @@ export interface RequestPath {
   /** Query with its `?`, or empty; as sent. */
   readonly query: string
   /**
-   * How servers may read the path: as it stands, with `%2F` as a slash, with repeated slashes merged. A verdict counts
-   * only when it is the same for all of them.
+   * How servers may read the path, itself first. A verdict counts only when it is the same for all of them.
    */
   readonly readings: readonly string[]
 }
@@ -39,15 +38,20 @@ export function parseRequestTarget(target: string): RequestPath | PathFault {
   if (decoded === null) return 'path-escape'
   if (/%25[0-9A-F]{2}/i.test(decoded)) return 'path-double-encoding'
   if (decoded.includes('%5C')) return 'path-backslash'
-  const slashed = decoded.replaceAll('%2F', '/')
-  if (hasDotSegment(slashed)) return 'path-dot-segment'
-  const readings = new Set([
-    decoded,
-    slashed,
-    decoded.replace(/\/{2,}/g, '/'),
-    slashed.replace(/\/{2,}/g, '/'),
-  ])
-  return { path: decoded, query, readings: [...readings] }
+  const readings = readingsOf(decoded)
+  if (readings.some(hasDotSegment)) return 'path-dot-segment'
+  return { path: decoded, query, readings }
+}
+
+/**
+ * How servers may read a canonical path: as it stands, or with every escape decoded (`%2F` as a slash, `%3A` as a
+ * colon); then with the parameters of segments cut off (`/a;x=1/b` is `/a/b` to Java servers); then with repeated
+ * slashes merged.
+ */
+function readingsOf(path: string): readonly string[] {
+  const decoded = path.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
+  const cut = [path, decoded].flatMap((reading) => [reading, reading.replace(/;[^/]*/g, '')])
+  return [...new Set(cut.flatMap((reading) => [reading, reading.replace(/\/{2,}/g, '/')]))]
 }
 
 /** Null when a `%` is not an escape, or is one of a control byte. */

@@ -2,12 +2,14 @@ import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import type { Server as TcpServer, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { parseAuthority } from '#firewall/hostname.js'
+import type { Headers } from '#firewall/credential.js'
 import { admitName } from '#firewall/name-admission.js'
 import type { ProxyContext } from './context.js'
 import { denyConnection } from './denial.js'
 import { createDoor } from './doors/http-server.js'
 import { peek, serveTls } from './doors/tls.js'
 import { refuse, type Binding, type Refusal } from './exchange.js'
+import { collectHeaders, framingFault } from './headers.js'
 
 /** The listening sockets of one sandbox network, already bound. */
 export interface ProxySockets {
@@ -112,7 +114,8 @@ async function serveConnect(
   }
   const { host, port } = authority
   const binding: Binding = { ...outer, host, port }
-  const refusal = judgeConnect(context, binding, host, port)
+  const headers = collectHeaders(request.rawHeaders)
+  const refusal = checkConnectHead(headers, host, port) ?? judgeConnect(context, binding, host, port)
   if (refusal !== null) {
     denyConnection(context, socket, binding, refusal)
     return
@@ -122,6 +125,14 @@ async function serveConnect(
   const opening = await peek(socket)
   if (opening.kind === 'tls') await serveTls(context, socket, opening.serverName, binding, hand)
   else if (opening.kind === 'plain') hand(socket, { ...binding, scheme: 'http' })
+}
+
+/** RFC 9112 section 3.2.3: Host repeats the target; a request inside the tunnel is not the place to find out. */
+function checkConnectHead(headers: Headers, host: string, port: number): Refusal | null {
+  const detail = framingFault(headers)
+  if (detail !== null) return refuse('bad-framing', { detail })
+  const named = parseAuthority(String(headers['host']))
+  return named?.host === host && (named.port ?? port) === port ? null : refuse('identity-mismatch')
 }
 
 /** Whether TLS or plain HTTP will follow is not known yet: one of them must be listed. */

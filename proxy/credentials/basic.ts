@@ -14,15 +14,16 @@ export const basic: CredentialKind = {
   bind(id, values) {
     const username = field(values, 'username')
     const password = field(values, 'password')
-    const encoded = () => Buffer.from(`${username.reveal()}:${password.reveal()}`, 'utf8').toString('base64')
+    const pair = Buffer.from(`${username.reveal()}:${password.reveal()}`, 'utf8').toString('base64')
+    const needles = needlesOf(...password.revealSensitive(), pair)
     return {
       kind: 'basic',
       id,
       slots: ['authorization'],
       inject(headers) {
-        headers['authorization'] = `Basic ${encoded()}`
+        headers['authorization'] = `Basic ${pair}`
       },
-      needles: () => needlesOf(...password.revealSensitive(), encoded()),
+      needles: () => needles,
     }
   },
 }

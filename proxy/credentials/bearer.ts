@@ -10,6 +10,7 @@ export const bearer: CredentialKind = {
   check: () => null,
   bind(id, values) {
     const token = field(values, 'token')
+    const needles = needlesOf(...token.revealSensitive())
     return {
       kind: 'bearer',
       id,
@@ -17,7 +18,7 @@ export const bearer: CredentialKind = {
       inject(headers) {
         headers['authorization'] = `Bearer ${token.reveal()}`
       },
-      needles: () => needlesOf(...token.revealSensitive()),
+      needles: () => needles,
     }
   },
 }

@@ -25,6 +25,7 @@ export const header: CredentialKind = {
   bind(id, values) {
     const name = field(values, 'name').reveal().toLowerCase()
     const value = field(values, 'value')
+    const needles = needlesOf(...value.revealSensitive())
     return {
       kind: 'header',
       id,
@@ -32,7 +33,7 @@ export const header: CredentialKind = {
       inject(headers) {
         headers[name] = value.reveal()
       },
-      needles: () => needlesOf(...value.revealSensitive()),
+      needles: () => needles,
     }
   },
 }

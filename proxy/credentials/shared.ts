@@ -1,4 +1,5 @@
 import type { Secret } from '#firewall/secret.js'
+import { encodedForms } from '../encoded-forms.js'
 
 /** A field that the loader has checked to be there; its absence is a bug of ours, not of the policy. */
 export function field(values: Readonly<Record<string, Secret>>, name: string): Secret {
@@ -7,7 +8,7 @@ export function field(values: Readonly<Record<string, Secret>>, name: string): S
   return value
 }
 
-/** The byte sequences of texts that redaction must find. */
+/** The byte sequences that redaction must find: each text in every form in which a service may say it back. */
 export function needlesOf(...texts: readonly string[]): readonly Buffer[] {
-  return texts.filter((text) => text !== '').map((text) => Buffer.from(text, 'utf8'))
+  return texts.flatMap(encodedForms)
 }
