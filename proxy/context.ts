@@ -16,6 +16,8 @@ export interface ProxyContext {
   readonly authority: CertificateAuthority
   readonly resolver: UpstreamResolver
   readonly pools: UpstreamPools
+  /** The host name by which sandboxes know the gate. */
+  readonly gateName: string
   /** Who is behind a connection; null for nobody that we know. */
   readonly identify: (remote: Remote) => SandboxIdentity | null
   /** Milliseconds since 1970. */

@@ -1,15 +1,14 @@
 import type { Server as HttpServer, IncomingMessage } from 'node:http'
 import type { Server as TcpServer, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
-import { parseAuthority } from '#firewall/hostname.js'
-import type { Headers } from '#firewall/credential.js'
+import { parseAuthority, type Authority } from '#firewall/hostname.js'
 import { admitName } from '#firewall/name-admission.js'
 import type { ProxyContext } from './context.js'
 import { denyConnection } from './denial.js'
 import { createDoor } from './doors/http-server.js'
 import { peek, serveTls } from './doors/tls.js'
 import { refuse, type Binding, type Refusal } from './exchange.js'
-import { collectHeaders, framingFault } from './headers.js'
+import { collectHeaders } from './headers.js'
 
 /** The listening sockets of one sandbox network, already bound. */
 export interface ProxySockets {
@@ -114,8 +113,8 @@ async function serveConnect(
   }
   const { host, port } = authority
   const binding: Binding = { ...outer, host, port }
-  const headers = collectHeaders(request.rawHeaders)
-  const refusal = checkConnectHead(headers, host, port) ?? judgeConnect(context, binding, host, port)
+  const refusal =
+    checkConnectHost(request, authority, context.gateName) ?? judgeConnect(context, binding, host, port)
   if (refusal !== null) {
     denyConnection(context, socket, binding, refusal)
     return
@@ -127,12 +126,21 @@ async function serveConnect(
   else if (opening.kind === 'plain') hand(socket, { ...binding, scheme: 'http' })
 }
 
-/** RFC 9112 section 3.2.3: Host repeats the target; a request inside the tunnel is not the place to find out. */
-function checkConnectHead(headers: Headers, host: string, port: number): Refusal | null {
-  const detail = framingFault(headers)
-  if (detail !== null) return refuse('bad-framing', { detail })
-  const named = parseAuthority(String(headers['host']))
-  return named?.host === host && (named.port ?? port) === port ? null : refuse('identity-mismatch')
+/**
+ * RFC 9112 section 3.2.3: Host repeats the target. Python before 3.12 sends none, and Node's own client names the proxy;
+ * both say nothing else than the target does.
+ */
+function checkConnectHost(
+  { rawHeaders }: IncomingMessage,
+  { host, port }: Authority,
+  gate: string,
+): Refusal | null {
+  const named = collectHeaders(rawHeaders)['host']
+  if (named === undefined) return null
+  if (typeof named !== 'string') return refuse('bad-framing', { detail: 'there must be one Host header' })
+  const authority = parseAuthority(named)
+  if (authority?.host === gate) return null
+  return authority?.host === host && (authority.port ?? port) === port ? null : refuse('identity-mismatch')
 }
 
 /** Whether TLS or plain HTTP will follow is not known yet: one of them must be listed. */

@@ -15,6 +15,7 @@ import { CertificateAuthority } from '#proxy/tls/authority.js'
 import { UpstreamPools } from '#proxy/upstream/pools.js'
 import { UpstreamResolver } from '#proxy/upstream/resolver.js'
 import type { Audit } from './audit/audit.js'
+import { GATE_HOST } from './environment.js'
 
 /** The sockets of one sandbox, or of one network of sandboxes, already bound. */
 export interface GateSockets extends ProxySockets {
@@ -55,6 +56,7 @@ export class Gate {
       authority,
       resolver: new UpstreamResolver(policy.upstream, policy.http.connectTimeoutMs, Date.now),
       pools: new UpstreamPools(policy.http),
+      gateName: GATE_HOST,
       identify,
       now: Date.now,
       newId: randomUUID,

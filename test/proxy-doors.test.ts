@@ -136,6 +136,16 @@ void t.test('one identity: SNI, CONNECT and Host must agree', async (test) => {
   const forged = await exchangeBytes(absolutely, request('other.example', 'https://api.example/rest/x'))
   test.match(forged, '"reason":"identity-mismatch"')
 
+  for (const [host, status] of [
+    ['attacker.example', '403'],
+    ['api.example:80', '403'],
+    ['api.example', '200'],
+    ['api.example:443', '200'],
+    ['egress:3128', '200'],
+  ] as const) {
+    test.equal((await connectThrough(gate, 'api.example:443', host)).status, status, `CONNECT with Host ${host}`)
+  }
+
   const target = 'X-Sandbox-Target: https://api.example.attacker.example\r\n'
   test.match(await get(gate, routes, '/rest/x', target), '"reason":"bad-target"')
 

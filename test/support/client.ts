@@ -33,9 +33,10 @@ export async function tls(gate: TestGate, under: Socket, servername: string): Pr
 export async function connectThrough(
   gate: TestGate,
   authority: string,
+  host = authority,
 ): Promise<{ socket: Socket; status: string }> {
   const socket = await tcp(gate.ports.explicit)
-  socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`)
+  socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
   const chunk = await new Promise<string>((resolve) =>
     socket.once('data', (data: Buffer) => resolve(data.toString())),
   )

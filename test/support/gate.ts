@@ -63,6 +63,7 @@ export async function startGate(
     authority,
     resolver: new UpstreamResolver(policy.upstream, 2_000, Date.now),
     pools: new UpstreamPools(policy.http),
+    gateName: 'egress',
     identify,
     now: Date.now,
     newId: randomUUID,
