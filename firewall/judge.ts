@@ -152,10 +152,15 @@ function firstMatch(
 ): { destination: Destination; rule: Rule } | null {
   for (const destination of destinations) {
     for (const rule of destination.rules) {
-      if ((rule.methods === null || rule.methods.includes(method)) && matchPath(rule.path, path)) {
+      if (matchMethod(rule, method) && matchPath(rule.path, path)) {
         return { destination, rule }
       }
     }
   }
   return null
+}
+
+/** TRACE sends a request's headers back, the credential among them (RFC 9110 section 9.3.8): only a rule that names it. */
+function matchMethod({ methods }: Rule, method: string): boolean {
+  return methods === null ? method !== 'TRACE' : methods.includes(method)
 }

@@ -108,7 +108,7 @@ void t.test('the real token is in no file, environment or memory that the sandbo
   const search = `
     a=$1; b=$2
     tr '\\0' '\n' < /proc/self/environ | grep -c "$a""$b" && exit 1
-    grep -r -s -l --exclude-dir=usr "$a""$b" / 2>/dev/null | grep -v '^/proc/' && exit 2
+    grep -r -s -l --exclude-dir=usr --exclude-dir=proc --exclude-dir=dev "$a""$b" / && exit 2
     for p in /proc/[0-9]*; do
       for f in environ cmdline maps; do cat $p/$f 2>/dev/null | tr '\\0' '\n' | grep -v grep | grep -q "$a$b" && { echo $p/$f; exit 3; }; done
     done

@@ -17,6 +17,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { installationOf } from '../src/sandbox/resolve-command.js'
+import { quoteCommand } from '../src/sandbox/shell-quote.js'
 import type { SandboxSpec } from '../src/sandbox/spec.js'
 
 /** Who launches: whoever runs the tests and, where that is root, an ordinary user too. */
@@ -57,6 +58,8 @@ export interface RunOptions {
   env?: Record<string, string>
   /** further descriptors, from 40 on: Node itself closes those of the first few that it was started with */
   descriptors?: number[]
+  /** runs before the driver, as root in a mount namespace of its own */
+  prepare?: string
   /** run the driver on a pseudo-terminal */
   terminal?: boolean
 }
@@ -94,8 +97,7 @@ export class Bench {
     const full = { ...defaults(), workdir: spec.workdir ?? this.workdir(runner), ...spec }
     const { keepDescriptors, hold } = options
     const words = [process.execPath, this.driver, JSON.stringify({ spec: full, keepDescriptors, hold })]
-    const quoted = words.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
-    const [program = '', ...rest] = options.terminal ? ['script', '-qec', quoted, '/dev/null'] : words
+    const [program = '', ...rest] = wrap(words, options)
     const child = spawn(program, rest, {
       uid: runner.uid,
       gid: runner.uid,
@@ -125,6 +127,12 @@ export class Bench {
   close(): void {
     rmSync(this.root, { recursive: true, force: true })
   }
+}
+
+function wrap(words: string[], { terminal, prepare }: RunOptions): string[] {
+  const quoted = quoteCommand(words)
+  if (terminal) return ['script', '-qec', quoted, '/dev/null']
+  return prepare === undefined ? words : ['unshare', '--mount', 'sh', '-ec', `${prepare}\nexec ${quoted}`]
 }
 
 function defaults(): SandboxSpec {

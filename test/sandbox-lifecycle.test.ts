@@ -157,10 +157,9 @@ for (const runner of runners()) {
         `perl -e 'ioctl(STDIN, 0x5412, my $x = "X") or print "inj", "ection: $!\\n"'\n`,
         'injection: Operation not permitted',
       )
-      await type(
-        'for p in 1 [0-9]*; do cat /proc/$p/fd/0; done 2>/dev/null; cat </proc/1/fd/0; echo sur"vived"\n',
-        'survived',
-      )
+      for (const file of ['1/fd/0', '$PPID/fd/0', '$PPID/environ', '$PPID/mem']) {
+        await type(`head -c1 </proc/${file} || echo cl"osed" ${file.length}\n`, `closed ${file.length}`)
+      }
       running.child.stdin?.write('exit 7\n')
       t.equal((await running.outcome).code, 7)
     })
@@ -180,6 +179,15 @@ for (const runner of runners()) {
       )
       process.kill(driver ?? 0, 'SIGTERM')
       t.equal((await running.outcome).code, 9)
+    })
+
+    await t.test('an end by a signal is told through the terminal too', async (t) => {
+      const running = bench.start(
+        runner,
+        { command: ['sh', '-c', 'kill -KILL $$'], terminal: true },
+        { terminal: true },
+      )
+      t.equal((await running.outcome).code, 137)
     })
 
     await t.test('without a terminal there is no controlling one', async (t) => {

@@ -1,6 +1,6 @@
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { existsSync, openSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, openSync, readFileSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { createServer as createUnixServer } from 'node:net'
 import { join } from 'node:path'
@@ -281,12 +281,16 @@ for (const runner of runners()) {
     })
 
     await t.test('the host is as before', async (t) => {
+      const name = `egress-left-${process.pid}-${runner.name}`
+      const places = ['/tmp', '/var/tmp', '/run', '/dev/shm'].map((directory) => join(directory, name))
+      // mount(8) keeps notes in /run/mount unless it is told not to.
       const look = () => [
         readFileSync('/proc/self/mountinfo', 'utf8'),
-        ...['/run', '/tmp', '/sys'].map((d) => readdirSync(d).join()),
+        existsSync('/run/mount'),
+        places.filter((path) => existsSync(path)),
       ]
       const before = look()
-      t.equal((await bench.sh(runner, 'touch /tmp/x /run/x')).code, 0)
+      t.equal((await bench.sh(runner, `touch ${places.join(' ')}`)).code, 0)
       t.same(look(), before)
     })
   })
@@ -300,4 +304,37 @@ await t.test('root and a work directory that the other identity cannot use', asy
   t.equal(code, 125)
   t.match(events.at(-1), { code: 'EGRESS_SANDBOX_ACCESS', fix: /chown/ })
   t.equal((await bench.run(root, { workdir })).code, 0, 'read-only it is fine')
+})
+
+await t.test('mounts beneath a mount come with it, read-only and with the flags that they had', async (t) => {
+  if (process.getuid?.() !== 0) return
+  const root = { name: 'root', uid: 0 }
+  const workdir = bench.workdir(root, { 'sub/covered': '', 'noexec/x': '' }, ordinaryUid)
+  const prepare = `mount -t tmpfs none ${workdir}/sub
+    mkdir ${workdir}/sub/deeper
+    mount -t tmpfs -o noexec,nosuid,nodev,noatime none ${workdir}/sub/deeper
+    printf inner >${workdir}/sub/deeper/file
+    printf SECRET >${workdir}/sub/deeper/.env
+    chmod 777 ${workdir}/sub ${workdir}/sub/deeper
+    mount --bind ${workdir}/noexec ${workdir}/noexec
+    mount -o remount,bind,ro,noexec ${workdir}/noexec`
+  const script = `cat sub/deeper/file sub/deeper/.env
+    for d in . sub sub/deeper noexec; do touch $d/new 2>/dev/null && echo "+$d"; done; grep -c ${workdir} /proc/mounts`
+  const readOnly = await bench.sh(root, script, { workdir }, { prepare })
+  t.equal(readOnly.stdout, 'inner5\n', readOnly.stderr)
+  const writable = await bench.sh(root, script, { workdir, writable: true }, { prepare })
+  t.equal(writable.stdout, 'inner+.\n+sub\n+sub/deeper\n5\n', writable.stderr)
+})
+
+await t.test('a file that a mount would cover is refused', async (t) => {
+  const [runner = { name: 'user', uid: ordinaryUid }] = runners()
+  const workdir = bench.workdir(runner)
+  const { code, events } = await bench.run(runner, { workdir, files: { [join(workdir, 'ca.pem')]: 'x' } })
+  t.equal(code, 125)
+  t.match(events.at(-1), { code: 'EGRESS_SANDBOX_FILE' })
+  const inHome = await bench.sh(runner, 'cat ~/.config/x; echo y >~/.config/x', {
+    files: { '/home/agent/.config/x': 'given' },
+  })
+  t.equal(inHome.stdout, 'given')
+  t.not(inHome.code, 0, 'read-only')
 })

@@ -9,7 +9,7 @@ import { chooseIdentity } from './identity.js'
 import { formatInitScript, formatStartScript } from './init-script.js'
 import { findMaskedPaths, maskExplicit } from './masked-paths.js'
 import { parseMountinfo } from './mount-table.js'
-import { launchScript, planSandbox } from './plan.js'
+import { checkFiles, launchScript, planSandbox } from './plan.js'
 import { rememberTerminal, startProcessTree, type AgentDescriptors } from './process-tree.js'
 import { findProcFiles } from './proc-files.js'
 import { pathInside, resolveCommand } from './resolve-command.js'
@@ -35,6 +35,7 @@ export async function launchSandbox(
   const system = listSystemFiles()
   const trees = [...mounts, ...system.filter(({ kind }) => kind !== 'link')].map(({ path }) => path)
   const callerPath = process.env.PATH ?? ''
+  checkFiles(Object.keys(spec.files), trees)
   const { warning } = resolveCommand({ command: spec.command[0] ?? '', workdir, path: callerPath, trees })
 
   const identity = chooseIdentity({

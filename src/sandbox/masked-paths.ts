@@ -1,4 +1,4 @@
-import { closeSync, openSync, readdirSync, readSync, realpathSync, statSync, type Dirent } from 'node:fs'
+import { readdirSync, readFileSync, realpathSync, statSync, type Dirent } from 'node:fs'
 import { join, relative } from 'node:path'
 import { isWithin } from './mount-table.js'
 import type { MaskedPath } from './plan.js'
@@ -20,6 +20,8 @@ const hiddenDirectories = new Set(['.aws', '.ssh', '.gnupg', '.docker', '.kube']
 const hiddenBelowConfig = new Set(['gcloud', 'gh'])
 const hiddenFiles =
   /^(\.netrc|\.npmrc|\.pypirc|\.git-credentials|id_(rsa|ed25519|ecdsa)[^/]*|.*\.(key|p12|pfx))$/
+const gitConfig = /\/\.git\/(modules\/.+\/)?config$/
+const cargoCredentials = /\/\.cargo\/credentials(\.toml)?$/
 const environmentFile = /^\.env(\..+)?$/
 const environmentTemplate = /\.(example|sample|template)$/
 
@@ -89,28 +91,32 @@ function judgeEntry(path: string, entry: Dirent): MaskedPath['kind'] | null {
   if (entry.isDirectory()) return null
   if (environmentFile.test(name)) return environmentTemplate.test(name) ? null : 'file'
   if (name.endsWith('.pem')) return isPublicPem(path) ? null : 'file'
+  if (gitConfig.test(path)) return holdsGitCredential(path) ? 'file' : null
+  if (cargoCredentials.test(path)) return 'file'
   return hiddenFiles.test(name) && !name.endsWith('.pub') ? 'file' : null
 }
 
 /** Certificate bundles lie about in every Python environment, and hiding them breaks TLS while protecting nothing. */
 function isPublicPem(path: string): boolean {
-  const limit = 2 * 1024 * 1024
+  const text = readWhole(path)
+  return (
+    text !== null && /-----BEGIN (CERTIFICATE|PUBLIC KEY)-----/.test(text) && !text.includes('PRIVATE KEY')
+  )
+}
+
+/** A token in the remote's URL, or the header in which the usual CI checkout leaves one. Unreadable counts as one too. */
+function holdsGitCredential(path: string): boolean {
+  const text = readWhole(path)
+  return text === null || /extraheader|:\/\/[^/\s@]+@/i.test(text)
+}
+
+/** The text of a file of reasonable size, null for anything else. */
+function readWhole(path: string): string | null {
   try {
-    const descriptor = openSync(path, 'r')
-    try {
-      const buffer = Buffer.alloc(Math.min(statSync(path).size, limit) + 1)
-      const length = readSync(descriptor, buffer)
-      const text = buffer.toString('latin1', 0, length)
-      return (
-        length <= limit &&
-        /-----BEGIN (CERTIFICATE|PUBLIC KEY)-----/.test(text) &&
-        !text.includes('PRIVATE KEY')
-      )
-    } finally {
-      closeSync(descriptor)
-    }
+    const found = statSync(path)
+    return found.isFile() && found.size <= 2 * 1024 * 1024 ? readFileSync(path, 'latin1') : null
   } catch {
-    return false
+    return null
   }
 }
 

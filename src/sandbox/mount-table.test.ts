@@ -1,5 +1,12 @@
 import t from 'tap'
-import { bindOptions, isWithin, mountOf, mountsBeneath, parseMountinfo, visibleMounts } from './mount-table.js'
+import {
+  bindOptions,
+  isWithin,
+  mountOf,
+  mountsBeneath,
+  parseMountinfo,
+  visibleMounts,
+} from './mount-table.js'
 
 const table = parseMountinfo(`27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 22 27 0:21 / /proc rw,nosuid,nodev,noexec,relatime - proc proc rw
@@ -11,20 +18,32 @@ const table = parseMountinfo(`27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vd
 35 34 0:36 / /mnt ro,nodev - tmpfs upper rw
 not a mount`)
 
-t.test('lines are parsed, octal escapes included', (t) => {
+void t.test('lines are parsed, octal escapes included', (t) => {
   t.equal(table.length, 8)
-  t.same(table[3], { id: 31, parent: 30, path: '/home/u/with blank', options: ['ro', 'noexec', 'relatime'], type: 'tmpfs' })
+  t.same(table[3], {
+    id: 31,
+    parent: 30,
+    path: '/home/u/with blank',
+    options: ['ro', 'noexec', 'relatime'],
+    type: 'tmpfs',
+  })
   t.equal(parseMountinfo('1 0 0:1 / /caf\\303\\251 rw - tmpfs none rw')[0]?.path, '/café')
   t.end()
 })
 
-t.test('what is mounted over is not visible', (t) => {
-  t.same(visibleMounts(table).map(({ id }) => id), [27, 22, 30, 31, 33, 35])
+void t.test('what is mounted over is not visible', (t) => {
+  t.same(
+    visibleMounts(table).map(({ id }) => id),
+    [27, 22, 30, 31, 33, 35],
+  )
   t.end()
 })
 
-t.test('mounts beneath a directory, and the mount that a path lies on', (t) => {
-  t.same(mountsBeneath(table, '/home/u').map(({ id }) => id), [33, 31])
+void t.test('mounts beneath a directory, and the mount that a path lies on', (t) => {
+  t.same(
+    mountsBeneath(table, '/home/u').map(({ id }) => id),
+    [33, 31],
+  )
   t.same(mountsBeneath(table, '/home/u/with blank'), [])
   t.equal(mountOf(table, '/home/u/x')?.id, 30)
   t.equal(mountOf(table, '/homes')?.id, 27)
@@ -32,7 +51,7 @@ t.test('mounts beneath a directory, and the mount that a path lies on', (t) => {
   t.end()
 })
 
-t.test('locked flags are kept, write access is never added', (t) => {
+void t.test('locked flags are kept, write access is never added', (t) => {
   const of = (id: number) => table.find((entry) => entry.id === id)
   t.same(bindOptions(of(30), true), ['nosuid', 'nodev', 'rw'])
   t.same(bindOptions(of(30), false), ['nosuid', 'nodev', 'ro'])
@@ -41,7 +60,7 @@ t.test('locked flags are kept, write access is never added', (t) => {
   t.end()
 })
 
-t.test('within means whole components', (t) => {
+void t.test('within means whole components', (t) => {
   t.ok(isWithin('/a/b', '/a'))
   t.ok(isWithin('/a', '/a'))
   t.ok(isWithin('/a', '/'))

@@ -2,6 +2,7 @@ import { formatFstab, type FstabEntry } from './fstab.js'
 import type { HelperOrder } from './helper-messages.js'
 import { bindOptions, isWithin, mountOf, mountsBeneath, type MountEntry } from './mount-table.js'
 import type { ExtraMount, SandboxSpec } from './spec.js'
+import { SandboxError } from './sandbox-error.js'
 import type { SystemFile } from './system-files.js'
 import { agentHome } from './etc-files.js'
 
@@ -68,6 +69,19 @@ const deviceLinks: Record<string, string> = {
   '/dev/stdout': '/proc/self/fd/1',
   '/dev/stderr': '/proc/self/fd/2',
   '/dev/ptmx': 'pts/ptmx',
+}
+
+/** A file that a mount would cover is an error: the agent would not have it, and nothing would tell. */
+export function checkFiles(files: readonly string[], trees: readonly string[]): void {
+  for (const path of files) {
+    const tree = trees.find((candidate) => isWithin(path, candidate))
+    if (tree === undefined && path.startsWith('/') && !isWithin(path, ownDirectory)) continue
+    throw new SandboxError(
+      'EGRESS_SANDBOX_FILE',
+      `${path} cannot be written inside${tree === undefined ? '' : `: ${tree} is mounted from the host`}`,
+      'choose a path below /etc, /run or the home directory of the agent',
+    )
+  }
 }
 
 /** Orders every mount, directory and file of a sandbox; nothing is touched here. */

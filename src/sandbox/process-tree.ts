@@ -95,14 +95,16 @@ export async function startProcessTree(input: ProcessTreeInput): Promise<Process
   }
 }
 
+/** The code that PID 1 reported; a tree that ended without a report was killed. */
 function watchExit(child: ChildProcess, output: Readable): ProcessTree['exit'] {
   let last = ''
   output.on('data', (chunk: Buffer) => (last = (last + chunk.toString()).slice(-64)))
-  return new Promise((resolve) => {
-    child.once('close', () => {
-      const code = new RegExp(`^${exitWord} (\\d+)$`, 'm').exec(last)?.[1]
-      resolve({ code: code === undefined ? 128 + constants.signals.SIGKILL : Number(code) })
-    })
+  // Not the child's own 'close': once its channel has been disconnected that may never come.
+  const ended = new Promise((resolve) => child.once('exit', resolve))
+  const drained = new Promise((resolve) => output.once('close', resolve))
+  return Promise.all([ended, drained]).then(() => {
+    const code = new RegExp(`^${exitWord} (\\d+)$`, 'm').exec(last)?.[1]
+    return { code: code === undefined ? 128 + constants.signals.SIGKILL : Number(code) }
   })
 }
 
@@ -128,11 +130,19 @@ function setUp(
   return new Promise<typeof sockets>((resolve, reject) => {
     let said = ''
     let progress = ''
-    const fail = (text: string) => {
+    let settled = false
+    const settle = (then: () => void) => {
+      // The end of the tree comes here too, long after: the sockets are the gate's by then.
+      if (settled) return
+      settled = true
       clearTimeout(timer)
-      for (const socket of sockets.values()) socket.close()
-      reject(explainFailure(text))
+      then()
     }
+    const fail = (text: string) =>
+      settle(() => {
+        for (const socket of sockets.values()) socket.close()
+        reject(explainFailure(text))
+      })
     const timer = setTimeout(() => fail(`not ready after ${setUpLimitMs / 1000} s; ${said}`), setUpLimitMs)
     child.once('error', (error) => fail(error.message))
     child.on('message', (message: HelperReport, socket) => {
@@ -144,8 +154,7 @@ function setUp(
     standard.output.on('data', (chunk: Buffer) => {
       progress += chunk.toString()
       if (!progress.includes(readyLine + '\n')) return
-      clearTimeout(timer)
-      if (sockets.size === input.order.listen.length) resolve(sockets)
+      if (sockets.size === input.order.listen.length) settle(() => resolve(sockets))
       else fail('a socket was not handed over')
     })
     void exit.then(() => fail(said))

@@ -33,7 +33,13 @@ program('work/script', 0o644)
 program('work/run')
 
 const trees = [join(root, 'sys'), join(root, 'work')]
-const path = ['sys/bin', 'u/.nvm/versions/node/v20.1.0/bin', 'u/.pyenv/shims', 'u/.local/bin', 'opt/thing/bin']
+const path = [
+  'sys/bin',
+  'u/.nvm/versions/node/v20.1.0/bin',
+  'u/.pyenv/shims',
+  'u/.local/bin',
+  'opt/thing/bin',
+]
   .map((directory) => join(root, directory))
   .join(':')
 const resolve = (command: string, extra: string[] = []) =>
@@ -48,7 +54,7 @@ function refusal(command: string): SandboxError {
   throw new Error(`${command} was not refused`)
 }
 
-t.test('what the sandbox shows is found', (t) => {
+void t.test('what the sandbox shows is found', (t) => {
   t.same(resolve('tool'), { file: tool, warning: null })
   t.equal(resolve('./run').file, join(root, 'work/run'))
   t.equal(resolve(tool).file, tool)
@@ -56,7 +62,7 @@ t.test('what the sandbox shows is found', (t) => {
   t.end()
 })
 
-t.test('what only the host has is refused with the mount that would help', (t) => {
+void t.test('what only the host has is refused with the mount that would help', (t) => {
   const cases = {
     node: '--mount u/.nvm/versions/node/v20.1.0',
     npm: '--mount u/.nvm/versions/node/v20.1.0',
@@ -73,7 +79,7 @@ t.test('what only the host has is refused with the mount that would help', (t) =
   t.end()
 })
 
-t.test('not executable is 126, not there is 127', (t) => {
+void t.test('not executable is 126, not there is 127', (t) => {
   t.equal(refusal('./script').exitCode, 126)
   t.equal(refusal('./').exitCode, 126)
   t.equal(refusal('nothing-of-that-name').exitCode, 127)
@@ -83,7 +89,7 @@ t.test('not executable is 126, not there is 127', (t) => {
   t.end()
 })
 
-t.test('another program outside is worth a warning', (t) => {
+void t.test('another program outside is worth a warning', (t) => {
   program('sys/bin/both')
   program('opt/first/bin/both')
   const { warning } = resolveCommand({
@@ -96,13 +102,13 @@ t.test('another program outside is worth a warning', (t) => {
   t.end()
 })
 
-t.test('PATH inside keeps the order, and only what is visible', (t) => {
+void t.test('PATH inside keeps the order, and only what is visible', (t) => {
   t.equal(pathInside(`relative:${path}:${join(root, 'work')}::`, trees), `${root}/sys/bin:${root}/work`)
   t.match(pathInside('/nowhere', trees), '/usr/local/bin:/usr/bin:/bin')
   t.end()
 })
 
-t.test('a shared bin directory does not stand for what is around it', (t) => {
+void t.test('a shared bin directory does not stand for what is around it', (t) => {
   t.equal(installationOf('/home/u/bin/x'), '/home/u/bin')
   t.equal(installationOf('/root/bin/x'), '/root/bin')
   t.equal(installationOf('/home/u/.cargo/bin/x'), '/home/u/.cargo')

@@ -1,0 +1,192 @@
+import t from 'tap'
+import { spawnSync } from 'node:child_process'
+import { agentEnvironment, formatAgentScript } from './agent-script.js'
+import { generateEtc } from './etc-files.js'
+import { formatFstab } from './fstab.js'
+import { findTool } from './host-tools.js'
+import { chooseIdentity, permits } from './identity.js'
+import { checkFiles, planSandbox, type PlanInput } from './plan.js'
+import { treeCommand } from './process-tree.js'
+import { quoteCommand } from './shell-quote.js'
+import { stage } from './staging.js'
+import { filterInstaller } from './syscall-filter.js'
+
+void t.test('root becomes whom sudo names, else the owner, else an unused id, and never stays root', (t) => {
+  const none = { sudoUid: undefined, sudoGid: undefined }
+  const owner = { uid: 1001, gid: 1002 }
+  const nobody = { uid: 61000, gid: 61000 }
+  t.equal(chooseIdentity({ uid: 1000, ...none, owner }), null)
+  t.same(chooseIdentity({ uid: 0, sudoUid: '1005', sudoGid: '1006', owner }), { uid: 1005, gid: 1006 })
+  t.same(chooseIdentity({ uid: 0, sudoUid: '1005', sudoGid: '0', owner }), { uid: 1005, gid: 1005 })
+  t.same(chooseIdentity({ uid: 0, ...none, owner }), owner)
+  t.same(chooseIdentity({ uid: 0, ...none, owner: { uid: 1001, gid: 0 } }), { uid: 1001, gid: 1001 })
+  for (const sudoUid of ['0', '00', '-1', '4294967295', '99999999999', 'x', '']) {
+    t.same(
+      chooseIdentity({ uid: 0, sudoUid, sudoGid: '5', owner: { uid: 0, gid: 0 } }),
+      nobody,
+      `SUDO_UID=${sudoUid}`,
+    )
+  }
+  t.end()
+})
+
+void t.test('permission bits are those of the first class that fits', (t) => {
+  const file = { uid: 1, gid: 2, mode: 0o100724 }
+  t.ok(permits(file, { uid: 1, gid: 9 }, 7))
+  t.ok(permits(file, { uid: 9, gid: 2 }, 2))
+  t.notOk(permits(file, { uid: 9, gid: 2 }, 4))
+  t.ok(permits(file, { uid: 9, gid: 9 }, 4))
+  t.notOk(permits(file, { uid: 9, gid: 9 }, 6))
+  t.end()
+})
+
+void t.test('words survive a shell', (t) => {
+  const words = ['', "'", '"', '$x', '`x`', 'a b', '\n', '\\', '*', '~', '#', '!', '-n', 'é', '=', '{a,b}']
+  const { stdout } = spawnSync('sh', ['-c', `for w in ${quoteCommand(words)}; do printf '%s\\0' "$w"; done`])
+  t.same(stdout.toString().split('\0').slice(0, -1), words)
+  t.end()
+})
+
+void t.test('fstab fields are escaped as fstab(5) says', (t) => {
+  const entry = { source: '/a b', target: '/c\td#\\\n', type: 'none', options: ['bind', 'ro'] }
+  t.equal(formatFstab([entry]), '/a\\040b /c\\011d\\043\\134\\012 none bind,ro 0 0\n')
+  t.end()
+})
+
+void t.test('the environment holds what is named and nothing else', (t) => {
+  const caller = {
+    SECRET: 's',
+    LANG: 'C',
+    LC_ALL: 'C',
+    TERM: 'xterm',
+    HOME: '/root',
+    LD_PRELOAD: 'x',
+    TZ: undefined,
+  }
+  const environment = agentEnvironment({
+    caller,
+    product: { A: '1', TERM: 'dumb' },
+    path: '/bin',
+    shell: '/bin/sh',
+  })
+  t.same(environment, {
+    ...{ LANG: 'C', LC_ALL: 'C', TERM: 'dumb', A: '1', PATH: '/bin', HOME: '/home/agent' },
+    ...{ USER: 'agent', LOGNAME: 'agent', SHELL: '/bin/sh' },
+  })
+  t.end()
+})
+
+void t.test('the agent’s variables come after the last program that has capabilities', (t) => {
+  const text = formatAgentScript({
+    command: ['tool', "it's"],
+    workdir: '/w d',
+    environment: { LD_PRELOAD: '/w/x.so' },
+    limits: { processes: 1, memoryBytes: 2, tmpBytes: 3, openFiles: 4 },
+    tools: { env: '/e', prlimit: '/l', setpriv: '/p', setsid: '/s' },
+    filter: ['/perl', 'filter'],
+    leaveTerminal: true,
+  })
+  t.match(
+    text,
+    /^cd '\/w d' \|\| exit 126\nexec \/s \/l .*\/perl filter \/p .*-- \/e -i LD_PRELOAD=\/w\/x\.so tool 'it'\\''s'\n$/,
+  )
+  t.end()
+})
+
+void t.test('the generated /etc asks the gate and nobody else', (t) => {
+  const etc = generateEtc({ hosts: { egress: '127.0.0.1' }, shell: '/bin/sh', workdir: '/w' })
+  t.match(etc['/etc/resolv.conf'], /^nameserver 127\.0\.0\.1\n/)
+  t.notMatch(etc['/etc/resolv.conf'], /search|domain/)
+  t.match(etc['/etc/nsswitch.conf'], /^hosts: files dns$/m)
+  t.match(etc['/etc/hosts'], /^127\.0\.0\.1 egress$/m)
+  t.end()
+})
+
+const input: PlanInput = {
+  root: '/R',
+  table: [{ id: 1, parent: 0, path: '/', options: ['rw'], type: 'ext4' }],
+  system: [
+    { path: '/usr', kind: 'directory', link: '' },
+    { path: '/bin', kind: 'link', link: 'usr/bin' },
+  ],
+  mounts: [
+    { path: '/a/b/c', source: '/a/b/c', kind: 'directory', writable: true },
+    { path: '/a/b', source: '/a/b', kind: 'directory', writable: false },
+    { path: '/tmp/w', source: '/stage/2', kind: 'directory', writable: false },
+  ],
+  masks: [{ path: '/a/b/.env', kind: 'file' }],
+  files: { '/etc/x': 'X', '/home/agent/y': 'Y' },
+  links: {},
+  hiddenProc: [{ path: '/proc/kcore', kind: 'file' }],
+  readOnlyProc: ['/proc/sys'],
+  listen: [],
+}
+
+void t.test('mounts are ordered from the outside in, masks after what they hide', (t) => {
+  const { tree, seal, order } = planSandbox(input)
+  const at = (target: string) => tree.findIndex((entry) => entry.target === target)
+  t.ok(at('/R/tmp') < at('/R/tmp/w'))
+  t.ok(at('/R/a/b') < at('/R/a/b/c'))
+  t.ok(at('/R/a/b/c') < at('/R/a/b/.env'))
+  t.match(tree[at('/R/a/b')]?.options.join(), /ro$/)
+  t.match(tree[at('/R/a/b/c')]?.options.join(), /rw$/)
+  t.equal(tree[at('/R/tmp/w')]?.source, '/stage/2')
+  t.same(
+    seal.map(({ target }) => target),
+    ['/R/proc/sys', '/R/proc/kcore'],
+  )
+  t.ok(tree.every(({ options }) => options.join().includes('nosuid')))
+  t.ok(
+    order.directories.some(({ path }) => path === '/.sandbox/scratch/tmp/w'),
+    'made in the scratch space before it is bound',
+  )
+  t.equal(order.files['/etc/x'], 'X')
+  t.equal(order.files['/.sandbox/scratch/home/agent/y'], 'Y')
+  t.equal(order.links['/bin'], 'usr/bin')
+  t.end()
+})
+
+void t.test('a file that nobody would see is refused', (t) => {
+  t.doesNotThrow(() => checkFiles(['/etc/ssl/x', '/tmp/x'], ['/usr', '/tmp/w']))
+  for (const path of ['/usr/x', '/tmp/w/x', 'relative', '/.sandbox/launch']) {
+    t.throws(() => checkFiles([path], ['/usr', '/tmp/w']), { code: 'EGRESS_SANDBOX_FILE' })
+  }
+  t.end()
+})
+
+void t.test('root stages first and drops its identity before it makes the sandbox', (t) => {
+  const staged = stage(input.mounts, '/opt/node')
+  t.equal(staged.node, '/sys/stage/3')
+  t.equal(staged.mounts[1]?.source, '/sys/stage/1')
+  t.equal(staged.mounts[1]?.path, '/a/b')
+  const words = treeCommand({ script: staged.script ?? '', identity: { uid: 5, gid: 6 } })
+  const order = ['--mount', '--reuid=5', '--regid=6', '--clear-groups', '--user'].map((word) =>
+    words.indexOf(word),
+  )
+  t.same(
+    order,
+    [...order].sort((a, b) => a - b),
+  )
+  t.notOk(order.includes(-1))
+  t.notOk(treeCommand(null).some((word) => word.startsWith('--reuid')))
+  t.end()
+})
+
+void t.test('either interpreter installs the filter', (t) => {
+  const tools = { perl: findTool('perl'), python: findTool('python3') }
+  const found = Object.entries(tools).filter(([, path]) => path !== null)
+  t.not(found.length, 0)
+  for (const [name] of found) {
+    const only = { perl: null, python: null, [name]: tools[name as keyof typeof tools] }
+    const [program = '', ...words] = filterInstaller(process.arch, only) ?? []
+    const { stdout } = spawnSync(program, [
+      ...words,
+      '/bin/sh',
+      '-c',
+      'grep Seccomp: /proc/self/status; echo "$0"',
+      "it's",
+    ])
+    t.equal(stdout.toString(), "Seccomp:\t2\nit's\n", name)
+  }
+  t.end()
+})
