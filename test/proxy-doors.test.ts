@@ -143,7 +143,11 @@ void t.test('one identity: SNI, CONNECT and Host must agree', async (test) => {
     ['api.example:443', '200'],
     ['egress:3128', '200'],
   ] as const) {
-    test.equal((await connectThrough(gate, 'api.example:443', host)).status, status, `CONNECT with Host ${host}`)
+    test.equal(
+      (await connectThrough(gate, 'api.example:443', host)).status,
+      status,
+      `CONNECT with Host ${host}`,
+    )
   }
 
   const target = 'X-Sandbox-Target: https://api.example.attacker.example\r\n'
