@@ -76,6 +76,6 @@ export interface InsideReport {
 
 /** The inside half of a row. `twin` is the nearest thing that is allowed, and must succeed. */
 export interface InsideRow {
-  attack(brief: Brief, marker: string): Promise<Attempt[]>
+  attack(brief: Brief, marker: string): Promise<Attempt[]> | Attempt[]
   twin(brief: Brief, marker: string): Promise<Attempt[]>
 }

@@ -22,11 +22,12 @@ const noServiceSawIt: Judge = (evidence) => {
 }
 
 /** Whatever arrived at Jira is what the policy allows, to the most obliging reader too. */
-const nothingOutside: Judge = (evidence) => {
-  const outside = evidence.during.jira.find((record) => record.outside)
-  if (outside !== undefined)
-    return { held: false, evidence: `Jira received ${outside.method} ${outside.target.slice(0, 60)}` }
-  return { held: true, evidence: 'Jira saw no request outside its rules' }
+const nothingOutside: Judge = ({ during }) => {
+  const outside = during.jira.filter((record) => record.outside)
+  const targets = outside.map(({ method, target }) => `${method} ${target.split('?')[0] ?? ''}`)
+  return outside.length === 0
+    ? { held: true, evidence: 'Jira saw no request outside its rules' }
+    : { held: false, evidence: `Jira received ${[...new Set(targets)].join(', ')}` }
 }
 
 /** Whatever arrived carried the credential that belongs there, and one only. */

@@ -30,6 +30,7 @@ export interface SandboxResult {
 
 /** `egress run --policy … --workdir … --write -- command`, to its end. */
 export async function runInSandbox(run: SandboxRun): Promise<SandboxResult> {
+  run.signal.throwIfAborted()
   const args = ['run', '--policy', run.policyPath, '--workdir', run.workPath, '--write', '--', ...run.command]
   const started = performance.now()
   const child = spawn(process.execPath, [EGRESS, ...args], {

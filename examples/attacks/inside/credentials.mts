@@ -51,7 +51,7 @@ async function searchFiles({ fingerprints, salt, since, decoy }: Brief): Promise
   ]
 }
 
-async function searchProcesses({ fingerprints, salt, decoy }: Brief): Promise<Attempt[]> {
+function searchProcesses({ fingerprints, salt, decoy }: Brief): Attempt[] {
   const kept = readFileSync(decoy.file)
   const scanner = new Scanner([...fingerprints, decoy.fingerprint], salt)
   const processes = visibleProcesses()

@@ -44,7 +44,7 @@ async function main(): Promise<void> {
   }
 }
 
-async function play(act: () => Promise<Attempt[]>): Promise<Part> {
+async function play(act: () => Promise<Attempt[]> | Attempt[]): Promise<Part> {
   const started = Date.now()
   const deadline = new AbortController()
   let attempts: Attempt[] = []
