@@ -49,6 +49,7 @@ export async function run(command: readonly string[], options: RunOptions, io: C
   const flags = { policy: options.policy, auditDir: options.auditDir }
   const settings = readSettings({ flags, env: io.env, cwd: io.cwd, file })
   const log = createLog(settings.logLevel, (line) => io.stderr.write(line), false)
+  if (empty === 'missing' && options.policy !== undefined) throw noPolicy(loaded.file)
   if (empty !== null)
     log.warn(`${loaded.file} is ${empty}, so everything is denied; \`egress init\` writes a policy`)
   const identity = identify(options.agent, policy.agents)
@@ -101,6 +102,16 @@ export async function run(command: readonly string[], options: RunOptions, io: C
     await gate.close()
     audit.end()
   }
+}
+
+/** A file that was named and is not there is a slip of the pen, not a wish to deny everything. */
+function noPolicy(file: string): EgressError {
+  return new EgressError({
+    code: 'EGRESS_NO_POLICY',
+    problem: `there is no policy file ${file}`,
+    fix: `write one with \`egress init ${file}\`, or name another`,
+    exitCode: 125,
+  })
 }
 
 function identify(
