@@ -5,8 +5,8 @@ export interface RequestPath {
   /** Query with its `?`, or empty; as sent. */
   readonly query: string
   /**
-   * How servers may read the path: as it stands, with `%2F` as a slash, with repeated slashes merged. A verdict counts
-   * only when it is the same for all of them.
+   * How servers may read the path: as it stands, with `%2F` as a slash, without path parameters (`;x=1`, cut by Java
+   * servers before they route), with repeated slashes merged. A verdict counts only when it is the same for all of them.
    */
   readonly readings: readonly string[]
 }
@@ -14,7 +14,7 @@ export interface RequestPath {
 /** Why a request target was refused. */
 export type PathFault =
   | 'path-form' // not an absolute path, or a byte that has no place in one
-  | 'path-escape' // a `%` that is not an escape, or an escaped control byte
+  | 'path-escape' // a `%` that is not an escape, an escaped control byte, or overlong UTF-8
   | 'path-double-encoding' // `%252e`: the upstream may decode once more than we do
   | 'path-dot-segment' // `..`, `%2e%2e`, `..;`: the upstream may climb out of the rule
   | 'path-backslash' // `\` and `%5c`: a slash to some servers
@@ -23,6 +23,12 @@ export type PathFault =
 const TARGET = /^\/[\x21\x22\x24-\x3e\x40-\x5b\x5d\x5f\x61-\x7e]*$/
 const QUERY = /^[\x21\x22\x24-\x7e]*$/
 const UNRESERVED = /[A-Za-z0-9._~-]/
+
+/**
+ * The beginnings of UTF-8 that is longer than it needs to be (RFC 3629 section 3): `%C0%AE` is a dot, `%C0%AF` a slash
+ * to lax decoders (CVE-2000-0884, CVE-2008-2938).
+ */
+const OVERLONG = /%C[01]|%E0%[89]|%F0%8|%F8%8|%FC%8/
 
 /**
  * Canonicalises an origin-form target (RFC 9112 section 3.2.1; RFC 3986 section 6.2.2).
@@ -36,17 +42,13 @@ export function parseRequestTarget(target: string): RequestPath | PathFault {
   if (rawPath.includes('\\')) return 'path-backslash'
   if (!TARGET.test(rawPath) || !QUERY.test(query.slice(1))) return 'path-form'
   const decoded = decodeUnreserved(rawPath)
-  if (decoded === null) return 'path-escape'
+  if (decoded === null || OVERLONG.test(decoded)) return 'path-escape'
   if (/%25[0-9A-F]{2}/i.test(decoded)) return 'path-double-encoding'
   if (decoded.includes('%5C')) return 'path-backslash'
   const slashed = decoded.replaceAll('%2F', '/')
   if (hasDotSegment(slashed)) return 'path-dot-segment'
-  const readings = new Set([
-    decoded,
-    slashed,
-    decoded.replace(/\/{2,}/g, '/'),
-    slashed.replace(/\/{2,}/g, '/'),
-  ])
+  const whole = [decoded, slashed, cutParameters(decoded), cutParameters(slashed)]
+  const readings = new Set([...whole, ...whole.map((reading) => reading.replace(/\/{2,}/g, '/'))])
   return { path: decoded, query, readings: [...readings] }
 }
 
@@ -57,6 +59,10 @@ function decodeUnreserved(path: string): string | null {
     const char = String.fromCharCode(parseInt(hex, 16))
     return UNRESERVED.test(char) ? char : escape.toUpperCase()
   })
+}
+
+function cutParameters(path: string): string {
+  return path.replace(/(;|%3B)[^/]*/g, '')
 }
 
 /** `..;x` is a dot segment to servers that cut path parameters before they resolve dots (Tomcat, Spring). */
