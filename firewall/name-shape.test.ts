@@ -20,7 +20,9 @@ void t.test('entropy', (t) => {
       const bits = shannon(text)
       const bound = Math.log2(Math.min(text.length, new Set(text).size))
       return (
-        bits >= 0 && bits <= bound + 1e-9 && Math.abs(bits - shannon([...text].reverse().join(''))) < 1e-9
+        bits >= 0 &&
+        bits <= bound + 1e-9 &&
+        Math.abs(bits - shannon(Array.from(text).reverse().join(''))) < 1e-9
       )
     }),
   )
