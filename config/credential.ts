@@ -40,16 +40,18 @@ export function bindCredential(
   const reader = new FieldReader(context)
   const fields = expandShorthand(kind, file[kind.name] ?? {})
   const values: Record<string, Secret> = {}
+  const texts: Record<string, string> = {}
   for (const [key, text] of Object.entries(fields)) {
     const field = kind.fields[key]
     if (field === undefined) continue
     const at = typeof file[kind.name] === 'string' ? [...path, kind.name] : [...path, kind.name, key]
-    const secret = reader.read(field, text)
-    if (isFault(secret)) context.issues.add(at, secret)
-    else values[key] = secret
+    const read = reader.read(field, text)
+    if (isFault(read)) context.issues.add(at, read)
+    else [values[key], texts[key]] = [read.secret, read.text]
   }
   const complete = Object.keys(values).length === Object.keys(kind.fields).length
-  const credential = complete ? bind(service, kind, values, [...path, kind.name], context) : null
+  const usable = complete && fit(kind, texts, [...path, kind.name], context)
+  const credential = usable ? kind.bind(`${service}/${kind.name}`, values) : null
   return { credential, dummies: reader.dummies, names: reader.names }
 }
 
@@ -60,24 +62,19 @@ function expandShorthand(
   return typeof value === 'string' ? { [kind.shorthand ?? '']: value } : value
 }
 
-function bind(
-  service: string,
+/** Whether the values fit together; the issue says what does not, without any of them. */
+function fit(
   kind: CredentialKind,
-  values: Readonly<Record<string, Secret>>,
+  texts: Readonly<Record<string, string>>,
   path: Path,
   { issues }: LoadContext,
-): Credential | null {
-  const revealed = Object.fromEntries(Object.entries(values).map(([key, secret]) => [key, secret.reveal()]))
-  const message = kind.check(revealed)
-  if (message !== null) {
-    const fields = Object.entries(kind.fields).map(([key, { describe }]) => `${key} (${describe})`)
-    const secrets = Object.entries(revealed).flatMap(([key, value]) =>
-      kind.fields[key]?.secret ? [value] : [],
-    )
-    issues.add(path, { problem: scrub(message, secrets), fix: `give ${kind.name}: ${fields.join(', ')}` })
-    return null
-  }
-  return kind.bind(`${service}/${kind.name}`, values)
+): boolean {
+  const message = kind.check(texts)
+  if (message === null) return true
+  const fields = Object.entries(kind.fields).map(([key, { describe }]) => `${key} (${describe})`)
+  const secrets = Object.entries(texts).flatMap(([key, value]) => (kind.fields[key]?.secret ? [value] : []))
+  issues.add(path, { problem: scrub(message, secrets), fix: `give ${kind.name}: ${fields.join(', ')}` })
+  return false
 }
 
 /** Reads `${NAME}` templates, remembering every name on the way. */
@@ -94,7 +91,7 @@ class FieldReader {
     return [...this.#names]
   }
 
-  read(field: CredentialField, text: string): Secret | Fault {
+  read(field: CredentialField, text: string): { secret: Secret; text: string } | Fault {
     const pieces = text.split(/\$\{([^{}]*)\}/)
     const literals = pieces.filter((_, index) => index % 2 === 0)
     const names = pieces.filter((_, index) => index % 2 === 1)
@@ -116,7 +113,10 @@ class FieldReader {
     }
     const full = pieces.map((piece, index) => (index % 2 === 0 ? piece : values[(index - 1) / 2])).join('')
     // A user name stands in ordinary responses; only what must be kept secret is taken out of them.
-    return new Secret(names.join('+') || 'plain text', full, field.secret ? values : [])
+    return {
+      secret: new Secret(names.join('+') || 'plain text', full, field.secret ? values : []),
+      text: full,
+    }
   }
 }
 

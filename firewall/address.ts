@@ -33,7 +33,7 @@ const GLOBAL_IPV6 = ipaddr.IPv6.parse('2000::')
  */
 export function classifyAddress(text: string): AddressClass {
   if (isIP(text) === 0 || text.includes('%')) return 'malformed'
-  const address = ipaddr.process(text)
+  const address = ipaddr.process(canonical(text))
   if (METADATA.has(address.toString())) return 'forbidden'
   const range: string = address.range()
   if (address.kind() === 'ipv6') {
@@ -45,6 +45,11 @@ export function classifyAddress(text: string): AddressClass {
   }
   if (PRIVATE_RANGES.has(range)) return 'private'
   return range === 'unicast' ? 'public' : 'forbidden'
+}
+
+/** IPv6 without a dotted end: ipaddr.js reads the IPv4-compatible `::8.8.8.8` as if it were mapped. */
+function canonical(text: string): string {
+  return text.includes(':') ? new URL(`http://[${text}]`).hostname.slice(1, -1) : text
 }
 
 /** The IPv4 address that an IPv6 transition address stands for (RFC 6052, 3056, 4380), as text. */

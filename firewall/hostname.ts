@@ -14,6 +14,8 @@ const LABEL = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?$/
  *   over-long label, a byte outside `[a-z0-9_-]`.
  */
 export function parseHostname(text: string): string | null {
+  // Lower-casing makes ASCII of other letters: `\u212a` (KELVIN SIGN) becomes `k`.
+  if (!/^[\x21-\x7e]*$/.test(text)) return null
   let name = text.toLowerCase()
   if (name.endsWith('.')) name = name.slice(0, -1)
   if (name.length === 0 || name.length > MAX_NAME || isIP(name) !== 0) return null

@@ -8,7 +8,9 @@ export interface PathPattern {
   readonly open: boolean
 }
 
-type SegmentPattern = { readonly literal: string } | { readonly glob: RegExp; readonly text: string }
+/** `parts` is what stands before, between and behind the stars of `text`. */
+type SegmentPattern =
+  { readonly literal: string } | { readonly parts: readonly string[]; readonly text: string }
 
 export const ANY_PATH: PathPattern = { text: '/**', segments: [], open: true }
 
@@ -41,13 +43,26 @@ export function parsePathPattern(text: string): PathPattern | Fault {
 }
 
 function parseSegment(text: string): SegmentPattern {
-  if (!text.includes('*')) return { literal: text }
-  const source = text.split('*').map(escapeRegExp)
-  return { glob: new RegExp(`^${source.join('[^/]*')}$`), text }
+  return text.includes('*') ? { parts: text.split('*'), text } : { literal: text }
 }
 
-function escapeRegExp(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')
+/**
+ * True when the segment is not empty and matches. Not a regular expression: the sandbox chooses the segment, and
+ * `*-*-*.json` would be tried in as many ways as its length to the power of its stars.
+ */
+function matchSegment(pattern: SegmentPattern, segment: string): boolean {
+  if ('literal' in pattern) return pattern.literal === segment
+  const [first = '', ...others] = pattern.parts
+  const last = others.pop() ?? ''
+  if (segment === '' || !segment.startsWith(first) || !segment.endsWith(last)) return false
+  const end = segment.length - last.length
+  let at = first.length
+  for (const part of others) {
+    const found = segment.indexOf(part, at)
+    if (found < 0) return false
+    at = found + part.length
+  }
+  return at <= end
 }
 
 /** True when the canonical path matches. `/a/**` matches `/a`, `/a/` and all below. */
@@ -55,10 +70,7 @@ export function matchPath(pattern: PathPattern, path: string): boolean {
   const parts = path.slice(1).split('/')
   if (pattern.open ? parts.length < pattern.segments.length : parts.length !== pattern.segments.length)
     return false
-  return pattern.segments.every((segment, index) => {
-    const part = parts[index] ?? ''
-    return 'literal' in segment ? segment.literal === part : segment.glob.test(part) && part !== ''
-  })
+  return pattern.segments.every((segment, index) => matchSegment(segment, parts[index] ?? ''))
 }
 
 /** True when every path that `inner` matches is matched by `outer`; may say false where it cannot tell. */
@@ -71,9 +83,7 @@ export function coversPath(outer: PathPattern, inner: PathPattern): boolean {
     outer.segments.every((segment, index) => {
       const other = inner.segments[index]
       if (other === undefined) return false
-      if ('literal' in other) {
-        return 'literal' in segment ? segment.literal === other.literal : segment.glob.test(other.literal)
-      }
+      if ('literal' in other) return matchSegment(segment, other.literal)
       return !('literal' in segment) && (segment.text === '*' || segment.text === other.text)
     })
   )

@@ -13,7 +13,7 @@ export interface RequestPath {
 /** Why a request target was refused. */
 export type PathFault =
   | 'path-form' // not an absolute path, or a byte that has no place in one
-  | 'path-escape' // a `%` that is not an escape, or an escaped control byte
+  | 'path-escape' // a `%` that is not an escape, an escaped control byte, or overlong UTF-8
   | 'path-double-encoding' // `%252e`: the upstream may decode once more than we do
   | 'path-dot-segment' // `..`, `%2e%2e`, `..;`: the upstream may climb out of the rule
   | 'path-backslash' // `\` and `%5c`: a slash to some servers
@@ -22,6 +22,12 @@ export type PathFault =
 const TARGET = /^\/[\x21\x22\x24-\x3e\x40-\x5b\x5d\x5f\x61-\x7e]*$/
 const QUERY = /^[\x21\x22\x24-\x7e]*$/
 const UNRESERVED = /[A-Za-z0-9._~-]/
+
+/**
+ * The beginnings of UTF-8 that is longer than it needs to be (RFC 3629 section 3): `%C0%AE` is a dot, `%C0%AF` a slash
+ * to lax decoders (CVE-2000-0884, CVE-2008-2938).
+ */
+const OVERLONG = /%C[01]|%E0%[89]|%F0%8|%F8%8|%FC%8/
 
 /**
  * Canonicalises an origin-form target (RFC 9112 section 3.2.1; RFC 3986 section 6.2.2).
@@ -35,7 +41,7 @@ export function parseRequestTarget(target: string): RequestPath | PathFault {
   if (rawPath.includes('\\')) return 'path-backslash'
   if (!TARGET.test(rawPath) || !QUERY.test(query.slice(1))) return 'path-form'
   const decoded = decodeUnreserved(rawPath)
-  if (decoded === null) return 'path-escape'
+  if (decoded === null || OVERLONG.test(decoded)) return 'path-escape'
   if (/%25[0-9A-F]{2}/i.test(decoded)) return 'path-double-encoding'
   if (decoded.includes('%5C')) return 'path-backslash'
   const readings = readingsOf(decoded)

@@ -21,7 +21,9 @@ export function encodedForms(secret: string): readonly Buffer[] {
     ...base64.map(encodeURIComponent),
   ]
   const long = [...new Set(forms)].filter((form) => form === secret || form.length >= MIN_FORM)
-  return long.map((form) => Buffer.from(form, 'utf8'))
+  const needles = long.map((form) => Buffer.from(form, 'utf8'))
+  // Headers carry latin1 (RFC 9110 section 5.5) where bodies carry UTF-8.
+  return /^[\x00-\x7f]*$/.test(secret) ? needles : [...needles, Buffer.from(secret, 'latin1')]
 }
 
 /** Characters; secrets have eight at least. */

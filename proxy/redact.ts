@@ -9,7 +9,9 @@ const STAR = 0x2a
  */
 export class Redactor {
   readonly #needles: readonly Needle[]
+  /** The last bytes as they came, and the same with secrets replaced. */
   #held: Buffer = Buffer.alloc(0)
+  #clean: Buffer = Buffer.alloc(0)
   /** Secrets replaced so far. */
   count = 0
 
@@ -20,27 +22,39 @@ export class Redactor {
   /** Takes the next bytes; returns those that may go on, which may be none. */
   push(chunk: Buffer): Buffer {
     if (this.#needles.length === 0) return chunk
-    const data = this.#blank(this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]))
-    const keep = Math.max(...this.#needles.map((needle) => openPrefix(data, needle)))
-    this.#held = data.subarray(data.length - keep)
-    return data.subarray(0, data.length - keep)
+    const data = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
+    const clean = this.#blank(data, chunk)
+    const passed = data.length - Math.max(...this.#needles.map((needle) => openPrefix(data, needle)))
+    this.#held = data.subarray(passed)
+    this.#clean = clean.subarray(passed)
+    return clean.subarray(0, passed)
   }
 
   /** The bytes held back, at the end of the stream: they turned out not to be a secret. */
   flush(): Buffer {
-    const rest = this.#held
+    const rest = this.#clean
     this.#held = Buffer.alloc(0)
+    this.#clean = Buffer.alloc(0)
     return rest
   }
 
-  #blank(data: Buffer): Buffer {
-    let result = data
+  /**
+   * Looks for every secret in the bytes as they came: secrets may overlap, or one be part of another, and the rest of
+   * neither may pass. What lies within the held bytes was found before.
+   */
+  #blank(data: Buffer, chunk: Buffer): Buffer {
+    const held = this.#held.length
+    let result = held === 0 ? data : Buffer.concat([this.#clean, chunk])
     for (const { bytes } of this.#needles) {
-      for (let at = result.indexOf(bytes); at >= 0; at = result.indexOf(bytes, at + bytes.length)) {
+      let done = 0
+      let at = data.indexOf(bytes, Math.max(held - bytes.length + 1, 0))
+      while (at >= 0) {
         // The chunk belongs to whoever sent it: change a copy.
         if (result === data) result = Buffer.from(data)
-        result.fill(STAR, at, at + bytes.length)
+        result.fill(STAR, Math.max(at, done), at + bytes.length)
+        done = at + bytes.length
         this.count += 1
+        at = data.indexOf(bytes, at + 1)
       }
     }
     return result

@@ -85,10 +85,13 @@ function credentialEnvironment(policy: Policy, agent: string): Record<string, st
 }
 
 function fillIn(template: string, service: Service, dummies: ReadonlyMap<string, string>): string {
-  return template
-    .replaceAll('{url}', serviceUrl(service))
-    .replaceAll('{route}', `http://${GATE_HOST}:${String(PORTS.routes)}/${service.name}`)
-    .replace(/\{dummy:([A-Za-z0-9_]+)\}/g, (whole, name: string) => dummies.get(name) ?? whole)
+  return (
+    template
+      // Functions, for `$&` in a text would be read as a pattern.
+      .replaceAll('{url}', () => serviceUrl(service))
+      .replaceAll('{route}', () => `http://${GATE_HOST}:${String(PORTS.routes)}/${service.name}`)
+      .replace(/\{dummy:([A-Za-z0-9_]+)\}/g, (whole, name: string) => dummies.get(name) ?? whole)
+  )
 }
 
 function serviceUrl({ targets: [first] }: Service): string {

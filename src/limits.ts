@@ -25,9 +25,9 @@ export function parseLimits(texts: readonly string[]): SandboxLimits {
   const limits = { ...DEFAULT_LIMITS }
   for (const text of texts) {
     const [, name = '', digits = '', unit = ''] = /^([a-z]+)=(\d{1,12})([kmg]?)$/i.exec(text) ?? []
-    const field = FIELDS[name.toLowerCase()]
+    const field = Object.hasOwn(FIELDS, name.toLowerCase()) ? FIELDS[name.toLowerCase()] : undefined
     const value = Number(digits) * (UNITS[unit.toLowerCase()] ?? 1)
-    if (field === undefined || value < 1) {
+    if (field === undefined || value < 1 || !Number.isSafeInteger(value)) {
       throw new EgressError({
         code: 'EGRESS_USAGE',
         problem: `--limit \`${text}\` is no limit`,

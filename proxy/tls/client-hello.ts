@@ -33,25 +33,32 @@ export function parseClientHello(data: Buffer): ClientHello {
   reader.vector(1) // legacy_session_id
   reader.vector(2) // cipher_suites
   reader.vector(1) // legacy_compression_methods
+  // Before TLS 1.3 a hello may end here (RFC 5246 section 7.4.1.2).
+  if (reader.ended) return { kind: 'hello', serverName: null }
   const extensions = reader.vector(2)
-  if (reader.failed) return MALFORMED
+  if (!reader.ended) return MALFORMED
   return readServerName(new Reader(extensions))
 }
 
 /** A hello may be split over records (RFC 8446 section 5.1); what is past it does not matter here. */
 function joinRecords(data: Buffer): Buffer | ClientHello {
   const parts: Buffer[] = []
+  let joined = 0
+  let needed = Infinity
   let at = 0
   while (at < data.length) {
     if (data[at] !== HANDSHAKE_RECORD) return MALFORMED
     if (data.length < at + 5) break
     const length = data.readUInt16BE(at + 3)
     if (length === 0 || length > MAX_CLIENT_HELLO || data[at + 1] !== 3) return MALFORMED
-    parts.push(data.subarray(at + 5, at + 5 + length))
+    const part = data.subarray(at + 5, at + 5 + length)
+    parts.push(part)
+    joined += part.length
     at += 5 + length
-    const first = parts[0]
-    const joined = parts.reduce((sum, part) => sum + part.length, 0)
-    if (first !== undefined && first.length >= 4 && joined >= 4 + first.readUIntBE(1, 3)) break
+    if (needed === Infinity && joined >= 4) {
+      needed = 4 + Buffer.concat(parts).readUIntBE(1, 3)
+    }
+    if (joined >= needed) break
   }
   return data.length > MAX_CLIENT_HELLO + 5 && parts.length === 0 ? MALFORMED : Buffer.concat(parts)
 }
@@ -67,10 +74,11 @@ function readServerName(extensions: Reader): ClientHello {
     // Two extensions, or two names in one, could be read differently by the upstream.
     if (seen) return MALFORMED
     seen = true
-    const list = new Reader(new Reader(body).vector(2))
+    const outer = new Reader(body)
+    const list = new Reader(outer.vector(2))
     const nameType = list.uint8()
     const name = list.vector(2)
-    if (list.failed || !list.done || nameType !== 0) return MALFORMED
+    if (!outer.ended || !list.ended || nameType !== 0) return MALFORMED
     serverName = parseHostname(name.toString('latin1'))
   }
   return { kind: 'hello', serverName }
@@ -88,6 +96,11 @@ class Reader {
 
   get done(): boolean {
     return this.failed || this.#at >= this.#data.length
+  }
+
+  /** Everything was there, and nothing is left over. */
+  get ended(): boolean {
+    return this.done && !this.failed
   }
 
   skip(bytes: number): Buffer {

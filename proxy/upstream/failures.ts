@@ -14,6 +14,9 @@ const REASONS_BY_CODE: Readonly<Record<string, Reason>> = {
   UNABLE_TO_GET_ISSUER_CERT: 'upstream-tls',
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'upstream-tls',
   HOSTNAME_MISMATCH: 'upstream-tls',
+  INVALID_CA: 'upstream-tls',
+  INVALID_PURPOSE: 'upstream-tls',
+  PATH_LENGTH_EXCEEDED: 'upstream-tls',
   EPROTO: 'upstream-tls',
 }
 
@@ -33,7 +36,7 @@ export function codeOf(error: unknown): string {
 
 export function reasonOf(error: unknown): Reason {
   const code = codeOf(error)
-  const byCode = REASONS_BY_CODE[code]
+  const byCode = Object.hasOwn(REASONS_BY_CODE, code) ? REASONS_BY_CODE[code] : undefined
   if (byCode !== undefined) return byCode
   return REASONS_BY_PREFIX.find(([prefix]) => code.startsWith(prefix))?.[1] ?? 'upstream-unreachable'
 }

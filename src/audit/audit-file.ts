@@ -1,5 +1,6 @@
 import {
   closeSync,
+  existsSync,
   fstatSync,
   fsyncSync,
   ftruncateSync,
@@ -100,12 +101,16 @@ export class AuditFile {
     }
   }
 
+  /** The old file is closed last: a number that is closed may stand for somebody else's socket soon. */
   #rotate(): void {
-    fsyncSync(this.#fd)
-    closeSync(this.#fd)
-    renameSync(this.#path, this.#path.replace(/\.ndjson$/, `.${String(Date.now())}.ndjson`))
+    const old = this.#fd
+    fsyncSync(old)
+    if (existsSync(this.#path)) {
+      renameSync(this.#path, this.#path.replace(/\.ndjson$/, `.${String(Date.now())}.ndjson`))
+    }
     this.#fd = openSync(this.#path, 'a', 0o600)
     this.#size = 0
+    closeSync(old)
   }
 }
 

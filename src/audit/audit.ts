@@ -99,6 +99,11 @@ class Log {
   }
 
   end(): void {
+    try {
+      if (this.#lost > 0) this.#append(gapRecord(this.#header(this.#options.now()), this.#lost))
+    } catch {
+      // It was said when the log stopped working; there is nobody left to tell.
+    }
     this.#file.close()
   }
 

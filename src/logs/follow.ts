@@ -8,11 +8,10 @@ import { logDirectories, parseLine, type LogLine } from './read.js'
 const POLL_MS = 200
 const READ_BYTES = 65_536
 
-/** How far a file was read. A last line without its end waits for it. */
+/** How far a file was read, which is always the end of a line: a last one without its end is read again. */
 interface Position {
   offset: number
   inode: number
-  rest: string
 }
 
 /** Lines that are written from now on, those of runs that begin later included. Ends when the signal fires. */
@@ -26,7 +25,7 @@ export async function* followLog(
   while (!signal.aborted) {
     const lines: LogLine[] = []
     for (const file of currentFiles(auditDir, roles)) {
-      const position = positions.get(file) ?? { offset: 0, inode: 0, rest: '' }
+      const position = positions.get(file) ?? { offset: 0, inode: 0 }
       positions.set(file, position)
       lines.push(...readOn(file, position))
     }
@@ -46,7 +45,7 @@ function endOf(file: string): Position {
   const fd = openSync(file, 'r')
   const { size, ino } = fstatSync(fd)
   closeSync(fd)
-  return { offset: size, inode: ino, rest: '' }
+  return { offset: size, inode: ino }
 }
 
 function readOn(file: string, position: Position): LogLine[] {
@@ -54,17 +53,19 @@ function readOn(file: string, position: Position): LogLine[] {
   try {
     const { size, ino } = fstatSync(fd)
     // Another file under the same name: the old one was set aside.
-    if (ino !== position.inode) Object.assign(position, { inode: ino, offset: 0, rest: '' })
+    if (ino !== position.inode) Object.assign(position, { inode: ino, offset: 0 })
     const chunks: Buffer[] = []
-    while (position.offset < size) {
-      const buffer = Buffer.alloc(Math.min(READ_BYTES, size - position.offset))
-      const bytes = readSync(fd, buffer, 0, buffer.length, position.offset)
+    for (let at = position.offset; at < size;) {
+      const buffer = Buffer.alloc(Math.min(READ_BYTES, size - at))
+      const bytes = readSync(fd, buffer, 0, buffer.length, at)
       if (bytes === 0) break
-      position.offset += bytes
+      at += bytes
       chunks.push(buffer.subarray(0, bytes))
     }
-    const texts = (position.rest + Buffer.concat(chunks).toString('utf8')).split('\n')
-    position.rest = texts.pop() ?? ''
+    const data = Buffer.concat(chunks)
+    const lines = data.subarray(0, data.lastIndexOf('\n') + 1)
+    position.offset += lines.length
+    const texts = lines.toString('utf8').split('\n')
     return texts.map(parseLine).filter((line) => line !== null)
   } finally {
     closeSync(fd)

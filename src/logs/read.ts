@@ -45,7 +45,9 @@ export function parseLine(text: string): LogLine | null {
   try {
     const record = JSON.parse(text) as Partial<LogRecord> | null
     const whole = typeof record?.['@timestamp'] === 'string' && typeof record.event?.action === 'string'
-    return whole && record.egress !== undefined ? { text, record: record as LogRecord } : null
+    return whole && typeof record.egress === 'object' && (record.egress as object | null) !== null
+      ? { text, record: record as LogRecord }
+      : null
   } catch {
     return null
   }

@@ -1,0 +1,200 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { redactHeaders, Redactor, redactText } from './redact.js'
+
+const bytes = (text: string) => Buffer.from(text, 'latin1')
+
+/** The bytes out, chunk by chunk; the last one is what came at the end. */
+function run(needles: readonly Buffer[], chunks: readonly Buffer[]): { out: Buffer[]; count: number } {
+  const redactor = new Redactor(needles)
+  const out = chunks.map((chunk) => Buffer.from(redactor.push(chunk)))
+  out.push(Buffer.from(redactor.flush()))
+  return { out, count: redactor.count }
+}
+
+/** On the whole text at once: every byte of every occurrence is a star, also where they overlap. */
+function oracle(needles: readonly Buffer[], whole: Buffer): Buffer {
+  const result = Buffer.from(whole)
+  for (const needle of needles) {
+    for (let at = 0; at + needle.length <= whole.length; at += 1) {
+      if (whole.subarray(at, at + needle.length).equals(needle)) result.fill('*', at, at + needle.length)
+    }
+  }
+  return result
+}
+
+function cut(whole: Buffer, places: readonly number[]): Buffer[] {
+  const sorted = [...new Set(places.map((place) => place % (whole.length + 1)))].sort((a, b) => a - b)
+  return [0, ...sorted].map((from, i) => whole.subarray(from, sorted[i] ?? whole.length))
+}
+
+void t.test('stars, as many as the secret is long', (t) => {
+  for (const [needle, text, expected] of [
+    ['secret', 'a secret here', 'a ****** here'],
+    ['secret', 'secret', '******'],
+    ['secret', 'secretsecret', '************'],
+    ['secret', 'secre', 'secre'],
+    ['secret', 'Secret', 'Secret'],
+    ['secret', '', ''],
+    ['aba', 'xababay', 'x*****y'],
+    ['aa', 'aaa', '***'],
+    ['a\xe4', 'b a\xe4', 'b **'],
+    ['\0\n', 'x\0\n', 'x**'],
+  ] as const) {
+    const { out } = run([bytes(needle)], [bytes(text)])
+    t.equal(Buffer.concat(out).toString('latin1'), expected, JSON.stringify([needle, text]))
+  }
+  t.end()
+})
+
+void t.test('secrets that overlap, or are part of one another, go whole', (t) => {
+  for (const [needles, text, expected] of [
+    [['abcd', 'cdef'], 'xabcdefx', 'x******x'],
+    [['cdef', 'abcd'], 'xabcdefx', 'x******x'],
+    [['token', 'token-long'], 'a token-long b', 'a ********** b'],
+    [['token-long', 'token'], 'a token-long b token', 'a ********** b *****'],
+    [['bc', 'abcd'], 'abcd abc', '**** a**'],
+  ] as const) {
+    const list = needles.map(bytes)
+    for (let at = 0; at <= text.length; at += 1) {
+      const { out } = run(list, [bytes(text.slice(0, at)), bytes(text.slice(at))])
+      t.equal(Buffer.concat(out).toString('latin1'), expected, `${needles.join(' ')} at ${at}`)
+    }
+  }
+  t.end()
+})
+
+const small = fc.stringMatching(/^[ab]{1,6}$/)
+const needleLists = fc.array(fc.oneof(small, fc.stringMatching(/^[abc-]{3,12}$/)).map(bytes), {
+  minLength: 1,
+  maxLength: 4,
+})
+const pieces = fc.array(fc.oneof(small, fc.constantFrom('-', 'c', 'data: ', '\n\n', '\xff\x00')).map(bytes), {
+  maxLength: 20,
+})
+
+void t.test('any secrets, any bytes, any chunks: as on the whole at once', (t) => {
+  let found = 0
+  fc.assert(
+    fc.property(
+      needleLists,
+      pieces,
+      fc.array(fc.nat(), { maxLength: 12 }),
+      fc.array(fc.nat(9)),
+      (needles, rest, places, where) => {
+        const parts = [...rest]
+        for (const index of where)
+          parts.splice(index % (parts.length + 1), 0, needles[index % needles.length] ?? Buffer.alloc(0))
+        const whole = Buffer.concat(parts)
+        const { out, count } = run(needles, cut(whole, places))
+        const result = Buffer.concat(out)
+        found += count
+        return (
+          result.length === whole.length &&
+          needles.every((needle) => !result.includes(needle)) &&
+          result.equals(oracle(needles, whole)) &&
+          count > 0 === !result.equals(whole)
+        )
+      },
+    ),
+    { numRuns: 10_000 },
+  )
+  t.ok(found > 1_000, `${found} secrets were found`)
+  t.end()
+})
+
+void t.test('at every split, in one byte at a time, at both ends', (t) => {
+  const needle = bytes('s3cr3t-t0k3n-s3cr3t')
+  const whole = Buffer.concat([needle, bytes('{"a":"'), needle, bytes('"}'), needle])
+  const expected = oracle([needle], whole)
+  for (let at = 0; at <= whole.length; at += 1) {
+    const { out, count } = run([needle], [whole.subarray(0, at), whole.subarray(at)])
+    if (!Buffer.concat(out).equals(expected) || count !== 3) t.fail(`split at ${at}`)
+  }
+  const single = run(
+    [needle],
+    [...whole].map((byte) => Buffer.of(byte)),
+  )
+  t.ok(Buffer.concat(single.out).equals(expected))
+  t.equal(single.count, 3)
+  t.end()
+})
+
+void t.test('no more is held back than may be the beginning of a secret', (t) => {
+  fc.assert(
+    fc.property(needleLists, pieces, fc.array(fc.nat(), { maxLength: 12 }), (needles, parts, places) => {
+      const longest = Math.max(...needles.map(({ length }) => length))
+      const redactor = new Redactor(needles)
+      let [came, went] = [0, 0]
+      let seen = Buffer.alloc(0)
+      for (const chunk of cut(Buffer.concat(parts), places)) {
+        came += chunk.length
+        seen = Buffer.concat([seen, chunk])
+        went += redactor.push(chunk).length
+        const held = came - went
+        const start = seen.subarray(seen.length - held)
+        if (held > longest - 1) return false
+        if (held > 0 && !needles.some((needle) => needle.subarray(0, held).equals(start))) return false
+      }
+      return came - went === redactor.flush().length
+    }),
+    { numRuns: 3_000 },
+  )
+  t.end()
+})
+
+void t.test('an event stream flows at once', (t) => {
+  const redactor = new Redactor([bytes('s3cr3t-t0k3n'), bytes('dXNlcjpzM2NyM3Q=')])
+  for (let i = 0; i < 100; i += 1) {
+    const event = bytes(`event: delta\ndata: {"text":"word ${i} s3cr3t"}\n\n`)
+    t.ok(redactor.push(event).equals(event), 'the whole event, before the next one came')
+  }
+  t.equal(redactor.flush().length, 0)
+  t.end()
+})
+
+void t.test('nothing is copied, and nobody else changed, where there is nothing to replace', (t) => {
+  const chunk = bytes('a secret here')
+  t.equal(new Redactor([]).push(chunk), chunk)
+  t.equal(run([bytes('nothing')], [chunk]).count, 0)
+  run([bytes('secret')], [chunk])
+  t.equal(chunk.toString(), 'a secret here', 'the chunk belongs to whoever sent it')
+  t.end()
+})
+
+void t.test('a stream made to be slow', (t) => {
+  const needle = bytes(`${'a'.repeat(200)}b`)
+  const started = performance.now()
+  const { out } = run(
+    [needle, bytes('a'.repeat(100))],
+    Array.from({ length: 64 }, () => bytes('a'.repeat(16_384))),
+  )
+  t.ok(performance.now() - started < 4_000, `${Math.round(performance.now() - started)} ms for 1 MiB`)
+  t.equal(Buffer.concat(out).length, 64 * 16_384)
+  t.end()
+})
+
+void t.test('texts and headers', (t) => {
+  const needles = [bytes('s3cr3t-t0k3n')]
+  t.strictSame(redactText('a s3cr3t-t0k3n b', needles), { text: 'a ************ b', count: 1 })
+  t.strictSame(redactText('\xe4 s3cr3t', needles), { text: '\xe4 s3cr3t', count: 0 })
+  const { headers, count } = redactHeaders(
+    {
+      location: 'https://x/?t=s3cr3t-t0k3n&u=s3cr3t-t0k3n',
+      'set-cookie': ['a=s3cr3t-t0k3n', 'b=1'],
+      'x-s3cr3t-t0k3n-x': '1',
+      'x-plain': 's3cr3t',
+    },
+    needles,
+  )
+  t.strictSame(Object.entries(headers), [
+    ['location', 'https://x/?t=************&u=************'],
+    ['set-cookie', ['a=************', 'b=1']],
+    ['x-plain', 's3cr3t'],
+  ])
+  t.equal(count, 4)
+  const upper = redactHeaders({ 'x-s3cr3t-t0k3n': 'a' }, [bytes('S3CR3T-T0K3N')])
+  t.strictSame(Object.keys(upper.headers), [], 'header names have no case')
+  t.strictSame(redactHeaders({ a: 'b' }, []), { headers: { a: 'b' }, count: 0 })
+  t.end()
+})
