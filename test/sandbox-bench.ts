@@ -73,6 +73,7 @@ export class Bench {
     chmodSync(this.root, 0o755)
     const compiled = dirname(dirname(fileURLToPath(import.meta.url)))
     cpSync(join(compiled, 'src/sandbox'), join(this.root, 'code/src/sandbox'), { recursive: true })
+    cpSync(join(compiled, 'src/errors.js'), join(this.root, 'code/src/errors.js'))
     cpSync(join(compiled, 'test/sandbox-driver.js'), this.driver)
     writeFileSync(join(this.root, 'code/package.json'), '{"type":"module"}')
   }
@@ -244,4 +245,10 @@ export async function eventually(check: () => boolean, ms = 5000): Promise<boole
     if (check()) return true
   }
   return check()
+}
+
+/** Kills one process. Not `process.kill(pid ?? 0)`: 0 is the whole process group, the test runner included. */
+export function killOne(pid: number | undefined, signal: NodeJS.Signals): void {
+  if (pid === undefined || pid <= 0) throw new Error('there is no such process to kill')
+  process.kill(pid, signal)
 }

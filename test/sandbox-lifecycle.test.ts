@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { Bench, commandLine, descendants, eventually, runners, traces } from './sandbox-bench.js'
+import { Bench, commandLine, descendants, eventually, killOne, runners, traces } from './sandbox-bench.js'
 
 const bench = new Bench()
 t.teardown(() => bench.close())
@@ -93,7 +93,7 @@ for (const runner of runners()) {
         const tree = descendants(running.child.pid ?? 0)
         t.equal(tree.length, 5, tree.map(commandLine).join('\n'))
         t.not(traces(workdir, running.child.pid).length, 0, 'the search finds a live sandbox')
-        process.kill(tree[victim] ?? 0, 'SIGKILL')
+        killOne(tree[victim], 'SIGKILL')
         if (victim < 4) t.equal((await running.outcome).code, victim === 0 ? null : 137)
         else running.child.kill('SIGUSR2')
         await running.outcome
@@ -118,7 +118,7 @@ for (const runner of runners()) {
         })
         t.ok(built)
         const victim = tree.find((pid) => commandLine(pid).includes(pattern))
-        process.kill(victim ?? 0, 'SIGKILL')
+        killOne(victim, 'SIGKILL')
         const { stdout, events } = await running.outcome
         t.notMatch(stdout, 'agent ran', who)
         if (who === 'helper') t.match(events.at(-1), { code: 'EGRESS_SANDBOX_SETUP' })
@@ -177,7 +177,7 @@ for (const runner of runners()) {
       const driver = descendants(running.child.pid ?? 0).find((pid) =>
         commandLine(pid).startsWith(process.execPath),
       )
-      process.kill(driver ?? 0, 'SIGTERM')
+      killOne(driver, 'SIGTERM')
       t.equal((await running.outcome).code, 9)
     })
 
