@@ -34,9 +34,9 @@ export function parseClientHello(data: Buffer): ClientHello {
   reader.vector(2) // cipher_suites
   reader.vector(1) // legacy_compression_methods
   // Before TLS 1.3 a hello may end here (RFC 5246 section 7.4.1.2).
-  if (reader.ended) return { kind: 'hello', serverName: null }
+  if (reader.ended()) return { kind: 'hello', serverName: null }
   const extensions = reader.vector(2)
-  if (!reader.ended) return MALFORMED
+  if (!reader.ended()) return MALFORMED
   return readServerName(new Reader(extensions))
 }
 
@@ -78,7 +78,7 @@ function readServerName(extensions: Reader): ClientHello {
     const list = new Reader(outer.vector(2))
     const nameType = list.uint8()
     const name = list.vector(2)
-    if (!outer.ended || !list.ended || nameType !== 0) return MALFORMED
+    if (!outer.ended() || !list.ended() || nameType !== 0) return MALFORMED
     serverName = parseHostname(name.toString('latin1'))
   }
   return { kind: 'hello', serverName }
@@ -99,7 +99,7 @@ class Reader {
   }
 
   /** Everything was there, and nothing is left over. */
-  get ended(): boolean {
+  ended(): boolean {
     return this.done && !this.failed
   }
 

@@ -1,5 +1,4 @@
 import { createSocket } from 'node:dgram'
-import type { AddressInfo } from 'node:net'
 import { Packet } from 'dns2'
 import t from 'tap'
 import type { UpstreamNames } from '#firewall/policy.js'
@@ -25,7 +24,7 @@ async function startNameServer(zone: Zone): Promise<NameServer> {
     const query = Packet.parse(message)
     const [question] = query.questions
     if (question === undefined) return
-    const type = question.type ?? 0
+    const type = question.type
     asked.push(`${question.name} ${type}`)
     const found = zone(question.name, type)
     if (found === null) return
@@ -36,7 +35,7 @@ async function startNameServer(zone: Zone): Promise<NameServer> {
   })
   await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve))
   return {
-    address: `127.0.0.1:${(socket.address() as AddressInfo).port}`,
+    address: `127.0.0.1:${socket.address().port}`,
     asked,
     close: () => socket.close(),
   }

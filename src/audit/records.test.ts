@@ -1,0 +1,244 @@
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import fc from 'fast-check'
+import { readFileSync } from 'node:fs'
+import t from 'tap'
+import { denialOf, type DnsReason } from '#dns/denials.js'
+import type { DnsEvent } from '#dns/events.js'
+import { REASONS, type Reason } from '#firewall/reasons.js'
+import type { HttpClose, HttpDecision } from '#proxy/events.js'
+import * as records from './records.js'
+
+type Json = { readonly [key: string]: Json } & { readonly description?: string }
+const schema = JSON.parse(readFileSync('docs/audit.schema.json', 'utf8')) as Json
+const validate = new Ajv2020({ strict: true, allowUnionTypes: true, strictRequired: true }).compile(schema)
+
+const REASON_NAMES = Object.keys(REASONS) as Reason[]
+const text = fc.oneof(
+  fc.string(),
+  fc.string({ unit: 'binary' }),
+  fc.constantFrom('', 'a.example', '\x1b[31m', '"}\n{'),
+)
+const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: null })
+const count = fc.nat({ max: 1e9 })
+const at = fc.integer({ min: 0, max: 4e12 })
+const sandbox = fc.record({ id: text, agent: text })
+const remote = fc.record({ address: text, port: fc.nat(65_535) })
+const header = fc.record({ at, sequence: count, gate: text })
+const verdict = fc.constantFrom('allow', 'deny')
+
+const DNS_REASONS: readonly DnsReason[] = [
+  ...REASON_NAMES,
+  'malformed-query',
+  'opcode',
+  'class',
+  'name-bytes',
+  'edns-version',
+  'reverse-name',
+]
+const dnsEvents: fc.Arbitrary<DnsEvent> = fc.record({
+  time: at,
+  sandbox: maybe(sandbox),
+  client: remote,
+  transport: fc.constantFrom('udp', 'tcp'),
+  id: fc.nat(65_535),
+  question: maybe(fc.record({ name: text, type: text, class: text })),
+  verdict,
+  reason: maybe(fc.constantFrom(...DNS_REASONS)),
+  rule: maybe(text),
+  wildcard: maybe(text),
+  shape: maybe(
+    fc.record({
+      length: count,
+      entropy: fc.double({ min: 0, max: 8, noNaN: true }),
+      signal: fc.constantFrom('bytes', 'length', 'label-length', 'entropy', null),
+    }),
+  ),
+  suspicious: fc.boolean(),
+  rcode: maybe(text),
+  answers: fc.array(text),
+  budget: maybe(
+    fc.oneof(
+      fc.record({ spent: fc.constant(false as const), namesLeft: count, bytesLeft: count }),
+      fc.record({
+        spent: fc.constant(true as const),
+        limit: fc.constantFrom('names', 'bytes', 'bytes-per-day'),
+        retryMs: count,
+      }),
+    ),
+  ),
+  dropped: count,
+})
+
+const decisions: fc.Arbitrary<HttpDecision> = fc.record({
+  at,
+  id: fc.uuid(),
+  sandbox: maybe(sandbox),
+  remote,
+  door: fc.constantFrom('transparent', 'explicit', 'routes'),
+  kind: fc.constantFrom('request', 'upgrade', 'connect', 'tls', 'tunnel'),
+  method: maybe(text),
+  scheme: maybe(fc.constantFrom('http', 'https')),
+  host: maybe(text),
+  port: maybe(fc.nat(65_535)),
+  path: maybe(text),
+  query: maybe(text.map((rest) => `?${rest}`)),
+  verdict,
+  reason: maybe(fc.constantFrom(...REASON_NAMES)),
+  detail: maybe(text),
+  rule: maybe(text),
+  status: maybe(fc.integer({ min: 400, max: 599 })),
+  service: maybe(text),
+  credential: maybe(text),
+  address: maybe(text),
+})
+
+const closes: fc.Arbitrary<HttpClose> = fc.record({
+  at,
+  id: fc.uuid(),
+  sandbox,
+  outcome: fc.constantFrom('success', 'failure'),
+  reason: maybe(fc.constantFrom(...REASON_NAMES, 'client-abort', 'upstream-abort')),
+  detail: maybe(text),
+  status: maybe(fc.integer({ min: 100, max: 599 })),
+  requestBytes: count,
+  responseBytes: count,
+  durationMs: count,
+  redactions: count,
+})
+
+const sandboxEvents: fc.Arbitrary<records.SandboxEvent> = fc.record({
+  at,
+  sandbox,
+  action: fc.constantFrom('sandbox-start', 'sandbox-end'),
+  command: text,
+  exitCode: maybe(fc.nat(255)),
+})
+
+const KINDS: Readonly<Record<keyof typeof records, fc.Arbitrary<records.AuditRecord>>> = {
+  dnsRecord: fc.tuple(header, dnsEvents).map(([head, event]) => records.dnsRecord(head, event)),
+  decisionRecord: fc.tuple(header, decisions).map(([head, event]) => records.decisionRecord(head, event)),
+  closeRecord: fc.tuple(header, closes).map(([head, event]) => records.closeRecord(head, event)),
+  sandboxRecord: fc.tuple(header, sandboxEvents).map(([head, event]) => records.sandboxRecord(head, event)),
+  gapRecord: fc
+    .tuple(header, fc.integer({ min: 1, max: 1e9 }))
+    .map(([head, lost]) => records.gapRecord(head, lost)),
+}
+
+const written = (record: records.AuditRecord) => JSON.parse(JSON.stringify(record)) as Record<string, unknown>
+
+/** Every object of a value, with its path. */
+function* objectsOf(value: unknown, path = ''): Generator<[path: string, object: Record<string, unknown>]> {
+  if (typeof value !== 'object' || value === null) return
+  if (!Array.isArray(value)) yield [path, value as Record<string, unknown>]
+  for (const [key, inner] of Object.entries(value)) yield* objectsOf(inner, `${path}/${key}`)
+}
+
+for (const [kind, arbitrary] of Object.entries(KINDS)) {
+  void t.test(`${kind}: whatever happened, the record fits the schema and is one line`, (t) => {
+    fc.assert(
+      fc.property(arbitrary, (record) => {
+        const line = JSON.stringify(record)
+        if (!validate(JSON.parse(line))) throw new Error(JSON.stringify(validate.errors?.slice(0, 3)))
+        return !/[\n\r\x00-\x1f]/.test(line)
+      }),
+      { numRuns: 300 },
+    )
+    t.end()
+  })
+
+  void t.test(`${kind}: nothing may be added to it, and nothing left out`, (t) => {
+    for (const record of fc.sample(arbitrary, 5)) {
+      for (const [path, object] of objectsOf(written(record))) {
+        if (path.includes('/type/') || path.includes('/category/')) continue
+        for (const key of Object.keys(object)) {
+          const without = written(record)
+          const place = [...objectsOf(without)].find(([other]) => other === path)?.[1] ?? {}
+          delete place[key]
+          t.notOk(validate(without), `${path} without ${key}`)
+        }
+        const more = written(record)
+        const place = [...objectsOf(more)].find(([other]) => other === path)?.[1] ?? {}
+        place['secret'] = 'x'
+        t.notOk(validate(more), `${path} with more`)
+      }
+    }
+    t.end()
+  })
+}
+
+void t.test('the schema', (t) => {
+  t.equal(schema['$schema'], 'https://json-schema.org/draft/2020-12/schema')
+  const kinds = (schema['oneOf'] as unknown as { $ref: string }[]).map(({ $ref }) => $ref)
+  t.equal(kinds.length, Object.keys(KINDS).length, 'one kind for each function that builds a record')
+  let fields = 0
+  for (const [path, object] of objectsOf(schema)) {
+    if (object['type'] === 'object') t.equal(object['additionalProperties'], false, `${path} is closed`)
+    const { properties } = object as { properties?: Record<string, { description?: string; $ref?: string }> }
+    for (const [name, field] of Object.entries(properties ?? {})) {
+      fields += 1
+      const described =
+        field.$ref === undefined
+          ? field
+          : ([...objectsOf(schema)].find(([at]) => `#${at}` === field.$ref)?.[1] ?? {})
+      t.match(described['description'], /\.$/, `${path}/${name} is described`)
+    }
+  }
+  t.ok(fields > 60, `${fields} fields`)
+  const reasons = (kind: string) =>
+    (
+      schema as unknown as {
+        $defs: Record<string, { properties: { event: { properties: { reason: { enum: string[] } } } } }>
+      }
+    ).$defs[kind]?.properties.event.properties.reason.enum ?? []
+  t.strictSame(reasons('httpDecision'), [...REASON_NAMES, null])
+  t.strictSame(reasons('dnsQuery'), [...DNS_REASONS, null])
+  for (const reason of DNS_REASONS) t.ok(denialOf(reason), reason)
+  t.end()
+})
+
+void t.test('what is not in an event by name gets into no record', (t) => {
+  const secret = 'hunter2-do-not-print'
+  const header = { at: 0, sequence: 0, gate: 'g', token: secret }
+  const builders: readonly (readonly [
+    build: (header: records.Header, event: never) => records.AuditRecord,
+    events: fc.Arbitrary<object>,
+  ])[] = [
+    [records.dnsRecord, dnsEvents],
+    [records.decisionRecord, decisions],
+    [records.closeRecord, closes],
+    [records.sandboxRecord, sandboxEvents],
+  ]
+  for (const [build, events] of builders) {
+    for (const event of fc.sample(events, 10)) {
+      const more = { ...event, authorization: secret, headers: { authorization: secret } }
+      t.notMatch(JSON.stringify(build(header, more as never)), secret, build.name)
+    }
+  }
+  t.end()
+})
+
+void t.test('figures', (t) => {
+  const [close] = fc.sample(closes, 1)
+  t.match(
+    records.closeRecord(
+      { at: 0, sequence: 7, gate: 'g' },
+      { ...(close as HttpClose), durationMs: 12, status: 200 },
+    ),
+    {
+      '@timestamp': '1970-01-01T00:00:00.000Z',
+      event: { duration: 12_000_000, sequence: 7 },
+      http: { response: { status_code: 200 } },
+    },
+  )
+  const [decision] = fc.sample(decisions, 1)
+  t.match(
+    records.decisionRecord(
+      { at: 0, sequence: 0, gate: 'g' },
+      { ...(decision as HttpDecision), query: '?a=?' },
+    ),
+    {
+      url: { query: 'a=?' },
+    },
+  )
+  t.end()
+})

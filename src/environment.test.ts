@@ -1,0 +1,148 @@
+import fc from 'fast-check'
+import { X509Certificate } from 'node:crypto'
+import t from 'tap'
+import { bearer } from '#proxy/credentials/bearer.js'
+import { Secret } from '#firewall/secret.js'
+import { DEFAULT_AGENT, type DummyShape, type Policy, type Service } from '#firewall/policy.js'
+import { CertificateAuthority } from '#proxy/tls/authority.js'
+import { service, testPolicy } from '#test/support/policy.js'
+import { certificateFiles, dummyValue, sandboxEnvironment } from './environment.js'
+
+const REAL = 'ghp_realREALrealREALrealREALrealREALreal'
+const SHAPE: DummyShape = { prefix: 'ghp_', length: 40, alphabet: 'alphanumeric' }
+
+function policy(...services: readonly Service[]): Policy {
+  const made = testPolicy({ destinations: [], services })
+  const agents = new Map(made.agents)
+  agents.set('none', { name: 'none', services: [], allow: null })
+  agents.set('git', { name: 'git', services: ['git'], allow: null })
+  return { ...made, agents }
+}
+
+const git = service(
+  'git',
+  'https://git.example',
+  bearer.bind('git/bearer', { token: new Secret('GIT_TOKEN', REAL) }),
+  {
+    environment: {
+      GIT_TOKEN: '{dummy:GIT_TOKEN}',
+      GIT_URL: '{url}',
+      GIT_ROUTE: '{route}/x',
+      GIT_BOTH: 'Token {dummy:GIT_TOKEN}',
+    },
+    dummies: { GIT_TOKEN: SHAPE },
+  },
+)
+
+void t.test('a dummy has the shape, and nothing of the secret', (t) => {
+  const shapes = fc.record({
+    prefix: fc.constantFrom('', 'ghp_', 'sk-ant-api03-', 'AKIA'),
+    length: fc.integer({ min: 20, max: 200 }),
+    alphabet: fc.constantFrom('alphanumeric', 'upper-alphanumeric', 'hex'),
+  })
+  const allowed = { alphanumeric: /^[A-Za-z0-9]*$/, 'upper-alphanumeric': /^[A-Z2-7]*$/, hex: /^[0-9a-f]*$/ }
+  fc.assert(
+    fc.property(shapes, (shape) => {
+      const value = dummyValue(shape)
+      return (
+        value.length === shape.length &&
+        value.startsWith(shape.prefix) &&
+        allowed[shape.alphabet].test(value.slice(shape.prefix.length)) &&
+        value !== dummyValue(shape)
+      )
+    }),
+  )
+  t.equal(dummyValue({ prefix: 'longer-than-it', length: 4, alphabet: 'hex' }), 'longer-than-it')
+  t.end()
+})
+
+void t.test('the variables of a service, filled in', (t) => {
+  const env = sandboxEnvironment(policy(git), DEFAULT_AGENT, {})
+  t.match(env['GIT_TOKEN'], /^ghp_[A-Za-z0-9]{36}$/)
+  t.equal(env['GIT_BOTH'], `Token ${env['GIT_TOKEN'] ?? ''}`, 'one dummy for one secret, wherever it stands')
+  t.equal(env['GIT_URL'], 'https://git.example')
+  t.equal(env['GIT_ROUTE'], 'http://egress:9199/git/x')
+  t.notMatch(JSON.stringify(env), REAL)
+  t.end()
+})
+
+void t.test('every sandbox has its own', (t) => {
+  const values = Array.from(
+    { length: 50 },
+    () => sandboxEnvironment(policy(git), DEFAULT_AGENT, {})['GIT_TOKEN'],
+  )
+  t.equal(new Set(values).size, 50)
+  t.notOk(values.includes(REAL))
+  t.end()
+})
+
+void t.test('an agent gets what it may use', (t) => {
+  const jira = service('jira', 'https://jira.example', null, { environment: { JIRA_URL: '{url}' } })
+  const all = policy(git, jira)
+  t.match(sandboxEnvironment(all, DEFAULT_AGENT, {}), {
+    GIT_URL: String,
+    JIRA_URL: String,
+    EGRESS_AGENT: DEFAULT_AGENT,
+  })
+  const one = sandboxEnvironment(all, 'git', {})
+  t.match(one, { GIT_URL: String, EGRESS_AGENT: 'git' })
+  t.notOk('JIRA_URL' in one)
+  t.notOk('GIT_URL' in sandboxEnvironment(all, 'none', {}))
+  t.end()
+})
+
+void t.test('texts are put in as they are', (t) => {
+  const odd = (path: string, port: number, environment: Record<string, string>) => ({
+    ...service('odd', `http://odd.example:${port}`, null, { environment }),
+    targets: [{ origin: { scheme: 'http', host: 'odd.example', port }, basePath: path }] as const,
+  })
+  const env = sandboxEnvironment(
+    policy(
+      odd("/$&/$$/$'/$1", 8080, { A: '<{url}>', B: '{url} {url}', C: '{dummy:NOBODY} {other} {dummy:}' }),
+    ),
+    DEFAULT_AGENT,
+    {},
+  )
+  const url = "http://odd.example:8080/$&/$$/$'/$1"
+  t.equal(env['A'], `<${url}>`)
+  t.equal(env['B'], `${url} ${url}`)
+  t.equal(env['C'], '{dummy:NOBODY} {other} {dummy:}')
+  t.equal(
+    sandboxEnvironment(policy(odd('', 80, { A: '{url}' })), DEFAULT_AGENT, {})['A'],
+    'http://odd.example',
+  )
+  t.end()
+})
+
+void t.test('ways to the gate and to its certificate', (t) => {
+  const env = sandboxEnvironment(policy(), DEFAULT_AGENT, { OWN: '1', HTTP_PROXY: 'mine' })
+  t.match(env, {
+    HTTPS_PROXY: 'http://egress:3128',
+    https_proxy: 'http://egress:3128',
+    OWN: '1',
+    HTTP_PROXY: 'mine',
+  })
+  t.strictSame(env['NO_PROXY']?.split(','), ['localhost', '127.0.0.1', '::1', 'egress'])
+  for (const name of [
+    'SSL_CERT_FILE',
+    'REQUESTS_CA_BUNDLE',
+    'CURL_CA_BUNDLE',
+    'GIT_SSL_CAINFO',
+    'AWS_CA_BUNDLE',
+  ])
+    t.equal(env[name], '/etc/ssl/certs/ca-certificates.crt', name)
+  t.equal(env['NODE_EXTRA_CA_CERTS'], '/etc/egress/ca.pem')
+  t.end()
+})
+
+void t.test('the bundle holds the public authorities and the gate, and no key', async (t) => {
+  const authority = await CertificateAuthority.create(Date.now())
+  const files = certificateFiles(authority.pem)
+  t.equal(files['/etc/egress/ca.pem'], authority.pem)
+  const bundle = files['/etc/ssl/certs/ca-certificates.crt'] ?? ''
+  const certificates = bundle.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+  t.ok(certificates.length > 50, `${certificates.length} authorities`)
+  const own = new X509Certificate(authority.pem).fingerprint256
+  t.equal(new X509Certificate(certificates.at(-1) ?? '').fingerprint256, own)
+  for (const text of Object.values(files)) t.notMatch(text, /PRIVATE KEY/)
+})

@@ -1,0 +1,290 @@
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  renameSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { logs, type LogsOptions } from '../commands/logs.js'
+import { followLog } from './follow.js'
+import { formatRecord, painter } from './format.js'
+import { logFiles, parseLine, readLog, type LogLine, type LogRecord } from './read.js'
+
+const plain = painter(false, {})
+
+interface Fields {
+  readonly second: number
+  readonly mark: string
+  readonly verdict?: 'allow' | 'deny'
+  readonly host?: string
+  readonly sandbox?: string
+}
+
+/** A line of http.ndjson, known again by its path. */
+function http({ second, mark, verdict = 'allow', host = 'a.example', sandbox = 'sb-1' }: Fields): string {
+  return JSON.stringify({
+    '@timestamp': new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString(),
+    event: { action: 'http-request', reason: verdict === 'deny' ? 'no-rule' : null },
+    rule: { name: 'r' },
+    url: { scheme: 'https', domain: host, port: 443, path: `/${mark}`, query: null },
+    http: { request: { id: '12345678-abcd', method: 'GET' }, response: { status_code: null } },
+    egress: { sandbox: { id: sandbox, agent: 'default' }, verdict, detail: null, credential: null },
+  })
+}
+
+function dns({ second, mark, verdict = 'allow', sandbox = 'sb-1' }: Fields): string {
+  return JSON.stringify({
+    '@timestamp': new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString(),
+    event: { action: 'dns-query', reason: verdict === 'deny' ? 'host-not-listed' : null },
+    rule: { name: null },
+    dns: { question: { name: mark, type: 'A' }, response_code: 'NOERROR', resolved_ip: ['10.0.0.1'] },
+    egress: { sandbox: { id: sandbox, agent: 'default' }, verdict, suspicious: false },
+  })
+}
+
+function auditDirectory(t: Test, files: Record<string, readonly string[]>): string {
+  const place = mkdtempSync(join(tmpdir(), 'egress-logs-'))
+  t.teardown(() => rmSync(place, { recursive: true }))
+  for (const [name, lines] of Object.entries(files)) {
+    mkdirSync(dirname(join(place, name)), { recursive: true })
+    writeFileSync(join(place, name), lines.map((line) => `${line}\n`).join(''))
+  }
+  return place
+}
+
+const markOf = ({ record }: LogLine) => record.url?.path?.slice(1) ?? record.dns?.question?.name ?? ''
+
+async function marks(lines: AsyncIterable<LogLine>): Promise<string[]> {
+  const found: string[] = []
+  for await (const line of lines) found.push(markOf(line))
+  return found
+}
+
+const NOW = Date.UTC(2026, 0, 1, 0, 1)
+
+async function run(auditDir: string, options: Partial<LogsOptions>, signal = new AbortController().signal) {
+  let [out, err] = ['', '']
+  const io = {
+    stdout: { write: (text: string) => (out += text) },
+    stderr: { write: (text: string) => (err += text) },
+    env: {},
+    cwd: '/',
+  }
+  const all: LogsOptions = {
+    auditDir,
+    role: undefined,
+    follow: false,
+    tail: null,
+    since: undefined,
+    denied: false,
+    host: undefined,
+    sandbox: undefined,
+    json: true,
+    colour: false,
+  }
+  const code = await logs({ ...all, ...options }, io, NOW, signal)
+  const shown = out.split('\n').map(parseLine)
+  return { code, err, out, marks: shown.flatMap((line) => (line === null ? [] : [markOf(line)])) }
+}
+
+void t.test('merged by time within a run, run by run, files that were set aside first', async (t) => {
+  const place = auditDirectory(t, {
+    'http.ndjson': [http({ second: 1, mark: 'h1' }), http({ second: 5, mark: 'h5' })],
+    'dns.ndjson': [
+      dns({ second: 0, mark: 'd0' }),
+      dns({ second: 3, mark: 'd3' }),
+      dns({ second: 9, mark: 'd9' }),
+    ],
+    'runs/2026-01-02/http.2.ndjson': [http({ second: 22, mark: 'b' })],
+    'runs/2026-01-02/http.1.ndjson': [http({ second: 21, mark: 'a' })],
+    'runs/2026-01-02/http.ndjson': [http({ second: 23, mark: 'c' })],
+    'runs/2026-01-01/dns.ndjson': [dns({ second: 30, mark: 'first run' })],
+    'runs/2026-01-01/http.txt': [http({ second: 31, mark: 'no log' })],
+  })
+  const damaged: string[] = []
+  t.strictSame(await marks(readLog(place, ['dns', 'http', 'sandbox'], (file) => damaged.push(file))), [
+    ...['d0', 'h1', 'd3', 'h5', 'd9'],
+    'first run',
+    ...['a', 'b', 'c'],
+  ])
+  t.strictSame(damaged, [])
+  t.strictSame(await marks(readLog(place, ['dns'], () => undefined)), ['d0', 'd3', 'd9', 'first run'])
+  t.strictSame(await marks(readLog(join(place, 'none'), ['dns'], () => undefined)), [])
+  t.strictSame(logFiles(join(place, 'none'), 'dns'), [])
+})
+
+void t.test('damaged lines are counted, and stop nothing', async (t) => {
+  const broken = [
+    '',
+    'x',
+    '{',
+    'null',
+    '7',
+    '[]',
+    '{}',
+    '{"@timestamp":"x"}',
+    '{"@timestamp":7,"event":{"action":"a"},"egress":{}}',
+    '{"@timestamp":"x","event":null,"egress":{}}',
+    '{"@timestamp":"x","event":{"action":7},"egress":{}}',
+    '{"@timestamp":"x","event":{"action":"a"}}',
+    '{"@timestamp":"x","event":{"action":"a"},"egress":null}',
+    '{"@timestamp":"x","event":{"action":"a"},"egress":"x"}',
+    http({ second: 1, mark: 'cut' }).slice(0, -9),
+  ]
+  for (const line of broken) t.equal(parseLine(line), null, line)
+  const place = auditDirectory(t, {
+    'http.ndjson': [http({ second: 1, mark: 'a' }), ...broken, http({ second: 2, mark: 'b' })],
+  })
+  const { marks: shown, err, code } = await run(place, { json: true })
+  t.strictSame(shown, ['a', 'b'])
+  t.equal(err, `egress: ${broken.length} damaged lines were left out\n`)
+  t.equal(code, 0)
+  t.match((await run(place, { json: false })).out, /\/a r #12345678\n/)
+})
+
+void t.test('tail, since, denied, host, sandbox, role', async (t) => {
+  const place = auditDirectory(t, {
+    'http.ndjson': [
+      http({ second: 1, mark: 'a' }),
+      http({ second: 2, mark: 'b', verdict: 'deny' }),
+      http({ second: 30, mark: 'c', host: 'b.example', sandbox: 'sb-2' }),
+      http({ second: 50, mark: 'd', verdict: 'deny', sandbox: 'sb-2' }),
+    ],
+    'dns.ndjson': [dns({ second: 40, mark: 'b.example', verdict: 'deny' })],
+  })
+  for (const [options, expected] of [
+    [{}, ['a', 'b', 'c', 'b.example', 'd']],
+    [{ tail: 2 }, ['b.example', 'd']],
+    [{ tail: 0 }, []],
+    [{ tail: 99 }, ['a', 'b', 'c', 'b.example', 'd']],
+    [{ denied: true }, ['b', 'b.example', 'd']],
+    [{ denied: true, tail: 1 }, ['d']],
+    [{ host: 'B.Example' }, ['c', 'b.example']],
+    [{ host: 'example' }, []],
+    [{ sandbox: 'sb-2' }, ['c', 'd']],
+    [{ sandbox: 'sb' }, []],
+    [{ role: 'dns' }, ['b.example']],
+    [{ role: 'sandbox' }, []],
+    [{ since: '30s' }, ['c', 'b.example', 'd']],
+    [{ since: '29s' }, ['b.example', 'd']],
+    [{ since: '1m' }, ['a', 'b', 'c', 'b.example', 'd']],
+    [{ since: '1h2m3s' }, ['a', 'b', 'c', 'b.example', 'd']],
+    [{ since: '2026-01-01T00:00:40Z' }, ['b.example', 'd']],
+    [{ since: '2027-01-01' }, []],
+  ] as const)
+    t.strictSame((await run(place, options)).marks, expected, JSON.stringify(options))
+  await t.rejects(run(place, { since: 'soon' }), { code: 'EGRESS_USAGE', exitCode: 2 })
+  await t.rejects(run(place, { role: 'smtp' }), { code: 'EGRESS_USAGE' })
+})
+
+void t.test('what the sandbox wrote moves no cursor and makes no line', (t) => {
+  const nasty = '\x1b[2J\r\n2026 http ALLOW\x07\x7f\x9b31m'
+  const record = JSON.parse(
+    JSON.stringify({
+      '@timestamp': '2026-01-01T00:00:00.000Z',
+      event: { action: 'http-request', reason: 'no-rule' },
+      rule: { name: nasty },
+      url: { scheme: 'https', domain: nasty, port: 443, path: nasty, query: nasty },
+      http: { request: { id: 'abc', method: nasty }, response: { status_code: 403 } },
+      process: { executable: nasty, exit_code: 0 },
+      dns: { question: { name: nasty, type: 'A' }, response_code: 'NOERROR', resolved_ip: [] },
+      egress: { sandbox: { id: nasty, agent: nasty }, verdict: 'deny', detail: nasty, credential: nasty },
+    }),
+  ) as LogRecord
+  for (const action of ['http-request', 'dns-query', 'http-close', 'sandbox-start', 'audit-gap']) {
+    for (const verdict of ['allow', 'deny'] as const) {
+      const shown = { ...record, event: { ...record.event, action }, egress: { ...record.egress, verdict } }
+      // A rule's name is the policy's own text, not the sandbox's.
+      const text = formatRecord(action === 'dns-query' ? { ...shown, rule: { name: 'r' } } : shown, plain)
+      t.notMatch(text, /[\x00-\x1f\x7f-\x9f]/, `${action}, ${verdict}`)
+      t.notMatch(text, '\n')
+    }
+  }
+  t.match(formatRecord(record, plain), /\\x1b\[2J\\x0d\\x0a/)
+  t.end()
+})
+
+void t.test('colour needs a terminal, and its word stands there without it', (t) => {
+  const record = parseLine(http({ second: 1, mark: 'a', verdict: 'deny' }))?.record
+  if (record === undefined) throw new Error('damaged')
+  t.match(formatRecord(record, painter(true, {})), '\x1b[31mDENY ')
+  for (const paint of [painter(false, {}), painter(true, { NO_COLOR: '1' }), painter(true, { TERM: 'dumb' })])
+    t.equal(
+      formatRecord(record, paint),
+      '2026-01-01 00:00:01.000 http DENY  GET https://a.example/a no-rule, r #12345678',
+    )
+  t.match(painter(true, { NO_COLOR: '' })('red', 'x'), '\x1b[', 'an empty NO_COLOR says nothing')
+  t.end()
+})
+
+/** Follows, and gives a function that waits until so many lines came. */
+function follow(t: Test, place: string) {
+  const stop = new AbortController()
+  const found: string[] = []
+  const done = (async () => {
+    for await (const line of followLog(place, ['dns', 'http', 'sandbox'], stop.signal))
+      found.push(markOf(line))
+  })()
+  t.teardown(async () => {
+    stop.abort()
+    await done
+  })
+  return async (count: number) => {
+    for (let i = 0; i < 100 && found.length < count; i += 1) await sleep(20)
+    return [...found]
+  }
+}
+
+void t.test('follow: lines that are added, runs that begin, files that are set aside', async (t) => {
+  const place = auditDirectory(t, { 'http.ndjson': [http({ second: 1, mark: 'old' })] })
+  const seen = follow(t, place)
+  await sleep(50)
+  const file = join(place, 'http.ndjson')
+  appendFileSync(file, `${http({ second: 2, mark: 'a' })}\n${http({ second: 3, mark: 'b' })}\n`)
+  t.strictSame(await seen(2), ['a', 'b'])
+  mkdirSync(join(place, 'runs', '1'), { recursive: true })
+  writeFileSync(join(place, 'runs', '1', 'dns.ndjson'), `${dns({ second: 4, mark: 'run' })}\n`)
+  t.strictSame(await seen(3), ['a', 'b', 'run'])
+  renameSync(file, join(place, 'http.1.ndjson'))
+  writeFileSync(file, `damaged\n${http({ second: 5, mark: 'new file' })}\n`)
+  t.strictSame(await seen(4), ['a', 'b', 'run', 'new file'])
+})
+
+void t.test('follow: a line is shown when it is whole, with every byte of it', async (t) => {
+  const place = auditDirectory(t, { 'http.ndjson': [] })
+  const seen = follow(t, place)
+  await sleep(50)
+  const file = join(place, 'http.ndjson')
+  const line = Buffer.from(`${http({ second: 1, mark: '\u00e4\u2026\u{1f600}' })}\n`)
+  const middle = line.indexOf(Buffer.from('\u2026')) + 1
+  appendFileSync(file, line.subarray(0, middle))
+  await sleep(450)
+  t.strictSame(await seen(0), [], 'half of it, cut within a character')
+  appendFileSync(file, line.subarray(middle))
+  t.strictSame(await seen(1), ['\u00e4\u2026\u{1f600}'])
+  appendFileSync(file, line.subarray(0, middle))
+  await sleep(250)
+  // What the gate does with a line that a full disk cut short: it takes it back.
+  truncateSync(file, line.length)
+  appendFileSync(file, `${http({ second: 2, mark: 'b' })}\n`)
+  t.strictSame(await seen(2), ['\u00e4\u2026\u{1f600}', 'b'])
+})
+
+void t.test('the command follows until it is interrupted', async (t) => {
+  const place = auditDirectory(t, {
+    'http.ndjson': [http({ second: 1, mark: 'old' }), http({ second: 2, mark: 'last' })],
+  })
+  const stop = new AbortController()
+  const running = run(place, { follow: true, tail: 1, denied: false }, stop.signal)
+  await sleep(100)
+  appendFileSync(join(place, 'http.ndjson'), `${http({ second: 3, mark: 'new' })}\n`)
+  await sleep(400)
+  stop.abort()
+  t.strictSame((await running).marks, ['last', 'new'])
+})
