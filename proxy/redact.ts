@@ -1,6 +1,7 @@
 import type { Headers } from '#firewall/credential.js'
 
 const STAR = 0x2a
+const EMPTY = Buffer.alloc(0)
 
 /**
  * Replaces secrets in a byte stream by stars, as many as the secret is long: Content-Length, chunk and WebSocket frame
@@ -8,20 +9,20 @@ const STAR = 0x2a
  * the beginning of a secret, so an event stream flows at once.
  */
 export class Redactor {
-  readonly #needles: readonly Needle[]
-  #held: Buffer = Buffer.alloc(0)
+  readonly #needles: readonly Buffer[]
+  #held: Buffer = EMPTY
   /** Secrets replaced so far. */
   count = 0
 
   constructor(needles: readonly Buffer[]) {
-    this.#needles = needles.map((bytes) => ({ bytes, failure: failureTable(bytes) }))
+    this.#needles = needles
   }
 
   /** Takes the next bytes; returns those that may go on, which may be none. */
   push(chunk: Buffer): Buffer {
     if (this.#needles.length === 0) return chunk
     const data = this.#blank(this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk]))
-    const keep = Math.max(...this.#needles.map((needle) => openPrefix(data, needle)))
+    const keep = this.#needles.reduce((most, needle) => Math.max(most, openPrefix(data, needle)), 0)
     this.#held = data.subarray(data.length - keep)
     return data.subarray(0, data.length - keep)
   }
@@ -29,17 +30,17 @@ export class Redactor {
   /** The bytes held back, at the end of the stream: they turned out not to be a secret. */
   flush(): Buffer {
     const rest = this.#held
-    this.#held = Buffer.alloc(0)
+    this.#held = EMPTY
     return rest
   }
 
   #blank(data: Buffer): Buffer {
     let result = data
-    for (const { bytes } of this.#needles) {
-      for (let at = result.indexOf(bytes); at >= 0; at = result.indexOf(bytes, at + bytes.length)) {
+    for (const needle of this.#needles) {
+      for (let at = result.indexOf(needle); at >= 0; at = result.indexOf(needle, at + needle.length)) {
         // The chunk belongs to whoever sent it: change a copy.
         if (result === data) result = Buffer.from(data)
-        result.fill(STAR, at, at + bytes.length)
+        result.fill(STAR, at, at + needle.length)
         this.count += 1
       }
     }
@@ -62,6 +63,7 @@ export function redactHeaders(
   let count = 0
   const redact = (value: string) =>
     secrets.reduce((text, secret) => {
+      if (!text.includes(secret)) return text
       const parts = text.split(secret)
       count += parts.length - 1
       return parts.join('*'.repeat(secret.length))
@@ -73,28 +75,13 @@ export function redactHeaders(
   return { headers: clean, count }
 }
 
-interface Needle {
-  readonly bytes: Buffer
-  /** Knuth, Morris and Pratt: the longest proper prefix that is also a suffix, per position. */
-  readonly failure: readonly number[]
-}
-
-function failureTable(bytes: Buffer): number[] {
-  const failure = [0]
-  for (let i = 1, k = 0; i < bytes.length; i += 1) {
-    while (k > 0 && bytes[i] !== bytes[k]) k = failure[k - 1] ?? 0
-    if (bytes[i] === bytes[k]) k += 1
-    failure.push(k)
-  }
-  return failure
-}
-
 /** How many bytes at the end of the data are a proper prefix of the needle. */
-function openPrefix(data: Buffer, { bytes, failure }: Needle): number {
-  let matched = 0
-  for (let i = Math.max(data.length - bytes.length + 1, 0); i < data.length; i += 1) {
-    while (matched > 0 && data[i] !== bytes[matched]) matched = failure[matched - 1] ?? 0
-    if (data[i] === bytes[matched]) matched += 1
+function openPrefix(data: Buffer, needle: Buffer): number {
+  const first = needle[0] ?? 0
+  const from = Math.max(data.length - needle.length + 1, 0)
+  for (let at = data.indexOf(first, from); at >= 0; at = data.indexOf(first, at + 1)) {
+    const length = data.length - at
+    if (data.compare(needle, 0, length, at) === 0) return length
   }
-  return matched
+  return 0
 }
