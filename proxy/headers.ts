@@ -37,7 +37,8 @@ export function isConnectionHeader(name: string): boolean {
 
 /** Names in a `Connection` header, lower case. */
 function nominated(value: string | readonly string[] | undefined): string[] {
-  return (typeof value === 'string' ? [value] : (value ?? []))
+  if (value === undefined) return []
+  return (typeof value === 'string' ? [value] : value)
     .flatMap((line) => line.split(','))
     .map((name) => name.trim().toLowerCase())
     .filter((name) => name !== '')

@@ -1,6 +1,7 @@
 import type { Headers } from '#firewall/credential.js'
 
 const STAR = 0x2a
+const EMPTY = Buffer.alloc(0)
 
 /**
  * Replaces secrets in a byte stream by stars, as many as the secret is long: Content-Length, chunk and WebSocket frame
@@ -8,15 +9,15 @@ const STAR = 0x2a
  * the beginning of a secret, so an event stream flows at once.
  */
 export class Redactor {
-  readonly #needles: readonly Needle[]
+  readonly #needles: readonly Buffer[]
   /** The last bytes as they came, and the same with secrets replaced. */
-  #held: Buffer = Buffer.alloc(0)
-  #clean: Buffer = Buffer.alloc(0)
+  #held: Buffer = EMPTY
+  #clean: Buffer = EMPTY
   /** Secrets replaced so far. */
   count = 0
 
   constructor(needles: readonly Buffer[]) {
-    this.#needles = needles.map((bytes) => ({ bytes, failure: failureTable(bytes) }))
+    this.#needles = needles
   }
 
   /** Takes the next bytes; returns those that may go on, which may be none. */
@@ -24,7 +25,8 @@ export class Redactor {
     if (this.#needles.length === 0) return chunk
     const data = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
     const clean = this.#blank(data, chunk)
-    const passed = data.length - Math.max(...this.#needles.map((needle) => openPrefix(data, needle)))
+    const keep = this.#needles.reduce((most, needle) => Math.max(most, openPrefix(data, needle)), 0)
+    const passed = data.length - keep
     this.#held = data.subarray(passed)
     this.#clean = clean.subarray(passed)
     return clean.subarray(0, passed)
@@ -33,8 +35,8 @@ export class Redactor {
   /** The bytes held back, at the end of the stream: they turned out not to be a secret. */
   flush(): Buffer {
     const rest = this.#clean
-    this.#held = Buffer.alloc(0)
-    this.#clean = Buffer.alloc(0)
+    this.#held = EMPTY
+    this.#clean = EMPTY
     return rest
   }
 
@@ -45,28 +47,42 @@ export class Redactor {
   #blank(data: Buffer, chunk: Buffer): Buffer {
     const held = this.#held.length
     let result = held === 0 ? data : Buffer.concat([this.#clean, chunk])
-    for (const { bytes } of this.#needles) {
+    for (const needle of this.#needles) {
       let done = 0
-      let at = data.indexOf(bytes, Math.max(held - bytes.length + 1, 0))
+      let at = data.indexOf(needle, Math.max(held - needle.length + 1, 0))
       while (at >= 0) {
         // The chunk belongs to whoever sent it: change a copy.
         if (result === data) result = Buffer.from(data)
-        result.fill(STAR, Math.max(at, done), at + bytes.length)
-        done = at + bytes.length
+        result.fill(STAR, Math.max(at, done), at + needle.length)
+        done = at + needle.length
         this.count += 1
-        at = data.indexOf(bytes, at + 1)
+        at = data.indexOf(needle, at + 1)
       }
     }
     return result
   }
 }
 
-/** The same for one text, such as a header value. */
+/** How many bytes at the end of the data are a proper prefix of the needle. */
+function openPrefix(data: Buffer, needle: Buffer): number {
+  const first = needle[0] ?? 0
+  const from = Math.max(data.length - needle.length + 1, 0)
+  for (let at = data.indexOf(first, from); at >= 0; at = data.indexOf(first, at + 1)) {
+    const length = data.length - at
+    if (data.compare(needle, 0, length, at) === 0) return length
+  }
+  return 0
+}
+
+/**
+ * The same for one text, such as a header value. Header text is latin1 (RFC 9110 section 5.5 obs-text), a character for
+ * each byte, so needles are read in the same way.
+ */
 export function redactText(text: string, needles: readonly Buffer[]): { text: string; count: number } {
-  // Header text is latin1 (RFC 9110 section 5.5 obs-text); needles are bytes, so compare bytes.
+  if (!needles.some((needle) => text.includes(needle.toString('latin1')))) return { text, count: 0 }
   const redactor = new Redactor(needles)
   const bytes = Buffer.concat([redactor.push(Buffer.from(text, 'latin1')), redactor.flush()])
-  return { text: redactor.count === 0 ? text : bytes.toString('latin1'), count: redactor.count }
+  return { text: bytes.toString('latin1'), count: redactor.count }
 }
 
 /** Redacts every value, and drops a header whose very name holds a secret (names are case-insensitive). */
@@ -88,30 +104,4 @@ export function redactHeaders(
     else clean[name] = Array.isArray(value) ? value.map(redact) : redact(value)
   }
   return { headers: clean, count }
-}
-
-interface Needle {
-  readonly bytes: Buffer
-  /** Knuth, Morris and Pratt: the longest proper prefix that is also a suffix, per position. */
-  readonly failure: readonly number[]
-}
-
-function failureTable(bytes: Buffer): number[] {
-  const failure = [0]
-  for (let i = 1, k = 0; i < bytes.length; i += 1) {
-    while (k > 0 && bytes[i] !== bytes[k]) k = failure[k - 1] ?? 0
-    if (bytes[i] === bytes[k]) k += 1
-    failure.push(k)
-  }
-  return failure
-}
-
-/** How many bytes at the end of the data are a proper prefix of the needle. */
-function openPrefix(data: Buffer, { bytes, failure }: Needle): number {
-  let matched = 0
-  for (let i = Math.max(data.length - bytes.length + 1, 0); i < data.length; i += 1) {
-    while (matched > 0 && data[i] !== bytes[matched]) matched = failure[matched - 1] ?? 0
-    if (data[i] === bytes[matched]) matched += 1
-  }
-  return matched
 }

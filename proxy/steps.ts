@@ -36,8 +36,8 @@ const findTarget: Step = {
 
 const checkIdentity: Step = {
   name: 'the request names what the connection is bound to',
-  run({ binding, ...exchange }) {
-    const origin = settled(exchange.origin)
+  run({ binding, origin: named }) {
+    const origin = settled(named)
     const agrees =
       (binding.host ?? origin.host) === origin.host &&
       (binding.port ?? origin.port) === origin.port &&

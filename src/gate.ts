@@ -1,4 +1,4 @@
-import { randomBytes, randomUUID } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { Server as TcpServer } from 'node:net'
 import type { Socket as UdpSocket } from 'node:dgram'
 import { QueryLimiter } from '#dns/query-limiter.js'
@@ -26,6 +26,8 @@ export interface GateSockets extends ProxySockets {
 export interface GateOptions {
   readonly policy: Policy
   readonly audit: Audit
+  /** Made anew unless given. */
+  readonly authority?: CertificateAuthority
   /** Who is behind an address. */
   readonly identify: (remote: { address: string }) => SandboxIdentity | null
   /** The address that allowed names are answered with. */
@@ -65,7 +67,7 @@ export class Gate {
   }
 
   static async create(options: GateOptions): Promise<Gate> {
-    return new Gate(options, await CertificateAuthority.create(Date.now()))
+    return new Gate(options, options.authority ?? (await CertificateAuthority.create(Date.now())))
   }
 
   /** Serves on the sockets from now on. */
@@ -86,9 +88,4 @@ export class Gate {
   async close(): Promise<void> {
     await Promise.all(this.#closers.splice(0).map((close) => close()))
   }
-}
-
-/** Short and unique enough to name a sandbox in a log: 40 bits. */
-export function newSandboxId(): string {
-  return `sb-${randomBytes(5).toString('hex')}`
 }

@@ -1,15 +1,12 @@
 #!/usr/bin/env node
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
-import { readSettings } from '#config/settings.js'
-import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
-import { runCheck } from './commands/check.js'
-import { runExplain } from './commands/explain.js'
-import { runInit } from './commands/init.js'
+import type { CredentialKind } from '#firewall/credential.js'
 import type { CommandIo } from './commands/io.js'
-import { logs } from './commands/logs.js'
-import { run, type RunOptions } from './commands/run.js'
+import type { RunOptions } from './commands/run.js'
 import { EXIT, exitCodeOf, formatError } from './errors.js'
 import { parseLimits } from './limits.js'
+
+// Each command is loaded by its action: an agent that starts does not wait for what `explain` needs.
 
 const EXAMPLES = `Examples:
   egress init                                   write a commented egress.yaml
@@ -73,6 +70,7 @@ function program(io: CommandIo, done: (code: number) => void): Command {
         command: string[],
         flags: Omit<RunOptions, 'mounts' | 'limits'> & { mount: string[]; limit: string[] },
       ) => {
+        const { run } = await import('./commands/run.js')
         done(await run(command, { ...flags, mounts: flags.mount, limits: parseLimits(flags.limit) }, io))
       },
     )
@@ -83,7 +81,8 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .argument('[file]', 'the policy (default: egress.yaml)')
     .option('--json', 'one JSON object')
     .action(async (file: string | undefined, { json }: { json?: boolean }) => {
-      done(await runCheck({ file, json }, io, CREDENTIAL_KINDS))
+      const { runCheck } = await import('./commands/check.js')
+      done(await runCheck({ file, json }, io, await credentialKinds()))
     })
 
   egress
@@ -95,7 +94,8 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .option('--policy <file>', 'the policy (default: egress.yaml)')
     .option('--json', 'one JSON object')
     .action(async (words: string[], flags: { agent?: string; policy?: string; json?: boolean }) => {
-      done(await runExplain({ words, ...flags }, io, CREDENTIAL_KINDS))
+      const { runExplain } = await import('./commands/explain.js')
+      done(await runExplain({ words, ...flags }, io, await credentialKinds()))
     })
 
   egress
@@ -104,6 +104,7 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .argument('[file]', 'where to (default: egress.yaml)')
     .option('--force', 'overwrite a file that is there')
     .action(async (file: string | undefined, { force }: { force?: boolean }) => {
+      const { runInit } = await import('./commands/init.js')
       done(await runInit({ file, force }, io))
     })
 
@@ -120,6 +121,8 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .option('--json', 'records as they are, one JSON object a line')
     .addOption(new Option('--audit-dir <dir>', 'where the audit log is'))
     .action(async (role: string | undefined, flags: LogsFlags) => {
+      const { readSettings } = await import('#config/settings.js')
+      const { logs } = await import('./commands/logs.js')
       const { auditDir } = readSettings({ flags: { auditDir: flags.auditDir }, env: io.env, cwd: io.cwd })
       const interrupted = new AbortController()
       process.once('SIGINT', () => interrupted.abort())
@@ -129,6 +132,10 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     })
 
   return egress
+}
+
+async function credentialKinds(): Promise<readonly CredentialKind[]> {
+  return (await import('#proxy/credentials/index.js')).CREDENTIAL_KINDS
 }
 
 function collect(value: string, before: readonly string[]): string[] {

@@ -32,7 +32,8 @@ export class UpstreamPools {
 
   get(upstream: PinnedUpstream): Dispatcher {
     const { origin, addresses, port, ca } = upstream
-    const key = JSON.stringify([origin.scheme, origin.host, origin.port, addresses, port, ca])
+    const { scheme, host } = origin
+    const key = `${scheme}://${host}:${String(origin.port)} ${addresses.join()} ${String(port)} ${ca ?? ''}`
     const pool = this.#pools.get(key) ?? this.#open(upstream)
     this.#pools.delete(key)
     this.#pools.set(key, pool)

@@ -2,6 +2,7 @@ import {
   closeSync,
   existsSync,
   fstatSync,
+  fsync,
   fsyncSync,
   ftruncateSync,
   mkdirSync,
@@ -78,18 +79,21 @@ export class AuditFile {
 
   close(): void {
     clearInterval(this.#timer)
-    this.#sync()
+    try {
+      fsyncSync(this.#fd)
+    } catch {
+      // There is no next record that could be refused.
+    }
     closeSync(this.#fd)
   }
 
+  /** Beside the requests, not between them: a slow disk would hold every one of them up. */
   #sync(): void {
     if (!this.#dirty) return
-    try {
-      fsyncSync(this.#fd)
-      this.#dirty = false
-    } catch (error) {
-      this.#broken = error
-    }
+    this.#dirty = false
+    fsync(this.#fd, (error) => {
+      if (error !== null) this.#broken = error
+    })
   }
 
   /** Cuts the file back to its last whole line. Special files have no length to cut. */

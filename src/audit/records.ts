@@ -19,28 +19,25 @@ export interface Header {
 
 const NANOSECONDS = 1_000_000
 
-function base({ at, sequence }: Header, event: Record<string, unknown>): Record<string, unknown> {
-  return {
-    '@timestamp': new Date(at).toISOString(),
-    ecs: { version: '8.17.0' },
-    event: { kind: 'event', ...event, sequence },
-  }
-}
+const ECS = { version: '8.17.0' }
 
-/** `previous` is the hash of the record before, once records are chained. */
-function egress(header: Header, sandbox: SandboxIdentity | null, fields: Record<string, unknown>) {
-  return { gate: header.gate, sandbox, ...fields, previous: null }
+function timestamp({ at }: Header): string {
+  return new Date(at).toISOString()
 }
 
 export function dnsRecord(header: Header, event: DnsEvent): AuditRecord {
   return {
-    ...base(header, {
+    '@timestamp': timestamp(header),
+    ecs: ECS,
+    event: {
+      kind: 'event',
       category: ['network'],
       type: ['protocol', event.verdict === 'allow' ? 'allowed' : 'denied'],
       action: 'dns-query',
       outcome: event.verdict === 'allow' ? 'success' : 'failure',
       reason: event.reason,
-    }),
+      sequence: header.sequence,
+    },
     rule: { name: event.rule },
     source: { ip: event.client.address, port: event.client.port },
     network: { protocol: 'dns', transport: event.transport },
@@ -51,26 +48,33 @@ export function dnsRecord(header: Header, event: DnsEvent): AuditRecord {
       response_code: event.rcode,
       resolved_ip: event.answers,
     },
-    egress: egress(header, event.sandbox, {
+    egress: {
+      gate: header.gate,
+      sandbox: event.sandbox,
       verdict: event.verdict,
       wildcard: event.wildcard,
       shape: event.shape,
       suspicious: event.suspicious,
       budget: event.budget,
       dropped: event.dropped,
-    }),
+      previous: null,
+    },
   }
 }
 
 export function decisionRecord(header: Header, event: HttpDecision): AuditRecord {
   return {
-    ...base(header, {
+    '@timestamp': timestamp(header),
+    ecs: ECS,
+    event: {
+      kind: 'event',
       category: ['network', 'web'],
       type: ['access', event.verdict === 'allow' ? 'allowed' : 'denied'],
       action: `http-${event.kind}`,
       outcome: event.verdict === 'allow' ? 'unknown' : 'failure',
       reason: event.reason,
-    }),
+      sequence: header.sequence,
+    },
     rule: { name: event.rule },
     source: { ip: event.remote.address, port: event.remote.port },
     destination: { ip: event.address },
@@ -85,31 +89,44 @@ export function decisionRecord(header: Header, event: HttpDecision): AuditRecord
       request: { id: event.id, method: event.method },
       response: { status_code: event.status },
     },
-    egress: egress(header, event.sandbox, {
+    egress: {
+      gate: header.gate,
+      sandbox: event.sandbox,
       verdict: event.verdict,
       door: event.door,
       service: event.service,
       credential: event.credential,
       detail: event.detail,
-    }),
+      previous: null,
+    },
   }
 }
 
 export function closeRecord(header: Header, event: HttpClose): AuditRecord {
   return {
-    ...base(header, {
+    '@timestamp': timestamp(header),
+    ecs: ECS,
+    event: {
+      kind: 'event',
       category: ['network', 'web'],
       type: ['end'],
       action: 'http-close',
       outcome: event.outcome,
       reason: event.reason,
       duration: event.durationMs * NANOSECONDS,
-    }),
+      sequence: header.sequence,
+    },
     http: {
       request: { id: event.id, bytes: event.requestBytes },
       response: { status_code: event.status, bytes: event.responseBytes },
     },
-    egress: egress(header, event.sandbox, { detail: event.detail, redactions: event.redactions }),
+    egress: {
+      gate: header.gate,
+      sandbox: event.sandbox,
+      detail: event.detail,
+      redactions: event.redactions,
+      previous: null,
+    },
   }
 }
 
@@ -125,21 +142,34 @@ export interface SandboxEvent {
 
 export function sandboxRecord(header: Header, event: SandboxEvent): AuditRecord {
   return {
-    ...base(header, {
+    '@timestamp': timestamp(header),
+    ecs: ECS,
+    event: {
+      kind: 'event',
       category: ['process'],
       type: [event.action === 'sandbox-start' ? 'start' : 'end'],
       action: event.action,
       outcome: event.exitCode === null ? 'unknown' : event.exitCode === 0 ? 'success' : 'failure',
-    }),
+      sequence: header.sequence,
+    },
     process: { executable: event.command, exit_code: event.exitCode },
-    egress: egress(header, event.sandbox, {}),
+    egress: { gate: header.gate, sandbox: event.sandbox, previous: null },
   }
 }
 
 /** Closing records that could not be written while the log was unavailable, said once it is available again. */
 export function gapRecord(header: Header, lost: number): AuditRecord {
   return {
-    ...base(header, { category: ['configuration'], type: ['info'], action: 'audit-gap', outcome: 'failure' }),
-    egress: egress(header, null, { lost_close_records: lost }),
+    '@timestamp': timestamp(header),
+    ecs: ECS,
+    event: {
+      kind: 'event',
+      category: ['configuration'],
+      type: ['info'],
+      action: 'audit-gap',
+      outcome: 'failure',
+      sequence: header.sequence,
+    },
+    egress: { gate: header.gate, sandbox: null, lost_close_records: lost, previous: null },
   }
 }

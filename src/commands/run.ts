@@ -5,11 +5,13 @@ import type { Socket as UdpSocket } from 'node:dgram'
 import { readSettings } from '#config/settings.js'
 import { DEFAULT_AGENT, type SandboxIdentity } from '#firewall/policy.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
+import { CertificateAuthority } from '#proxy/tls/authority.js'
 import { Audit } from '../audit/audit.js'
 import { certificateFiles, GATE_HOST, PORTS, sandboxEnvironment } from '../environment.js'
 import { EgressError } from '../errors.js'
-import { Gate, newSandboxId, type GateSockets } from '../gate.js'
+import type { Gate, GateSockets } from '../gate.js'
 import { createLog } from '../log.js'
+import { newSandboxId } from '../sandbox-id.js'
 import { closeInheritedDescriptors } from '../sandbox/descriptors.js'
 import { launchSandbox } from '../sandbox/launch.js'
 import type { Sandbox, SandboxLimits } from '../sandbox/spec.js'
@@ -32,7 +34,7 @@ export interface RunOptions {
 const FORWARDED: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2']
 
 /**
- * Runs a command in a sandbox behind a gate of its own. One flow, top to bottom: policy, gate, sandbox, serve, start,
+ * Runs a command in a sandbox behind a gate of its own. One flow, top to bottom: policy, sandbox, gate, serve, start,
  * wait, close.
  *
  * @returns the command's exit code (128 + n for signal n)
@@ -60,21 +62,15 @@ export async function run(command: readonly string[], options: RunOptions, io: C
     now: Date.now,
     onChange: (message) => log.error(message),
   })
-  const gate = await Gate.create({
-    policy,
-    audit,
-    identify: () => identity,
-    address: { ipv4: '127.0.0.1', ipv6: null },
-    fail: (error) => log.error({ err: error }, 'the gate failed on one connection'),
-  })
-  const sandbox = await launchSandbox({
+  const authority = await CertificateAuthority.create(Date.now())
+  const building = launchSandbox({
     command,
     workdir: resolve(io.cwd, options.workdir ?? '.'),
     writable: options.write,
     mounts: options.mounts.map((text) => parseMount(text, io.cwd)),
     masked: [...sensitiveFiles, settings.auditDir, join(homedir(), '.local/state/egress')],
     env: sandboxEnvironment(policy, identity.agent, parseEnvironment(options.env)),
-    files: certificateFiles(gate.certificate),
+    files: certificateFiles(authority.pem),
     limits: options.limits,
     listen: [
       { name: 'dnsUdp', kind: 'udp', port: PORTS.dns },
@@ -87,8 +83,19 @@ export async function run(command: readonly string[], options: RunOptions, io: C
     hosts: { [GATE_HOST]: '127.0.0.1' },
     terminal: process.stdin.isTTY && process.stdout.isTTY,
   })
+  // The gate is loaded while other processes build the sandbox.
+  const [sandbox, gateModule] = await Promise.all([building, import('../gate.js')])
   for (const warning of sandbox.warnings) log.warn(warning)
+  let gate: Gate | null = null
   try {
+    gate = await gateModule.Gate.create({
+      policy,
+      audit,
+      authority,
+      identify: () => identity,
+      address: { ipv4: '127.0.0.1', ipv6: null },
+      fail: (error) => log.error({ err: error }, 'the gate failed on one connection'),
+    })
     gate.serve(socketsOf(sandbox))
     const event = { sandbox: identity, command: command[0] ?? '', exitCode: null }
     audit.sandbox({ ...event, at: Date.now(), action: 'sandbox-start' })
@@ -99,7 +106,7 @@ export async function run(command: readonly string[], options: RunOptions, io: C
     return code
   } finally {
     sandbox.kill()
-    await gate.close()
+    await gate?.close()
     audit.end()
   }
 }

@@ -1,0 +1,89 @@
+import type { LoadResult } from './http-load.js'
+import { startNginx } from './support/nginx.js'
+import { runWorker, startWorker, type Worker } from './support/processes.js'
+import { measureImports, measureStartUp } from './support/startup.js'
+import { median, table } from './support/statistics.js'
+
+// Requests a second through the gate, beside proxies that check and record nothing, and how long a run takes to start.
+// On one machine in one run, in turns: a noisy machine is then noisy for all of them, and the ratios count.
+
+const ROUNDS = 3
+const ROUND_MS = 5_000
+const WARM_UP_MS = 2_000
+const CONNECTIONS = 32
+
+interface Candidate {
+  readonly name: string
+  readonly worker: Worker<number>
+  readonly path: string
+}
+
+const load = (port: number, path: string, milliseconds: number) =>
+  runWorker<LoadResult>('http-load', [String(port), path, String(CONNECTIONS), String(milliseconds)])
+
+async function compareProxies(): Promise<void> {
+  const upstream = await startWorker<number>('http-servers', ['upstream'])
+  const port = String(upstream.ready)
+  const gate = await startWorker<number>('http-servers', ['gate', port])
+  const httpProxy = await startWorker<number>('http-servers', ['http-proxy', port])
+  const nginx = await startNginx(upstream.ready)
+  const candidates: Candidate[] = [
+    { name: 'gate, routes door', worker: gate, path: '/api/v1/items?page=1' },
+    { name: 'http-proxy', worker: httpProxy, path: '/v1/items?page=1' },
+    ...(nginx === null ? [] : [{ name: 'nginx, one worker', worker: nginx, path: '/v1/items?page=1' }]),
+    { name: 'no proxy', worker: upstream, path: '/v1/items?page=1' },
+  ]
+  const results = new Map<string, LoadResult[]>(candidates.map(({ name }) => [name, []]))
+  try {
+    for (const { worker, path } of candidates) await load(worker.ready, path, WARM_UP_MS)
+    for (let round = 0; round < ROUNDS; round += 1) {
+      for (const { name, worker, path } of candidates) {
+        results.get(name)?.push(await load(worker.ready, path, ROUND_MS))
+      }
+    }
+  } finally {
+    await Promise.all(candidates.map(({ worker }) => worker.stop()))
+  }
+  const middle = (name: string, pick: (result: LoadResult) => number) =>
+    median((results.get(name) ?? []).map(pick))
+  const base = middle('http-proxy', (result) => result.requestsPerSecond)
+  const rows = candidates.map(({ name }) => {
+    const speed = middle(name, (result) => result.requestsPerSecond)
+    return [
+      name,
+      speed.toFixed(0),
+      (speed / base).toFixed(2),
+      middle(name, ({ p50 }) => p50).toFixed(1),
+      middle(name, ({ p99 }) => p99).toFixed(1),
+      String((results.get(name) ?? []).reduce((sum, { errors }) => sum + errors, 0)),
+    ]
+  })
+  const setting = `${String(CONNECTIONS)} connections, 1 KiB answers, medians of ${String(ROUNDS)} rounds`
+  process.stdout.write(`Requests, ${setting}\n`)
+  process.stdout.write(table(['', 'requests/s', 'ratio', 'p50 ms', 'p99 ms', 'errors'], rows))
+  if (nginx === null) process.stdout.write('nginx is not installed: left out\n')
+}
+
+async function timeStart(): Promise<void> {
+  process.stdout.write('\nStart of `sandbox-run -- command`, median of 10\n')
+  const start = await measureStartUp(10)
+  if (start === null) process.stdout.write('no sandbox can be built here: left out\n')
+  else {
+    const rows = [
+      ["to the agent's first instruction", start.toAgent.toFixed(0)],
+      ['to the end', start.toExit.toFixed(0)],
+    ]
+    process.stdout.write(table(['', 'ms'], rows))
+  }
+  process.stdout.write('\nProcessor time of imports, each alone, median of 3\n')
+  const imports = await measureImports(3)
+  process.stdout.write(
+    table(
+      ['', 'ms'],
+      imports.map(([name, time]) => [name, time.toFixed(0)]),
+    ),
+  )
+}
+
+await compareProxies()
+await timeStart()

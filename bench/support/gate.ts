@@ -1,0 +1,54 @@
+import { createSocket } from 'node:dgram'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { loadPolicy } from '#config/load.js'
+import { DEFAULT_AGENT } from '#firewall/policy.js'
+import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
+import { Audit } from '#src/audit/audit.js'
+import { Gate } from '#src/gate.js'
+
+/** Where the doors of a gate are, on loopback, and the certificate that its TLS door is trusted by. */
+export interface GatePorts {
+  readonly routes: number
+  readonly https: number
+  readonly ca: string
+  readonly auditDir: string
+}
+
+/** The gate as it ships, with its policy read from a file and its audit log on disk. */
+export async function serveGate(policyText: string, env: Record<string, string>): Promise<GatePorts> {
+  const directory = mkdtempSync(join(tmpdir(), 'egress-bench-'))
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
+  const file = join(directory, 'egress.yaml')
+  writeFileSync(file, policyText)
+  const auditDir = join(directory, 'audit')
+  const complain = (fault: unknown) => console.error('the gate:', fault)
+  const gate = await Gate.create({
+    policy: loadPolicy(file, { kinds: CREDENTIAL_KINDS, env }).policy,
+    audit: new Audit({ directory: auditDir, gate: 'bench', now: Date.now, onChange: complain }),
+    identify: () => ({ id: 'sb-bench', agent: DEFAULT_AGENT }),
+    address: { ipv4: '127.0.0.1', ipv6: null },
+    fail: complain,
+  })
+  const [dnsTcp, http, https, explicit, routes] = [0, 0, 0, 0, 0].map(() => createServer())
+  const servers = { dnsTcp, http, https, explicit, routes } as Record<
+    'dnsTcp' | 'http' | 'https' | 'explicit' | 'routes',
+    Server
+  >
+  await Promise.all(Object.values(servers).map(listen))
+  gate.serve({ ...servers, dnsUdp: createSocket('udp4').bind(0, '127.0.0.1') })
+  return { routes: portOf(servers.routes), https: portOf(servers.https), ca: gate.certificate, auditDir }
+}
+
+export function listen(server: Server): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ port: 0, host: '127.0.0.1', backlog: 511 }, () => resolve())
+  })
+}
+
+export function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port
+}

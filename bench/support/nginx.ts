@@ -1,0 +1,75 @@
+import { spawn } from 'node:child_process'
+import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { listen, portOf } from './gate.js'
+import type { Worker } from './processes.js'
+
+/** nginx with one worker and an upstream keep-alive pool, no log; null where it is not installed. */
+export async function startNginx(upstreamPort: number): Promise<Worker<number> | null> {
+  const program = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/bin/nginx'].find(isExecutable)
+  if (program === undefined) return null
+  const directory = mkdtempSync(join(tmpdir(), 'egress-nginx-'))
+  const port = await freePort()
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+    .map((name) => `${name}_temp_path ${directory}/${name};`)
+    .join(' ')
+  writeFileSync(
+    join(directory, 'nginx.conf'),
+    `daemon off; master_process off; worker_processes 1; pid ${directory}/pid; error_log stderr error;
+events { worker_connections 512; }
+http {
+  access_log off; ${temporary}
+  upstream local { server 127.0.0.1:${String(upstreamPort)}; keepalive 64; keepalive_requests 1000000000; }
+  server {
+    listen 127.0.0.1:${String(port)}; keepalive_requests 1000000000;
+    location / { proxy_pass http://local; proxy_http_version 1.1; proxy_set_header Connection ""; }
+  }
+}
+`,
+  )
+  const child = spawn(program, ['-p', directory, '-c', join(directory, 'nginx.conf')], { stdio: 'inherit' })
+  await untilOpen(port)
+  return {
+    pid: child.pid ?? 0,
+    ready: port,
+    stop: () =>
+      new Promise((resolve) => {
+        child.once('exit', () => {
+          rmSync(directory, { recursive: true, force: true })
+          resolve()
+        })
+        child.kill()
+      }),
+  }
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer()
+  await listen(server)
+  const port = portOf(server)
+  await new Promise((resolve) => server.close(resolve))
+  return port
+}
+
+async function untilOpen(port: number): Promise<void> {
+  for (let tries = 0; tries < 100; tries += 1) {
+    const open = await new Promise<boolean>((resolve) => {
+      const socket = connect(port, '127.0.0.1', () => resolve(true))
+      socket.once('error', () => resolve(false)).once('connect', () => socket.destroy())
+    })
+    if (open) return
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error('nginx does not answer')
+}

@@ -1,0 +1,22 @@
+/** The middle value; the mean of the two middle ones where their number is even. NaN for none. */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  const middle = sorted.length / 2
+  const low = sorted[Math.ceil(middle) - 1] ?? NaN
+  const high = sorted[Math.floor(middle)] ?? NaN
+  return (low + high) / 2
+}
+
+/** The value below which `share` (0 to 1) of the sorted values lie. */
+export function percentile(sorted: Float64Array, share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN
+}
+
+/** A table for people: the first column to the left, numbers to the right. */
+export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [head, ...rows]
+  const widths = head.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)))
+  const pad = (cell: string, column: number) =>
+    column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0)
+  return `${lines.map((line) => line.map(pad).join('  ').trimEnd()).join('\n')}\n`
+}
