@@ -50,12 +50,15 @@ export function parseRequestTarget(target: string): RequestPath | PathFault {
 }
 
 /**
- * How servers may read a canonical path: as it stands, or with every escape decoded (`%2F` as a slash, `%3A` as a
- * colon); then with the parameters of segments cut off (`/a;x=1/b` is `/a/b` to Java servers); then with repeated
- * slashes merged.
+ * How servers may read a canonical path: as it stands, or with its escapes decoded (`%2F` as a slash, `%3A` as a colon;
+ * those that no pattern can name stay); then with the parameters of segments cut off (`/a;x=1/b` is `/a/b` to Java
+ * servers); then with repeated slashes merged.
  */
 function readingsOf(path: string): readonly string[] {
-  const decoded = path.replace(/%([0-9A-F]{2})/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))
+  const decoded = path.replace(/%([0-9A-F]{2})/g, (escape, hex: string) => {
+    const char = String.fromCharCode(parseInt(hex, 16))
+    return /[!$&'()*+,/:;=@[\]]/.test(char) ? char : escape
+  })
   const cut = [path, decoded].flatMap((reading) => [reading, reading.replace(/;[^/]*/g, '')])
   return [...new Set(cut.flatMap((reading) => [reading, reading.replace(/\/{2,}/g, '/')]))]
 }

@@ -5,6 +5,7 @@
  * A form shorter than `MIN_FORM` would blank ordinary text and is left out.
  */
 export function encodedForms(secret: string): readonly Buffer[] {
+  if (secret === '') return []
   const bytes = Buffer.from(secret, 'utf8')
   const base64 = [0, 1, 2].map((offset) => base64Core(bytes, offset))
   const hex = bytes.toString('hex')
