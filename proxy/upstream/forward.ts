@@ -140,6 +140,11 @@ class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    // A 304 may announce the length of the body that it leaves out (RFC 9110 section 8.6); undici misses the body.
+    if (this.#status === 304 && codeOf(error) === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
+      this.onResponseEnd()
+      return
+    }
     const cause = this.#meter?.errored ?? null
     if (cause instanceof BodyTooLarge) this.#refusal = refuse('too-large')
     if (this.#clientGone) this.#refusal = null
