@@ -40,7 +40,7 @@ async function setUp(test: Teardown, onData: OnData): Promise<Setting> {
       ],
       services: [service('api', 'https://api.example', credential)],
       hosts: { 'api.example': { address: '127.0.0.1', port: upstream.port } },
-      http: { responseTimeoutMs: 700, maxRequestBytes: 100_000 },
+      http: { responseTimeoutMs: 1_500, maxRequestBytes: 100_000 },
     }),
   )
   test.teardown(async () => {
@@ -296,7 +296,7 @@ for (const door of HTTPS_DOORS) {
       const answer = await exchangeBytes(
         await door.open(setting.gate, 'api.example'),
         `GET ${door.head('api.example', '/rest/x').target} HTTP/1.1\r\nHost: ${door.head('api.example', '').host}\r\n\r\n`,
-        1_800,
+        2_500,
       )
       test.match(statuses(answer)[0], /^50[24]$/, response)
       test.match(setting.gate.closes.at(-1), { outcome: 'failure' }, response)

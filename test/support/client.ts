@@ -71,7 +71,7 @@ export const HTTPS_DOORS: readonly DoorClient[] = [
 export async function exchangeBytes(socket: Socket, bytes: string | Buffer, quietMs = 150): Promise<string> {
   let received = ''
   return new Promise((resolve) => {
-    let timer = setTimeout(done, quietMs * 5)
+    let timer = setTimeout(done, Math.max(quietMs * 5, 5_000))
     function done() {
       clearTimeout(timer)
       socket.destroy()
