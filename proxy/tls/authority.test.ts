@@ -125,7 +125,7 @@ void t.test(
 )
 
 void t.test('a leaf is minted once while it is good, and the cache is bounded', async (t) => {
-  const authority = await CertificateAuthority.create(NOW)
+  const authority = await CertificateAuthority.create(NOW, 64)
   const first = authority.contextFor('first.example', NOW)
   t.equal(authority.contextFor('first.example', NOW + DAY), first)
   t.not(
@@ -135,13 +135,10 @@ void t.test('a leaf is minted once while it is good, and the cache is bounded', 
   )
   const kept = authority.contextFor('kept.example', NOW)
   const early = authority.contextFor('early.example', NOW)
-  const pending: Promise<SecureContext>[] = []
-  for (let i = 0; i < 1_023; i += 1) {
-    pending.push(authority.contextFor(`h${i}.example`, NOW))
-    if (i % 100 === 0) t.equal(authority.contextFor('kept.example', NOW), kept)
-    if (pending.length === 64) await Promise.all(pending.splice(0))
+  for (let i = 0; i < 63; i += 1) {
+    await authority.contextFor(`h${i}.example`, NOW)
+    if (i % 10 === 0) t.equal(authority.contextFor('kept.example', NOW), kept)
   }
-  await Promise.all(pending)
   t.equal(authority.contextFor('kept.example', NOW), kept, 'what is used stays')
   t.not(authority.contextFor('early.example', NOW), early, 'what is not used goes')
 })

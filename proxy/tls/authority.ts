@@ -39,6 +39,7 @@ export class CertificateAuthority {
   readonly #caKey: webcrypto.CryptoKey
   readonly #leafKeys: webcrypto.CryptoKeyPair
   readonly #leafKeyPem: string
+  readonly #maxLeaves: number
   /** In order of use, the least recent first. */
   readonly #leaves = new Map<string, { readonly context: Promise<SecureContext>; readonly expires: number }>()
 
@@ -47,7 +48,9 @@ export class CertificateAuthority {
     caKey: webcrypto.CryptoKey,
     leafKeys: webcrypto.CryptoKeyPair,
     leafKeyPem: string,
+    maxLeaves: number,
   ) {
+    this.#maxLeaves = maxLeaves
     this.#certificate = certificate
     this.#caKey = caKey
     this.#leafKeys = leafKeys
@@ -55,7 +58,7 @@ export class CertificateAuthority {
   }
 
   /** A new authority, valid from now on (milliseconds since 1970). */
-  static async create(now: number): Promise<CertificateAuthority> {
+  static async create(now: number, maxLeaves = MAX_LEAVES): Promise<CertificateAuthority> {
     cryptoProvider.set(webcrypto)
     const [caKeys, leafKeys] = await Promise.all([
       webcrypto.subtle.generateKey(ALGORITHM, false, ['sign', 'verify']),
@@ -84,7 +87,7 @@ export class CertificateAuthority {
       'base64',
     )
     const pem = `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`
-    return new CertificateAuthority(certificate, caKeys.privateKey, leafKeys, pem)
+    return new CertificateAuthority(certificate, caKeys.privateKey, leafKeys, pem, maxLeaves)
   }
 
   /** The public certificate, as PEM. */
@@ -102,7 +105,7 @@ export class CertificateAuthority {
     this.#leaves.delete(host)
     this.#leaves.set(host, leaf)
     const [oldest] = this.#leaves.keys()
-    if (this.#leaves.size > MAX_LEAVES && oldest !== undefined) this.#leaves.delete(oldest)
+    if (this.#leaves.size > this.#maxLeaves && oldest !== undefined) this.#leaves.delete(oldest)
     return leaf.context
   }
 
