@@ -3,7 +3,7 @@ import { isConnectionHeader } from '../headers.js'
 import { field, needlesOf } from './shared.js'
 
 /** Headers that say where a request goes or where it ends: a credential there would change the request itself. */
-const RESERVED = new Set(['host', 'content-length', 'expect', 'x-sandbox-target'])
+const RESERVED = new Set(['host', 'content-length', 'expect', 'accept-encoding', 'x-sandbox-target'])
 
 /** A header of the service's own, such as `X-Api-Key: <key>` or `Authorization: Token <key>`. */
 export const header: CredentialKind = {
