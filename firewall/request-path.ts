@@ -55,6 +55,7 @@ export function parseRequestTarget(target: string): RequestPath | PathFault {
  * servers); then with repeated slashes merged.
  */
 function readingsOf(path: string): readonly string[] {
+  if (!/[%;]|\/\//.test(path)) return [path]
   const decoded = path.replace(/%([0-9A-F]{2})/g, (escape, hex: string) => {
     const char = String.fromCharCode(parseInt(hex, 16))
     return /[!$&'()*+,/:;=@[\]]/.test(char) ? char : escape

@@ -41,17 +41,17 @@ function problem({ reason, rule, detail }: Refusal, requestId: string): Record<s
  * Records and answers a denial on a connection that has no request to answer: a CONNECT, a head that cannot be read, an
  * opening that is not TLS. The connection is over with it.
  */
-export function denyConnection(
+export async function denyConnection(
   context: ProxyContext,
   socket: Socket,
   binding: Binding,
   refusal: Refusal,
   kind: HttpDecision['kind'] = 'connect',
-): void {
+): Promise<void> {
   const id = context.newId()
   let answer = refusal
   try {
-    context.audit.decide(connectionDecision(binding, { ...refusal, at: context.now(), id, kind }))
+    await context.audit.decide(connectionDecision(binding, { ...refusal, at: context.now(), id, kind }))
   } catch {
     answer = refuse('audit-unavailable')
   }

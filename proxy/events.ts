@@ -54,8 +54,8 @@ export interface HttpClose {
   readonly redactions: number
 }
 
-/** The log. `decide` throws when it cannot write, and then nothing may pass; `close` never throws. */
+/** The log. `decide` rejects when it cannot write, and then nothing may pass; `close` never throws. */
 export interface HttpAudit {
-  readonly decide: (event: HttpDecision) => void
+  readonly decide: (event: HttpDecision) => Promise<void>
   readonly close: (event: HttpClose) => void
 }

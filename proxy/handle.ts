@@ -24,14 +24,14 @@ export async function handleRequest(
   try {
     const refusal = await runSteps(exchange, context)
     if (refusal !== null) {
-      deny(exchange, context, refusal)
+      await deny(exchange, context, refusal)
       return
     }
     const outcome = await (upgrade === null ? forward : forwardUpgrade)(exchange, context)
     context.audit.close(closeOf(exchange, outcome, context.now()))
   } catch (error) {
     context.fail(error)
-    deny(exchange, context, refuse('internal'))
+    await deny(exchange, context, refuse('internal'))
   }
 }
 
@@ -45,11 +45,11 @@ async function runSteps(exchange: Exchange, context: ProxyContext): Promise<Refu
 }
 
 /** Records the denial, then tells the sandbox. When it cannot be recorded, that is what the sandbox is told. */
-function deny(exchange: Exchange, context: ProxyContext, refusal: Refusal): void {
+async function deny(exchange: Exchange, context: ProxyContext, refusal: Refusal): Promise<void> {
   let answer = refusal
   try {
     if (refusal.reason !== 'audit-unavailable') {
-      context.audit.decide(decisionOf(exchange, context.now(), refusal))
+      await context.audit.decide(decisionOf(exchange, context.now(), refusal))
     }
   } catch {
     answer = refuse('audit-unavailable')

@@ -60,7 +60,7 @@ export function serveProxy(sockets: ProxySockets, context: ProxyContext): { clos
     guard(context, socket, async () => {
       const opening = await peek(socket)
       if (opening.kind === 'tls') await serveTls(context, socket, opening.serverName, binding, hand)
-      else if (opening.kind === 'plain') denyConnection(context, socket, binding, refuse('not-tls'))
+      else if (opening.kind === 'plain') await denyConnection(context, socket, binding, refuse('not-tls'))
     })
   })
 
@@ -75,12 +75,8 @@ export function serveProxy(sockets: ProxySockets, context: ProxyContext): { clos
     server.on('connect', (_request: IncomingMessage, duplex: Duplex) => {
       const socket = duplex as Socket
       const binding = bindings.get(socket) ?? outer(socket, server === routes ? 'routes' : 'transparent')
-      denyConnection(
-        context,
-        socket,
-        binding,
-        refuse('bad-framing', { detail: 'CONNECT belongs to port 3128' }),
-      )
+      const refusal = refuse('bad-framing', { detail: 'CONNECT belongs to port 3128' })
+      guard(context, socket, () => denyConnection(context, socket, binding, refusal))
     })
   }
 
@@ -108,7 +104,7 @@ async function serveConnect(
 ): Promise<void> {
   const authority = parseAuthority(request.url ?? '')
   if (authority === null || authority.port === null) {
-    denyConnection(context, socket, outer, refuse('bad-authority'))
+    await denyConnection(context, socket, outer, refuse('bad-authority'))
     return
   }
   const { host, port } = authority
@@ -116,7 +112,7 @@ async function serveConnect(
   const refusal =
     checkConnectHost(request, authority, context.gateName) ?? judgeConnect(context, binding, host, port)
   if (refusal !== null) {
-    denyConnection(context, socket, binding, refusal)
+    await denyConnection(context, socket, binding, refusal)
     return
   }
   socket.write('HTTP/1.1 200 Connection Established\r\n\r\n')

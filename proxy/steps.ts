@@ -117,9 +117,9 @@ const pinAddress: Step = {
 
 const recordDecision: Step = {
   name: 'write the decision to the audit log',
-  run(exchange, { audit, now }) {
+  async run(exchange, { audit, now }) {
     try {
-      audit.decide(decisionOf(exchange, now(), null))
+      await audit.decide(decisionOf(exchange, now(), null))
       return null
     } catch {
       return refuse('audit-unavailable')

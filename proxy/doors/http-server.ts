@@ -50,7 +50,7 @@ export function createDoor(context: ProxyContext, bindingOf: (socket: Socket) =>
   server.on('clientError', (_error: Error, duplex: Duplex) => {
     const socket = duplex as Socket
     if (socket.destroyed || !socket.writable) return
-    denyConnection(context, socket, bindingOf(socket), refuse('bad-framing'), 'request')
+    void denyConnection(context, socket, bindingOf(socket), refuse('bad-framing'), 'request')
   })
   return server
 }

@@ -64,7 +64,7 @@ export async function serveTls(
   const bound: Binding = { ...binding, scheme: 'https', host: binding.host ?? serverName }
   const verdict = judgeHello(context, serverName, bound)
   if ('reason' in verdict) {
-    denyHello(context, socket, bound, verdict, serverName)
+    await denyHello(context, socket, bound, verdict, serverName)
     return
   }
   if (verdict.mode === 'tunnel') {
@@ -92,15 +92,15 @@ function judgeHello(context: ProxyContext, serverName: string | null, bound: Bin
   return verdict.allowed ? verdict.destinations[0] : refuse(verdict.reason, { rule: verdict.rule })
 }
 
-function denyHello(
+async function denyHello(
   context: ProxyContext,
   socket: Socket,
   binding: Binding,
   refusal: Refusal,
   serverName: string | null,
-): void {
+): Promise<void> {
   try {
-    context.audit.decide(
+    await context.audit.decide(
       connectionDecision(binding, {
         ...refusal,
         at: context.now(),
@@ -127,13 +127,13 @@ async function openTunnel(
   if (sandbox === null || host === null || port === null) return
   const upstream = await pinAddresses(context, { scheme: 'https', host, port }, destination)
   if ('reason' in upstream) {
-    denyHello(context, socket, binding, upstream, host)
+    await denyHello(context, socket, binding, upstream, host)
     return
   }
   const id = context.newId()
   const startedAt = context.now()
   try {
-    context.audit.decide(
+    await context.audit.decide(
       connectionDecision(binding, {
         at: startedAt,
         id,

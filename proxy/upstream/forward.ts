@@ -84,6 +84,8 @@ class Forwarding implements Dispatcher.DispatchHandler {
         resolve(outcome)
       }
       response.on('close', onClose)
+      // Gone while the decision was written: nothing needs to be sent.
+      this.#clientGone = response.closed
       this.#context.pools.get(settled(upstream)).dispatch(
         {
           path: pathname + query,

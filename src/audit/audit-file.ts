@@ -33,8 +33,8 @@ export class AuditUnavailable extends EgressError {
 }
 
 /**
- * A file of lines, one record each, that belongs to this process alone. A line is in the file when `append` returns, or
- * it is not there at all: a line that was cut short by a full disk is taken back.
+ * A file of lines, one record each, that belongs to this process alone. What was appended is in the file when `append`
+ * returns, or nothing of it is: what was cut short by a full disk is taken back.
  */
 export class AuditFile {
   readonly #path: string
@@ -58,9 +58,9 @@ export class AuditFile {
     this.#timer.unref()
   }
 
-  /** Writes one line, given without its line feed. @throws AuditUnavailable */
-  append(line: string): void {
-    const bytes = Buffer.from(`${line}\n`, 'utf8')
+  /** Writes lines, given without the last line feed. @throws AuditUnavailable */
+  append(lines: string): void {
+    const bytes = Buffer.from(`${lines}\n`, 'utf8')
     try {
       if (this.#broken !== null) {
         fsyncSync(this.#fd)

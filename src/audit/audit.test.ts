@@ -66,7 +66,7 @@ void t.test('one file for each role, each with its own sequence', (t) => {
   })
   audit.sandbox({ at: 1, sandbox: SANDBOX, action: 'sandbox-start', command: 'python', exitCode: null })
   for (let at = 0; at < 3; at += 1) {
-    audit.decide(decision(at))
+    void audit.decide(decision(at))
     audit.close(close(at))
   }
   audit.sandbox({ at: 2, sandbox: SANDBOX, action: 'sandbox-end', command: 'python', exitCode: 0 })
@@ -98,18 +98,22 @@ void t.test(
       const audit = new Audit({ directory: ${JSON.stringify(place)}, gate: 'g', now: () => 5, onChange: (text) => told.push(text) })
       const decision = ${JSON.stringify(decision(1))}
       const close = ${JSON.stringify(close(1))}
-      const attempt = () => { try { audit.decide(decision); return 'ok' } catch (error) { return error.code } }
-      const outcomes = [attempt()]
+      const attempt = async () => { try { await audit.decide(decision); return 'ok' } catch (error) { return error.code } }
+      const turn = () => new Promise((resolve) => setImmediate(resolve))
+      const outcomes = [await attempt()]
       limit(10)
-      outcomes.push(attempt(), attempt())
+      outcomes.push(...await Promise.all([attempt(), attempt()]))
       audit.close(close)
       audit.close(close)
       audit.close(close)
+      await turn()
       limit('unlimited')
-      outcomes.push(attempt())
+      outcomes.push(await attempt())
       audit.close(close)
+      await turn()
       limit(10)
       audit.close(close)
+      await turn()
       limit('unlimited')
       audit.end()
       console.log(JSON.stringify({ outcomes, told }))`

@@ -26,8 +26,8 @@ export interface AuditOptions {
 }
 
 /**
- * The audit log of one gate. A decision that cannot be written throws, and then nothing passes; the end of a request
- * that cannot be written is counted and told later, for the request is over already.
+ * The audit log of one gate. A decision that cannot be written throws or rejects, and then nothing passes; the end of a
+ * request that cannot be written is counted and told later, for the request is over already.
  */
 export class Audit {
   readonly #files: Readonly<Record<AuditRole, Log>>
@@ -39,13 +39,12 @@ export class Audit {
 
   /** @throws AuditUnavailable */
   readonly dns = (event: DnsEvent): void => {
-    this.#files.dns.write(event.time, (header) => dnsRecord(header, event))
+    this.#files.dns.writeNow(event.time, (header) => dnsRecord(header, event))
   }
 
-  /** @throws AuditUnavailable */
-  readonly decide = (event: HttpDecision): void => {
+  /** Resolves once the record is in the file. Rejects with AuditUnavailable. */
+  readonly decide = (event: HttpDecision): Promise<void> =>
     this.#files.http.write(event.at, (header) => decisionRecord(header, event))
-  }
 
   readonly close = (event: HttpClose): void => {
     this.#files.http.writeOrCount(event.at, (header) => closeRecord(header, event))
@@ -53,7 +52,7 @@ export class Audit {
 
   /** @throws AuditUnavailable */
   readonly sandbox = (event: SandboxEvent): void => {
-    this.#files.sandbox.write(event.at, (header) => sandboxRecord(header, event))
+    this.#files.sandbox.writeNow(event.at, (header) => sandboxRecord(header, event))
   }
 
   end(): void {
@@ -61,10 +60,22 @@ export class Audit {
   }
 }
 
-/** One role's file with its counter. */
+/** A record that waits for its place in the file. */
+interface Waiting {
+  readonly at: number
+  readonly build: (header: Header) => AuditRecord
+  /** Told that the record is in the file, or why it is not. */
+  readonly settle: (error: Error | null) => void
+}
+
+/**
+ * One role's file with its counter. Records that come in one turn of the event loop are written together, for one write
+ * costs as much as all the rest of a small request.
+ */
 class Log {
   readonly #options: AuditOptions
   readonly #file: AuditFile
+  #waiting: Waiting[] = []
   #sequence = 0
   #lost = 0
   #failing = false
@@ -74,45 +85,66 @@ class Log {
     this.#file = new AuditFile(join(options.directory, `${role}.ndjson`))
   }
 
-  write(at: number, build: (header: Header) => AuditRecord): void {
-    try {
-      if (this.#lost > 0) {
-        this.#append(gapRecord(this.#header(this.#options.now()), this.#lost))
-        this.#lost = 0
-      }
-      this.#append(build(this.#header(at)))
-    } catch (error) {
-      if (!this.#failing) this.#options.onChange((error as Error).message)
-      this.#failing = true
-      throw error
-    }
-    if (this.#failing) this.#options.onChange('the audit log can be written again; service resumes')
-    this.#failing = false
+  write(at: number, build: Waiting['build']): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#add({ at, build, settle: (error) => (error === null ? resolve() : reject(error)) })
+    })
   }
 
-  writeOrCount(at: number, build: (header: Header) => AuditRecord): void {
-    try {
-      this.write(at, build)
-    } catch {
-      this.#lost += 1
-    }
+  writeOrCount(at: number, build: Waiting['build']): void {
+    this.#add({ at, build, settle: (error) => (this.#lost += error === null ? 0 : 1) })
+  }
+
+  /** @throws AuditUnavailable */
+  writeNow(at: number, build: Waiting['build']): void {
+    this.#waiting.push({ at, build, settle: () => undefined })
+    const failure = this.#flush()
+    if (failure !== null) throw failure
   }
 
   end(): void {
-    try {
-      if (this.#lost > 0) this.#append(gapRecord(this.#header(this.#options.now()), this.#lost))
-    } catch {
-      // It was said when the log stopped working; there is nobody left to tell.
-    }
+    this.#flush()
+    if (this.#lost > 0) this.#append([])
     this.#file.close()
   }
 
-  #header(at: number): Header {
-    return { at, sequence: this.#sequence, gate: this.#options.gate }
+  #add(waiting: Waiting): void {
+    if (this.#waiting.length === 0) setImmediate(() => this.#flush())
+    this.#waiting.push(waiting)
   }
 
-  #append(record: AuditRecord): void {
-    this.#file.append(JSON.stringify(record))
-    this.#sequence += 1
+  #flush(): Error | null {
+    const batch = this.#waiting
+    if (batch.length === 0) return null
+    this.#waiting = []
+    const failure = this.#append(batch)
+    for (const { settle } of batch) settle(failure)
+    if (failure !== null && !this.#failing) this.#options.onChange(failure.message)
+    if (failure === null && this.#failing) {
+      this.#options.onChange('the audit log can be written again; service resumes')
+    }
+    this.#failing = failure !== null
+    return failure
+  }
+
+  /** Writes all of them, behind a record of those that are missing, or nothing. */
+  #append(batch: readonly Waiting[]): Error | null {
+    const { gate, now } = this.#options
+    let sequence = this.#sequence
+    const lines: string[] = []
+    const add = (at: number, build: Waiting['build']) => {
+      lines.push(JSON.stringify(build({ at, sequence, gate })))
+      sequence += 1
+    }
+    if (this.#lost > 0) add(now(), (header) => gapRecord(header, this.#lost))
+    for (const { at, build } of batch) add(at, build)
+    try {
+      this.#file.append(lines.join('\n'))
+    } catch (error) {
+      return error as Error
+    }
+    this.#sequence = sequence
+    this.#lost = 0
+    return null
   }
 }

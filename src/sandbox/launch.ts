@@ -7,7 +7,7 @@ import { checkHost } from './host-check.js'
 import { findTool } from './host-tools.js'
 import { chooseIdentity } from './identity.js'
 import { formatInitScript, formatStartScript } from './init-script.js'
-import { findMaskedPaths, maskExplicit } from './masked-paths.js'
+import { findMaskedPaths, hideClosedDirectories, maskExplicit } from './masked-paths.js'
 import { parseMountinfo } from './mount-table.js'
 import { checkFiles, launchScript, planSandbox } from './plan.js'
 import { rememberTerminal, startProcessTree, type AgentDescriptors } from './process-tree.js'
@@ -64,12 +64,16 @@ export async function launchSandbox(
     leaveTerminal: script === null,
   })
   const directories = mounts.filter(({ kind }) => kind === 'directory')
+  const masks = [
+    ...directories.flatMap(({ path }) => findMaskedPaths(path)),
+    ...maskExplicit(spec.masked, trees),
+  ]
   const plan = planSandbox({
     root: staging.root,
     table: parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8')),
     system,
     mounts: staging.mounts,
-    masks: [...directories.flatMap(({ path }) => findMaskedPaths(path)), ...maskExplicit(spec.masked, trees)],
+    masks: identity ? hideClosedDirectories(masks, trees, identity) : masks,
     links,
     ...findProcFiles(),
     files: { ...generateEtc({ hosts: spec.hosts, shell, workdir }), ...spec.files, [launchScript]: agent },

@@ -1,8 +1,8 @@
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import t from 'tap'
-import { findMaskedPaths, maskExplicit } from './masked-paths.js'
+import { findMaskedPaths, hideClosedDirectories, maskExplicit } from './masked-paths.js'
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'egress-mask-')))
 t.teardown(() => rmSync(root, { recursive: true }))
@@ -124,5 +124,19 @@ void t.test('what the caller hides is hidden where it would be seen', (t) => {
     ],
   )
   t.throws(() => maskExplicit([directory], [join(directory, 'sub')]), { code: 'EGRESS_SANDBOX_MASK' })
+  t.end()
+})
+
+void t.test('a directory that is closed to the identity is hidden as a whole', (t) => {
+  const directory = tree('closed', { 'a/b/c/.env': '', 'a/b/.env': '', 'a/.env': '', '.env': '' })
+  const masks = findMaskedPaths(directory)
+  const stranger = { uid: 61_000, gid: 61_000 }
+  const hidden = () =>
+    hideClosedDirectories(masks, ['/usr', directory], stranger)
+      .map(({ path, kind }) => `${kind} ${path.slice(directory.length + 1)}`)
+      .sort()
+  t.strictSame(hidden(), ['file .env', 'file a/.env', 'file a/b/.env', 'file a/b/c/.env'])
+  chmodSync(join(directory, 'a/b'), 0o700)
+  t.strictSame(hidden(), ['directory a/b', 'file .env', 'file a/.env'])
   t.end()
 })

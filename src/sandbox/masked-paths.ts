@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, realpathSync, statSync, type Dirent } from 'node:fs'
-import { join, relative } from 'node:path'
+import { join, relative, sep } from 'node:path'
+import { permits, type Identity } from './identity.js'
 import { isWithin } from './mount-table.js'
 import type { MaskedPath } from './plan.js'
 import { SandboxError } from './sandbox-error.js'
@@ -68,6 +69,30 @@ export function maskExplicit(paths: readonly string[], trees: readonly string[])
     }
     return [{ path: real, kind: statSync(real).isDirectory() ? 'directory' : 'file' }]
   })
+}
+
+/**
+ * What root sees, whoever builds the sandbox may not: a directory that is closed to that identity takes no mount inside.
+ * It is hidden as a whole, which takes nothing from an agent that could not have entered it either.
+ */
+export function hideClosedDirectories(
+  masks: readonly MaskedPath[],
+  trees: readonly string[],
+  who: Identity,
+): MaskedPath[] {
+  const hidden = masks.map((mask): MaskedPath => {
+    const closed = directoriesAbove(mask.path, trees).find((path) => !permits(statSync(path), who, 1))
+    return closed === undefined ? mask : { path: closed, kind: 'directory' }
+  })
+  return [...new Map(hidden.map((mask) => [mask.path, mask])).values()]
+}
+
+/** The directories between a tree and a path inside it, outermost first. */
+function directoriesAbove(path: string, trees: readonly string[]): string[] {
+  const tree = trees.find((candidate) => isWithin(path, candidate))
+  if (tree === undefined) return []
+  const names = relative(tree, path).split(sep).slice(0, -1)
+  return names.map((_, index) => join(tree, ...names.slice(0, index + 1)))
 }
 
 function listDirectory(directory: string): Dirent[] {

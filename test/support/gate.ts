@@ -55,8 +55,9 @@ export async function startGate(
     limiter: new RateLimiter(),
     audit: {
       decide(event) {
-        if (gate.auditFails) throw new Error('no space left on device')
+        if (gate.auditFails) return Promise.reject(new Error('no space left on device'))
         gate.decisions.push(event)
+        return Promise.resolve()
       },
       close: (event) => gate.closes.push(event),
     },
