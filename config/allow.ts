@@ -1,25 +1,34 @@
-import { coversHost, isFault, parseHostPattern } from '#firewall/host-pattern.js'
+import { isDeepStrictEqual } from 'node:util'
+import { coversHost, isFault, parseHostPattern, type HostPattern } from '#firewall/host-pattern.js'
+import type { NameLimits } from '#firewall/name-profiles.js'
 import { ANY_PATH, parsePathPattern, type PathPattern } from '#firewall/path-pattern.js'
 import type { Destination, Rule } from '#firewall/policy.js'
 import { readAuthorities } from './authority-file.js'
 import type { LoadContext } from './context.js'
 import type { Path } from './issue.js'
+import { readNameLimits } from './limits.js'
 import { parseMethods, shadowedBy } from './rule.js'
 import type { AllowFile } from './schema.js'
 import { quote } from './scrub.js'
 
 /** One entry of `allow`; null when its host cannot be read. */
-export function buildAllow(index: number, file: AllowFile, context: LoadContext): Destination | null {
+export function buildAllow(
+  index: number,
+  file: AllowFile,
+  names: NameLimits,
+  context: LoadContext,
+): Destination | null {
   const path: Path = ['allow', index]
   const { issues } = context
   checkScheme(file, path, context)
   const ca = readAuthorities(file.ca, [...path, 'ca'], context)
   const rules = file.tunnel === true ? [] : readRules(index, file, context)
-  const host = parseHostPattern(file.host)
+  const host = parseHostPattern(file.host, file.shared === true)
   if (isFault(host)) {
     issues.add([...path, 'host'], host)
     return null
   }
+  checkNames(file, host, path, context)
   const scheme = file.scheme ?? 'https'
   const ports = file.ports ?? [scheme === 'https' ? 443 : 80]
   if (new Set(ports).size < ports.length) {
@@ -36,6 +45,21 @@ export function buildAllow(index: number, file: AllowFile, context: LoadContext)
     service: null,
     allowPrivate: file.private ?? false,
     ca,
+    names: file.names === undefined ? null : readNameLimits(file.names, names, [...path, 'names'], issues),
+  }
+}
+
+/** Limits on names and the leave to share a suffix mean something for wildcards only. */
+function checkNames(file: AllowFile, host: HostPattern, path: Path, { issues }: LoadContext): void {
+  const unneeded =
+    file.shared === true && (host.kind === 'exact' || !isFault(parseHostPattern(file.host))) ? 'shared' : null
+  if (unneeded !== null) {
+    const problem = `\`shared\` says nothing about ${quote(host.text)}, whose names not just anybody can get`
+    issues.add([...path, 'shared'], { problem, fix: 'remove `shared`' }, 'key')
+  }
+  if (file.names !== undefined && host.kind === 'exact') {
+    const problem = `${quote(host.text)} is one name, and \`names\` limits those under a wildcard`
+    issues.add([...path, 'names'], { problem, fix: 'remove `names`' }, 'key')
   }
 }
 
@@ -100,6 +124,15 @@ export function checkAllowConflicts(allow: readonly Destination[], { issues }: L
     const path: Path = ['allow', Number(/\d+/.exec(entry.id)?.[0]), 'host']
     const rivals = allow.slice(0, position).filter((other) => rival(other, entry))
     const shadow = rivals.find((other) => covers(other, entry))
+    const otherNames = allow
+      .slice(0, position)
+      .find((other) => sameText(other, entry) && !isDeepStrictEqual(other.names, entry.names))
+    if (otherNames !== undefined) {
+      issues.add([...path.slice(0, -1), 'names'], {
+        problem: `${quote(entry.host.text)} has other limits in ${otherNames.id} than in ${entry.id}`,
+        fix: 'write the same `names` in both: a name is looked up before its port is known',
+      })
+    }
     const mixed = rivals.find(({ mode }) => mode !== entry.mode)
     if (mixed !== undefined) {
       issues.add(path, {
@@ -118,6 +151,10 @@ export function checkAllowConflicts(allow: readonly Destination[], { issues }: L
 /** True when one connection can match both. */
 function rival(a: Destination, b: Destination): boolean {
   return sameBucket(a, b) && a.scheme === b.scheme && a.ports.some((port) => b.ports.includes(port))
+}
+
+function sameText(a: Destination, b: Destination): boolean {
+  return a.host.text === b.host.text
 }
 
 function sameBucket({ host: a }: Destination, { host: b }: Destination): boolean {

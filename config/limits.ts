@@ -1,12 +1,17 @@
-import { DEFAULT_BUDGET } from '#firewall/leak-budget.js'
-import { DEFAULT_SHAPE } from '#firewall/name-shape.js'
-import type { DnsLimits, HttpLimits } from '#firewall/policy.js'
+import { DEFAULT_NAMES, NAME_PROFILES, type NameLimits } from '#firewall/name-profiles.js'
+import type { DnsSettings, HttpLimits } from '#firewall/policy.js'
 import type { IssueList, Path } from './issue.js'
 import { parseDuration, parseSize } from './quantities.js'
-import type { PolicyFile } from './schema.js'
+import type { NamesFile, PolicyFile } from './schema.js'
 import { quote } from './scrub.js'
 
-export const DEFAULT_DNS: DnsLimits = { shape: DEFAULT_SHAPE, budget: DEFAULT_BUDGET }
+export const DEFAULT_DNS: DnsSettings = {
+  names: DEFAULT_NAMES,
+  // A parallel build or a browser asks some dozens at once, and a second's worth of 200 is far above what programs
+  // sustain; every query is a line in the audit log, so this also bounds how fast a sandbox can fill a disk.
+  rate: { perSecond: 200, burst: 400 },
+  hosts: {},
+}
 
 export const DEFAULT_HTTP: HttpLimits = {
   // The largest object that one PUT to S3 takes.
@@ -23,9 +28,15 @@ const WINDOW = { min: 1000, max: 86_400_000 }
 /** `setTimeout` fires at once above 2^31 - 1 ms; a day is more than any request needs. */
 const TIMEOUT = { min: 1, max: 86_400_000 }
 
-export function readDnsLimits(file: PolicyFile['dns'], issues: IssueList): DnsLimits {
-  const { shape, budget } = DEFAULT_DNS
-  const window = new DurationReader(['dns'], issues)
+/** Limits on names: those of the profile, `base` where none is named, with what the file says itself on top. */
+export function readNameLimits(
+  file: NamesFile | undefined,
+  base: NameLimits,
+  path: Path,
+  issues: IssueList,
+): NameLimits {
+  const { shape, budget } = file?.profile === undefined ? base : NAME_PROFILES[file.profile]
+  const window = new DurationReader(path, issues)
   return {
     shape: {
       maxLength: file?.max_length ?? shape.maxLength,

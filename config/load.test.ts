@@ -1,5 +1,6 @@
 import t from 'tap'
 import { Judge } from '#firewall/judge.js'
+import { NAME_PROFILES } from '#firewall/name-profiles.js'
 import { parseRequestTarget } from '#firewall/request-path.js'
 import { denyAllPolicy, loadPolicy, type LoadedPolicy } from './load.js'
 import { TEST_CA, TEST_KINDS, writeFiles } from './test-fixtures.js'
@@ -38,7 +39,12 @@ allow:
 agents:
   ci: { services: [jira], allow: [pypi.org] }
   all: { services: all, allow: all }
-dns: { max_length: 32, max_entropy: 4, window: 5m }
+dns:
+  max_length: 32
+  max_entropy: 4
+  window: 5m
+  rate: { per_second: 50, burst: 100 }
+  hosts: { db.internal.example: 10.0.0.5 }
 http: { max_request_bytes: 1MiB, response_timeout: 30s }
 upstream:
   hosts: { jira.example.com: 127.0.0.1:8443 }
@@ -112,8 +118,12 @@ void t.test('a full policy means what it says', (t) => {
     ],
   )
   t.match(policy.dns, {
-    shape: { maxLength: 32, maxLabel: 40, maxEntropy: 4 },
-    budget: { names: 16, windowMs: 300_000 },
+    names: {
+      shape: { maxLength: 32, maxLabel: 40, maxEntropy: 4 },
+      budget: { names: 16, windowMs: 300_000 },
+    },
+    rate: { perSecond: 50, burst: 100 },
+    hosts: { 'db.internal.example': '10.0.0.5' },
   })
   t.match(policy.http, { maxRequestBytes: 1_048_576, responseTimeoutMs: 30_000, idleTimeoutMs: 300_000 })
   t.same(policy.upstream, {
@@ -216,3 +226,27 @@ void t.test('the environment wins over .env', (t) => {
   t.same(headers, { authorization: 'Bearer from-the-environment' })
   t.end()
 })
+
+void t.test(
+  'limits on names: the profile, then what is said beside it, then what the wildcard says itself',
+  (t) => {
+    const cwd = writeFiles(t.testdir({}), {
+      'egress.yaml': `
+dns: { profile: strict, max_label: 20 }
+allow:
+  - { host: "*.plain.example.com" }
+  - { host: "*.own.example.com", names: { max_entropy: 3 } }
+  - { host: "*.cloudfront.net", shared: true, names: { profile: random-labels, names_per_window: 2 } }
+`,
+    })
+    const { policy } = loadPolicy('egress.yaml', { kinds: TEST_KINDS, env: {}, cwd })
+    const [plain, own, cloudfront] = policy.destinations.map(({ names }) => names)
+    const { strict, 'random-labels': random } = NAME_PROFILES
+    const general = { ...strict, shape: { ...strict.shape, maxLabel: 20 } }
+    t.strictSame(policy.dns.names, general)
+    t.equal(plain, null)
+    t.strictSame(own, { ...general, shape: { ...general.shape, maxEntropy: 3 } })
+    t.strictSame(cloudfront, { ...random, budget: { ...random.budget, names: 2 } })
+    t.end()
+  },
+)

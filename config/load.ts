@@ -7,7 +7,8 @@ import { checkServiceConflicts, checkServiceOverlap } from './conflicts.js'
 import type { LoadContext } from './context.js'
 import { deepFreeze, frozenMap } from './freeze.js'
 import { PolicyError, type IssueList, type Path, type Position } from './issue.js'
-import { DEFAULT_DNS, DEFAULT_HTTP, readDnsLimits, readHttpLimits } from './limits.js'
+import { checkStaticHosts, readDns } from './dns.js'
+import { DEFAULT_DNS, DEFAULT_HTTP, readHttpLimits } from './limits.js'
 import { checkReferences } from './references.js'
 import { policySchema, type PolicyFile } from './schema.js'
 import { scrubIssue } from './scrub.js'
@@ -107,21 +108,23 @@ function assemble({ value, allowIndexes, broken }: Shaped<PolicyFile>, context: 
   const built = Object.entries(value.services ?? {}).map(([name, file]) => buildService(name, file, context))
   const services = built.map(({ service }) => service)
   const targets = built.flatMap(({ destinations }) => destinations)
+  const dns = readDns(value.dns, issues)
   const entries = (value.allow ?? []).map((entry, index) =>
-    buildAllow(allowIndexes[index] ?? index, entry, context),
+    buildAllow(allowIndexes[index] ?? index, entry, dns.names, context),
   )
   const allow = entries.filter((entry) => entry !== null)
   const missing = new Set(entries.includes(null) ? [...broken, 'allow'] : broken)
   const agents = buildAgents(value.agents, { services, allow, broken: missing }, issues)
   checkAllowConflicts(allow, context)
   checkServiceOverlap(allow, targets, issues)
+  checkStaticHosts(dns.hosts, [...targets, ...allow], issues)
   if (!missing.has('agents')) checkServiceConflicts(services, agents, issues)
   const destinations = [...targets, ...allow]
   const policy: Policy = {
     destinations,
     services: frozenMap(services.map((service) => [service.name, service])),
     agents: frozenMap(agents.map((agent) => [agent.name, agent])),
-    dns: readDnsLimits(value.dns, issues),
+    dns,
     http: readHttpLimits(value.http, issues),
     upstream: readUpstream(value.upstream, destinations, issues.size === 0, issues),
   }

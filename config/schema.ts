@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { CredentialKind } from '#firewall/credential.js'
+import { NAME_PROFILES, type NameProfile } from '#firewall/name-profiles.js'
 
 /** Text for the reference and for error messages: a noun phrase, and what one would write. */
 function field<T extends z.ZodType>(schema: T, description: string, example: string): T {
@@ -12,6 +13,64 @@ const count = z.int().min(0)
 
 const duration = (description: string, example: string) =>
   field(text, `${description}, with its unit: ms, s, m or h`, example)
+
+/** Limits on names under a wildcard, for all of them or for one. */
+const nameLimits = {
+  profile: field(
+    z.enum(Object.keys(NAME_PROFILES) as [NameProfile, ...NameProfile[]]),
+    'the limits to begin with: `default`, `strict`, or `random-labels` for names that a machine made',
+    'profile: strict',
+  ).optional(),
+  max_length: field(count.max(253), 'characters of the open labels together', 'max_length: 64').optional(),
+  max_label: field(count.max(63), 'characters of one open label', 'max_label: 40').optional(),
+  max_entropy: field(
+    z.number().min(0).max(8),
+    'bits a character of the open labels',
+    'max_entropy: 4.2',
+  ).optional(),
+  names_per_window: field(
+    count.max(2048),
+    'new names under one wildcard in a window',
+    'names_per_window: 16',
+  ).optional(),
+  bytes_per_window: field(
+    count.max(1e6),
+    'bytes of new names under one wildcard in a window',
+    'bytes_per_window: 256',
+  ).optional(),
+  window: duration('length of the window', 'window: 10m').optional(),
+  bytes_per_day: field(
+    count.max(1e7),
+    'bytes of new names under one wildcard in a day',
+    'bytes_per_day: 2048',
+  ).optional(),
+}
+
+const names = z.strictObject(nameLimits)
+
+const rate = (description: string) =>
+  field(
+    z.strictObject({
+      per_second: field(
+        z.number().positive().max(1e6),
+        'how many a second in the long run',
+        'per_second: 10',
+      ),
+      burst: field(z.int().min(1).max(1e6), 'how many may come at once', 'burst: 20'),
+    }),
+    description,
+    'rate: { per_second: 10, burst: 20 }',
+  )
+
+const dns = z.strictObject({
+  ...nameLimits,
+  rate: rate('how many queries one sandbox may send').optional(),
+  hosts: field(
+    z.record(text, text),
+    "names that the resolver answers with an address of yours instead of the gate's",
+    'hosts: { db.internal.example: 10.0.0.5 }',
+  ).optional(),
+})
 
 const rule = field(
   z.strictObject({
@@ -63,18 +122,7 @@ function serviceSchema(kinds: readonly CredentialKind[]) {
       'what may be done there; the first line that matches decides, and nothing else is allowed',
       'rules: [{ allow: GET /** }]',
     ),
-    rate: field(
-      z.strictObject({
-        per_second: field(
-          z.number().positive().max(1e6),
-          'requests a second in the long run',
-          'per_second: 10',
-        ),
-        burst: field(z.int().min(1).max(1e6), 'requests that may come at once', 'burst: 20'),
-      }),
-      'how fast one sandbox may send requests to this service',
-      'rate: { per_second: 10, burst: 20 }',
-    ).optional(),
+    rate: rate('how many requests one sandbox may send to this service').optional(),
     env: field(
       z.record(text, text),
       'variables of the sandbox: text in quotes, in which {url}, {route} and {dummy:NAME} are filled in',
@@ -129,6 +177,16 @@ const allowEntry = z.strictObject({
     'private: true',
   ).optional(),
   ca: field(text, 'a PEM file with the only authorities trusted for this host', 'ca: ./ca.pem').optional(),
+  shared: field(
+    flag,
+    'whether a wildcard may stand under a suffix whose names anybody can get, such as `*.cloudfront.net`',
+    'shared: true',
+  ).optional(),
+  names: field(
+    names,
+    'limits on the names under this wildcard, instead of those of `dns`',
+    'names: { profile: random-labels }',
+  ).optional(),
 })
 
 const some = z.union([z.literal('all'), z.array(text)])
@@ -143,32 +201,6 @@ const agent = z.strictObject({
     some,
     'hosts of `allow` as written there, or `all`; none unless said otherwise',
     'allow: [pypi.org]',
-  ).optional(),
-})
-
-const dns = z.strictObject({
-  max_length: field(count.max(253), 'characters of the open labels together', 'max_length: 64').optional(),
-  max_label: field(count.max(63), 'characters of one open label', 'max_label: 40').optional(),
-  max_entropy: field(
-    z.number().min(0).max(8),
-    'bits a character of the open labels',
-    'max_entropy: 4.2',
-  ).optional(),
-  names_per_window: field(
-    count.max(2048),
-    'new names under one wildcard in a window',
-    'names_per_window: 16',
-  ).optional(),
-  bytes_per_window: field(
-    count.max(1e6),
-    'bytes of new names under one wildcard in a window',
-    'bytes_per_window: 256',
-  ).optional(),
-  window: duration('length of the window', 'window: 10m').optional(),
-  bytes_per_day: field(
-    count.max(1e7),
-    'bytes of new names under one wildcard in a day',
-    'bytes_per_day: 2048',
   ).optional(),
 })
 
@@ -249,4 +281,5 @@ export function policySchema(kinds: readonly CredentialKind[]) {
 
 export type PolicyFile = z.infer<ReturnType<typeof policySchema>>
 export type ServiceFile = NonNullable<PolicyFile['services']>[string]
+export type NamesFile = z.infer<typeof names>
 export type AllowFile = NonNullable<PolicyFile['allow']>[number]

@@ -65,6 +65,7 @@ export function buildService(name: string, file: ServiceFile, context: LoadConte
     service: name,
     allowPrivate: file.private ?? false,
     ca: origin.scheme === 'https' ? ca : null,
+    names: null,
   }))
   return { service, destinations }
 }

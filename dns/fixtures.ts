@@ -1,12 +1,13 @@
 import { type HostPattern, isFault, parseHostPattern } from '#firewall/host-pattern.js'
 import { Judge } from '#firewall/judge.js'
-import { DEFAULT_BUDGET, LeakBudget } from '#firewall/leak-budget.js'
+import { LeakBudget } from '#firewall/leak-budget.js'
 import type { NameGate } from '#firewall/name-admission.js'
-import { DEFAULT_SHAPE } from '#firewall/name-shape.js'
+import { DEFAULT_NAMES } from '#firewall/name-profiles.js'
 import type { Destination, Policy } from '#firewall/policy.js'
 import type { DnsEvent } from './events.js'
-import type { ResolverContext } from './flow.js'
+import type { Remote, ResolverContext, Transport } from './flow.js'
 import { QueryLimiter } from './query-limiter.js'
+import { resolveQuery } from './resolver.js'
 
 // What the tests of the resolver share: queries built byte by byte, a policy, and a context that can be looked into.
 
@@ -60,11 +61,11 @@ export function nameGate(hosts: readonly string[] = HOSTS): NameGate {
     destinations: hosts.map(destination),
     services: new Map(),
     agents: new Map([['default', { name: 'default', services: null, allow: null }]]),
-    dns: { shape: DEFAULT_SHAPE, budget: DEFAULT_BUDGET },
+    dns: { names: DEFAULT_NAMES, rate: { perSecond: 1e6, burst: 1e6 }, hosts: {} },
     http: { maxRequestBytes: 1024, responseTimeoutMs: 1000, idleTimeoutMs: 1000, connectTimeoutMs: 1000 },
     upstream: { hosts: {}, servers: [] },
   }
-  return { judge: new Judge(policy), limits: policy.dns, budget: new LeakBudget(policy.dns.budget) }
+  return { judge: new Judge(policy), limits: policy.dns.names, budget: new LeakBudget() }
 }
 
 function destination(host: string, index: number): Destination {
@@ -79,6 +80,7 @@ function destination(host: string, index: number): Destination {
     service: null,
     allowPrivate: false,
     ca: null,
+    names: null,
   }
 }
 
@@ -103,11 +105,28 @@ export function bench(overrides: Partial<ResolverContext> = {}): Bench {
     identify: () => SANDBOX,
     gate: nameGate(),
     limiter: new QueryLimiter({ perSecond: 1e6, burst: 1e6 }),
-    address: { ipv4: '192.0.2.53', ipv6: null },
-    record: (event) => void events.push(event),
+    addressOf: () => ({ ipv4: '192.0.2.53', ipv6: null }),
+    hosts: {},
+    record(event, done) {
+      events.push(event)
+      done(null)
+    },
     now: () => 1_700_000_000_000,
     fail: (error) => void failures.push(error),
     ...overrides,
   }
   return { context, events, failures }
+}
+
+/** The answer to a query where the record is written at once, as `bench` does. */
+export function resolveNow(
+  bytes: Buffer,
+  remote: Remote,
+  transport: Transport,
+  context: ResolverContext,
+): Buffer | null {
+  const replies: (Buffer | null)[] = []
+  resolveQuery(bytes, remote, transport, context, (response) => replies.push(response))
+  if (replies.length !== 1) throw new Error(`${replies.length} replies to one query`)
+  return replies[0] ?? null
 }

@@ -10,6 +10,12 @@ import type { DnsQuery } from './wire.js'
 
 export type Transport = 'udp' | 'tcp'
 
+/** The address of the gate that a sandbox finds under a name; one for all names today. */
+export type AddressPlan = (
+  sandbox: SandboxIdentity,
+  name: string,
+) => { readonly ipv4: string; readonly ipv6: string | null }
+
 /** Where a query came from, as the socket says. */
 export interface Remote {
   readonly address: string
@@ -21,10 +27,12 @@ export interface ResolverContext {
   identify(remote: Remote): SandboxIdentity | null
   readonly gate: NameGate
   readonly limiter: QueryLimiter
-  /** The gate's own addresses: the only ones that an answer ever holds, loopback for `localhost` apart. */
-  readonly address: { readonly ipv4: string; readonly ipv6: string | null }
-  /** Writes to the audit log, and has written when it returns. Throws when it cannot. */
-  record(event: DnsEvent): void
+  /** The gate's address for an allowed name; the only one in an answer, apart from loopback and `hosts`. */
+  readonly addressOf: AddressPlan
+  /** Addresses by name, of hosts that sandboxes reach without the gate. */
+  readonly hosts: Readonly<Record<string, string>>
+  /** Writes to the audit log; `done` is told that the record is there, or why it is not. Must not throw. */
+  record(event: DnsEvent, done: (error: Error | null) => void): void
   /** Milliseconds since 1970. */
   now(): number
   /** The program log, for bugs and for an audit log that fails. Must not throw. */
@@ -60,7 +68,7 @@ export interface QueryFlow {
   response: Buffer | null
 }
 
-/** A step decides or passes on (null), as long as nothing was decided; or it acts on what was decided. */
+/** A step decides or passes on (null), as long as nothing was decided; or it acts on what was decided, and goes on. */
 export type QueryStep =
   | { readonly name: string; decide(flow: QueryFlow): Decision | null }
-  | { readonly name: string; act(flow: QueryFlow, decision: Decision): void }
+  | { readonly name: string; act(flow: QueryFlow, decision: Decision, next: () => void): void }

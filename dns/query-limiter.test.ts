@@ -8,7 +8,7 @@ void t.test('one flood, one record a second, the rest counted', (t) => {
   t.equal(limiter.take('a', 100), 'drop')
   t.equal(limiter.take('a', 200), 'drop')
   t.equal(limiter.dropped('a'), 2)
-  limiter.settle('a')
+  limiter.settle('a', 2)
   t.equal(limiter.dropped('a'), 0)
   t.equal(limiter.take('b', 200), 'pass', 'another sandbox has its own tokens')
   t.end()

@@ -1,11 +1,5 @@
 import { RateLimiter, type RateLimit } from '#firewall/rate-limit.js'
 
-/**
- * Queries per sandbox. A parallel build or a browser asks some dozens at once, and a second's worth of 200 is far above
- * what programs sustain; every query is a line in the audit log, so this also bounds how fast a sandbox can fill a disk.
- */
-export const DEFAULT_QUERY_RATE: RateLimit = { perSecond: 200, burst: 400 }
-
 /** Milliseconds between two records of the same flood. */
 const FLOOD_RECORD_MS = 1000
 
@@ -23,7 +17,7 @@ export class QueryLimiter {
   readonly #buckets = new RateLimiter()
   readonly #floods = new Map<string, Flood>()
 
-  constructor(rate: RateLimit = DEFAULT_QUERY_RATE) {
+  constructor(rate: RateLimit) {
     this.#rate = rate
   }
 
@@ -46,10 +40,10 @@ export class QueryLimiter {
     return this.#floods.get(sandbox)?.dropped ?? 0
   }
 
-  /** The count stands in a record now. */
-  settle(sandbox: string): void {
+  /** So many of them stand in a record now. */
+  settle(sandbox: string, dropped: number): void {
     const flood = this.#floods.get(sandbox)
-    if (flood !== undefined) flood.dropped = 0
+    if (flood !== undefined) flood.dropped -= dropped
   }
 
   /** Drops a sandbox that is gone. */

@@ -2,22 +2,29 @@ import type { QueryFlow, QueryStep, Remote, ResolverContext, Transport } from '.
 import { deny, QUERY_STEPS } from './steps.js'
 import { parseQuery } from './wire.js'
 
+/** What is done about a bug in a step: without its decision, the query has only to be recorded and answered. */
+const LAST_STEPS = QUERY_STEPS.filter((step) => 'act' in step)
+
 /**
  *     bytes ──> parse ──> steps: judge ──> record ──> answer ──> bytes
  *                 └─ null: silence
  *
  * Never throws: a bug in a step is reported to `context.fail`, recorded, and answered with SERVFAIL.
  *
- * @returns null when nothing may be answered
+ * @param reply called once, now or when the record is written, with null when nothing may be answered
  */
 export function resolveQuery(
   bytes: Buffer,
   remote: Remote,
   transport: Transport,
   context: ResolverContext,
-): Buffer | null {
+  reply: (response: Buffer | null) => void,
+): void {
   const query = parseQuery(bytes)
-  if (query === null) return null
+  if (query === null) {
+    reply(null)
+    return
+  }
   const flow: QueryFlow = {
     context,
     query,
@@ -31,33 +38,38 @@ export function resolveQuery(
     decision: null,
     response: null,
   }
-  try {
-    runSteps(flow, QUERY_STEPS)
-  } catch (error) {
-    context.fail(error)
-    recover(flow)
+  const recover = (): void => {
+    flow.decision = deny('internal')
+    flow.response = null
+    runSteps(flow, LAST_STEPS, 0, reply, () => reply(null))
   }
-  return flow.response
+  runSteps(flow, QUERY_STEPS, 0, reply, recover)
 }
 
-function runSteps(flow: QueryFlow, steps: readonly QueryStep[]): void {
-  for (const step of steps) {
-    if ('decide' in step) flow.decision ??= step.decide(flow)
-    else step.act(flow, (flow.decision ??= deny('internal')))
-  }
-}
-
-/** Without its decision, the flow has only to be recorded and answered. */
-function recover(flow: QueryFlow): void {
-  flow.decision = deny('internal')
-  flow.response = null
+function runSteps(
+  flow: QueryFlow,
+  steps: readonly QueryStep[],
+  from: number,
+  reply: (response: Buffer | null) => void,
+  recover: () => void,
+): void {
   try {
-    runSteps(
-      flow,
-      QUERY_STEPS.filter((step) => 'act' in step),
-    )
+    for (let index = from; index < steps.length; index += 1) {
+      const step = steps[index]
+      if (step === undefined) break
+      if ('decide' in step) {
+        flow.decision ??= step.decide(flow)
+      } else {
+        step.act(flow, (flow.decision ??= deny('internal')), () =>
+          runSteps(flow, steps, index + 1, reply, recover),
+        )
+        return
+      }
+    }
   } catch (error) {
     flow.context.fail(error)
-    flow.response = null
+    recover()
+    return
   }
+  reply(flow.response)
 }

@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net'
 import { parseHostname } from '#firewall/hostname.js'
 import { admitName } from '#firewall/name-admission.js'
 import { judgeShape } from '#firewall/name-shape.js'
@@ -47,8 +48,14 @@ function oneQuestion(flow: QueryFlow): Decision | null {
   return deny(fault)
 }
 
-function answerLocally({ query: { question } }: QueryFlow): Decision | null {
-  const local = question === null ? null : localName(question.name, question.type)
+function answerLocally({ query: { question }, context }: QueryFlow): Decision | null {
+  if (question === null) return null
+  const address = Object.hasOwn(context.hosts, question.name) ? context.hosts[question.name] : undefined
+  if (address !== undefined) {
+    const plan = isIPv4(address) ? { ipv4: address, ipv6: null } : { ipv4: null, ipv6: address }
+    return allow('dns.hosts', addressFor(question.type, plan))
+  }
+  const local = localName(question.name, question.type)
   if (local === null) return null
   return local.kind === 'reverse' ? deny('reverse-name') : allow(local.rule, local.address)
 }
@@ -68,37 +75,48 @@ function admitTheName(flow: QueryFlow): Decision | null {
   flow.shape = shape
   flow.budget = budget
   if (!verdict.allowed) return deny(verdict.reason, verdict.rule)
-  return allow(verdict.rule, gateAddress(question.type, context.address))
+  return allow(verdict.rule, addressFor(question.type, context.addressOf(sandbox, host)))
 }
 
 /**
  * HTTPS and SVCB records would let the upstream choose port, protocol and key (RFC 9460), and every other type is of no
  * use to a client of the gate: all are empty. ANY gets one record set of those there are (RFC 8482 section 4.1).
  */
-function gateAddress(type: number, address: QueryFlow['context']['address']): string | null {
-  if (type === TYPE.AAAA) return address.ipv6
-  return type === TYPE.A || type === TYPE.ANY ? address.ipv4 : null
+function addressFor(
+  type: number,
+  { ipv4, ipv6 }: { readonly ipv4: string | null; readonly ipv6: string | null },
+): string | null {
+  if (type === TYPE.AAAA) return ipv6
+  if (type === TYPE.A) return ipv4
+  return type === TYPE.ANY ? (ipv4 ?? ipv6) : null
 }
 
 /** No record, no answer: if the audit log fails, the decision turns into SERVFAIL. */
-function record(flow: QueryFlow, decision: Decision): void {
-  if (!decision.recorded) return
-  const { context } = flow
-  const key = limiterKey(flow)
-  try {
-    context.record(eventOf(flow, decision, context.limiter.dropped(key)))
-  } catch (error) {
-    flow.decision = deny('audit-unavailable')
-    context.fail(error)
+function record(flow: QueryFlow, decision: Decision, next: () => void): void {
+  if (!decision.recorded) {
+    next()
     return
   }
-  context.limiter.settle(key)
+  const { context } = flow
+  const key = limiterKey(flow)
+  const dropped = context.limiter.dropped(key)
+  context.record(eventOf(flow, decision, dropped), (error) => {
+    if (error === null) {
+      if (dropped > 0) context.limiter.settle(key, dropped)
+    } else {
+      flow.decision = deny('audit-unavailable')
+      context.fail(error)
+    }
+    next()
+  })
 }
 
-function answer(flow: QueryFlow, { rcode, address, extended }: Decision): void {
-  if (rcode === null) return
-  const limit = answerLimit(flow.query, flow.transport)
-  flow.response = encodeAnswer(flow.query, { rcode, address, extended }, limit)
+function answer(flow: QueryFlow, { rcode, address, extended }: Decision, next: () => void): void {
+  if (rcode !== null) {
+    const limit = answerLimit(flow.query, flow.transport)
+    flow.response = encodeAnswer(flow.query, { rcode, address, extended }, limit)
+  }
+  next()
 }
 
 export function deny(reason: DnsReason, rule: string | null = null): Decision {

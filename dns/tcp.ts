@@ -69,27 +69,34 @@ function serveConnection(socket: Socket, remote: Remote, context: ResolverContex
   socket.once('close', () => clearTimeout(timer))
   socket.setNoDelay(true)
 
-  /** Returns false when the client has to read first, or the connection is over. */
-  const answerAll = (): boolean => {
-    for (let message = frames.next(); message !== null; message = frames.next()) {
+  /** Takes up the next query; its answer, once the client takes it, leads to the one after it. */
+  const answerNext = (): void => {
+    if (socket.destroyed) return
+    const message = frames.next()
+    if (message === null) {
+      socket.resume()
+      return
+    }
+    socket.pause()
+    if (message === 'refused') {
+      socket.destroy()
+      return
+    }
+    resolveQuery(message, remote, 'tcp', context, (response) => {
       // Silence over TCP would leave the client waiting for the timer.
-      const response = message === 'refused' ? null : resolveQuery(message, remote, 'tcp', context)
       if (response === null) {
         socket.destroy()
-        return false
+        return
       }
       timer.refresh()
-      if (!socket.write(frame(response))) return false
-    }
-    return true
+      if (socket.write(frame(response))) answerNext()
+      else socket.once('drain', answerNext)
+    })
   }
 
   socket.on('data', (chunk: Buffer) => {
     frames.push(chunk)
-    if (!answerAll()) socket.pause()
-  })
-  socket.on('drain', () => {
-    if (answerAll()) socket.resume()
+    answerNext()
   })
   // Said even where the server was made with `allowHalfOpen`.
   socket.on('end', () => socket.end())

@@ -94,6 +94,29 @@ void t.test('a public suffix that only its children name is as broad for `**`', 
   t.end()
 })
 
+void t.test("a provider's suffix can be accepted, a registry's cannot", (t) => {
+  for (const suffix of ['cloudfront.net', 's3.eu-central-1.amazonaws.com', 'github.io'])
+    t.match(parseHostPattern(`*.${suffix}`, true), { kind: 'wildcard', suffix })
+  for (const suffix of ['com', 'co.uk', 'foo.ck', 'internal'])
+    t.match(parseHostPattern(`*.${suffix}`, true), { problem: /over-broad/ }, suffix)
+  t.match(parseHostPattern('*.github.io'), { fix: /`shared: true` accepts it/ })
+  t.notMatch(parseHostPattern('*.com'), { fix: /shared/ })
+  t.end()
+})
+
+void t.test('a deep wildcard ends where strangers begin', (t) => {
+  const amazon = pattern('**.amazonaws.com')
+  t.strictSame(matchHost(amazon, 'sts.eu-west-1.amazonaws.com'), ['sts', 'eu-west-1'])
+  t.strictSame(matchHost(amazon, 's3.eu-west-1.amazonaws.com'), ['s3', 'eu-west-1'], 'the suffix itself')
+  for (const host of [
+    'anybody.s3.amazonaws.com',
+    'a.b.s3.eu-west-1.amazonaws.com',
+    'x.execute-api.us-east-1.amazonaws.com',
+  ])
+    t.equal(matchHost(amazon, host), null, host)
+  t.end()
+})
+
 void t.test('what is no pattern', (t) => {
   for (const text of [
     '*',

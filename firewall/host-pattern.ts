@@ -19,8 +19,11 @@ export function isFault(value: object): value is Fault {
 /**
  * Reads a host pattern. Over-broad wildcards (`*`, `*.com`, `*.co.uk`, `*.github.io`) are faults: under a public suffix
  * anybody can register the name that carries the data away (https://publicsuffix.org).
+ *
+ * @param shared true to take a wildcard under a suffix whose owner gives names to anybody (`*.cloudfront.net`), which the
+ *   list calls private; never one under a registry's
  */
-export function parseHostPattern(text: string): HostPattern | Fault {
+export function parseHostPattern(text: string, shared = false): HostPattern | Fault {
   const wildcard = /^(\*\*?)\.(.+)$/.exec(text)
   if (wildcard === null) {
     if (text.includes('*')) {
@@ -46,31 +49,40 @@ export function parseHostPattern(text: string): HostPattern | Fault {
       fix: 'write `*.example.com` (one label) or `**.example.com` (any depth)',
     }
   }
-  const broad = breadth(suffix)
-  if (broad !== null) {
+  const owner = sharedBy(suffix)
+  if (owner === 'registry' || (owner === 'provider' && !shared)) {
+    const accept = owner === 'provider' ? '; `shared: true` accepts it for this entry' : ''
     return {
-      problem: `\`${text}\` is over-broad: ${broad}`,
-      fix: `name the domain that you mean, such as \`*.example.${suffix}\`, or list the hosts`,
+      problem: `\`${text}\` is over-broad: anybody can register a name under \`${suffix}\``,
+      fix: `name the domain that you mean, such as \`*.example.${suffix}\`, or list the hosts${accept}`,
     }
   }
   return { kind: 'wildcard', suffix, deep: stars === '**', text: `${stars}.${suffix}` }
 }
 
-function breadth(suffix: string): string | null {
-  // Both readings of the list: `co.uk` is in its ICANN part, `github.io` in its private part.
+/** Whose customers can be anybody: `co.uk` is in the list's ICANN part, `github.io` in its private part. */
+function sharedBy(suffix: string): 'registry' | 'provider' | null {
   const domain = parseDomain(suffix, { allowPrivateDomains: true })
-  if (domain.publicSuffix === suffix) {
-    return `anybody can register a name under \`${suffix}\``
-  }
-  return null
+  if (domain.publicSuffix !== suffix) return null
+  return domain.isPrivate === true ? 'provider' : 'registry'
 }
 
-/** The labels that the pattern left open, first label first; null when the name does not match. */
+/**
+ * The labels that the pattern left open, first label first; null when the name does not match. A deep wildcard ends where
+ * strangers begin: `**.amazonaws.com` does not match `anybody.s3.amazonaws.com`.
+ */
 export function matchHost(pattern: HostPattern, host: string): readonly string[] | null {
   if (pattern.kind === 'exact') return host === pattern.host ? [] : null
-  if (!host.endsWith(`.${pattern.suffix}`)) return null
-  const open = host.slice(0, -(pattern.suffix.length + 1)).split('.')
-  return pattern.deep || open.length === 1 ? open : null
+  const { suffix, deep } = pattern
+  if (!host.endsWith(`.${suffix}`)) return null
+  const open = host.slice(0, -(suffix.length + 1)).split('.')
+  if (open.length === 1) return open
+  return deep && !crossesPublicSuffix(host, suffix) ? open : null
+}
+
+function crossesPublicSuffix(host: string, suffix: string): boolean {
+  const { publicSuffix } = parseDomain(host, { allowPrivateDomains: true })
+  return publicSuffix !== null && publicSuffix !== host && publicSuffix.length > suffix.length
 }
 
 /** True when every name that `inner` matches is matched by `outer`. */

@@ -55,9 +55,9 @@ void t.test('an exact name hides a wildcard, a near suffix a far one', (t) => {
   )
   for (const [host, rule, wildcard] of [
     ['a.b.example.com', 'exact', null],
-    ['c.b.example.com', 'near', { text: '*.b.example.com', open: ['c'] }],
-    ['b.example.com', 'far', { text: '**.example.com', open: ['b'] }],
-    ['x.c.b.example.com', 'far', { text: '**.example.com', open: ['x', 'c', 'b'] }],
+    ['c.b.example.com', 'near', { text: '*.b.example.com', open: ['c'], limits: null }],
+    ['b.example.com', 'far', { text: '**.example.com', open: ['b'], limits: null }],
+    ['x.c.b.example.com', 'far', { text: '**.example.com', open: ['x', 'c', 'b'], limits: null }],
   ] as const)
     t.strictSame(judge.judgeName(DEFAULT_AGENT, host), { allowed: true, rule, wildcard }, host)
   for (const host of ['example.com', 'com', 'xexample.com', 'example.com.evil.test', ''])

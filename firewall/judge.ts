@@ -1,4 +1,5 @@
 import { matchHost } from './host-pattern.js'
+import type { NameLimits } from './name-profiles.js'
 import { matchPath } from './path-pattern.js'
 import type { Destination, Policy, Rule, Scheme } from './policy.js'
 import type { Reason } from './reasons.js'
@@ -16,7 +17,12 @@ export interface NameAllowed {
   /** Id of the destination that lists the name. */
   readonly rule: string
   /** The wildcard that matched, as written, with the labels that it left open; null for an exact name. */
-  readonly wildcard: { readonly text: string; readonly open: readonly string[] } | null
+  readonly wildcard: {
+    readonly text: string
+    readonly open: readonly string[]
+    /** Its own limits on names, or null. */
+    readonly limits: NameLimits | null
+  } | null
 }
 
 export interface AuthorityAllowed {
@@ -75,9 +81,9 @@ export class Judge {
   judgeName(agent: string, host: string): NameAllowed | Denied {
     const [first] = this.#lookUp(agent, host)
     if (first === undefined) return { allowed: false, reason: 'host-not-listed', rule: null }
-    const { host: pattern } = first
+    const { host: pattern, names: limits } = first
     const wildcard =
-      pattern.kind === 'exact' ? null : { text: pattern.text, open: matchHost(pattern, host) ?? [] }
+      pattern.kind === 'exact' ? null : { text: pattern.text, open: matchHost(pattern, host) ?? [], limits }
     return { allowed: true, rule: first.id, wildcard }
   }
 

@@ -3,32 +3,33 @@
  * payload from a real name, so what counts is how many different ones there are.
  */
 export interface BudgetLimits {
-  /** New names in one window. */
+  /** New names in any window. */
   readonly names: number
-  /** Bytes of new names' open labels in one window. */
+  /** Bytes of new names' open labels in any window. */
   readonly bytes: number
-  /** Length of the window, in milliseconds. */
+  /** Length of the window, in milliseconds. It slides: no two windows, however laid, hold more than twice as much. */
   readonly windowMs: number
-  /** Bytes of new names' open labels in 24 hours. */
+  /** Bytes of new names' open labels in any 24 hours. */
   readonly bytesPerDay: number
 }
-
-/** At most 256 bytes in ten minutes and 2 KiB a day, about 0.19 bit/s. */
-export const DEFAULT_BUDGET: BudgetLimits = { names: 16, bytes: 256, windowMs: 600_000, bytesPerDay: 2048 }
 
 const DAY_MS = 86_400_000
 
 /** Names remembered per sandbox and wildcard; a day's budget of one-byte names fits, and a flood cannot grow it. */
 const MAX_REMEMBERED = 2048
 
+/** A name that was paid for. */
+interface Charge {
+  readonly at: number
+  readonly bytes: number
+}
+
 interface Account {
-  windowStart: number
-  names: number
-  bytes: number
-  dayStart: number
+  /** What was paid for in the last 24 hours, oldest first: asking again is free, so that an agent may retry. */
+  readonly day: Map<string, Charge>
   dayBytes: number
-  /** Names that were paid for today: asking again is free, so that an agent may retry. */
-  readonly known: Set<string>
+  /** What was paid for in the last window, oldest first. */
+  readonly window: Charge[]
 }
 
 export type BudgetVerdict =
@@ -36,23 +37,48 @@ export type BudgetVerdict =
   /** `limit` is the one that ran out, `retryMs` the time until there is room again. */
   | { readonly spent: true; readonly limit: 'names' | 'bytes' | 'bytes-per-day'; readonly retryMs: number }
 
+export interface BudgetQuestion {
+  readonly sandbox: string
+  readonly wildcard: string
+  /** The open labels, joined by dots. */
+  readonly open: string
+  readonly limits: BudgetLimits
+  /** Milliseconds since 1970. A clock that goes back gives nothing away. */
+  readonly now: number
+  /** False to ask without paying. */
+  readonly charge: boolean
+}
+
 /** Accounts by sandbox and wildcard. Their number is bounded by the policy times the sandboxes; see `forget`. */
 export class LeakBudget {
-  readonly #limits: BudgetLimits
   readonly #accounts = new Map<string, Map<string, Account>>()
 
-  constructor(limits: BudgetLimits) {
-    this.#limits = limits
-  }
-
-  /** Charges a name (its open labels joined by dots), unless it was charged today. `now` in milliseconds. */
-  spend(sandbox: string, wildcard: string, open: string, now: number): BudgetVerdict {
-    return this.#judge(sandbox, wildcard, open, now, true)
-  }
-
-  /** The same verdict without charging. */
-  peek(sandbox: string, wildcard: string, open: string, now: number): BudgetVerdict {
-    return this.#judge(sandbox, wildcard, open, now, false)
+  /** Is there room for this name? Asked again within 24 hours, a name that was charged is free. */
+  judge({ sandbox, wildcard, open, limits, now, charge }: BudgetQuestion): BudgetVerdict {
+    const account = this.#account(sandbox, wildcard)
+    dropOld(account, limits, now)
+    const { window, day } = account
+    const bytes = window.reduce((sum, item) => sum + item.bytes, 0)
+    const left = { namesLeft: limits.names - window.length, bytesLeft: limits.bytes - bytes }
+    if (day.has(open)) return { spent: false, ...left }
+    const dayOver = {
+      names: day.size + 1 - MAX_REMEMBERED,
+      bytes: account.dayBytes + open.length - limits.bytesPerDay,
+    }
+    if (dayOver.names > 0 || dayOver.bytes > 0) {
+      return { spent: true, limit: 'bytes-per-day', retryMs: waitFor(dayOver, day.values(), DAY_MS, now) }
+    }
+    const over = { names: 1 - left.namesLeft, bytes: open.length - left.bytesLeft }
+    if (over.names > 0 || over.bytes > 0) {
+      const limit = over.names > 0 ? 'names' : 'bytes'
+      return { spent: true, limit, retryMs: waitFor(over, window, limits.windowMs, now) }
+    }
+    if (!charge) return { spent: false, ...left }
+    const item = { at: now, bytes: open.length }
+    window.push(item)
+    day.set(open, item)
+    account.dayBytes += item.bytes
+    return { spent: false, namesLeft: left.namesLeft - 1, bytesLeft: left.bytesLeft - item.bytes }
   }
 
   /** Drops a sandbox that is gone. */
@@ -60,29 +86,7 @@ export class LeakBudget {
     this.#accounts.delete(sandbox)
   }
 
-  #judge(sandbox: string, wildcard: string, open: string, now: number, charge: boolean): BudgetVerdict {
-    const account = this.#account(sandbox, wildcard, now)
-    const limits = this.#limits
-    if (!account.known.has(open)) {
-      const windowEnds = account.windowStart + limits.windowMs - now
-      const dayEnds = account.dayStart + DAY_MS - now
-      if (account.dayBytes + open.length > limits.bytesPerDay || account.known.size >= MAX_REMEMBERED) {
-        return { spent: true, limit: 'bytes-per-day', retryMs: dayEnds }
-      }
-      if (account.names + 1 > limits.names) return { spent: true, limit: 'names', retryMs: windowEnds }
-      if (account.bytes + open.length > limits.bytes)
-        return { spent: true, limit: 'bytes', retryMs: windowEnds }
-      if (charge) {
-        account.names += 1
-        account.bytes += open.length
-        account.dayBytes += open.length
-        account.known.add(open)
-      }
-    }
-    return { spent: false, namesLeft: limits.names - account.names, bytesLeft: limits.bytes - account.bytes }
-  }
-
-  #account(sandbox: string, wildcard: string, now: number): Account {
+  #account(sandbox: string, wildcard: string): Account {
     let wildcards = this.#accounts.get(sandbox)
     if (wildcards === undefined) {
       wildcards = new Map<string, Account>()
@@ -90,19 +94,37 @@ export class LeakBudget {
     }
     let account = wildcards.get(wildcard)
     if (account === undefined) {
-      account = { windowStart: now, names: 0, bytes: 0, dayStart: now, dayBytes: 0, known: new Set() }
+      account = { day: new Map<string, Charge>(), dayBytes: 0, window: [] }
       wildcards.set(wildcard, account)
-    }
-    if (now - account.windowStart >= this.#limits.windowMs) {
-      account.windowStart = now
-      account.names = 0
-      account.bytes = 0
-    }
-    if (now - account.dayStart >= DAY_MS) {
-      account.dayStart = now
-      account.dayBytes = 0
-      account.known.clear()
     }
     return account
   }
+}
+
+function dropOld(account: Account, limits: BudgetLimits, now: number): void {
+  const { day, window } = account
+  while (window[0] !== undefined && now - window[0].at >= limits.windowMs) window.shift()
+  for (const [name, { at, bytes }] of day) {
+    if (now - at < DAY_MS) break
+    day.delete(name)
+    account.dayBytes -= bytes
+  }
+}
+
+/** Milliseconds until so many of the oldest charges are `span` old that these names and bytes are free. */
+function waitFor(
+  over: { readonly names: number; readonly bytes: number },
+  charges: Iterable<Charge>,
+  span: number,
+  now: number,
+): number {
+  let { names, bytes } = over
+  let last = now
+  for (const charge of charges) {
+    if (names <= 0 && bytes <= 0) break
+    names -= 1
+    bytes -= charge.bytes
+    last = charge.at
+  }
+  return Math.max(last + span - now, 1)
 }

@@ -18,8 +18,8 @@ function gate(): NameGate {
   })
   return {
     judge: new Judge(policy),
-    limits: policy.dns,
-    budget: new LeakBudget({ ...policy.dns.budget, names: 2 }),
+    limits: { ...policy.dns.names, budget: { ...policy.dns.names.budget, names: 2 } },
+    budget: new LeakBudget(),
   }
 }
 

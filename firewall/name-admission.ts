@@ -1,7 +1,8 @@
 import type { Denied, Judge, NameAllowed } from './judge.js'
 import type { BudgetVerdict, LeakBudget } from './leak-budget.js'
 import { judgeShape, type Shape } from './name-shape.js'
-import type { DnsLimits, SandboxIdentity } from './policy.js'
+import type { NameLimits } from './name-profiles.js'
+import type { SandboxIdentity } from './policy.js'
 
 export interface NameAdmission {
   readonly verdict: NameAllowed | Denied
@@ -9,6 +10,8 @@ export interface NameAdmission {
   readonly wildcard: string | null
   /** Length and entropy of the open labels under a wildcard, else of the whole name. */
   readonly shape: Shape
+  /** The limits that hold for the name, or would under a wildcard. */
+  readonly limits: NameLimits
   /** What the budget said, where a wildcard was asked. */
   readonly budget: BudgetVerdict | null
 }
@@ -16,7 +19,8 @@ export interface NameAdmission {
 /** What the gate knows when it judges names; one per gate, shared by resolver and proxy. */
 export interface NameGate {
   readonly judge: Judge
-  readonly limits: DnsLimits
+  /** Where a wildcard has none of its own. */
+  readonly limits: NameLimits
   readonly budget: LeakBudget
 }
 
@@ -31,7 +35,7 @@ export interface NameGate {
  * @param charge false to ask without spending budget (`egress explain`)
  */
 export function admitName(
-  { judge, limits, budget }: NameGate,
+  { judge, limits: general, budget }: NameGate,
   sandbox: SandboxIdentity,
   host: string,
   now: number,
@@ -39,18 +43,27 @@ export function admitName(
 ): NameAdmission {
   const verdict = judge.judgeName(sandbox.agent, host)
   const wildcard = verdict.allowed ? verdict.wildcard : null
+  const limits = wildcard?.limits ?? general
   const shape = judgeShape(wildcard?.open ?? host.split('.'), limits.shape)
-  if (!verdict.allowed || wildcard === null) return { verdict, wildcard: null, shape, budget: null }
+  if (!verdict.allowed || wildcard === null) return { verdict, wildcard: null, shape, limits, budget: null }
   const { text } = wildcard
   if (shape.signal !== null) {
-    return { verdict: deny('name-shape', verdict), wildcard: text, shape, budget: null }
+    return { verdict: deny('name-shape', verdict), wildcard: text, shape, limits, budget: null }
   }
   const open = wildcard.open.join('.')
-  const spent = charge ? budget.spend(sandbox.id, text, open, now) : budget.peek(sandbox.id, text, open, now)
+  const spent = budget.judge({
+    sandbox: sandbox.id,
+    wildcard: text,
+    open,
+    limits: limits.budget,
+    now,
+    charge,
+  })
   return {
     verdict: spent.spent ? deny('name-budget', verdict) : verdict,
     wildcard: text,
     shape,
+    limits,
     budget: spent,
   }
 }

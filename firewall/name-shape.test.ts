@@ -1,7 +1,10 @@
 import fc from 'fast-check'
 import { randomBytes, randomUUID } from 'node:crypto'
 import t from 'tap'
-import { DEFAULT_SHAPE, judgeShape, shannon, type ShapeSignal } from './name-shape.js'
+import { DEFAULT_NAMES } from './name-profiles.js'
+import { judgeShape, shannon, type ShapeSignal } from './name-shape.js'
+
+const DEFAULT_SHAPE = DEFAULT_NAMES.shape
 
 void t.test('entropy', (t) => {
   for (const [text, bits] of [

@@ -10,14 +10,6 @@ export interface ShapeLimits {
   readonly minEntropyLength: number
 }
 
-/** Refuses 0.3 % of 109,865 real names, and 99 % of what iodine sends. */
-export const DEFAULT_SHAPE: ShapeLimits = {
-  maxLength: 64,
-  maxLabel: 40,
-  maxEntropy: 4.2,
-  minEntropyLength: 16,
-}
-
 /** The part of the shape that gave a name away. */
 export type ShapeSignal = 'bytes' | 'length' | 'label-length' | 'entropy'
 

@@ -1,7 +1,6 @@
 import type { Credential } from './credential.js'
 import type { HostPattern } from './host-pattern.js'
-import type { ShapeLimits } from './name-shape.js'
-import type { BudgetLimits } from './leak-budget.js'
+import type { NameLimits } from './name-profiles.js'
 import type { PathPattern } from './path-pattern.js'
 import type { RateLimit } from './rate-limit.js'
 
@@ -44,6 +43,8 @@ export interface Destination {
   readonly allowPrivate: boolean
   /** PEM of the only authorities that this upstream's certificate may come from; null for the public ones. */
   readonly ca: string | null
+  /** Limits on the names under a wildcard; null for those of `dns`. */
+  readonly names: NameLimits | null
 }
 
 /** One target of a service, as the routes door addresses it. */
@@ -81,9 +82,13 @@ export interface Agent {
   readonly allow: readonly string[] | null
 }
 
-export interface DnsLimits {
-  readonly shape: ShapeLimits
-  readonly budget: BudgetLimits
+export interface DnsSettings {
+  /** Limits under every wildcard that has none of its own, and what unlisted names are measured by. */
+  readonly names: NameLimits
+  /** Queries of one sandbox. */
+  readonly rate: RateLimit
+  /** Addresses by name, of hosts that sandboxes reach without the gate. */
+  readonly hosts: Readonly<Record<string, string>>
 }
 
 export interface HttpLimits {
@@ -108,7 +113,7 @@ export interface Policy {
   readonly destinations: readonly Destination[]
   readonly services: ReadonlyMap<string, Service>
   readonly agents: ReadonlyMap<string, Agent>
-  readonly dns: DnsLimits
+  readonly dns: DnsSettings
   readonly http: HttpLimits
   readonly upstream: UpstreamNames
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Server as TcpServer } from 'node:net'
 import type { Socket as UdpSocket } from 'node:dgram'
+import type { ResolverContext } from '#dns/flow.js'
 import { QueryLimiter } from '#dns/query-limiter.js'
 import { serveTcp } from '#dns/tcp.js'
 import { serveUdp } from '#dns/udp.js'
@@ -49,7 +50,7 @@ export class Gate {
     const { policy, audit, identify, fail } = options
     this.#options = options
     this.certificate = authority.pem
-    this.#names = { judge: new Judge(policy), limits: policy.dns, budget: new LeakBudget(policy.dns.budget) }
+    this.#names = { judge: new Judge(policy), limits: policy.dns.names, budget: new LeakBudget() }
     this.#proxy = {
       policy,
       names: this.#names,
@@ -72,9 +73,18 @@ export class Gate {
 
   /** Serves on the sockets from now on. */
   serve(sockets: GateSockets): void {
-    const { audit, identify, address, fail } = this.#options
-    const limiter = new QueryLimiter()
-    const resolver = { identify, gate: this.#names, limiter, address, record: audit.dns, now: Date.now, fail }
+    const { policy, audit, identify, address, fail } = this.#options
+    const { rate, hosts } = policy.dns
+    const resolver: ResolverContext = {
+      identify,
+      gate: this.#names,
+      limiter: new QueryLimiter(rate),
+      addressOf: () => address,
+      hosts,
+      record: audit.dns,
+      now: Date.now,
+      fail,
+    }
     const udp = serveUdp(sockets.dnsUdp, resolver)
     const tcp = serveTcp(sockets.dnsTcp, resolver)
     const proxy = serveProxy(sockets, this.#proxy)

@@ -245,9 +245,7 @@ void t.test('a flood ends the connection', async (t) => {
 })
 
 void t.test('a dead audit log answers nothing', async (t) => {
-  const record = (): never => {
-    throw new Error('ENOSPC')
-  }
+  const record: ResolverContext['record'] = (_event, done) => done(new Error('ENOSPC'))
   const { dial, failures } = await serve(t, {}, { record })
   const { socket, next } = await dial()
   socket.write(frame(query('api.github.com')))

@@ -1,4 +1,4 @@
-import { DEFAULT_BUDGET } from '#firewall/leak-budget.js'
+import { DEFAULT_NAMES } from '#firewall/name-profiles.js'
 import { NAMES } from '../demo/names.js'
 import type { AttackerRecord } from '../stand-ins/records.js'
 import {
@@ -20,7 +20,7 @@ const withinBudget: Judge = ({ during, whole }) => {
     return { held: false, evidence: `${strays.length} pieces reached the attacker otherwise` }
   const names = new Set(whole.attacker.map(openLabels).filter((name) => name !== null))
   const bytes = [...names].reduce((sum, name) => sum + name.length, 0)
-  const { names: maxNames, bytes: maxBytes } = DEFAULT_BUDGET
+  const { names: maxNames, bytes: maxBytes } = DEFAULT_NAMES.budget
   return {
     held: names.size <= maxNames && bytes <= maxBytes,
     evidence: `${bytes} of ${maxBytes} bytes budget, ${names.size} of ${maxNames} names`,

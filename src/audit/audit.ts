@@ -37,14 +37,20 @@ export class Audit {
     this.#files = { dns: open('dns'), http: open('http'), sandbox: open('sandbox') }
   }
 
-  /** @throws AuditUnavailable */
-  readonly dns = (event: DnsEvent): void => {
-    this.#files.dns.writeNow(event.time, (header) => dnsRecord(header, event))
+  /** Tells `done` that the record is in the file, or of the AuditUnavailable that kept it out. */
+  readonly dns = (event: DnsEvent, done: (error: Error | null) => void): void => {
+    this.#files.dns.write({ at: event.time, build: (header) => dnsRecord(header, event), settle: done })
   }
 
   /** Resolves once the record is in the file. Rejects with AuditUnavailable. */
   readonly decide = (event: HttpDecision): Promise<void> =>
-    this.#files.http.write(event.at, (header) => decisionRecord(header, event))
+    new Promise((resolve, reject) => {
+      this.#files.http.write({
+        at: event.at,
+        build: (header) => decisionRecord(header, event),
+        settle: (error) => (error === null ? resolve() : reject(error)),
+      })
+    })
 
   readonly close = (event: HttpClose): void => {
     this.#files.http.writeOrCount(event.at, (header) => closeRecord(header, event))
@@ -85,14 +91,13 @@ class Log {
     this.#file = new AuditFile(join(options.directory, `${role}.ndjson`))
   }
 
-  write(at: number, build: Waiting['build']): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#add({ at, build, settle: (error) => (error === null ? resolve() : reject(error)) })
-    })
+  write(waiting: Waiting): void {
+    if (this.#waiting.length === 0) setImmediate(() => this.#flush())
+    this.#waiting.push(waiting)
   }
 
   writeOrCount(at: number, build: Waiting['build']): void {
-    this.#add({ at, build, settle: (error) => (this.#lost += error === null ? 0 : 1) })
+    this.write({ at, build, settle: (error) => (this.#lost += error === null ? 0 : 1) })
   }
 
   /** @throws AuditUnavailable */
@@ -106,11 +111,6 @@ class Log {
     this.#flush()
     if (this.#lost > 0) this.#append([])
     this.#file.close()
-  }
-
-  #add(waiting: Waiting): void {
-    if (this.#waiting.length === 0) setImmediate(() => this.#flush())
-    this.#waiting.push(waiting)
   }
 
   #flush(): Error | null {

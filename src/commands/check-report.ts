@@ -1,5 +1,6 @@
 import type { CredentialKind } from '#firewall/credential.js'
 import { describeDestination, describeRule } from '#firewall/describe.js'
+import type { NameLimits } from '#firewall/name-profiles.js'
 import type { Destination, Policy, Service } from '#firewall/policy.js'
 import { placeOf, type PolicyOnDisk } from './policy-file.js'
 
@@ -9,7 +10,7 @@ const DAY_MS = 86_400_000
  * Bits that one sandbox can say through one wildcard in a day. Every byte of an open label is counted as eight bits,
  * although a host name has no more than 38 characters to choose from: the bound is not to be an estimate.
  */
-export function leakBits({ dns: { budget } }: Policy): number {
+export function leakBits({ budget }: NameLimits): number {
   const windows = Math.ceil(DAY_MS / budget.windowMs)
   return Math.min(budget.bytesPerDay, budget.bytes * windows) * 8
 }
@@ -37,7 +38,11 @@ export function summarisePolicy(loaded: PolicyOnDisk, kinds: readonly Credential
       rules: entry.rules.map((rule) => ({ id: rule.id, text: rule.text, meaning: describeRule(rule) })),
     })),
     agents: [...policy.agents.values()],
-    wildcards: wildcardsOf(policy).map((text) => ({ text, bitsPerDay: leakBits(policy) })),
+    wildcards: wildcardsOf(policy).map(({ text, limits }) => ({
+      text,
+      budget: limits.budget,
+      bitsPerDay: leakBits(limits),
+    })),
     warnings: warningsOf(loaded),
   }
 }
@@ -58,7 +63,7 @@ export function describePolicy(loaded: PolicyOnDisk, kinds: readonly CredentialK
     '',
     'Agents:',
     ...summary.agents.map((agent) => `  ${agent.name} ${describeAgent(agent, loaded.policy)}`),
-    ...describeWildcards(summary, loaded.policy),
+    ...describeWildcards(summary),
     ...(summary.warnings.length > 0 ? ['', 'Warnings:'] : []),
     ...summary.warnings.map((warning) => `  ${warning}`),
   ]
@@ -92,13 +97,13 @@ function describeAgent({ services, allow }: Summary['agents'][number], policy: P
   return `may use ${first} and ${second}`
 }
 
-function describeWildcards({ wildcards }: Summary, { dns: { budget } }: Policy): string[] {
+function describeWildcards({ wildcards }: Summary): string[] {
   if (wildcards.length === 0) return ['', 'No wildcard: no name can carry data out.']
   return [
     '',
     'Wildcards, through whose names a sandbox could say something to the outside:',
     ...wildcards.map(
-      ({ text, bitsPerDay }) =>
+      ({ text, budget, bitsPerDay }) =>
         `  ${text}: at most ${budget.names} new names and ${budget.bytes} bytes in ${budget.windowMs / 60_000} minutes, ${bitsPerDay} bits a day`,
     ),
   ]
@@ -125,8 +130,10 @@ function describeCredential({ credential, dummies }: Service, kinds: readonly Cr
   return { id, kind, summary, slots, secrets: Object.keys(dummies) }
 }
 
-function wildcardsOf({ destinations }: Policy): readonly string[] {
-  return [...new Set(destinations.flatMap(({ host }) => (host.kind === 'wildcard' ? [host.text] : [])))]
+function wildcardsOf({ destinations, dns }: Policy): readonly { text: string; limits: NameLimits }[] {
+  const wildcards = destinations.filter(({ host }) => host.kind === 'wildcard')
+  const limits = new Map(wildcards.map(({ host, names }) => [host.text, names ?? dns.names]))
+  return [...limits].map(([text, applied]) => ({ text, limits: applied }))
 }
 
 function warningsOf(loaded: PolicyOnDisk): readonly string[] {

@@ -46,18 +46,13 @@ export function explainName({ loaded, gate, sandbox, host }: Question): Explaine
         shape,
         budget,
       },
-      lines: [
-        `ALLOW  dns ${host}`,
-        ...ruleLines(loaded, rule),
-        `client  ${client}`,
-        ...figures(loaded, admission),
-      ],
+      lines: [`ALLOW  dns ${host}`, ...ruleLines(loaded, rule), `client  ${client}`, ...figures(admission)],
     }
   }
   const code = verdict.reason === 'host-not-listed' ? 'NXDOMAIN' : 'REFUSED'
   return denied(loaded, verdict, `dns ${host}`, { name: host, client: code, shape, budget }, [
     `client  ${code}`,
-    ...figures(loaded, admission),
+    ...figures(admission),
   ])
 }
 
@@ -142,8 +137,8 @@ function ruleText({ policy }: PolicyOnDisk, id: string): string {
   return rule === undefined ? '' : `${rule.effect}: ${rule.text}`
 }
 
-function figures({ policy }: PolicyOnDisk, { shape, budget }: NameAdmission): string[] {
-  const { maxLength, maxEntropy } = policy.dns.shape
+function figures({ shape, limits, budget }: NameAdmission): string[] {
+  const { maxLength, maxEntropy } = limits.shape
   const signal = shape.signal === null ? '' : `; over its limit: ${shape.signal}`
   const room =
     budget === null

@@ -53,7 +53,7 @@ function answer(words: readonly string[], agent: string, loaded: PolicyOnDisk): 
       'the question is incomplete',
       'write `egress explain GET https://host/path` or `egress explain dns host`',
     )
-  const gate = { judge: new Judge(policy), limits: policy.dns, budget: new LeakBudget(policy.dns.budget) }
+  const gate = { judge: new Judge(policy), limits: policy.dns.names, budget: new LeakBudget() }
   const sandbox = { id: 'explain', agent }
   if (first === 'dns') return explainName({ loaded, gate, sandbox, host: readHost(second) })
   return explainRequest({ loaded, gate, sandbox, method: readMethod(first), ...readUrl(second) })

@@ -51,7 +51,7 @@ export async function startGate(
   }
   const context: ProxyContext = {
     policy,
-    names: { judge: new Judge(policy), limits: policy.dns, budget: new LeakBudget(policy.dns.budget) },
+    names: { judge: new Judge(policy), limits: policy.dns.names, budget: new LeakBudget() },
     limiter: new RateLimiter(),
     audit: {
       decide(event) {

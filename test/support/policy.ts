@@ -1,7 +1,6 @@
 import type { Credential } from '#firewall/credential.js'
 import { isFault, parseHostPattern } from '#firewall/host-pattern.js'
-import { DEFAULT_BUDGET } from '#firewall/leak-budget.js'
-import { DEFAULT_SHAPE } from '#firewall/name-shape.js'
+import { DEFAULT_NAMES } from '#firewall/name-profiles.js'
 import { parsePathPattern } from '#firewall/path-pattern.js'
 import {
   DEFAULT_AGENT,
@@ -23,7 +22,7 @@ export function testPolicy(parts: {
     destinations: parts.destinations,
     services: new Map((parts.services ?? []).map((service) => [service.name, service])),
     agents: new Map([[DEFAULT_AGENT, { name: DEFAULT_AGENT, services: null, allow: null }]]),
-    dns: { shape: DEFAULT_SHAPE, budget: DEFAULT_BUDGET },
+    dns: { names: DEFAULT_NAMES, rate: { perSecond: 1e6, burst: 1e6 }, hosts: {} },
     http: {
       maxRequestBytes: 5 * 2 ** 30,
       responseTimeoutMs: 3_000,
@@ -54,6 +53,7 @@ export function destination(
     service: null,
     allowPrivate: true,
     ca: null,
+    names: null,
     ...extra,
   }
 }
