@@ -7,8 +7,8 @@ import { median, table } from './support/statistics.js'
 // Requests a second through the gate, beside proxies that check and record nothing, and how long a run takes to start.
 // On one machine in one run, in turns: a noisy machine is then noisy for all of them, and the ratios count.
 
-const ROUNDS = 3
-const ROUND_MS = 5_000
+const ROUNDS = 9
+const ROUND_MS = 2_000
 const WARM_UP_MS = 2_000
 const CONNECTIONS = 32
 

@@ -150,7 +150,7 @@ void t.test('credentials are bound to the values of their sources', (t) => {
   t.same(inject('ops'), { 'x-api-key': 'Token ghp_0123456789abcdefghij0123456789abcdef' })
   t.same(inject('lab'), { authorization: `Basic ${Buffer.from('me:pass word 123').toString('base64')}` })
   t.equal(policy.services.get('ops')?.credential?.id, 'ops/header')
-  const needles = policy.services.get('ops')?.credential?.needles().map(String)
+  const needles = policy.services.get('ops')?.credential?.needles().bytes.map(String)
   t.same(
     needles,
     ['ghp_0123456789abcdefghij0123456789abcdef'],

@@ -1,3 +1,4 @@
+import { Needles } from '#firewall/needles.js'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import type { CredentialField, CredentialKind } from '#firewall/credential.js'
@@ -32,7 +33,9 @@ function kind(
           headers[header] = value(revealed)
         },
         needles: () =>
-          Object.values(values).flatMap((one) => one.revealSensitive().map((text) => Buffer.from(text))),
+          new Needles(
+            Object.values(values).flatMap((one) => one.revealSensitive().map((text) => Buffer.from(text))),
+          ),
       }
     },
   }

@@ -1,3 +1,4 @@
+import type { Needles } from './needles.js'
 import type { Secret } from './secret.js'
 
 /** Request headers by lower-case name. */
@@ -14,7 +15,7 @@ export interface Credential {
   /** Puts the real value in. Called after every check, on the headers that are about to be written upstream. */
   inject(headers: Headers): void
   /** Every byte sequence that must not come back on a response to this request. */
-  needles(): readonly Buffer[]
+  needles(): Needles
 }
 
 /** One value of a credential as the policy spells it. */

@@ -37,7 +37,7 @@ export function isConnectionHeader(name: string): boolean {
 
 /** Names in a `Connection` header, lower case. */
 function nominated(value: string | readonly string[] | undefined): string[] {
-  if (value === undefined) return []
+  if (value === undefined || value === 'keep-alive' || value === 'close') return []
   return (typeof value === 'string' ? [value] : value)
     .flatMap((line) => line.split(','))
     .map((name) => name.trim().toLowerCase())

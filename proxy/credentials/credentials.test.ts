@@ -13,7 +13,7 @@ function bind(kind: CredentialKind, values: Record<string, Secret>, before: Head
   const credential = kind.bind(`api/${kind.name}`, values)
   const headers: Headers = { host: 'api.example', ...before }
   credential.inject(headers)
-  return { credential, headers, needles: credential.needles().map((needle) => needle.toString('latin1')) }
+  return { credential, headers, needles: credential.needles().bytes.map((needle) => needle.toString('latin1')) }
 }
 
 void t.test('bearer', (t) => {
@@ -103,12 +103,12 @@ void t.test('no kind finds an empty secret everywhere, and none prints its value
       ]),
     )
     const credential = kind.bind('api/x', values)
-    t.ok(credential.needles().every(({ length }) => length > 0))
+    t.ok(credential.needles().bytes.every(({ length }) => length > 0))
     t.notMatch(inspect(credential, { depth: 9, showHidden: true }), TOKEN, kind.name)
     t.notMatch(JSON.stringify(credential), TOKEN, kind.name)
     const empty = kind.bind('api/x', Object.fromEntries(fields.map((name) => [name, new Secret(name, '')])))
     t.ok(
-      empty.needles().every(({ length }) => length > 0),
+      empty.needles().bytes.every(({ length }) => length > 0),
       `${kind.name}: an empty one is left out`,
     )
     t.throws(() => kind.bind('api/x', {}), /was not bound/, kind.name)

@@ -1,3 +1,4 @@
+import { Needles } from '#firewall/needles.js'
 import type { Secret } from '#firewall/secret.js'
 import { encodedForms } from '../encoded-forms.js'
 
@@ -9,6 +10,6 @@ export function field(values: Readonly<Record<string, Secret>>, name: string): S
 }
 
 /** The byte sequences that redaction must find: each text in every form in which a service may say it back. */
-export function needlesOf(...texts: readonly string[]): readonly Buffer[] {
-  return texts.flatMap(encodedForms)
+export function needlesOf(...texts: readonly string[]): Needles {
+  return new Needles(texts.flatMap(encodedForms))
 }

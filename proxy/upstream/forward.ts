@@ -1,5 +1,6 @@
 import { pipeline } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import { Needles } from '#firewall/needles.js'
 import type { ProxyContext } from '../context.js'
 import { sendDenial } from '../denial.js'
 import { refuse, settled, type Exchange, type Outcome, type Refusal } from '../exchange.js'
@@ -7,6 +8,8 @@ import { hasBody, responseHeaders } from '../headers.js'
 import { BodyTooLarge, Meter } from '../meter.js'
 import { redactHeaders, Redactor } from '../redact.js'
 import { codeOf, reasonOf } from './failures.js'
+
+const NOTHING = new Needles([])
 
 /** RFC 9110 section 9.2.2, without those that no one repeats blindly. */
 const SAFE_TO_REPEAT = new Set(['GET', 'HEAD', 'OPTIONS'])
@@ -47,7 +50,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   readonly #context: ProxyContext
   readonly #meter: Meter | null
   readonly #redactor: Redactor
-  readonly #needles: readonly Buffer[]
+  readonly #needles: Needles
   #finish: (outcome: Outcome) => void = () => undefined
   #controller: Dispatcher.DispatchController | null = null
   #refusal: Refusal | null = null
@@ -61,8 +64,8 @@ class Forwarding implements Dispatcher.DispatchHandler {
   constructor(exchange: Exchange, context: ProxyContext) {
     this.#exchange = exchange
     this.#context = context
-    this.#needles = exchange.credential?.needles() ?? []
-    this.#redactor = new Redactor(this.#needles)
+    this.#needles = exchange.credential?.needles() ?? NOTHING
+    this.#redactor = new Redactor(this.#needles.bytes)
     this.#meter = hasBody(exchange.headers) ? new Meter(context.policy.http.maxRequestBytes) : null
   }
 
@@ -159,7 +162,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
     if (status > 599) return refuse('upstream-protocol', { detail: `status ${String(status)}` })
     const coding = raw['content-encoding']
     const readable = coding === undefined || coding === '' || coding === 'identity'
-    return readable || this.#needles.length === 0 ? null : refuse('upstream-encoding')
+    return readable || this.#needles.bytes.length === 0 ? null : refuse('upstream-encoding')
   }
 
   #write(controller: Dispatcher.DispatchController | null, chunk: Buffer): void {

@@ -1,4 +1,3 @@
-import { classifyAddress } from '#firewall/address.js'
 import type { Destination, Origin } from '#firewall/policy.js'
 import type { ProxyContext } from '../context.js'
 import { refuse, type Refusal } from '../exchange.js'
@@ -17,8 +16,7 @@ export async function pinAddresses(
 ): Promise<PinnedUpstream | Refusal> {
   const resolution = await resolver.resolve(origin.host).catch((error: unknown) => codeOf(error))
   if (typeof resolution === 'string') return refuse('unresolvable', { rule: id, detail: resolution })
-  for (const address of resolution.addresses) {
-    const kind = classifyAddress(address)
+  for (const kind of resolution.kinds) {
     if (kind !== 'public' && !(kind === 'private' && allowPrivate)) {
       return refuse('address-refused', { rule: id, detail: `the address is ${kind}` })
     }

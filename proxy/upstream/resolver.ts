@@ -1,11 +1,18 @@
 import { lookup, Resolver } from 'node:dns/promises'
 import { isIP } from 'node:net'
+import { classifyAddress, type AddressClass } from '#firewall/address.js'
 import type { UpstreamNames } from '#firewall/policy.js'
 
 /** Where a name leads: addresses in order of preference, and a port when the policy sends it to another one. */
 export interface Resolution {
   readonly addresses: readonly string[]
+  /** What the addresses are, each once. */
+  readonly kinds: readonly AddressClass[]
   readonly port: number | null
+}
+
+function resolution(addresses: readonly string[], port: number | null): Resolution {
+  return { addresses, kinds: [...new Set(addresses.map(classifyAddress))], port }
 }
 
 /** How long an answer is used again, in milliseconds: short, since the system's TTL is not ours to see. */
@@ -17,16 +24,17 @@ const MAX_CACHED = 1_000
  * the gate.
  */
 export class UpstreamResolver {
-  readonly #names: UpstreamNames
+  readonly #fixed: ReadonlyMap<string, Resolution>
   readonly #resolver: Resolver | null
   readonly #now: () => number
   readonly #cache = new Map<
     string,
-    { readonly until: number; readonly addresses: Promise<readonly string[]> }
+    { readonly until: number; readonly resolution: Promise<Resolution> }
   >()
 
   constructor(names: UpstreamNames, timeoutMs: number, now: () => number) {
-    this.#names = names
+    const fixed = Object.entries(names.hosts)
+    this.#fixed = new Map(fixed.map(([host, { address, port }]) => [host, resolution([address], port)]))
     this.#now = now
     this.#resolver = null
     if (names.servers.length > 0) {
@@ -36,32 +44,31 @@ export class UpstreamResolver {
   }
 
   /** Rejects when there is no address. */
-  async resolve(host: string): Promise<Resolution> {
-    const fixed = Object.hasOwn(this.#names.hosts, host) ? this.#names.hosts[host] : undefined
-    if (fixed !== undefined) return { addresses: [fixed.address], port: fixed.port }
-    return { addresses: await this.#cached(host), port: null }
+  resolve(host: string): Promise<Resolution> {
+    const fixed = this.#fixed.get(host)
+    return fixed === undefined ? this.#cached(host) : Promise.resolve(fixed)
   }
 
-  #cached(host: string): Promise<readonly string[]> {
+  #cached(host: string): Promise<Resolution> {
     const known = this.#cache.get(host)
-    if (known !== undefined && this.#now() < known.until) return known.addresses
-    const addresses = this.#lookUp(host)
+    if (known !== undefined && this.#now() < known.until) return known.resolution
+    const resolution = this.#lookUp(host)
     this.#cache.delete(host)
-    this.#cache.set(host, { until: this.#now() + CACHE_MS, addresses })
-    addresses.catch(() => this.#cache.delete(host))
+    this.#cache.set(host, { until: this.#now() + CACHE_MS, resolution })
+    resolution.catch(() => this.#cache.delete(host))
     const [oldest] = this.#cache.keys()
     if (this.#cache.size > MAX_CACHED && oldest !== undefined) this.#cache.delete(oldest)
-    return addresses
+    return resolution
   }
 
-  async #lookUp(host: string): Promise<readonly string[]> {
+  async #lookUp(host: string): Promise<Resolution> {
     const found =
       this.#resolver === null
         ? (await lookup(host, { all: true, order: 'ipv4first' })).map(({ address }) => address)
         : await resolveBoth(this.#resolver, host)
     const addresses = found.filter((address) => isIP(address) !== 0)
     if (addresses.length === 0) throw new Error(`no address for ${host}`)
-    return addresses
+    return resolution(addresses, null)
   }
 }
 

@@ -24,7 +24,7 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
   const { socket, head } = settled(exchange.upgrade)
   const { origin, addresses, port, ca } = settled(exchange.upstream)
   const { path: pathname, query } = settled(path)
-  const client = new ClientEnd(socket, new Redactor(exchange.credential?.needles() ?? []))
+  const client = new ClientEnd(socket, new Redactor(exchange.credential?.needles().bytes ?? []))
 
   // http-proxy writes the headers of the request object that it is given, so that is where the judged ones go.
   const upstreamRequest = Object.create(request) as IncomingMessage
