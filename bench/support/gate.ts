@@ -11,6 +11,8 @@ import { Gate } from '#src/gate.js'
 
 /** Where the doors of a gate are, on loopback, and the certificate that its TLS door is trusted by. */
 export interface GatePorts {
+  /** UDP. */
+  readonly dns: number
   readonly routes: number
   readonly https: number
   readonly ca: string
@@ -33,13 +35,21 @@ export async function serveGate(policyText: string, env: Record<string, string>)
     fail: complain,
   })
   const [dnsTcp, http, https, explicit, routes] = [0, 0, 0, 0, 0].map(() => createServer())
+  const dnsUdp = createSocket('udp4')
+  await new Promise<void>((resolve) => dnsUdp.bind(0, '127.0.0.1', resolve))
   const servers = { dnsTcp, http, https, explicit, routes } as Record<
     'dnsTcp' | 'http' | 'https' | 'explicit' | 'routes',
     Server
   >
   await Promise.all(Object.values(servers).map(listen))
-  gate.serve({ ...servers, dnsUdp: createSocket('udp4').bind(0, '127.0.0.1') })
-  return { routes: portOf(servers.routes), https: portOf(servers.https), ca: gate.certificate, auditDir }
+  gate.serve({ ...servers, dnsUdp })
+  return {
+    dns: dnsUdp.address().port,
+    routes: portOf(servers.routes),
+    https: portOf(servers.https),
+    ca: gate.certificate,
+    auditDir,
+  }
 }
 
 export function listen(server: Server): Promise<void> {

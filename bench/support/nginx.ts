@@ -1,15 +1,16 @@
 import { spawn } from 'node:child_process'
-import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { connect, createServer } from 'node:net'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { listen, portOf } from './gate.js'
+import { freePort } from './free-port.js'
+import { findProgram } from './find-program.js'
 import type { Worker } from './processes.js'
 
 /** nginx with one worker and an upstream keep-alive pool, no log; null where it is not installed. */
 export async function startNginx(upstreamPort: number): Promise<Worker<number> | null> {
-  const program = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/bin/nginx'].find(isExecutable)
-  if (program === undefined) return null
+  const program = findProgram('nginx')
+  if (program === null) return null
   const directory = mkdtempSync(join(tmpdir(), 'egress-nginx-'))
   const port = await freePort()
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
@@ -43,23 +44,6 @@ http {
         child.kill()
       }),
   }
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await listen(server)
-  const port = portOf(server)
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 async function untilOpen(port: number): Promise<void> {
