@@ -42,6 +42,7 @@ export function readNameLimits(
       maxLength: file?.max_length ?? shape.maxLength,
       maxLabel: file?.max_label ?? shape.maxLabel,
       maxEntropy: file?.max_entropy ?? shape.maxEntropy,
+      maxTotalEntropy: file?.max_total_entropy ?? shape.maxTotalEntropy,
       minEntropyLength: shape.minEntropyLength,
     },
     budget: {

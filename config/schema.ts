@@ -25,8 +25,13 @@ const nameLimits = {
   max_label: field(count.max(63), 'characters of one open label', 'max_label: 40').optional(),
   max_entropy: field(
     z.number().min(0).max(8),
-    'bits a character of the open labels',
+    'bits a character of one open label of 16 characters or more',
     'max_entropy: 4.2',
+  ).optional(),
+  max_total_entropy: field(
+    z.number().min(0).max(8),
+    'bits a character of all open labels together',
+    'max_total_entropy: 4.5',
   ).optional(),
   names_per_window: field(
     count.max(2048),

@@ -20,15 +20,15 @@ const DEFAULT_BUDGET: BudgetLimits = { names: 16, bytes: 256, windowMs: 600_000,
  */
 export const NAME_PROFILES = {
   default: {
-    shape: { maxLength: 64, maxLabel: 40, maxEntropy: 4.2, minEntropyLength: 16 },
+    shape: { maxLength: 64, maxLabel: 40, maxEntropy: 4.2, maxTotalEntropy: 4.5, minEntropyLength: 16 },
     budget: DEFAULT_BUDGET,
   },
   strict: {
-    shape: { maxLength: 52, maxLabel: 32, maxEntropy: 4.0, minEntropyLength: 16 },
+    shape: { maxLength: 52, maxLabel: 32, maxEntropy: 4.0, maxTotalEntropy: 4.4, minEntropyLength: 16 },
     budget: { names: 8, bytes: 128, windowMs: 600_000, bytesPerDay: 512 },
   },
   'random-labels': {
-    shape: { maxLength: 64, maxLabel: 63, maxEntropy: 8, minEntropyLength: 16 },
+    shape: { maxLength: 64, maxLabel: 63, maxEntropy: 8, maxTotalEntropy: 8, minEntropyLength: 16 },
     budget: { names: 8, bytes: 128, windowMs: 600_000, bytesPerDay: 1024 },
   },
 } as const satisfies Record<string, NameLimits>

@@ -50,7 +50,9 @@ void t.test('each signal, at its limit and one past it', (t) => {
     [['abcdefghijklmno'], null],
     [['abcdefghijklmnop'], null],
     [['abcdefghijklmnopqrs'], 'entropy'],
-    [['abcdefghi', 'jklmnopqrs'], 'entropy'],
+    [['abcdefghi', 'jklmnopqrs'], null],
+    [['abcdefghijk', 'lmnopqrstuv'], null],
+    [['abcdefghijkl', 'mnopqrstuvw'], 'entropy'],
     [[], null],
     [[''], null],
   ] as readonly (readonly [readonly string[], ShapeSignal | null])[])

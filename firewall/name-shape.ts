@@ -4,8 +4,10 @@ export interface ShapeLimits {
   readonly maxLength: number
   /** Characters of one label. */
   readonly maxLabel: number
-  /** Shannon entropy in bits per character; judged from `minEntropyLength` characters on. */
+  /** Shannon entropy of one label in bits per character; judged from `minEntropyLength` characters on. */
   readonly maxEntropy: number
+  /** The same of all open labels together, for data that was cut into short ones. */
+  readonly maxTotalEntropy: number
   /** Below this length entropy says nothing: n characters never exceed log2(n) bits. */
   readonly minEntropyLength: number
 }
@@ -41,8 +43,11 @@ function firstSignal(
   if (!/^[a-z0-9_-]*$/.test(text)) return 'bytes'
   if (length > limits.maxLength) return 'length'
   if (labels.some((label) => label.length > limits.maxLabel)) return 'label-length'
-  if (text.length >= limits.minEntropyLength && entropy > limits.maxEntropy) return 'entropy'
-  return null
+  if (text.length < limits.minEntropyLength) return null
+  const dense = labels.some(
+    (label) => label.length >= limits.minEntropyLength && shannon(label) > limits.maxEntropy,
+  )
+  return dense || entropy > limits.maxTotalEntropy ? 'entropy' : null
 }
 
 /** Shannon entropy in bits per character (Shannon 1948); 0 for the empty text. */
