@@ -1,5 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { bench, HOSTS, opt, query } from '#dns/fixtures.js'
+import { QueryLimiter } from '#dns/query-limiter.js'
 import { resolveQuery } from '#dns/resolver.js'
 
 // Packets that were made up or mutated, through parser, steps and encoder. Ends with an error when one of them throws, is
@@ -55,7 +56,10 @@ function packet(): Buffer {
   return bytes
 }
 
-const { context, failures } = bench({ record: (_event, done) => done(null) })
+const { context, failures } = bench({
+  record: (_event, done) => done(null),
+  limiter: new QueryLimiter({ perSecond: 1e12, burst: 1e12 }),
+})
 let slowest = 0
 let answered = 0
 let rss = 0
