@@ -13,6 +13,8 @@ import { Gate } from '#src/gate.js'
 export interface GatePorts {
   /** UDP. */
   readonly dns: number
+  /** Transparent, plain HTTP. */
+  readonly http: number
   readonly routes: number
   readonly https: number
   readonly ca: string
@@ -20,7 +22,11 @@ export interface GatePorts {
 }
 
 /** The gate as it ships, with its policy read from a file and its audit log on disk. */
-export async function serveGate(policyText: string, env: Record<string, string>): Promise<GatePorts> {
+export async function serveGate(
+  policyText: string,
+  env: Record<string, string>,
+  dnsPort = 0,
+): Promise<GatePorts> {
   const directory = mkdtempSync(join(tmpdir(), 'egress-bench-'))
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
   const file = join(directory, 'egress.yaml')
@@ -36,7 +42,7 @@ export async function serveGate(policyText: string, env: Record<string, string>)
   })
   const [dnsTcp, http, https, explicit, routes] = [0, 0, 0, 0, 0].map(() => createServer())
   const dnsUdp = createSocket('udp4')
-  await new Promise<void>((resolve) => dnsUdp.bind(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => dnsUdp.bind(dnsPort, '127.0.0.1', resolve))
   const servers = { dnsTcp, http, https, explicit, routes } as Record<
     'dnsTcp' | 'http' | 'https' | 'explicit' | 'routes',
     Server
@@ -45,6 +51,7 @@ export async function serveGate(policyText: string, env: Record<string, string>)
   gate.serve({ ...servers, dnsUdp })
   return {
     dns: dnsUdp.address().port,
+    http: portOf(servers.http),
     routes: portOf(servers.routes),
     https: portOf(servers.https),
     ca: gate.certificate,

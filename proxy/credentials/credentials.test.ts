@@ -13,7 +13,11 @@ function bind(kind: CredentialKind, values: Record<string, Secret>, before: Head
   const credential = kind.bind(`api/${kind.name}`, values)
   const headers: Headers = { host: 'api.example', ...before }
   credential.inject(headers)
-  return { credential, headers, needles: credential.needles().bytes.map((needle) => needle.toString('latin1')) }
+  return {
+    credential,
+    headers,
+    needles: credential.needles().bytes.map((needle) => needle.toString('latin1')),
+  }
 }
 
 void t.test('bearer', (t) => {

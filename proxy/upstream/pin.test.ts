@@ -44,8 +44,8 @@ async function startNameServer(zone: Zone): Promise<NameServer> {
 const names = (parts: Partial<UpstreamNames>): UpstreamNames => ({ hosts: {}, servers: [], ...parts })
 const contextWith = (resolver: UpstreamResolver) => ({ resolver }) as unknown as ProxyContext
 const origin = (host: string) => ({ scheme: 'https', host, port: 443 }) as const
-const to = (allowPrivate: boolean) =>
-  destination('https://**.example.com', [], { id: 'allow[0]', allowPrivate })
+const to = (allowPrivate: boolean, pattern = 'any.example.com') =>
+  destination(`https://${pattern}`, [], { id: 'allow[0]', allowPrivate })
 
 async function serve(t: { teardown(close: () => void): void }, zone: Zone) {
   const server = await startNameServer(zone)
@@ -169,13 +169,35 @@ void t.test('a fixed address is judged like any other, and may name a port', asy
 
 void t.test('many who ask at once are one question; names do not fill the memory', async (t) => {
   const { resolver, server } = await serve(t, () => ['1.1.1.1'])
-  await Promise.all(Array.from({ length: 50 }, () => resolver.resolve('many.example.com')))
+  await Promise.all(Array.from({ length: 50 }, () => resolver.resolve('many.example.com', false)))
   t.equal(server.asked.length, 2, 'A and AAAA')
-  for (let i = 0; i < 1_100; i += 100)
-    await Promise.all(Array.from({ length: 100 }, (_, j) => resolver.resolve(`h${i + j}.example.com`)))
+  for (let i = 0; i < 4_200; i += 100)
+    await Promise.all(Array.from({ length: 100 }, (_, j) => resolver.resolve(`h${i + j}.example.com`, false)))
   const before = server.asked.length
-  await resolver.resolve('h1099.example.com')
+  await resolver.resolve('h4199.example.com', false)
   t.equal(server.asked.length, before, 'the last is known')
-  await resolver.resolve('many.example.com')
+  await resolver.resolve('many.example.com', false)
   t.equal(server.asked.length, before + 2, 'the first is not any more')
 })
+
+void t.test(
+  'under a wildcard a name is asked for once an hour, and a failing one ever more seldom',
+  async (t) => {
+    let broken = false
+    const { resolver, server, clock } = await serve(t, () => (broken ? [] : ['1.1.1.1']))
+    const pin = () => pinAddresses(contextWith(resolver), origin('a.example.com'), to(false, '*.example.com'))
+    const askedAt = async (second: number) => {
+      clock.now = second * 1_000
+      const before = server.asked.length
+      await pin()
+      return server.asked.length > before
+    }
+    t.equal(await askedAt(0), true)
+    t.equal(await askedAt(3_599), false)
+    broken = true
+    const asked: number[] = []
+    for (let second = 3_600; second < 7_200; second += 10)
+      if (await askedAt(second)) asked.push(second - 3_600)
+    t.strictSame(asked, [0, 10, 30, 70, 150, 310, 630, 1_270, 2_550])
+  },
+)

@@ -12,9 +12,11 @@ import type { PinnedUpstream } from './pools.js'
 export async function pinAddresses(
   { resolver }: ProxyContext,
   origin: Origin,
-  { id, allowPrivate, ca }: Destination,
+  { id, host: pattern, allowPrivate, ca }: Destination,
 ): Promise<PinnedUpstream | Refusal> {
-  const resolution = await resolver.resolve(origin.host).catch((error: unknown) => codeOf(error))
+  const resolution = await resolver
+    .resolve(origin.host, pattern.kind === 'wildcard')
+    .catch((error: unknown) => codeOf(error))
   if (typeof resolution === 'string') return refuse('unresolvable', { rule: id, detail: resolution })
   for (const kind of resolution.kinds) {
     if (kind !== 'public' && !(kind === 'private' && allowPrivate)) {

@@ -16,8 +16,23 @@ function resolution(addresses: readonly string[], port: number | null): Resoluti
 }
 
 /** How long an answer is used again, in milliseconds: short, since the system's TTL is not ours to see. */
-const CACHE_MS = 10_000
-const MAX_CACHED = 1_000
+const HOLD_MS = 10_000
+
+/**
+ * The same under a wildcard. When a name is looked up again tells its name server something, and a sandbox says when; once
+ * an hour it tells next to nothing (docs/dns.md). A failure is tried again sooner, later each time.
+ */
+const HOLD_WILDCARD_MS = 3_600_000
+
+/** More than a day's budget of a wildcard has names, so that a flood of them frees none to be asked again. */
+const MAX_CACHED = 4_096
+
+interface Held {
+  readonly until: number
+  readonly resolution: Promise<Resolution>
+  /** Failures in a row before this one. */
+  readonly failures: number
+}
 
 /**
  * Finds the addresses of upstreams. Only names that were allowed get here: this is the one place where a name leaves
@@ -27,10 +42,7 @@ export class UpstreamResolver {
   readonly #fixed: ReadonlyMap<string, Resolution>
   readonly #resolver: Resolver | null
   readonly #now: () => number
-  readonly #cache = new Map<
-    string,
-    { readonly until: number; readonly resolution: Promise<Resolution> }
-  >()
+  readonly #cache = new Map<string, Held>()
 
   constructor(names: UpstreamNames, timeoutMs: number, now: () => number) {
     const fixed = Object.entries(names.hosts)
@@ -43,19 +55,30 @@ export class UpstreamResolver {
     }
   }
 
-  /** Rejects when there is no address. */
-  resolve(host: string): Promise<Resolution> {
+  /**
+   * Rejects when there is no address.
+   *
+   * @param wildcard true for a name that the sandbox made up, as far as a wildcard lets it
+   */
+  resolve(host: string, wildcard: boolean): Promise<Resolution> {
     const fixed = this.#fixed.get(host)
-    return fixed === undefined ? this.#cached(host) : Promise.resolve(fixed)
+    return fixed === undefined ? this.#cached(host, wildcard) : Promise.resolve(fixed)
   }
 
-  #cached(host: string): Promise<Resolution> {
+  #cached(host: string, wildcard: boolean): Promise<Resolution> {
     const known = this.#cache.get(host)
     if (known !== undefined && this.#now() < known.until) return known.resolution
+    const failures = known?.failures ?? 0
     const resolution = this.#lookUp(host)
-    this.#cache.delete(host)
-    this.#cache.set(host, { until: this.#now() + CACHE_MS, resolution })
-    resolution.catch(() => this.#cache.delete(host))
+    const hold = (ms: number, failed: number) => {
+      this.#cache.delete(host)
+      this.#cache.set(host, { until: this.#now() + ms, resolution, failures: failed })
+    }
+    hold(wildcard ? HOLD_WILDCARD_MS : HOLD_MS, 0)
+    resolution.catch(() => {
+      if (wildcard) hold(Math.min(HOLD_MS * 2 ** failures, HOLD_WILDCARD_MS), failures + 1)
+      else this.#cache.delete(host)
+    })
     const [oldest] = this.#cache.keys()
     if (this.#cache.size > MAX_CACHED && oldest !== undefined) this.#cache.delete(oldest)
     return resolution
