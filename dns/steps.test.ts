@@ -287,3 +287,34 @@ void t.test('a bug is reported, recorded and answered with SERVFAIL', (t) => {
   t.equal(late.events.length, 2)
   t.end()
 })
+
+void t.test(
+  'a name with an address of its own is answered with it, whatever the policy says of others',
+  (t) => {
+    const hosts = { 'db.internal.example': '10.0.0.5', 'six.internal.example': 'fd00::5' }
+    const four = ask('DB.internal.example', {}, { hosts })
+    t.match(decode(four.reply).answers, [{ type: 'A', data: '10.0.0.5' }])
+    t.match(four.event, { verdict: 'allow', rule: 'dns.hosts', answers: ['10.0.0.5'] })
+    t.match(decode(ask('db.internal.example', { type: 28 }, { hosts }).reply), {
+      rcode: 'NOERROR',
+      answers: [],
+    })
+    t.match(decode(ask('six.internal.example', { type: 28 }, { hosts }).reply).answers, [{ data: 'fd00::5' }])
+    t.match(decode(ask('six.internal.example', {}, { hosts }).reply), { rcode: 'NOERROR', answers: [] })
+    t.match(decode(ask('x.db.internal.example', {}, { hosts }).reply), { rcode: 'NXDOMAIN' })
+    for (const name of ['constructor', '__proto__', 'toString'])
+      t.match(decode(ask(name, {}, { hosts }).reply), { rcode: 'NXDOMAIN' }, name)
+    t.end()
+  },
+)
+
+void t.test('the address plan is asked for each sandbox and name', (t) => {
+  const asked: string[] = []
+  const addressOf: ResolverContext['addressOf'] = ({ id }, name) => {
+    asked.push(`${id} ${name}`)
+    return { ipv4: '192.0.2.7', ipv6: null }
+  }
+  t.match(decode(ask('API.github.com', {}, { addressOf }).reply).answers, [{ data: '192.0.2.7' }])
+  t.strictSame(asked, ['sandbox-1 api.github.com'])
+  t.end()
+})

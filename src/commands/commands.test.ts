@@ -127,6 +127,7 @@ void t.test('explain asks the judge', async (t) => {
     ['POST https://github.com/x', 0, /TLS tunnel: method and path are not seen/],
     ['GET http://github.com/x', 1, /port-not-listed/],
     ['dns jira.example.com', 0, /^ALLOW .*\nrule .*\nclient {2}A with the gate's own address/],
+    ['dns localhost', 0, /rule {2}RFC 6761 section 6\.3\nclient {2}the address 127\.0\.0\.1, which/],
     ['dns a.example.net', 0, /budget {2}a fresh sandbox has 16 names and 256 bytes/],
     ['dns evil.example.com', 1, /client {2}NXDOMAIN\nshape {2}16 characters/],
     [

@@ -1,3 +1,5 @@
+import { TYPE } from '#dns/codes.js'
+import { localName } from '#dns/local-names.js'
 import { describeDestination, describeRule } from '#firewall/describe.js'
 import type { Denied } from '#firewall/judge.js'
 import { admitName, type NameAdmission, type NameGate } from '#firewall/name-admission.js'
@@ -30,6 +32,8 @@ interface RequestQuestion extends Question {
 
 /** What the resolver would answer. NXDOMAIN ends a client's search at once; REFUSED marks a name that is listed. */
 export function explainName({ loaded, gate, sandbox, host }: Question): Explained {
+  const local = explainLocalName(loaded, host)
+  if (local !== null) return local
   const admission = admitName(gate, sandbox, host, 0, false)
   const { verdict, shape, budget } = admission
   if (verdict.allowed) {
@@ -54,6 +58,20 @@ export function explainName({ loaded, gate, sandbox, host }: Question): Explaine
     `client  ${code}`,
     ...figures(admission),
   ])
+}
+
+/** Names that the resolver answers before it asks the judge. */
+function explainLocalName({ policy: { dns } }: PolicyOnDisk, host: string): Explained | null {
+  const fixed = Object.hasOwn(dns.hosts, host) ? dns.hosts[host] : undefined
+  const local = fixed === undefined ? localName(host, TYPE.A) : null
+  const address = fixed ?? (local?.kind === 'exists' ? local.address : null)
+  if (address == null) return null
+  const rule = local?.kind === 'exists' ? local.rule : 'dns.hosts'
+  const client = `the address ${address}, which is not the gate's`
+  return {
+    data: { verdict: 'ALLOW', name: host, rule, client },
+    lines: [`ALLOW  dns ${host}`, `rule  ${rule}`, `client  ${client}`],
+  }
 }
 
 /** The checks of the request pipeline that need no network, in its order: name, host and port, path, method. */
