@@ -1,0 +1,70 @@
+import { isFault, parseHostPattern } from '#firewall/host-pattern.js'
+import { Judge } from '#firewall/judge.js'
+import { DEFAULT_NAMES } from '#firewall/name-profiles.js'
+import { DEFAULT_AGENT, type Destination, type Policy } from '#firewall/policy.js'
+import { median, table } from './support/statistics.js'
+
+// What it costs to judge a name, by the number of rules: it goes by the labels of the name, not by the rules.
+
+const SIZES = [10, 10_000, 200_000]
+const ROUNDS = 9
+const LOOK_UPS = 200_000
+
+function destination(host: string, index: number): Destination {
+  const pattern = parseHostPattern(host)
+  if (isFault(pattern)) throw new Error(pattern.problem)
+  return {
+    id: `allow[${String(index)}]`,
+    label: host,
+    host: pattern,
+    scheme: 'https',
+    ports: [443],
+    mode: 'intercept',
+    rules: [],
+    service: null,
+    allowPrivate: false,
+    ca: null,
+    names: null,
+  }
+}
+
+/** Half exact names, half wildcards. */
+function judgeOf(size: number): Judge {
+  const hosts = Array.from({ length: size }, (_, index) =>
+    index % 2 === 0 ? `host-${String(index)}.example.com` : `*.zone-${String(index)}.example.com`,
+  )
+  const policy: Policy = {
+    destinations: hosts.map(destination),
+    services: new Map(),
+    agents: new Map([[DEFAULT_AGENT, { name: DEFAULT_AGENT, services: null, allow: null }]]),
+    dns: { names: DEFAULT_NAMES, rate: { perSecond: 1, burst: 1 }, hosts: {} },
+    http: { maxRequestBytes: 1, responseTimeoutMs: 1, idleTimeoutMs: 1, connectTimeoutMs: 1 },
+    upstream: { hosts: {}, servers: [] },
+  }
+  return new Judge(policy)
+}
+
+/** Nanoseconds of one look-up. */
+function time(judge: Judge, names: readonly string[]): number {
+  const times = Array.from({ length: ROUNDS }, () => {
+    const begin = performance.now()
+    for (let index = 0; index < LOOK_UPS; index += 1) {
+      judge.judgeName(DEFAULT_AGENT, names[index % names.length] ?? '')
+    }
+    return ((performance.now() - begin) * 1e6) / LOOK_UPS
+  })
+  return median(times)
+}
+
+const rows = SIZES.map((size) => {
+  const judge = judgeOf(size)
+  const some = Array.from({ length: 1000 }, (_, index) => Math.floor((index * size) / 2000) * 2)
+  const kinds = [
+    some.map((index) => `host-${String(index)}.example.com`),
+    some.map((index) => `a.zone-${String(index + 1)}.example.com`),
+    some.map((index) => `a.b.no-${String(index)}.example.org`),
+  ]
+  return [String(size), ...kinds.map((names) => time(judge, names).toFixed(0))]
+})
+process.stdout.write(`Nanoseconds to judge one name, medians of ${String(ROUNDS)} rounds\n`)
+process.stdout.write(table(['rules', 'exact', 'wildcard', 'not listed'], rows))
