@@ -49,7 +49,7 @@ export function bindCredential(
     if (isFault(read)) context.issues.add(at, read)
     else [values[key], texts[key]] = [read.secret, read.text]
   }
-  const complete = Object.keys(values).length === Object.keys(kind.fields).length
+  const complete = Object.entries(kind.fields).every(([key, { optional }]) => optional || key in values)
   const usable = complete && fit(kind, texts, [...path, kind.name], context)
   const credential = usable ? kind.bind(`${service}/${kind.name}`, values) : null
   return { credential, dummies: reader.dummies, names: reader.names }
@@ -100,7 +100,7 @@ class FieldReader {
     for (const name of names) this.#names.add(name)
     const values: string[] = []
     for (const name of names) {
-      const value = this.#context.secrets.lookUp(name)
+      const value = this.#context.secrets.lookUp(name, field.multiline)
       if (typeof value !== 'string') return value
       if (field.secret && value.length < MIN_SECRET) {
         return {

@@ -2,6 +2,7 @@ import t from 'tap'
 import { Judge } from '#firewall/judge.js'
 import { NAME_PROFILES } from '#firewall/name-profiles.js'
 import { parseRequestTarget } from '#firewall/request-path.js'
+import { NO_TOOLS, outgoingRequest } from '#test/support/outgoing.js'
 import { denyAllPolicy, loadPolicy, type LoadedPolicy } from './load.js'
 import { TEST_CA, TEST_KINDS, writeFiles } from './test-fixtures.js'
 
@@ -143,7 +144,7 @@ void t.test('credentials are bound to the values of their sources', (t) => {
   const { policy } = loadFull(t.testdir({}))
   const inject = (service: string): unknown => {
     const headers = {}
-    policy.services.get(service)?.credential?.inject(headers)
+    void policy.services.get(service)?.credential?.inject(outgoingRequest({ headers }), NO_TOOLS)
     return headers
   }
   t.same(inject('jira'), { authorization: 'Bearer jira-token-0123456789' })
@@ -222,7 +223,7 @@ void t.test('the environment wins over .env', (t) => {
   })
   const { policy } = loadPolicy('egress.yaml', { kinds: TEST_KINDS, env: { S: 'from-the-environment' }, cwd })
   const headers = {}
-  policy.services.get('s')?.credential?.inject(headers)
+  void policy.services.get('s')?.credential?.inject(outgoingRequest({ headers }), NO_TOOLS)
   t.same(headers, { authorization: 'Bearer from-the-environment' })
   t.end()
 })

@@ -13,7 +13,7 @@ import { checkReferences } from './references.js'
 import { policySchema, type PolicyFile } from './schema.js'
 import { scrubIssue } from './scrub.js'
 import { SecretSources } from './secrets.js'
-import { buildService } from './services.js'
+import { buildService, type BuiltService } from './services.js'
 import type { GateSettings } from './settings.js'
 import { checkShape, type Shaped } from './shape.js'
 import { readTextFile } from './text-file.js'
@@ -126,7 +126,7 @@ function assemble({ value, allowIndexes, broken }: Shaped<PolicyFile>, context: 
     agents: frozenMap(agents.map((agent) => [agent.name, agent])),
     dns,
     http: readHttpLimits(value.http, issues),
-    upstream: readUpstream(value.upstream, destinations, issues.size === 0, issues),
+    upstream: readUpstream(value.upstream, destinations, endpointsOf(built), issues.size === 0, issues),
   }
   const { audit_dir: auditDir, log_level: logLevel } = value.gate ?? {}
   const gate: GateSettings = {
@@ -135,6 +135,18 @@ function assemble({ value, allowIndexes, broken }: Shaped<PolicyFile>, context: 
   }
   const empty = destinations.length === 0 ? 'empty' : null
   return { policy, gate, positions: frozenMap(positionsOf(destinations, issues)), empty }
+}
+
+/** Hosts that credentials are fetched from, and whether their service may reach private addresses. */
+function endpointsOf(built: readonly BuiltService[]): ReadonlyMap<string, boolean> {
+  return new Map(
+    built.flatMap(({ service, destinations }) =>
+      (service.credential?.endpoints ?? []).map((host) => [
+        host,
+        destinations.some(({ allowPrivate }) => allowPrivate),
+      ]),
+    ),
+  )
 }
 
 function positionsOf(

@@ -90,11 +90,11 @@ const rule = field(
 function credentialSchema(kinds: readonly CredentialKind[]) {
   const entries = kinds.map(({ name, summary, fields, shorthand }) => {
     const shape = Object.fromEntries(
-      Object.entries(fields).map(([key, { describe, secret }]) => [
-        key,
-        field(text, describe, `${key}: ${secret ? '"${NAME}"' : 'value'}`),
-      ]),
-    )
+      Object.entries(fields).map(([key, { describe, secret, optional }]) => {
+        const schema = field(text, describe, `${key}: ${secret ? '"${NAME}"' : 'value'}`)
+        return [key, optional === true ? schema.optional() : schema]
+      }),
+    ) as Record<string, z.ZodString>
     const full = z.strictObject(shape)
     const example =
       shorthand === null ? `${name}: { ${Object.keys(fields).join(', ')} }` : `${name}: \${NAME}`

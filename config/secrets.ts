@@ -42,14 +42,14 @@ export class SecretSources {
   }
 
   /** The value of a secret that is good to use, or what is wrong with it. Values never stand in a message. */
-  lookUp(name: string): string | Fault {
+  lookUp(name: string, multiline = false): string | Fault {
     const value = this.#read.get(name) ?? this.#find(name)
     this.#read.set(name, value)
     if (typeof value !== 'string') return value
     this.#values.add(value)
     if (value === '') return { problem: `${name} is set but empty`, fix: `give ${name} a value, or unset it` }
     // Threat: a line break ends the header that the value is put into, and begins another.
-    if (/[\x00-\x1f\x7f]/.test(value)) {
+    if ((multiline ? /[\x00-\x08\x0b-\x1f\x7f]/ : /[\x00-\x1f\x7f]/).test(value.replaceAll('\r\n', '\n'))) {
       return {
         problem: `${name} holds a line break or another control byte`,
         fix: `store ${name} as one line; one line break at the end of a file is ignored`,

@@ -28,9 +28,10 @@ function kind(
       return {
         kind: name,
         id,
-        slots: [header],
-        inject: (headers) => {
+        slots: { headers: [header] },
+        inject: ({ headers }) => {
           headers[header] = value(revealed)
+          return null
         },
         needles: () =>
           new Needles(

@@ -13,12 +13,14 @@ interface Endpoint {
 }
 
 /**
+ * @param endpoints hosts that the gate itself asks, for the sake of a credential, with whether they may be private
  * @param complete false when parts of the policy are missing for faults of their own, so that a name without a
  *   destination says nothing
  */
 export function readUpstream(
   file: PolicyFile['upstream'],
   destinations: readonly Destination[],
+  endpoints: ReadonlyMap<string, boolean>,
   complete: boolean,
   issues: IssueList,
 ): UpstreamNames {
@@ -33,12 +35,13 @@ export function readUpstream(
       continue
     }
     const matching = destinations.filter((destination) => matchHost(destination.host, host) !== null)
-    if (matching.length === 0 && complete) {
+    if (matching.length === 0 && !endpoints.has(host) && complete) {
       const fix = `remove it, or list ${quote(host)} under \`services\` or \`allow\``
       issues.add(path, { problem: `nothing in the policy may reach ${quote(host)}`, fix }, 'key')
     }
     if (endpoint === null) continue
-    if (matching.length > 0) checkReachable(endpoint, matching, path, issues)
+    const mayBePrivate = endpoints.get(host) ?? matching.some(({ allowPrivate }) => allowPrivate)
+    if (matching.length > 0) checkReachable(endpoint, matching, mayBePrivate, path, issues)
     hosts[host] = endpoint
   }
   const servers = file?.servers ?? []
@@ -51,6 +54,7 @@ export function readUpstream(
 function checkReachable(
   { address }: Endpoint,
   matching: readonly Destination[],
+  mayBePrivate: boolean,
   path: Path,
   issues: IssueList,
 ): void {
@@ -60,7 +64,7 @@ function checkReachable(
       problem: `the address ${quote(address)} is never dialled`,
       fix: 'write the public address of the upstream, or a private one together with `private: true`',
     })
-  } else if (kind === 'private' && !matching.some(({ allowPrivate }) => allowPrivate)) {
+  } else if (kind === 'private' && !mayBePrivate) {
     issues.add(path, {
       problem: `the address ${quote(address)} is private, and ${matching[0]?.id ?? ''} may reach public ones only`,
       fix: `write \`private: true\` there, or a public address here`,

@@ -1,3 +1,4 @@
+import type { Slots } from './credential.js'
 import type { Destination, Rule } from './policy.js'
 
 /** A rule in plain words, used by `egress check`, `egress explain` and the documentation alike. */
@@ -20,4 +21,15 @@ export function describeDestination({ host, scheme, ports, mode }: Destination):
       ? `${scheme}://${host.text}${ports[0] === standard ? '' : `:${String(ports[0])}`}`
       : `${scheme} on ports ${ports.join(', ')} of ${host.text}`
   return mode === 'tunnel' ? `${where} (TLS tunnel, content unseen)` : where
+}
+
+/** Where a credential is put, in plain words: `header authorization`, `parameter key and the path`. */
+export function describeSlots({ headers = [], query = [], cookies = [], path = false }: Slots): string {
+  const places = [
+    ...headers.map((name) => `header ${name}`),
+    ...query.map((name) => `parameter ${name}`),
+    ...cookies.map((name) => `cookie ${name}`),
+    ...(path ? ['the path'] : []),
+  ]
+  return places.join(' and ') || 'the connection'
 }

@@ -124,4 +124,10 @@ export interface SandboxIdentity {
   readonly agent: string
 }
 
+/** The same with what the sandbox was given. */
+export interface KnownSandbox extends SandboxIdentity {
+  /** Its worthless values by the names of the secrets that they stand in for. */
+  readonly standIns: ReadonlyMap<string, string>
+}
+
 export const DEFAULT_AGENT = 'default'

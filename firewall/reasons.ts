@@ -26,6 +26,14 @@ export const REASONS = {
   'bad-target': [403, 'X-Sandbox-Target is not one of the targets of this service.'],
   'target-required': [400, 'This service has several targets: name one in X-Sandbox-Target.'],
   'rate-limited': [429, 'This sandbox sends requests to this service faster than the policy allows.'],
+  'credential-unavailable': [
+    503,
+    'The gate could not get the credential of this service, so nothing was sent upstream.',
+  ],
+  'credential-unsupported': [
+    403,
+    'The gate cannot put the credential of this service into a request of this form.',
+  ],
   'too-large': [413, 'The request body is larger than the policy allows.'],
   'address-refused': [403, 'The host resolves to an address that this rule may not reach.'],
   unresolvable: [502, 'The name of the upstream could not be resolved.'],

@@ -7,8 +7,11 @@ import { inspect } from 'node:util'
 export class Secret {
   /** The reference as the policy writes it, for example `JIRA_TOKEN`. */
   readonly name: string
-  readonly #value: string
-  readonly #sensitive: readonly string[]
+  #value: string
+  #sensitive: readonly string[]
+  /** What it was before: a request that is under way may still bring it back. */
+  #retired: readonly string[] = []
+  #version = 0
 
   /**
    * @param name      what stands in logs and errors instead of the value
@@ -25,9 +28,23 @@ export class Secret {
     return this.#value
   }
 
-  /** The texts that redaction looks for. */
+  /** The texts that redaction looks for: the present ones and those of the last value before. */
   revealSensitive(): readonly string[] {
-    return this.#sensitive
+    return [...this.#sensitive, ...this.#retired]
+  }
+
+  /** Changes with every change of the value. */
+  get version(): number {
+    return this.#version
+  }
+
+  /** Rotates the secret: requests from now on get the new value, and redaction looks for both. */
+  renew(value: string, sensitive: readonly string[] = [value]): void {
+    if (value === this.#value) return
+    this.#retired = this.#sensitive.filter((text) => !sensitive.includes(text))
+    this.#value = value
+    this.#sensitive = sensitive
+    this.#version += 1
   }
 
   toString(): string {

@@ -1,5 +1,5 @@
 import type { NameGate } from '#firewall/name-admission.js'
-import type { Policy, SandboxIdentity } from '#firewall/policy.js'
+import type { Policy, KnownSandbox } from '#firewall/policy.js'
 import type { RateLimiter } from '#firewall/rate-limit.js'
 import type { HttpAudit, Remote } from './events.js'
 import type { CertificateAuthority } from './tls/authority.js'
@@ -19,7 +19,7 @@ export interface ProxyContext {
   /** The host name by which sandboxes know the gate. */
   readonly gateName: string
   /** Who is behind a connection; null for nobody that we know. */
-  readonly identify: (remote: Remote) => SandboxIdentity | null
+  readonly identify: (remote: Remote) => KnownSandbox | null
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly newId: () => string

@@ -1,17 +1,18 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Credential, Headers } from '#firewall/credential.js'
+import type { Credential, Headers, OutgoingRequest } from '#firewall/credential.js'
 import type { RequestAllowed } from '#firewall/judge.js'
-import type { Origin, SandboxIdentity, Scheme } from '#firewall/policy.js'
+import type { Origin, KnownSandbox, Scheme } from '#firewall/policy.js'
 import type { Reason } from '#firewall/reasons.js'
 import type { RequestPath } from '#firewall/request-path.js'
 import type { Door, Remote } from './events.js'
+import type { RequestBody } from './request-body.js'
 import type { PinnedUpstream } from './upstream/pools.js'
 
 /** What a connection is bound to, before any request on it was read. Every request must agree with it. */
 export interface Binding {
   readonly door: Door
-  readonly sandbox: SandboxIdentity | null
+  readonly sandbox: KnownSandbox | null
   readonly remote: Remote
   /** From TLS server name or CONNECT; null where only the request can say. */
   readonly host: string | null
@@ -51,7 +52,7 @@ export interface Exchange {
   /** The socket and what was read past the head, when the sandbox asks for a WebSocket. */
   readonly upgrade: { readonly socket: Socket; readonly head: Buffer } | null
 
-  sandbox: SandboxIdentity | null
+  sandbox: KnownSandbox | null
   origin: Origin | null
   /** The path and query before they were canonicalised. */
   target: string | null
@@ -61,8 +62,11 @@ export interface Exchange {
   verdict: RequestAllowed | null
   credential: Credential | null
   upstream: PinnedUpstream | null
-  /** The headers that go upstream. */
-  outgoing: Headers
+  /** Set once the decision was recorded: from then on a refusal ends the request, and is no second decision. */
+  decided: boolean
+  body: RequestBody | null
+  /** What goes upstream. */
+  outgoing: OutgoingRequest | null
 }
 
 /** How forwarding ended. */

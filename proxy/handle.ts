@@ -24,7 +24,7 @@ export async function handleRequest(
   try {
     const refusal = await runSteps(exchange, context)
     if (refusal !== null) {
-      await deny(exchange, context, refusal)
+      await (exchange.decided ? giveUp : deny)(exchange, context, refusal)
       return
     }
     const outcome = await (upgrade === null ? forward : forwardUpgrade)(exchange, context)
@@ -58,6 +58,24 @@ async function deny(exchange: Exchange, context: ProxyContext, refusal: Refusal)
   else sendDenial(exchange.response, answer, exchange.id)
 }
 
+/** Ends a request that was allowed and recorded as such, before anything of it was sent upstream. */
+function giveUp(exchange: Exchange, context: ProxyContext, refusal: Refusal): Promise<void> {
+  sendDenial(exchange.response, refusal, exchange.id)
+  const status = exchange.response.statusCode
+  const requestBytes = exchange.body?.bytes ?? 0
+  const outcome = {
+    refusal,
+    aborted: null,
+    status,
+    requestBytes,
+    responseBytes: 0,
+    redactions: 0,
+    detail: null,
+  }
+  context.audit.close(closeOf(exchange, outcome, context.now()))
+  return Promise.resolve()
+}
+
 function newExchange(
   context: ProxyContext,
   binding: Binding,
@@ -82,6 +100,8 @@ function newExchange(
     verdict: null,
     credential: null,
     upstream: null,
-    outgoing: {},
+    decided: false,
+    body: null,
+    outgoing: null,
   }
 }

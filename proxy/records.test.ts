@@ -3,7 +3,7 @@ import { parseRequestTarget } from '#firewall/request-path.js'
 import { refuse, type Binding, type Exchange, type Outcome } from './exchange.js'
 import { closeOf, connectionDecision, decisionOf } from './records.js'
 
-const sandbox = { id: 'sb', agent: 'default' }
+const sandbox = { id: 'sb', agent: 'default', standIns: new Map() }
 const binding: Binding = {
   door: 'explicit',
   sandbox,

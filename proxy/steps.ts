@@ -1,10 +1,14 @@
+import type { Injected } from '#firewall/credential.js'
 import { admitName } from '#firewall/name-admission.js'
 import { parseRequestTarget } from '#firewall/request-path.js'
 import type { ProxyContext } from './context.js'
 import { readTarget } from './doors/read-target.js'
 import { refuse, settled, type Exchange, type Refusal } from './exchange.js'
-import { endToEndHeaders, framingFault } from './headers.js'
+import { endToEndHeaders, framingFault, hasBody } from './headers.js'
 import { decisionOf } from './records.js'
+import { RequestBody } from './request-body.js'
+import { emptySlots } from './slots.js'
+import { sendGateRequest } from './upstream/gate-request.js'
 import { pinAddresses } from './upstream/pin.js'
 
 /** One step of a request: it refuses, or passes on. It may set the exchange's field that it is there to find out. */
@@ -110,7 +114,7 @@ const pinAddress: Step = {
       settled(exchange.verdict).destination,
     )
     if ('reason' in upstream) return upstream
-    exchange.upstream = upstream
+    exchange.upstream = { ...upstream, clientCertificate: exchange.credential?.clientCertificate ?? null }
     return null
   },
 }
@@ -120,6 +124,7 @@ const recordDecision: Step = {
   async run(exchange, { audit, now }) {
     try {
       await audit.decide(decisionOf(exchange, now(), null))
+      exchange.decided = true
       return null
     } catch {
       return refuse('audit-unavailable')
@@ -127,29 +132,49 @@ const recordDecision: Step = {
   },
 }
 
-const prepareHeaders: Step = {
-  name: 'drop hop-by-hop headers and what stands in the slot of the credential',
-  run(exchange) {
-    const { host, port, scheme } = settled(exchange.origin)
+const prepareRequest: Step = {
+  name: 'drop hop-by-hop headers and what stands in the slots of the credential',
+  run(exchange, { policy }) {
+    const { origin, path, credential, request, response, method, sandbox } = exchange
+    const { host, port, scheme } = settled(origin)
+    const { path: pathname, query } = settled(path)
     const headers = endToEndHeaders(exchange.headers)
     delete headers['x-sandbox-target']
     headers['host'] = port === (scheme === 'https' ? 443 : 80) ? host : `${host}:${String(port)}`
-    if (exchange.credential !== null) {
-      for (const slot of exchange.credential.slots) delete headers[slot]
+    const sent = { headers: { ...headers }, query }
+    if (credential !== null) {
       // What comes back must be readable for redaction.
       headers['accept-encoding'] = 'identity'
       delete headers['sec-websocket-extensions']
     }
-    exchange.outgoing = headers
+    const limit = policy.http.maxRequestBytes
+    exchange.body = hasBody(exchange.headers) ? new RequestBody(request, response, headers, limit) : null
+    exchange.outgoing = {
+      method,
+      origin: settled(origin),
+      path: pathname,
+      query: credential === null ? query : emptySlots(credential.slots, headers, query),
+      headers,
+      body: exchange.body,
+      sent,
+      standIns: settled(sandbox).standIns,
+    }
     return null
   },
 }
 
 const injectCredential: Step = {
   name: 'put the real credential in, last',
-  run(exchange) {
-    exchange.credential?.inject(exchange.outgoing)
-    return null
+  run({ credential, outgoing, verdict }, context) {
+    if (credential === null) return null
+    const { destination } = settled(verdict)
+    const injected = credential.inject(settled(outgoing), {
+      now: context.now,
+      send: (request) => sendGateRequest(request, destination, context),
+    })
+    const judge = (fault: Injected) =>
+      fault === null ? null : refuse(fault.reason, { rule: destination.id, detail: fault.detail })
+    return injected instanceof Promise ? injected.then(judge) : judge(injected)
   },
 }
 
@@ -166,6 +191,6 @@ export const REQUEST_STEPS: readonly Step[] = [
   limitSize,
   pinAddress,
   recordDecision,
-  prepareHeaders,
+  prepareRequest,
   injectCredential,
 ]

@@ -6,7 +6,7 @@ import { Secret } from '#firewall/secret.js'
 import { DEFAULT_AGENT, type DummyShape, type Policy, type Service } from '#firewall/policy.js'
 import { CertificateAuthority } from '#proxy/tls/authority.js'
 import { service, testPolicy } from '#test/support/policy.js'
-import { certificateFiles, dummyValue, sandboxEnvironment } from './environment.js'
+import { certificateFiles, dummyValue, makeStandIns, sandboxEnvironment } from './environment.js'
 
 const REAL = 'ghp_realREALrealREALrealREALrealREALreal'
 const SHAPE: DummyShape = { prefix: 'ghp_', length: 40, alphabet: 'alphanumeric' }
@@ -17,6 +17,10 @@ function policy(...services: readonly Service[]): Policy {
   agents.set('none', { name: 'none', services: [], allow: null })
   agents.set('git', { name: 'git', services: ['git'], allow: null })
   return { ...made, agents }
+}
+
+function environmentOf(policy: Policy, agent: string, own: Record<string, string>) {
+  return sandboxEnvironment(policy, { agent, standIns: makeStandIns(policy, agent) }, own)
 }
 
 const git = service(
@@ -57,7 +61,7 @@ void t.test('a dummy has the shape, and nothing of the secret', (t) => {
 })
 
 void t.test('the variables of a service, filled in', (t) => {
-  const env = sandboxEnvironment(policy(git), DEFAULT_AGENT, {})
+  const env = environmentOf(policy(git), DEFAULT_AGENT, {})
   t.match(env['GIT_TOKEN'], /^ghp_[A-Za-z0-9]{36}$/)
   t.equal(env['GIT_BOTH'], `Token ${env['GIT_TOKEN'] ?? ''}`, 'one dummy for one secret, wherever it stands')
   t.equal(env['GIT_URL'], 'https://git.example')
@@ -67,10 +71,7 @@ void t.test('the variables of a service, filled in', (t) => {
 })
 
 void t.test('every sandbox has its own', (t) => {
-  const values = Array.from(
-    { length: 50 },
-    () => sandboxEnvironment(policy(git), DEFAULT_AGENT, {})['GIT_TOKEN'],
-  )
+  const values = Array.from({ length: 50 }, () => environmentOf(policy(git), DEFAULT_AGENT, {})['GIT_TOKEN'])
   t.equal(new Set(values).size, 50)
   t.notOk(values.includes(REAL))
   t.end()
@@ -79,15 +80,15 @@ void t.test('every sandbox has its own', (t) => {
 void t.test('an agent gets what it may use', (t) => {
   const jira = service('jira', 'https://jira.example', null, { environment: { JIRA_URL: '{url}' } })
   const all = policy(git, jira)
-  t.match(sandboxEnvironment(all, DEFAULT_AGENT, {}), {
+  t.match(environmentOf(all, DEFAULT_AGENT, {}), {
     GIT_URL: String,
     JIRA_URL: String,
     EGRESS_AGENT: DEFAULT_AGENT,
   })
-  const one = sandboxEnvironment(all, 'git', {})
+  const one = environmentOf(all, 'git', {})
   t.match(one, { GIT_URL: String, EGRESS_AGENT: 'git' })
   t.notOk('JIRA_URL' in one)
-  t.notOk('GIT_URL' in sandboxEnvironment(all, 'none', {}))
+  t.notOk('GIT_URL' in environmentOf(all, 'none', {}))
   t.end()
 })
 
@@ -96,7 +97,7 @@ void t.test('texts are put in as they are', (t) => {
     ...service('odd', `http://odd.example:${port}`, null, { environment }),
     targets: [{ origin: { scheme: 'http', host: 'odd.example', port }, basePath: path }] as const,
   })
-  const env = sandboxEnvironment(
+  const env = environmentOf(
     policy(
       odd("/$&/$$/$'/$1", 8080, { A: '<{url}>', B: '{url} {url}', C: '{dummy:NOBODY} {other} {dummy:}' }),
     ),
@@ -107,15 +108,12 @@ void t.test('texts are put in as they are', (t) => {
   t.equal(env['A'], `<${url}>`)
   t.equal(env['B'], `${url} ${url}`)
   t.equal(env['C'], '{dummy:NOBODY} {other} {dummy:}')
-  t.equal(
-    sandboxEnvironment(policy(odd('', 80, { A: '{url}' })), DEFAULT_AGENT, {})['A'],
-    'http://odd.example',
-  )
+  t.equal(environmentOf(policy(odd('', 80, { A: '{url}' })), DEFAULT_AGENT, {})['A'], 'http://odd.example')
   t.end()
 })
 
 void t.test('ways to the gate and to its certificate', (t) => {
-  const env = sandboxEnvironment(policy(), DEFAULT_AGENT, { OWN: '1', HTTP_PROXY: 'mine' })
+  const env = environmentOf(policy(), DEFAULT_AGENT, { OWN: '1', HTTP_PROXY: 'mine' })
   t.match(env, {
     HTTPS_PROXY: 'http://egress:3128',
     https_proxy: 'http://egress:3128',

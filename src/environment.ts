@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { rootCertificates } from 'node:tls'
-import type { DummyShape, Policy, Service } from '#firewall/policy.js'
+import type { DummyShape, Policy, KnownSandbox, Service } from '#firewall/policy.js'
 
 /** Where the sandbox sees the gate. */
 export const GATE_HOST = 'egress'
@@ -47,7 +47,7 @@ function publicAuthorities(): string {
 /** The environment of one sandbox: worthless credentials, ways to the gate, and where to find its certificate. */
 export function sandboxEnvironment(
   policy: Policy,
-  agent: string,
+  { agent, standIns }: Pick<KnownSandbox, 'agent' | 'standIns'>,
   own: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const proxy = `http://${GATE_HOST}:${String(PORTS.explicit)}`
@@ -62,35 +62,44 @@ export function sandboxEnvironment(
     no_proxy: direct,
     ...Object.fromEntries(BUNDLE_VARIABLES.map((name) => [name, BUNDLE])),
     NODE_EXTRA_CA_CERTS: GATE_CERTIFICATE,
-    ...credentialEnvironment(policy, agent),
+    ...credentialEnvironment(policy, agent, standIns),
     EGRESS_AGENT: agent,
     ...own,
   }
 }
 
-function credentialEnvironment(policy: Policy, agent: string): Record<string, string> {
+function servicesOf(policy: Policy, agent: string): readonly Service[] {
   const usable = policy.agents.get(agent)?.services ?? null
-  const services = [...policy.services.values()].filter(
-    ({ name }) => usable === null || usable.includes(name),
-  )
-  const shapes = Object.assign({}, ...services.map(({ dummies }) => dummies)) as Record<string, DummyShape>
-  const dummies = new Map(Object.entries(shapes).map(([name, shape]) => [name, dummyValue(shape)]))
+  return [...policy.services.values()].filter(({ name }) => usable === null || usable.includes(name))
+}
+
+/** Worthless values for the secrets of all services that the agent may use, made for one sandbox. */
+export function makeStandIns(policy: Policy, agent: string): ReadonlyMap<string, string> {
+  const shapes = servicesOf(policy, agent).flatMap(({ dummies }) => Object.entries(dummies))
+  return new Map(shapes.map(([name, shape]) => [name, dummyValue(shape)]))
+}
+
+function credentialEnvironment(
+  policy: Policy,
+  agent: string,
+  standIns: ReadonlyMap<string, string>,
+): Record<string, string> {
   const environment: Record<string, string> = {}
-  for (const service of services) {
+  for (const service of servicesOf(policy, agent)) {
     for (const [name, template] of Object.entries(service.environment)) {
-      environment[name] = fillIn(template, service, dummies)
+      environment[name] = fillIn(template, service, standIns)
     }
   }
   return environment
 }
 
-function fillIn(template: string, service: Service, dummies: ReadonlyMap<string, string>): string {
+function fillIn(template: string, service: Service, standIns: ReadonlyMap<string, string>): string {
   return (
     template
       // Functions, for `$&` in a text would be read as a pattern.
       .replaceAll('{url}', () => serviceUrl(service))
       .replaceAll('{route}', () => `http://${GATE_HOST}:${String(PORTS.routes)}/${service.name}`)
-      .replace(/\{dummy:([A-Za-z0-9_]+)\}/g, (whole, name: string) => dummies.get(name) ?? whole)
+      .replace(/\{dummy:([A-Za-z0-9_]+)\}/g, (whole, name: string) => standIns.get(name) ?? whole)
   )
 }
 

@@ -8,7 +8,7 @@ import { serveUdp } from '#dns/udp.js'
 import { Judge } from '#firewall/judge.js'
 import { LeakBudget } from '#firewall/leak-budget.js'
 import type { NameGate } from '#firewall/name-admission.js'
-import type { Policy, SandboxIdentity } from '#firewall/policy.js'
+import type { Policy, KnownSandbox } from '#firewall/policy.js'
 import { RateLimiter } from '#firewall/rate-limit.js'
 import type { ProxyContext } from '#proxy/context.js'
 import { serveProxy, type ProxySockets } from '#proxy/proxy.js'
@@ -30,7 +30,7 @@ export interface GateOptions {
   /** Made anew unless given. */
   readonly authority?: CertificateAuthority
   /** Who is behind an address. */
-  readonly identify: (remote: { address: string }) => SandboxIdentity | null
+  readonly identify: (remote: { address: string }) => KnownSandbox | null
   /** The address that allowed names are answered with. */
   readonly address: { readonly ipv4: string; readonly ipv6: string | null }
   /** Bugs, for the program's log. */

@@ -1,5 +1,5 @@
 import type { CredentialKind } from '#firewall/credential.js'
-import { field, needlesOf } from './shared.js'
+import { derived, field, needlesOf } from './shared.js'
 
 /** RFC 7617: the user name has no colon; both are UTF-8. */
 export const basic: CredentialKind = {
@@ -14,16 +14,18 @@ export const basic: CredentialKind = {
   bind(id, values) {
     const username = field(values, 'username')
     const password = field(values, 'password')
-    const pair = Buffer.from(`${username.reveal()}:${password.reveal()}`, 'utf8').toString('base64')
-    const needles = needlesOf(...password.revealSensitive(), pair)
+    const pair = derived([username, password], () =>
+      Buffer.from(`${username.reveal()}:${password.reveal()}`, 'utf8').toString('base64'),
+    )
     return {
       kind: 'basic',
       id,
-      slots: ['authorization'],
-      inject(headers) {
-        headers['authorization'] = `Basic ${pair}`
+      slots: { headers: ['authorization'] },
+      inject({ headers }) {
+        headers['authorization'] = `Basic ${pair()}`
+        return null
       },
-      needles: () => needles,
+      needles: derived([username, password], () => needlesOf(...password.revealSensitive(), pair())),
     }
   },
 }

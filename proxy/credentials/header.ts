@@ -1,6 +1,6 @@
 import type { CredentialKind } from '#firewall/credential.js'
 import { isConnectionHeader } from '../headers.js'
-import { field, needlesOf } from './shared.js'
+import { derived, field, needlesOf } from './shared.js'
 
 /** Headers that say where a request goes or where it ends: a credential there would change the request itself. */
 const RESERVED = new Set(['host', 'content-length', 'expect', 'accept-encoding', 'x-sandbox-target'])
@@ -25,15 +25,15 @@ export const header: CredentialKind = {
   bind(id, values) {
     const name = field(values, 'name').reveal().toLowerCase()
     const value = field(values, 'value')
-    const needles = needlesOf(...value.revealSensitive())
     return {
       kind: 'header',
       id,
-      slots: [name],
-      inject(headers) {
+      slots: { headers: [name] },
+      inject({ headers }) {
         headers[name] = value.reveal()
+        return null
       },
-      needles: () => needles,
+      needles: derived([value], () => needlesOf(...value.revealSensitive())),
     }
   },
 }

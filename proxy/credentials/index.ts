@@ -1,7 +1,10 @@
 import type { CredentialKind } from '#firewall/credential.js'
 import { basic } from './basic.js'
 import { bearer } from './bearer.js'
+import { cookie } from './cookie.js'
 import { header } from './header.js'
+import { path } from './path.js'
+import { query } from './query.js'
 
 /** Every kind of credential that a policy can name. */
-export const CREDENTIAL_KINDS: readonly CredentialKind[] = [bearer, basic, header]
+export const CREDENTIAL_KINDS: readonly CredentialKind[] = [bearer, basic, header, query, cookie, path]

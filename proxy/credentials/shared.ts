@@ -13,3 +13,13 @@ export function field(values: Readonly<Record<string, Secret>>, name: string): S
 export function needlesOf(...texts: readonly string[]): Needles {
   return new Needles(texts.flatMap(encodedForms))
 }
+
+/** What is made from secrets: made once, and anew when one of them has changed. */
+export function derived<T>(secrets: readonly Secret[], make: () => T): () => T {
+  let made: { readonly of: string; readonly value: T } | null = null
+  return () => {
+    const of = secrets.map(({ version }) => version).join()
+    if (made?.of !== of) made = { of, value: make() }
+    return made.value
+  }
+}

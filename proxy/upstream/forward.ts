@@ -1,11 +1,9 @@
-import { pipeline } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { Needles } from '#firewall/needles.js'
 import type { ProxyContext } from '../context.js'
 import { sendDenial } from '../denial.js'
 import { refuse, settled, type Exchange, type Outcome, type Refusal } from '../exchange.js'
-import { hasBody, responseHeaders } from '../headers.js'
-import { BodyTooLarge, Meter } from '../meter.js'
+import { responseHeaders } from '../headers.js'
 import { redactHeaders, Redactor } from '../redact.js'
 import { codeOf, reasonOf } from './failures.js'
 
@@ -27,7 +25,7 @@ export async function forward(exchange: Exchange, context: ProxyContext): Promis
   const first = await new Forwarding(exchange, context).run()
   // A kept-alive connection may be closed by the upstream just as it is used again: no response, so try once more.
   const stale = first.detail === 'UND_ERR_SOCKET' && first.status === null && first.aborted === null
-  if (stale && SAFE_TO_REPEAT.has(exchange.method) && !hasBody(exchange.headers)) {
+  if (stale && SAFE_TO_REPEAT.has(exchange.method) && exchange.body === null) {
     return answered(exchange, await new Forwarding(exchange, context).run())
   }
   return answered(exchange, first)
@@ -48,7 +46,6 @@ function answered(exchange: Exchange, outcome: Outcome): Outcome {
 class Forwarding implements Dispatcher.DispatchHandler {
   readonly #exchange: Exchange
   readonly #context: ProxyContext
-  readonly #meter: Meter | null
   readonly #redactor: Redactor
   readonly #needles: Needles
   #finish: (outcome: Outcome) => void = () => undefined
@@ -66,15 +63,11 @@ class Forwarding implements Dispatcher.DispatchHandler {
     this.#context = context
     this.#needles = exchange.credential?.needles() ?? NOTHING
     this.#redactor = new Redactor(this.#needles.bytes)
-    this.#meter = hasBody(exchange.headers) ? new Meter(context.policy.http.maxRequestBytes) : null
   }
 
   run(): Promise<Outcome> {
-    const { request, response, outgoing, method, path, upstream, headers } = this.#exchange
-    const { path: pathname, query } = settled(path)
-    if (headers['expect'] !== undefined) response.writeContinue()
-    // The failure of a body reaches undici through the meter, which destroys the upstream request.
-    if (this.#meter !== null) pipeline(request, this.#meter, () => undefined)
+    const { response, outgoing, body, upstream } = this.#exchange
+    const { method, path, query, headers } = settled(outgoing)
     return new Promise((resolve) => {
       const onClose = () => {
         if (response.writableFinished) return
@@ -91,10 +84,11 @@ class Forwarding implements Dispatcher.DispatchHandler {
       this.#clientGone = response.closed
       this.#context.pools.get(settled(upstream)).dispatch(
         {
-          path: pathname + query,
-          method: method,
-          headers: outgoing,
-          body: this.#meter,
+          path: path + query,
+          method,
+          headers,
+          // The failure of a body reaches undici through its stream, which ends the upstream request.
+          body: body?.content() ?? null,
         },
         this,
       )
@@ -150,8 +144,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
       this.onResponseEnd()
       return
     }
-    const cause = this.#meter?.errored ?? null
-    if (cause instanceof BodyTooLarge) this.#refusal = refuse('too-large')
+    if (this.#exchange.body?.tooLarge === true) this.#refusal = refuse('too-large')
     if (this.#clientGone) this.#refusal = null
     else this.#refusal ??= refuse(reasonOf(error), { detail: codeOf(error) })
     this.#finish(this.#outcome(error))
@@ -185,7 +178,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
       refusal: this.#refusal,
       aborted,
       status: this.#status,
-      requestBytes: this.#meter?.bytes ?? 0,
+      requestBytes: this.#exchange.body?.bytes ?? 0,
       responseBytes: this.#responseBytes,
       redactions: this.#redactions + this.#redactor.count,
       detail: error === null || this.#clientGone ? null : codeOf(error),

@@ -23,5 +23,11 @@ export async function pinAddresses(
       return refuse('address-refused', { rule: id, detail: `the address is ${kind}` })
     }
   }
-  return { origin, addresses: resolution.addresses, port: resolution.port ?? origin.port, ca }
+  return {
+    origin,
+    addresses: resolution.addresses,
+    port: resolution.port ?? origin.port,
+    ca,
+    clientCertificate: null,
+  }
 }

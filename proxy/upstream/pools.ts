@@ -1,5 +1,7 @@
 import { buildConnector, Pool, type Dispatcher } from 'undici'
+import type { ClientCertificate } from '#firewall/credential.js'
 import type { HttpLimits, Origin } from '#firewall/policy.js'
+import { shownCertificate } from '../credentials/client-certificate.js'
 
 /** An upstream whose addresses were all judged. Nothing is resolved again after this. */
 export interface PinnedUpstream {
@@ -10,6 +12,8 @@ export interface PinnedUpstream {
   readonly port: number
   /** PEM of the authorities to trust; null for the public ones. */
   readonly ca: string | null
+  /** What the upstream is shown; null for nothing. */
+  readonly clientCertificate: ClientCertificate | null
 }
 
 /** Pools kept; beyond it the least recently used one is closed once its requests are done. */
@@ -31,9 +35,12 @@ export class UpstreamPools {
   }
 
   get(upstream: PinnedUpstream): Dispatcher {
-    const { origin, addresses, port, ca } = upstream
+    const { origin, addresses, port, ca, clientCertificate: shown } = upstream
     const { scheme, host } = origin
-    const key = `${scheme}://${host}:${String(origin.port)} ${addresses.join()} ${String(port)} ${ca ?? ''}`
+    const key = `${scheme}://${host}:${String(origin.port)} ${addresses.join()} ${String(port)} ${ca ?? ''}${
+      // A connection that was opened with a certificate is that client's alone.
+      shown === null ? '' : ` ${shown.certificate} ${String(shown.key.version)}`
+    }`
     const pool = this.#pools.get(key) ?? this.#open(upstream)
     this.#pools.delete(key)
     this.#pools.set(key, pool)
@@ -69,6 +76,7 @@ function pinnedConnector(upstream: PinnedUpstream, timeout: number): buildConnec
     maxCachedSessions: 16,
     allowH2: false,
     ...(upstream.ca === null ? {} : { ca: upstream.ca }),
+    ...shownCertificate(upstream.clientCertificate),
   })
   return (options, callback) => {
     const attempt = (index: number) => {

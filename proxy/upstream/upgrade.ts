@@ -4,6 +4,7 @@ import { Duplex } from 'node:stream'
 // `http-proxy` is installed as its maintained successor: docs/decisions/http-proxy-alias.md says why.
 import { createProxyServer } from 'http-proxy'
 import type { ProxyContext } from '../context.js'
+import { shownCertificate } from '../credentials/client-certificate.js'
 import { sendDenial } from '../denial.js'
 import { refuse, settled, type Exchange, type Outcome, type Refusal } from '../exchange.js'
 import { Redactor } from '../redact.js'
@@ -20,20 +21,20 @@ import { codeOf, reasonOf } from './failures.js'
  * rejects.
  */
 export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promise<Outcome> {
-  const { request, outgoing, path } = exchange
+  const { request } = exchange
+  const outgoing = settled(exchange.outgoing)
   const { socket, head } = settled(exchange.upgrade)
-  const { origin, addresses, port, ca } = settled(exchange.upstream)
-  const { path: pathname, query } = settled(path)
+  const { origin, addresses, port, ca, clientCertificate } = settled(exchange.upstream)
   const client = new ClientEnd(socket, new Redactor(exchange.credential?.needles().bytes ?? []))
 
   // http-proxy writes the headers of the request object that it is given, so that is where the judged ones go.
   const upstreamRequest = Object.create(request) as IncomingMessage
   upstreamRequest.headers = {
-    ...outgoing,
+    ...outgoing.headers,
     connection: 'Upgrade',
     upgrade: 'websocket',
   }
-  upstreamRequest.url = pathname + query
+  upstreamRequest.url = outgoing.path + outgoing.query
   const headBytes = client.bytesRead
 
   return new Promise((resolve) => {
@@ -90,7 +91,12 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
       client as unknown as Socket,
       {
         target: { protocol: `${origin.scheme}:`, host: address, port },
-        ssl: { servername: origin.host, ALPNProtocols: ['http/1.1'], ...(ca === null ? {} : { ca }) },
+        ssl: {
+          servername: origin.host,
+          ALPNProtocols: ['http/1.1'],
+          ...(ca === null ? {} : { ca }),
+          ...shownCertificate(clientCertificate),
+        },
       },
       head,
     )

@@ -12,7 +12,7 @@ interface Line {
   readonly egress: { readonly gate: string; readonly lost_close_records?: number }
 }
 
-const SANDBOX = { id: 'sb', agent: 'default' }
+const SANDBOX = { id: 'sb', agent: 'default', standIns: new Map() }
 
 function decision(at: number): HttpDecision {
   const remote = { address: '10.0.0.2', port: 1 }

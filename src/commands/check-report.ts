@@ -1,5 +1,5 @@
 import type { CredentialKind } from '#firewall/credential.js'
-import { describeDestination, describeRule } from '#firewall/describe.js'
+import { describeDestination, describeRule, describeSlots } from '#firewall/describe.js'
 import type { NameLimits } from '#firewall/name-profiles.js'
 import type { Destination, Policy, Service } from '#firewall/policy.js'
 import { placeOf, type PolicyOnDisk } from './policy-file.js'
@@ -83,7 +83,9 @@ function describeService({
     credential === null ? '  without a credential' : `  credential ${credential.id}: ${credential.summary}`,
     ...(credential === null
       ? []
-      : [`    from ${credential.secrets.join(', ') || 'plain text'}, into ${credential.slots.join(', ')}`]),
+      : [
+          `    from ${credential.secrets.join(', ') || 'plain text'}, into ${describeSlots(credential.slots)}`,
+        ]),
     ...rules.map(({ meaning }, index) => `  ${index + 1}. ${meaning}`),
     `  ${rules.length + 1}. may not do anything else`,
     ...(rate === null ? [] : [`  at most ${rate.perSecond} requests a second, ${rate.burst} at once`]),

@@ -54,7 +54,7 @@ void t.test('check says what a policy means', async (t) => {
     'egress.yaml is a valid policy.',
     'Service jira, at https://jira.example.com',
     '  credential jira/bearer: test kind bearer',
-    '    from JIRA_TOKEN, into authorization',
+    '    from JIRA_TOKEN, into header authorization',
     '  1. may use GET, HEAD on /base/rest and everything below it',
     '  2. may not use DELETE on /base and everything below it',
     '  4. may not do anything else',
@@ -108,7 +108,7 @@ void t.test('explain asks the judge', async (t) => {
       0,
       /^ALLOW .*\nrule {2}services\.jira\.rules\[0\]: allow: GET,HEAD \/rest\/\*\* \(egress\.yaml:6\)\n/,
     ],
-    [`GET ${jira}/base/rest/x?a=1`, 0, /credential {2}jira\/bearer is put into authorization/],
+    [`GET ${jira}/base/rest/x?a=1`, 0, /credential {2}jira\/bearer is put into header authorization/],
     [
       `DELETE ${jira}/base/x`,
       1,

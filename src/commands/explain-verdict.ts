@@ -1,6 +1,6 @@
 import { TYPE } from '#dns/codes.js'
 import { localName } from '#dns/local-names.js'
-import { describeDestination, describeRule } from '#firewall/describe.js'
+import { describeDestination, describeRule, describeSlots } from '#firewall/describe.js'
 import type { Denied } from '#firewall/judge.js'
 import { admitName, type NameAdmission, type NameGate } from '#firewall/name-admission.js'
 import type { Destination, Rule, SandboxIdentity, Scheme } from '#firewall/policy.js'
@@ -109,7 +109,7 @@ function allowed({ loaded }: Question, what: string, destination: Destination, r
       place: placeOf(loaded, id),
       destination: describeDestination(destination),
       credential: credential?.id ?? null,
-      slots: credential?.slots ?? [],
+      slots: credential?.slots ?? {},
       rate: service?.rate ?? null,
     },
     lines: [
@@ -118,7 +118,7 @@ function allowed({ loaded }: Question, what: string, destination: Destination, r
       `reason  ${meaning}`,
       credential === null
         ? 'credential  none is injected'
-        : `credential  ${credential.id} is put into ${credential.slots.join(', ')}`,
+        : `credential  ${credential.id} is put into ${describeSlots(credential.slots)}`,
     ],
   }
 }

@@ -3,11 +3,11 @@ import { join, resolve } from 'node:path'
 import type { Server as TcpServer } from 'node:net'
 import type { Socket as UdpSocket } from 'node:dgram'
 import { readSettings } from '#config/settings.js'
-import { DEFAULT_AGENT, type SandboxIdentity } from '#firewall/policy.js'
+import { DEFAULT_AGENT, type KnownSandbox, type Policy } from '#firewall/policy.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { CertificateAuthority } from '#proxy/tls/authority.js'
 import { Audit } from '../audit/audit.js'
-import { certificateFiles, GATE_HOST, PORTS, sandboxEnvironment } from '../environment.js'
+import { certificateFiles, GATE_HOST, makeStandIns, PORTS, sandboxEnvironment } from '../environment.js'
 import { EgressError } from '../errors.js'
 import type { Gate, GateSockets } from '../gate.js'
 import { createLog } from '../log.js'
@@ -54,7 +54,7 @@ export async function run(command: readonly string[], options: RunOptions, io: C
   if (empty === 'missing' && options.policy !== undefined) throw noPolicy(loaded.file)
   if (empty !== null)
     log.warn(`${loaded.file} is ${empty}, so everything is denied; \`egress init\` writes a policy`)
-  const identity = identify(options.agent, policy.agents)
+  const identity = identify(options.agent, policy)
   const directory = join(settings.auditDir, 'runs', runName(identity.id))
   const audit = new Audit({
     directory,
@@ -69,7 +69,7 @@ export async function run(command: readonly string[], options: RunOptions, io: C
     writable: options.write,
     mounts: options.mounts.map((text) => parseMount(text, io.cwd)),
     masked: [...sensitiveFiles, settings.auditDir, join(homedir(), '.local/state/egress')],
-    env: sandboxEnvironment(policy, identity.agent, parseEnvironment(options.env)),
+    env: sandboxEnvironment(policy, identity, parseEnvironment(options.env)),
     files: certificateFiles(authority.pem),
     limits: options.limits,
     listen: [
@@ -121,10 +121,8 @@ function noPolicy(file: string): EgressError {
   })
 }
 
-function identify(
-  named: string | undefined,
-  agents: ReadonlyMap<string, { readonly name: string }>,
-): SandboxIdentity {
+function identify(named: string | undefined, policy: Policy): KnownSandbox {
+  const { agents } = policy
   const agent = named ?? DEFAULT_AGENT
   if (!agents.has(agent)) {
     const known = [...agents.keys()].join(', ')
@@ -138,7 +136,7 @@ function identify(
       exitCode: 125,
     })
   }
-  return { id: newSandboxId(), agent }
+  return { id: newSandboxId(), agent, standIns: makeStandIns(policy, agent) }
 }
 
 /** Runs sort by their beginning. */

@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:net'
 import { randomUUID } from 'node:crypto'
 import { Judge } from '#firewall/judge.js'
 import { LeakBudget } from '#firewall/leak-budget.js'
-import { DEFAULT_AGENT, type Policy, type SandboxIdentity } from '#firewall/policy.js'
+import { DEFAULT_AGENT, type Policy, type KnownSandbox } from '#firewall/policy.js'
 import { RateLimiter } from '#firewall/rate-limit.js'
 import type { ProxyContext } from '#proxy/context.js'
 import type { HttpClose, HttpDecision } from '#proxy/events.js'
@@ -29,7 +29,7 @@ export interface TestGate {
   close(): Promise<void>
 }
 
-export const SANDBOX: SandboxIdentity = { id: 'sb-test', agent: DEFAULT_AGENT }
+export const SANDBOX: KnownSandbox = { id: 'sb-test', agent: DEFAULT_AGENT, standIns: new Map() }
 
 export async function startGate(
   policy: Policy,

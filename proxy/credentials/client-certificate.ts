@@ -1,0 +1,6 @@
+import type { ClientCertificate } from '#firewall/credential.js'
+
+/** The options of Node's TLS for what an upstream is shown. */
+export function shownCertificate(shown: ClientCertificate | null): { cert?: string; key?: string } {
+  return shown === null ? {} : { cert: shown.certificate, key: shown.key.reveal() }
+}

@@ -1,0 +1,30 @@
+import type { CredentialKind } from '#firewall/credential.js'
+import { derived, field, needlesOf } from './shared.js'
+
+/** A parameter of the query, such as `?key=<key>`: for services that know no other way. */
+export const query: CredentialKind = {
+  name: 'query',
+  summary: 'sets a parameter of the query',
+  fields: {
+    name: { secret: false, describe: 'the name of the parameter' },
+    value: { secret: true, describe: 'the value' },
+  },
+  shorthand: null,
+  check: ({ name = '' }) =>
+    /^[A-Za-z0-9._~-]+$/.test(name) ? null : `\`${name}\` cannot be the name of a parameter`,
+  bind(id, values) {
+    const name = field(values, 'name').reveal()
+    const value = field(values, 'value')
+    return {
+      kind: 'query',
+      id,
+      slots: { query: [name] },
+      inject(request) {
+        const pair = `${name}=${encodeURIComponent(value.reveal())}`
+        request.query = request.query === '' ? `?${pair}` : `${request.query}&${pair}`
+        return null
+      },
+      needles: derived([value], () => needlesOf(...value.revealSensitive())),
+    }
+  },
+}

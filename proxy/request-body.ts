@@ -1,0 +1,75 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { pipeline, Readable } from 'node:stream'
+import type { BodyTransform, Headers, OutgoingBody } from '#firewall/credential.js'
+import { BodyTooLarge, Meter } from './meter.js'
+
+/**
+ * A request's body on its way: untouched until somebody asks for it, and then read no faster than it is taken.
+ *
+ *     sandbox ──▶ meter ──▶ (what a credential does to it) ──▶ upstream
+ */
+export class RequestBody implements OutgoingBody {
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #headers: Headers
+  readonly #meter: Meter
+  #begun = false
+  #content: Readable | Buffer | null = null
+
+  /** @param headers the ones that go upstream: what changes the body changes its length there */
+  constructor(request: IncomingMessage, response: ServerResponse, headers: Headers, limit: number) {
+    this.#request = request
+    this.#response = response
+    this.#headers = headers
+    this.#meter = new Meter(limit)
+  }
+
+  /** Bytes that the sandbox has sent. */
+  get bytes(): number {
+    return this.#meter.bytes
+  }
+
+  /** The body was longer than the policy allows. */
+  get tooLarge(): boolean {
+    return this.#meter.errored instanceof BodyTooLarge
+  }
+
+  /** What goes upstream. The failure of a body reaches whoever reads it. */
+  content(): Readable | Buffer {
+    return this.#content ?? this.#source()
+  }
+
+  async read(limit: number): Promise<Buffer | null> {
+    const chunks: Buffer[] = []
+    let length = 0
+    for await (const chunk of this.#source()) {
+      length += (chunk as Buffer).length
+      if (length > limit) return null
+      chunks.push(chunk as Buffer)
+    }
+    const bytes = Buffer.concat(chunks)
+    this.replace(bytes)
+    return bytes
+  }
+
+  replace(bytes: Buffer): void {
+    // What is still to come is read and dropped, so that the connection is ready for the next request.
+    if (!this.#begun) this.#source().resume()
+    this.#content = bytes
+    this.#headers['content-length'] = String(bytes.length)
+  }
+
+  transform(through: BodyTransform, length: number | null): void {
+    this.#content = Readable.from(through(this.#source()))
+    if (length === null) delete this.#headers['content-length']
+    else this.#headers['content-length'] = String(length)
+  }
+
+  #source(): Meter {
+    if (this.#begun) return this.#meter
+    this.#begun = true
+    if (this.#request.headers.expect !== undefined) this.#response.writeContinue()
+    pipeline(this.#request, this.#meter, () => undefined)
+    return this.#meter
+  }
+}
