@@ -72,7 +72,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   run(): Promise<Outcome> {
     const { request, response, outgoing, method, path, upstream, headers } = this.#exchange
     const { path: pathname, query } = settled(path)
-    if (headers['expect'] !== undefined) response.writeContinue()
+    if (/100-continue/i.test(String(headers['expect']))) response.writeContinue()
     // The failure of a body reaches undici through the meter, which destroys the upstream request.
     if (this.#meter !== null) pipeline(request, this.#meter, () => undefined)
     return new Promise((resolve) => {
