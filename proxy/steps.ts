@@ -106,6 +106,7 @@ const pinAddress: Step = {
   async run(exchange, context) {
     const upstream = await pinAddresses(
       context,
+      exchange.binding,
       settled(exchange.origin),
       settled(exchange.verdict).destination,
     )

@@ -1,6 +1,7 @@
 import type { Destination, Origin } from '#firewall/policy.js'
 import type { ProxyContext } from '../context.js'
-import { refuse, type Refusal } from '../exchange.js'
+import { refuse, type Binding, type Refusal } from '../exchange.js'
+import { connectionDecision } from '../records.js'
 import { codeOf } from './failures.js'
 import type { PinnedUpstream } from './pools.js'
 
@@ -10,13 +11,21 @@ import type { PinnedUpstream } from './pools.js'
  * check and use (DNS rebinding) changes nothing.
  */
 export async function pinAddresses(
-  { resolver }: ProxyContext,
+  context: ProxyContext,
+  binding: Binding,
   origin: Origin,
   { id, host: pattern, allowPrivate, ca }: Destination,
 ): Promise<PinnedUpstream | Refusal> {
-  const resolution = await resolver
-    .resolve(origin.host, pattern.kind === 'wildcard')
-    .catch((error: unknown) => codeOf(error))
+  const { resolver } = context
+  const wildcard = pattern.kind === 'wildcard'
+  if (wildcard && !resolver.holds(origin.host)) {
+    try {
+      await recordLookup(context, binding, origin, id)
+    } catch {
+      return refuse('audit-unavailable', { rule: id })
+    }
+  }
+  const resolution = await resolver.resolve(origin.host, wildcard).catch((error: unknown) => codeOf(error))
   if (typeof resolution === 'string') return refuse('unresolvable', { rule: id, detail: resolution })
   for (const kind of resolution.kinds) {
     if (kind !== 'public' && !(kind === 'private' && allowPrivate)) {
@@ -24,4 +33,15 @@ export async function pinAddresses(
     }
   }
   return { origin, addresses: resolution.addresses, port: resolution.port ?? origin.port, ca }
+}
+
+/** Threat: the name itself is what the sandbox says to a name server, and it leaves before the request is decided. */
+function recordLookup(
+  { audit, now, newId }: ProxyContext,
+  binding: Binding,
+  { scheme, host, port }: Origin,
+  rule: string,
+): Promise<void> {
+  const event = { at: now(), id: newId(), kind: 'lookup', scheme, host, port, rule } as const
+  return audit.decide(connectionDecision(binding, event))
 }
