@@ -351,6 +351,8 @@ for (const door of HTTPS_DOORS) {
       'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
       'ICY 200 OK\r\n\r\n',
       'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nContent-Type: text/plain;charset=UTF-16LE\r\nContent-Length: 2\r\n\r\nok',
       '',
     ]) {
       const setting = await setUp(test, (socket) => socket.write(response))
