@@ -122,6 +122,29 @@ export function isReadable(
   )
 }
 
+/** Headers that frameworks take for the method (Express, Rails, Spring, Google, OData) and the path (IIS, Symfony, Zend). */
+const OVERRIDES: Readonly<Record<string, 'methods' | 'targets'>> = {
+  'x-http-method-override': 'methods',
+  'x-http-method': 'methods',
+  'x-method-override': 'methods',
+  'x-original-url': 'targets',
+  'x-rewrite-url': 'targets',
+}
+
+/** The methods and targets that a request names beside those of its first line (CVE-2018-14773 and its kin). */
+export function overridesOf(headers: Headers): { methods: string[]; targets: string[] } {
+  const found: { methods: string[]; targets: string[] } = { methods: [], targets: [] }
+  for (const [name, value] of Object.entries(headers)) {
+    // To CGI and its heirs an underscore is a hyphen.
+    const plain = name.replaceAll('_', '-')
+    if (!Object.hasOwn(OVERRIDES, plain)) continue
+    const kind = OVERRIDES[plain] ?? 'methods'
+    const values = [value].flat().flatMap((line) => (kind === 'methods' ? line.split(',') : [line]))
+    found[kind].push(...values.map((text) => text.trim()))
+  }
+  return found
+}
+
 /** True when the head announces a body (RFC 9112 section 6.3). */
 export function hasBody(headers: Headers): boolean {
   const length = headers['content-length']

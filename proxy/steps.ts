@@ -3,7 +3,7 @@ import { parseRequestTarget } from '#firewall/request-path.js'
 import type { ProxyContext } from './context.js'
 import { readTarget } from './doors/read-target.js'
 import { refuse, settled, type Exchange, type Refusal } from './exchange.js'
-import { endToEndHeaders, framingFault } from './headers.js'
+import { endToEndHeaders, framingFault, overridesOf } from './headers.js'
 import { decisionOf } from './records.js'
 import { pinAddresses } from './upstream/pin.js'
 
@@ -67,7 +67,12 @@ const canonicalisePath: Step = {
 const judgeRequest: Step = {
   name: 'a rule allows this method and path',
   run(exchange, { names, policy }) {
+    const { methods, targets } = overridesOf(exchange.headers)
+    const paths = targets.map(parseRequestTarget)
+    const fault = paths.find((path) => typeof path === 'string')
+    if (fault !== undefined) return refuse(fault, { detail: 'in a header that names another path' })
     const verdict = names.judge.judgeRequest({
+      overrides: { methods, paths: paths.filter((path) => typeof path !== 'string') },
       ...settled(exchange.origin),
       agent: settled(exchange.sandbox).agent,
       method: exchange.method,

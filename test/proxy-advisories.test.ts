@@ -28,14 +28,14 @@ interface Teardown {
 
 type OnData = (socket: Socket, received: string, chunk: string) => void
 
-async function setUp(test: Teardown, onData: OnData): Promise<Setting> {
+async function setUp(test: Teardown, onData: OnData, rules = ['allow * /rest/**']): Promise<Setting> {
   const authority = await CertificateAuthority.create(Date.now())
   const upstream = await startRawUpstream(authority, onData)
   const credential = bearer.bind('api/bearer', { token: new Secret('API_TOKEN', TOKEN) })
   const gate = await startGate(
     testPolicy({
       destinations: [
-        destination('https://api.example', ['allow * /rest/**'], {
+        destination('https://api.example', rules, {
           id: 'services.api',
           service: 'api',
           ca: authority.pem,
@@ -310,6 +310,38 @@ for (const door of HTTPS_DOORS) {
       test.equal(setting.gate.decisions.length, before + 1)
     }
   })
+
+  void t.test(
+    `${door.name}: no header or parameter reaches another method or path than was judged`,
+    async (test) => {
+      const setting = await setUp(test, answerOk, ['allow POST,PATCH /rest/**'])
+      for (const [header, path, status] of [
+        ['X-HTTP-Method-Override: DELETE', '/rest/x', '403'],
+        ['X-HTTP-Method-Override: PATCH, delete', '/rest/x', '403'],
+        ['X_Http_Method: DELETE', '/rest/x', '403'],
+        ['X-Method-Override: delete', '/rest/x', '403'],
+        ['X-Original-URL: /admin', '/rest/x', '403'],
+        ['X-Rewrite-URL: /rest/../admin', '/rest/x', '400'],
+        ['X-A: b', '/rest/x?a=b&_method=DELETE', '403'],
+        ['X-A: b', '/rest/x?%5fmethod=DELETE', '403'],
+      ] as const) {
+        const answer = await send(setting, door, 'POST', [header, 'Content-Length: 0'], '', path)
+        test.equal(statuses(answer)[0], status, header)
+      }
+      test.same(setting.upstream.received, [])
+      for (const header of ['X-HTTP-Method-Override: PATCH', 'X-Original-URL: /rest/y']) {
+        const answer = await send(
+          setting,
+          door,
+          'POST',
+          [header, 'Content-Length: 0'],
+          '',
+          '/rest/x?_method=post',
+        )
+        test.equal(statuses(answer)[0], '200', `${header} is allowed as well`)
+      }
+    },
+  )
 
   void t.test(`${door.name}: when the client goes away, so does the request upstream`, async (test) => {
     let closed: () => void = () => undefined
