@@ -50,6 +50,8 @@ export interface RequestQuestion extends AuthorityQuestion {
   readonly path: RequestPath
   /** Set by the routes door: only this service's destinations count. */
   readonly service?: string
+  /** Methods and paths that the request names beside its own, and that its server may take instead. */
+  readonly overrides?: { readonly methods: readonly string[]; readonly paths: readonly RequestPath[] }
 }
 
 interface AgentIndex {
@@ -97,8 +99,25 @@ export class Judge {
       : { allowed: false, reason: 'port-not-listed', rule: listed[0].id }
   }
 
-  /** May this agent make this request? Every reading of the path must get the same answer from the same rule. */
+  /**
+   * May this agent make this request? Every reading of the path must get the same answer from the same rule, and whatever
+   * method or path the server may take instead must be allowed too.
+   */
   judgeRequest(question: RequestQuestion): RequestAllowed | Denied {
+    const { method, path, overrides = { methods: [], paths: [] } } = question
+    // WordPress, Symfony and others take `?_method=DELETE` for the method.
+    const named = path.query === '' ? [] : new URLSearchParams(path.query).getAll('_method')
+    const methods = [method, ...[...overrides.methods, ...named].map((other) => other.toUpperCase())]
+    const verdicts = methods.flatMap((one) =>
+      [path, ...overrides.paths].map((other) =>
+        this.#judgeReading({ ...question, method: one, path: other }),
+      ),
+    )
+    const [first = this.#judgeReading(question)] = verdicts
+    return verdicts.find(({ allowed }) => !allowed) ?? first
+  }
+
+  #judgeReading(question: RequestQuestion): RequestAllowed | Denied {
     const authority = this.judgeAuthority(question)
     if (!authority.allowed) return authority
     const candidates = authority.destinations.filter(

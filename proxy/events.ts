@@ -9,7 +9,10 @@ export interface Remote {
   readonly port: number
 }
 
-/** What was decided about a request, a CONNECT, a TLS hello or a tunnel: recorded before anything happens. */
+/**
+ * What was decided about a request, a CONNECT, a TLS hello, a tunnel or the look-up of a name under a wildcard: recorded
+ * before anything happens.
+ */
 export interface HttpDecision {
   /** Milliseconds since 1970. */
   readonly at: number
@@ -17,7 +20,7 @@ export interface HttpDecision {
   readonly sandbox: SandboxIdentity | null
   readonly remote: Remote
   readonly door: Door
-  readonly kind: 'request' | 'upgrade' | 'connect' | 'tls' | 'tunnel'
+  readonly kind: 'request' | 'upgrade' | 'connect' | 'tls' | 'tunnel' | 'lookup'
   readonly method: string | null
   readonly scheme: Scheme | null
   readonly host: string | null

@@ -5,6 +5,7 @@ import {
   endToEndHeaders,
   framingFault,
   hasBody,
+  isReadable,
   isConnectionHeader,
   responseHeaders,
 } from './headers.js'
@@ -174,5 +175,27 @@ void t.test('which heads announce a body', (t) => {
     [['Transfer-Encoding: chunked'], true],
   ] as const)
     t.equal(hasBody(head(...lines)), expected, lines.join())
+  t.end()
+})
+
+void t.test('which responses redaction can read', (t) => {
+  for (const [header, value, expected] of [
+    ['content-encoding', 'Identity', true],
+    ['content-encoding', 'gzip', false],
+    ['content-encoding', 'identity, gzip', false],
+    ['content-encoding', ['identity', 'gzip'], false],
+    ['transfer-encoding', 'Chunked', true],
+    ['transfer-encoding', 'gzip, chunked', false],
+    ['content-type', 'text/plain', true],
+    ['content-type', 'text/plain; charset=UTF-8', true],
+    ['content-type', 'text/plain;charset="iso-8859-15"', true],
+    ['content-type', 'text/plain; charset=utf-16', false],
+    ['content-type', 'text/plain;charset="UTF-16LE"', false],
+    ['content-type', 'text/plain; charset=IBM037', false],
+    ['content-type', 'text/plain; charset=utf-7', false],
+    ['content-type', 'text/plain; charset=utf-8; CHARSET = utf-32', false],
+  ] as const)
+    t.equal(isReadable(200, { [header]: value as string }), expected, `${header}: ${String(value)}`)
+  t.equal(isReadable(226, {}), false, 'RFC 3229')
   t.end()
 })

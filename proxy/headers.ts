@@ -99,6 +99,52 @@ export function responseHeaders(headers: Readonly<Record<string, string | string
   return kept
 }
 
+/** Charsets in which ASCII is itself, as https://encoding.spec.whatwg.org/#names-and-labels has them. */
+const ASCII_CHARSET =
+  /^(utf-?8|(us-)?ascii|iso-?8859-?\d+|latin-?\d|(windows-|cp)(125\d|874)|koi8-[ru]|gb(k|2312|18030)|big5(-hkscs)?|euc-(jp|kr|cn)|shift[_-]jis|macintosh)$/i
+
+/**
+ * Whether redaction can read a response: bytes as the service wrote them, in a charset whose ASCII is ASCII. Threat: the
+ * sandbox chooses with `Accept: text/plain;charset=utf-16` (or an EBCDIC) what many frameworks write, and with `A-IM: gzip`
+ * (RFC 3229) a coding that is no Content-Encoding.
+ */
+export function isReadable(
+  status: number,
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): boolean {
+  const { 'content-encoding': coding = '', 'transfer-encoding': transfer = 'chunked' } = headers
+  const charsets = String(headers['content-type'] ?? '').matchAll(/;\s*charset\s*=\s*["']?([^"',;\s]+)/gi)
+  return (
+    (coding === '' || String(coding).toLowerCase() === 'identity') &&
+    String(transfer).toLowerCase() === 'chunked' &&
+    status !== 226 &&
+    [...charsets].every(([, charset = '']) => ASCII_CHARSET.test(charset))
+  )
+}
+
+/** Headers that frameworks take for the method (Express, Rails, Spring, Google, OData) and the path (IIS, Symfony, Zend). */
+const OVERRIDES: Readonly<Record<string, 'methods' | 'targets'>> = {
+  'x-http-method-override': 'methods',
+  'x-http-method': 'methods',
+  'x-method-override': 'methods',
+  'x-original-url': 'targets',
+  'x-rewrite-url': 'targets',
+}
+
+/** The methods and targets that a request names beside those of its first line (CVE-2018-14773 and its kin). */
+export function overridesOf(headers: Headers): { methods: string[]; targets: string[] } {
+  const found: { methods: string[]; targets: string[] } = { methods: [], targets: [] }
+  for (const [name, value] of Object.entries(headers)) {
+    // To CGI and its heirs an underscore is a hyphen.
+    const plain = name.replaceAll('_', '-')
+    if (!Object.hasOwn(OVERRIDES, plain)) continue
+    const kind = OVERRIDES[plain] ?? 'methods'
+    const values = [value].flat().flatMap((line) => (kind === 'methods' ? line.split(',') : [line]))
+    found[kind].push(...values.map((text) => text.trim()))
+  }
+  return found
+}
+
 /** True when the head announces a body (RFC 9112 section 6.3). */
 export function hasBody(headers: Headers): boolean {
   const length = headers['content-length']

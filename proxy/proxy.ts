@@ -5,7 +5,7 @@ import { parseAuthority, type Authority } from '#firewall/hostname.js'
 import { admitName } from '#firewall/name-admission.js'
 import type { ProxyContext } from './context.js'
 import { denyConnection } from './denial.js'
-import { createDoor } from './doors/http-server.js'
+import { createDoor, isUnanswered, OVERTAKES } from './doors/http-server.js'
 import { peek, serveTls } from './doors/tls.js'
 import { refuse, type Binding, type Refusal } from './exchange.js'
 import { collectHeaders } from './headers.js'
@@ -102,6 +102,10 @@ async function serveConnect(
   outer: Binding,
   hand: (socket: Socket, binding: Binding) => void,
 ): Promise<void> {
+  if (isUnanswered(socket)) {
+    await denyConnection(context, socket, outer, OVERTAKES)
+    return
+  }
   const authority = parseAuthority(request.url ?? '')
   if (authority === null || authority.port === null) {
     await denyConnection(context, socket, outer, refuse('bad-authority'))

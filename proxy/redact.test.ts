@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { Needles } from '#firewall/needles.js'
+import { encodedForms } from './encoded-forms.js'
 import { redactHeaders, Redactor, redactText } from './redact.js'
 
 const bytes = (text: string) => Buffer.from(text, 'latin1')
@@ -197,5 +198,29 @@ void t.test('texts and headers', (t) => {
   const upper = redactHeaders({ 'x-s3cr3t-t0k3n': 'a' }, new Needles([bytes('S3CR3T-T0K3N')]))
   t.strictSame(Object.keys(upper.headers), [], 'header names have no case')
   t.strictSame(redactHeaders({ a: 'b' }, new Needles([])), { headers: { a: 'b' }, count: 0 })
+  t.end()
+})
+
+void t.test('what the common encoders make of a secret is found', (t) => {
+  const secret = `p+/=&<>'"\`~!*():@$, ;é€😀`
+  const found = new Set(encodedForms(secret).map((form) => form.toString('utf8')))
+  for (const [encoder, form] of [
+    ['JavaScript', encodeURIComponent(secret)],
+    ['JavaScript', encodeURI(secret)],
+    ['JavaScript', new URLSearchParams({ a: secret }).toString().slice(2)],
+    ['JavaScript', JSON.stringify(secret).slice(1, -1)],
+    ['Python quote', 'p%2B/%3D%26%3C%3E%27%22%60~%21%2A%28%29%3A%40%24%2C%20%3B%C3%A9%E2%82%AC%F0%9F%98%80'],
+    ['Python json', `p+/=&<>'\\"\`~!*():@$, ;\\u00e9\\u20ac\\ud83d\\ude00`],
+    ['Python html', 'p+/=&amp;&lt;&gt;&#x27;&quot;`~!*():@$, ;é€😀'],
+    ['PHP json', `p+\\/=&<>'\\"\`~!*():@$, ;\\u00e9\\u20ac\\ud83d\\ude00`],
+    ['Go json', `p+/=\\u0026\\u003c\\u003e'\\"\`~!*():@$, ;é€😀`],
+    ['Go html', 'p&#43;/=&amp;&lt;&gt;&#39;&#34;`~!*():@$, ;é€😀'],
+    ['Go PathEscape', 'p+%2F=&%3C%3E%27%22%60~%21%2A%28%29:@$%2C%20%3B%C3%A9%E2%82%AC%F0%9F%98%80'],
+    ['Gson', `p+/\\u003d\\u0026\\u003c\\u003e\\u0027\\"\`~!*():@$, ;é€😀`],
+    ['.NET', 'p\\u002B/=\\u0026\\u003C\\u003E\\u0027\\u0022\\u0060~!*():@$, ;\\u00E9\\u20AC\\uD83D\\uDE00'],
+    ['Mustache', 'p+&#x2F;&#x3D;&amp;&lt;&gt;&#39;&quot;&#x60;~!*():@$, ;é€😀'],
+  ] as const)
+    t.ok(found.has(form), `${encoder}: ${form}`)
+  t.equal(encodedForms('ghp_abcdefghijkl0123456789').length, 6, 'a token of letters and digits has few')
   t.end()
 })

@@ -68,7 +68,7 @@ export class RequestBody implements OutgoingBody {
   #source(): Meter {
     if (this.#begun) return this.#meter
     this.#begun = true
-    if (this.#request.headers.expect !== undefined) this.#response.writeContinue()
+    if (/100-continue/i.test(this.#request.headers.expect ?? '')) this.#response.writeContinue()
     pipeline(this.#request, this.#meter, () => undefined)
     return this.#meter
   }

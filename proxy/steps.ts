@@ -4,7 +4,7 @@ import { parseRequestTarget } from '#firewall/request-path.js'
 import type { ProxyContext } from './context.js'
 import { readTarget } from './doors/read-target.js'
 import { refuse, settled, type Exchange, type Refusal } from './exchange.js'
-import { endToEndHeaders, framingFault, hasBody } from './headers.js'
+import { endToEndHeaders, framingFault, hasBody, overridesOf } from './headers.js'
 import { decisionOf } from './records.js'
 import { RequestBody } from './request-body.js'
 import { emptySlots } from './slots.js'
@@ -71,7 +71,12 @@ const canonicalisePath: Step = {
 const judgeRequest: Step = {
   name: 'a rule allows this method and path',
   run(exchange, { names, policy }) {
+    const { methods, targets } = overridesOf(exchange.headers)
+    const paths = targets.map(parseRequestTarget)
+    const fault = paths.find((path) => typeof path === 'string')
+    if (fault !== undefined) return refuse(fault, { detail: 'in a header that names another path' })
     const verdict = names.judge.judgeRequest({
+      overrides: { methods, paths: paths.filter((path) => typeof path !== 'string') },
       ...settled(exchange.origin),
       agent: settled(exchange.sandbox).agent,
       method: exchange.method,
@@ -110,6 +115,7 @@ const pinAddress: Step = {
   async run(exchange, context) {
     const upstream = await pinAddresses(
       context,
+      exchange.binding,
       settled(exchange.origin),
       settled(exchange.verdict).destination,
     )

@@ -7,9 +7,12 @@ import { startGate, type TestGate } from '#test/support/gate.js'
 import { destination, service, testPolicy } from '#test/support/policy.js'
 import { startRawUpstream, type RawUpstream } from '#test/support/upstream.js'
 import type { Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 
 // One test for each advisory and fault known of the parts that this proxy is made of, on each door. What counts is what
 // the upstream received, byte for byte.
+
+t.setTimeout(120_000)
 
 const TOKEN = 'real-token-0123456789abcdef'
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
@@ -25,14 +28,14 @@ interface Teardown {
 
 type OnData = (socket: Socket, received: string, chunk: string) => void
 
-async function setUp(test: Teardown, onData: OnData): Promise<Setting> {
+async function setUp(test: Teardown, onData: OnData, rules = ['allow * /rest/**']): Promise<Setting> {
   const authority = await CertificateAuthority.create(Date.now())
   const upstream = await startRawUpstream(authority, onData)
   const credential = bearer.bind('api/bearer', { token: new Secret('API_TOKEN', TOKEN) })
   const gate = await startGate(
     testPolicy({
       destinations: [
-        destination('https://api.example', ['allow * /rest/**'], {
+        destination('https://api.example', rules, {
           id: 'services.api',
           service: 'api',
           ca: authority.pem,
@@ -250,6 +253,96 @@ for (const door of HTTPS_DOORS) {
     test.notMatch(setting.upstream.received.join(''), '/admin')
   })
 
+  void t.test(`${door.name}: an upgrade or CONNECT behind an unanswered request is refused`, async (test) => {
+    const setting = await setUp(test, (socket) => void setTimeout(() => socket.write(OK), 150))
+    const { target, host } = door.head('api.example', '/rest/x')
+    const first = `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`
+    for (const [method, second, protocol] of [
+      ['GET', target, 'websocket'],
+      ['GET', target, 'h2c'],
+      ['CONNECT', 'api.example:443', 'x'],
+    ] as const) {
+      const head = `${method} ${second} HTTP/1.1\r\nHost: ${host}\r\n`
+      const upgrade = `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`
+      const socket = await door.open(setting.gate, 'api.example')
+      const answer = await exchangeBytes(socket, first + head + upgrade, 250)
+      test.same(statuses(answer), ['400'], method)
+    }
+    test.equal(statuses(await send(setting, door, 'GET', []))[0], '200', 'the gate is still there')
+  })
+
+  void t.test(
+    `${door.name}: a connection that is reset after CONNECT or an upgrade ends alone`,
+    async (test) => {
+      const setting = await setUp(test, (socket) => void setTimeout(() => socket.write(OK), 50))
+      const { target, host } = door.head('api.example', '/rest/x')
+      const upgrade = 'Connection: Upgrade\r\nUpgrade'
+      for (const head of [
+        `CONNECT api.example:443 HTTP/1.1\r\nHost: api.example:443\r\n\r\n`,
+        `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n${upgrade}: h2c\r\n\r\n`,
+        `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n${upgrade}: websocket\r\n\r\n`,
+        `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
+      ]) {
+        for (const milliseconds of [0, 10, 80]) {
+          const socket = await door.open(setting.gate, 'api.example')
+          socket.write(head)
+          await new Promise((resolve) => setTimeout(resolve, milliseconds))
+          if (socket instanceof TLSSocket) socket.destroy()
+          else socket.resetAndDestroy()
+          await new Promise((resolve) => setTimeout(resolve, 20))
+        }
+      }
+      test.equal(statuses(await send(setting, door, 'GET', []))[0], '200', 'the gate is still there')
+    },
+  )
+
+  void t.test(`${door.name}: nothing is answered without a record`, async (test) => {
+    const setting = await setUp(test, answerOk)
+    const { target, host } = door.head('api.example', '/rest/x')
+    for (const [headers, status] of [
+      ['', '400'],
+      [`Host: ${host}\r\nExpect: something-else\r\n`, '200'],
+    ] as const) {
+      const before = setting.gate.decisions.length
+      const socket = await door.open(setting.gate, 'api.example')
+      const answer = await exchangeBytes(socket, `GET ${target} HTTP/1.1\r\n${headers}\r\n`)
+      test.same(statuses(answer), [status])
+      test.equal(setting.gate.decisions.length, before + 1)
+    }
+  })
+
+  void t.test(
+    `${door.name}: no header or parameter reaches another method or path than was judged`,
+    async (test) => {
+      const setting = await setUp(test, answerOk, ['allow POST,PATCH /rest/**'])
+      for (const [header, path, status] of [
+        ['X-HTTP-Method-Override: DELETE', '/rest/x', '403'],
+        ['X-HTTP-Method-Override: PATCH, delete', '/rest/x', '403'],
+        ['X_Http_Method: DELETE', '/rest/x', '403'],
+        ['X-Method-Override: delete', '/rest/x', '403'],
+        ['X-Original-URL: /admin', '/rest/x', '403'],
+        ['X-Rewrite-URL: /rest/../admin', '/rest/x', '400'],
+        ['X-A: b', '/rest/x?a=b&_method=DELETE', '403'],
+        ['X-A: b', '/rest/x?%5fmethod=DELETE', '403'],
+      ] as const) {
+        const answer = await send(setting, door, 'POST', [header, 'Content-Length: 0'], '', path)
+        test.equal(statuses(answer)[0], status, header)
+      }
+      test.same(setting.upstream.received, [])
+      for (const header of ['X-HTTP-Method-Override: PATCH', 'X-Original-URL: /rest/y']) {
+        const answer = await send(
+          setting,
+          door,
+          'POST',
+          [header, 'Content-Length: 0'],
+          '',
+          '/rest/x?_method=post',
+        )
+        test.equal(statuses(answer)[0], '200', `${header} is allowed as well`)
+      }
+    },
+  )
+
   void t.test(`${door.name}: when the client goes away, so does the request upstream`, async (test) => {
     let closed: () => void = () => undefined
     const gone = new Promise<void>((resolve) => (closed = resolve))
@@ -290,6 +383,8 @@ for (const door of HTTPS_DOORS) {
       'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
       'ICY 200 OK\r\n\r\n',
       'HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 2\r\n\r\nok',
+      'HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n',
+      'HTTP/1.1 200 OK\r\nContent-Type: text/plain;charset=UTF-16LE\r\nContent-Length: 2\r\n\r\nok',
       '',
     ]) {
       const setting = await setUp(test, (socket) => socket.write(response))

@@ -218,6 +218,42 @@ for (const runner of runners()) {
       t.equal(readFileSync(join(workdir, '.env'), 'utf8'), 'SECRET', 'the host still has it')
     })
 
+    await t.test(
+      'an agent that moves or closes a directory does not get at what is hidden in it',
+      async (t) => {
+        const files = {
+          'sub/deep/.env': 'the secret',
+          'closed/.env': 'the secret',
+          '.git/config': 'url = https://x:the-secret@host/',
+          '.config/gh/hosts.yml': 'the secret',
+          'conf/policy.yaml': 'the secret',
+        }
+        const owner = runner.uid === 0 ? ordinaryUid : runner.uid
+        const workdir = bench.workdir(runner, files, owner)
+
+        const masked = [join(workdir, 'conf/policy.yaml')]
+        const first = await bench.sh(
+          runner,
+          `mv sub node_modules; mv sub/deep .git/objects; mv .git x; mv .config y; mv conf z
+        chmod 111 closed; echo new >sub/file; mv sub/file sub/deep/moved; cat sub/deep/moved`,
+          { workdir, writable: true, masked },
+        )
+        t.equal(first.stdout, 'new\n', first.stderr)
+        const second = await bench.sh(
+          runner,
+          `chmod 700 closed 2>/dev/null; cat closed/.env node_modules/deep/.env .git/objects/.env x/config y/gh/hosts.yml
+        cat sub/deep/.env .git/config conf/policy.yaml; cat sub/deep/moved`,
+          { workdir, writable: true, masked },
+        )
+        t.equal(second.stdout, 'new\n', second.stderr)
+        t.equal(
+          readFileSync(join(workdir, 'conf/policy.yaml'), 'utf8'),
+          'the secret',
+          'the policy is in its place',
+        )
+      },
+    )
+
     await t.test('a socket in the work directory cannot be connected to', async (t) => {
       const workdir = bench.workdir(runner)
       let connections = 0

@@ -20,6 +20,8 @@ const MAX_CONNECTIONS = 4096
 export function createDoor(context: ProxyContext, bindingOf: (socket: Socket) => Binding): Server {
   const server = createServer({
     insecureHTTPParser: false,
+    // Node would answer by itself, and nobody would record it: the steps refuse a request without Host.
+    requireHostHeader: false,
     maxHeaderSize: MAX_HEAD,
     headersTimeout: HEAD_TIMEOUT_MS,
     // A large upload may take its time as long as it moves: `timeout` below watches that.
@@ -29,14 +31,29 @@ export function createDoor(context: ProxyContext, bindingOf: (socket: Socket) =>
   })
   server.timeout = context.policy.http.idleTimeoutMs
   server.maxConnections = MAX_CONNECTIONS
+  const known = new WeakSet<Duplex>()
+  server.on('connection', (socket: Duplex) => {
+    // A connection may be reset at any time, also where Node has let go of it (CONNECT, upgrades): nobody else listens there.
+    if (!known.has(socket)) socket.on('error', () => socket.destroy())
+    known.add(socket)
+  })
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
-    void handleRequest(context, bindingOf(request.socket), request, response, null)
+    const { socket } = request
+    unanswered.set(socket, (unanswered.get(socket) ?? 0) + 1)
+    response.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1))
+    void handleRequest(context, bindingOf(socket), request, response, null)
   }
   server.on('request', onRequest)
   // Judged before the client is told to send its body: forwarding writes the 100.
   server.on('checkContinue', onRequest)
+  // RFC 9110 section 10.1.1: an expectation that is not known may be ignored. Node's own 417 would not be recorded.
+  server.on('checkExpectation', onRequest)
   server.on('upgrade', (request: IncomingMessage, duplex: Duplex, head: Buffer) => {
     const socket = duplex as Socket
+    if (isUnanswered(socket)) {
+      void denyConnection(context, socket, bindingOf(socket), OVERTAKES, 'upgrade')
+      return
+    }
     if (!isWebSocket(request)) {
       readAgainWithoutUpgrade(server, request, socket, head)
       return
@@ -44,7 +61,6 @@ export function createDoor(context: ProxyContext, bindingOf: (socket: Socket) =>
     const response = new ServerResponse(request)
     response.shouldKeepAlive = false
     response.assignSocket(socket)
-    socket.on('error', () => socket.destroy())
     void handleRequest(context, bindingOf(socket), request, response, { socket, head })
   })
   server.on('clientError', (_error: Error, duplex: Duplex) => {
@@ -54,6 +70,16 @@ export function createDoor(context: ProxyContext, bindingOf: (socket: Socket) =>
   })
   return server
 }
+
+/** How many requests of a connection have no whole answer yet. */
+const unanswered = new WeakMap<Socket, number>()
+
+/** What takes a connection over may not come before the answers that the connection still owes: both would write to it. */
+export function isUnanswered(socket: Socket): boolean {
+  return (unanswered.get(socket) ?? 0) > 0
+}
+
+export const OVERTAKES = refuse('bad-framing', { detail: 'a request before this one has no answer yet' })
 
 function isWebSocket({ method, headers }: IncomingMessage): boolean {
   return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'

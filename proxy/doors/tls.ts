@@ -125,7 +125,7 @@ async function openTunnel(
 ): Promise<void> {
   const { sandbox, host, port } = binding
   if (sandbox === null || host === null || port === null) return
-  const upstream = await pinAddresses(context, { scheme: 'https', host, port }, destination)
+  const upstream = await pinAddresses(context, binding, { scheme: 'https', host, port }, destination)
   if ('reason' in upstream) {
     await denyHello(context, socket, binding, upstream, host)
     return

@@ -3,7 +3,7 @@ import { Needles } from '#firewall/needles.js'
 import type { ProxyContext } from '../context.js'
 import { sendDenial } from '../denial.js'
 import { refuse, settled, type Exchange, type Outcome, type Refusal } from '../exchange.js'
-import { responseHeaders } from '../headers.js'
+import { isReadable, responseHeaders } from '../headers.js'
 import { redactHeaders, Redactor } from '../redact.js'
 import { codeOf, reasonOf } from './failures.js'
 
@@ -153,9 +153,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   /** A response that must not be passed on: no valid status (such as 099), or one that redaction cannot read. */
   #unacceptable(status: number, raw: Record<string, string | string[] | undefined>): Refusal | null {
     if (status > 599) return refuse('upstream-protocol', { detail: `status ${String(status)}` })
-    const coding = raw['content-encoding']
-    const readable = coding === undefined || coding === '' || coding === 'identity'
-    return readable || this.#needles.bytes.length === 0 ? null : refuse('upstream-encoding')
+    return this.#needles.bytes.length === 0 || isReadable(status, raw) ? null : refuse('upstream-encoding')
   }
 
   #write(controller: Dispatcher.DispatchController | null, chunk: Buffer): void {

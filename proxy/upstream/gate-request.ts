@@ -2,7 +2,7 @@ import type { GateRequest, GateResponse, Headers } from '#firewall/credential.js
 import type { Destination, Origin } from '#firewall/policy.js'
 import type { ProxyContext } from '../context.js'
 import { codeOf, reasonOf } from './failures.js'
-import { pinAddresses } from './pin.js'
+import { resolveOnce } from './pin.js'
 
 /** Bytes of an answer: tokens are a few thousand, and an endpoint that never ends must not fill the memory. */
 const MAX_ANSWER = 262_144
@@ -31,7 +31,7 @@ export async function sendGateRequest(
   const port = url.port === '' ? (scheme === 'https' ? 443 : 80) : Number(url.port)
   const origin: Origin = { scheme, host: url.hostname, port }
   const host = { kind: 'exact', host: url.hostname, text: url.hostname } as const
-  const upstream = await pinAddresses(context, origin, { ...destination, host })
+  const upstream = await resolveOnce(context, origin, { ...destination, host })
   if ('reason' in upstream) throw new GateRequestError(`${url.host}: ${upstream.detail ?? upstream.reason}`)
   const limits = context.policy.http
   const signal = AbortSignal.timeout(limits.responseTimeoutMs)

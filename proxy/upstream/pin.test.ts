@@ -4,6 +4,7 @@ import t from 'tap'
 import type { UpstreamNames } from '#firewall/policy.js'
 import { destination } from '#test/support/policy.js'
 import type { ProxyContext } from '../context.js'
+import type { Binding } from '../exchange.js'
 import { pinAddresses } from './pin.js'
 import { UpstreamResolver } from './resolver.js'
 
@@ -42,7 +43,10 @@ async function startNameServer(zone: Zone): Promise<NameServer> {
 }
 
 const names = (parts: Partial<UpstreamNames>): UpstreamNames => ({ hosts: {}, servers: [], ...parts })
-const contextWith = (resolver: UpstreamResolver) => ({ resolver }) as unknown as ProxyContext
+const contextWith = (resolver: UpstreamResolver, decide = () => Promise.resolve()) =>
+  ({ resolver, audit: { decide }, now: () => 0, newId: () => '' }) as unknown as ProxyContext
+const remote = { address: '127.0.0.1', port: 1 }
+const binding: Binding = { door: 'explicit', sandbox: null, remote, host: null, scheme: null, port: null }
 const origin = (host: string) => ({ scheme: 'https', host, port: 443 }) as const
 const to = (allowPrivate: boolean, pattern = 'any.example.com') =>
   destination(`https://${pattern}`, [], { id: 'allow[0]', allowPrivate })
@@ -53,7 +57,7 @@ async function serve(t: { teardown(close: () => void): void }, zone: Zone) {
   const clock = { now: 0 }
   const resolver = new UpstreamResolver(names({ servers: [server.address] }), 900, () => clock.now)
   const pin = (host: string, allowPrivate = false) =>
-    pinAddresses(contextWith(resolver), origin(host), to(allowPrivate))
+    pinAddresses(contextWith(resolver), binding, origin(host), to(allowPrivate))
   return { server, clock, resolver, pin }
 }
 
@@ -161,7 +165,7 @@ void t.test('a fixed address is judged like any other, and may name a port', asy
   }
   const resolver = new UpstreamResolver(names({ hosts }), 900, () => 0)
   const pin = (host: string, allowPrivate: boolean) =>
-    pinAddresses(contextWith(resolver), origin(host), to(allowPrivate))
+    pinAddresses(contextWith(resolver), binding, origin(host), to(allowPrivate))
   t.match(await pin('a.example.com', true), { addresses: ['127.0.0.1'], port: 8443 })
   t.match(await pin('a.example.com', false), { reason: 'address-refused', detail: 'the address is private' })
   t.match(await pin('b.example.com', false), { addresses: ['1.1.1.1'], port: 443 })
@@ -185,7 +189,8 @@ void t.test(
   async (t) => {
     let broken = false
     const { resolver, server, clock } = await serve(t, () => (broken ? [] : ['1.1.1.1']))
-    const pin = () => pinAddresses(contextWith(resolver), origin('a.example.com'), to(false, '*.example.com'))
+    const pin = () =>
+      pinAddresses(contextWith(resolver), binding, origin('a.example.com'), to(false, '*.example.com'))
     const askedAt = async (second: number) => {
       clock.now = second * 1_000
       const before = server.asked.length
@@ -201,3 +206,21 @@ void t.test(
     t.strictSame(asked, [0, 10, 30, 70, 150, 310, 630, 1_270, 2_550])
   },
 )
+
+void t.test('a name under a wildcard does not leave before it is in the log', async (t) => {
+  const { server, resolver } = await serve(t, () => ['192.0.2.1'])
+  let full = true
+  let records = 0
+  const context = contextWith(resolver, () => {
+    records += 1
+    return full ? Promise.reject(new Error('no space left on device')) : Promise.resolve()
+  })
+  const pin = (host: string) => pinAddresses(context, binding, origin(host), to(false, '*.example.com'))
+  t.match(await pin('data.example.com'), { reason: 'audit-unavailable' })
+  t.same(server.asked, [])
+  full = false
+  await pin('data.example.com')
+  await pin('data.example.com')
+  t.not(server.asked.length, 0, 'the twin is asked for')
+  t.equal(records, 2, 'what is held is not looked up again')
+})

@@ -1,16 +1,34 @@
 import type { Destination, Origin } from '#firewall/policy.js'
 import type { ProxyContext } from '../context.js'
-import { refuse, type Refusal } from '../exchange.js'
+import { refuse, type Binding, type Refusal } from '../exchange.js'
+import { connectionDecision } from '../records.js'
 import { codeOf } from './failures.js'
 import type { PinnedUpstream } from './pools.js'
+
+/** For a sandbox's request: the same as `resolveOnce`, with the lookup itself recorded where it says something. */
+export async function pinAddresses(
+  context: ProxyContext,
+  binding: Binding,
+  origin: Origin,
+  destination: Destination,
+): Promise<PinnedUpstream | Refusal> {
+  if (destination.host.kind === 'wildcard' && !context.resolver.holds(origin.host)) {
+    try {
+      await recordLookup(context, binding, origin, destination.id)
+    } catch {
+      return refuse('audit-unavailable', { rule: destination.id })
+    }
+  }
+  return resolveOnce(context, origin, destination)
+}
 
 /**
  * Resolves an upstream once and judges what came back. Every address must be fine, not only the first, for the second
  * is dialled when the first does not answer; and nothing is resolved again, so a name that changes its address between
  * check and use (DNS rebinding) changes nothing.
  */
-export async function pinAddresses(
-  { resolver }: ProxyContext,
+export async function resolveOnce(
+  { resolver }: Pick<ProxyContext, 'resolver'>,
   origin: Origin,
   { id, host: pattern, allowPrivate, ca }: Destination,
 ): Promise<PinnedUpstream | Refusal> {
@@ -30,4 +48,15 @@ export async function pinAddresses(
     ca,
     clientCertificate: null,
   }
+}
+
+/** Threat: the name itself is what the sandbox says to a name server, and it leaves before the request is decided. */
+function recordLookup(
+  { audit, now, newId }: ProxyContext,
+  binding: Binding,
+  { scheme, host, port }: Origin,
+  rule: string,
+): Promise<void> {
+  const event = { at: now(), id: newId(), kind: 'lookup', scheme, host, port, rule } as const
+  return audit.decide(connectionDecision(binding, event))
 }

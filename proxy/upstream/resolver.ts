@@ -65,6 +65,12 @@ export class UpstreamResolver {
     return fixed === undefined ? this.#cached(host, wildcard) : Promise.resolve(fixed)
   }
 
+  /** True when the name would be answered without asking anybody. */
+  holds(host: string): boolean {
+    const known = this.#cache.get(host)
+    return this.#fixed.has(host) || (known !== undefined && this.#now() < known.until)
+  }
+
   #cached(host: string, wildcard: boolean): Promise<Resolution> {
     const known = this.#cache.get(host)
     if (known !== undefined && this.#now() < known.until) return known.resolution

@@ -75,7 +75,7 @@ const decisions: fc.Arbitrary<HttpDecision> = fc.record({
   sandbox: maybe(sandbox),
   remote,
   door: fc.constantFrom('transparent', 'explicit', 'routes'),
-  kind: fc.constantFrom('request', 'upgrade', 'connect', 'tls', 'tunnel'),
+  kind: fc.constantFrom('request', 'upgrade', 'connect', 'tls', 'tunnel', 'lookup'),
   method: maybe(text),
   scheme: maybe(fc.constantFrom('http', 'https')),
   host: maybe(text),

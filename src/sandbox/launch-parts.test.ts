@@ -146,6 +146,24 @@ void t.test('mounts are ordered from the outside in, masks after what they hide'
   t.end()
 })
 
+void t.test('what leads to something hidden in a writable tree is a mount, and so cannot be renamed', (t) => {
+  const masks = ['/a/b/c/.env', '/a/b/c/d/e/.env', '/a/b/x/.env'].map((path) => ({
+    path,
+    kind: 'file' as const,
+  }))
+  const { tree } = planSandbox({ ...input, masks })
+  const targets = tree.map(({ target }) => target)
+  t.same(
+    targets.filter((target) => target.startsWith('/R/a/b/')),
+    ['/c', '/c/d', '/c/d/e', '/c/.env', '/c/d/e/.env', '/x/.env'].map((path) => `/R/a/b${path}`),
+  )
+  t.match(tree[targets.indexOf('/R/a/b/c/d')], {
+    source: '/R/a/b/c/d',
+    options: ['rbind', 'nosuid', 'nodev', 'rw'],
+  })
+  t.end()
+})
+
 void t.test('a file that nobody would see is refused', (t) => {
   t.doesNotThrow(() => checkFiles(['/etc/ssl/x', '/tmp/x'], ['/usr', '/tmp/w']))
   for (const path of ['/usr/x', '/tmp/w/x', 'relative', '/.sandbox/launch']) {

@@ -25,6 +25,9 @@ void t.test('what looks like a credential, and its harmless neighbours', (t) => 
   const hidden = [
     '.env',
     '.env.production',
+    '.env-local',
+    '.env~',
+    '.envrc',
     'a/b/id_rsa',
     'id_ed25519',
     'id_ecdsa_sk',

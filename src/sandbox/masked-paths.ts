@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, realpathSync, statSync, type Dirent } from 'node:fs'
-import { join, relative, sep } from 'node:path'
+import { join, relative } from 'node:path'
 import { permits, type Identity } from './identity.js'
-import { isWithin } from './mount-table.js'
+import { directoriesAbove, isWithin } from './mount-table.js'
 import type { MaskedPath } from './plan.js'
 import { SandboxError } from './sandbox-error.js'
 
@@ -23,7 +23,7 @@ const hiddenFiles =
   /^(\.netrc|\.npmrc|\.pypirc|\.git-credentials|id_(rsa|ed25519|ecdsa)[^/]*|.*\.(key|p12|pfx))$/
 const gitConfig = /\/\.git\/(modules\/.+\/)?config$/
 const cargoCredentials = /\/\.cargo\/credentials(\.toml)?$/
-const environmentFile = /^\.env(\..+)?$/
+const environmentFile = /^\.env(rc|~|[.-].+)?$/
 const environmentTemplate = /\.(example|sample|template)$/
 
 /**
@@ -36,7 +36,9 @@ export function findMaskedPaths(tree: string, bounds: MaskBounds = defaultMaskBo
   const pending = [tree]
   let seen = 0
   for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
-    for (const entry of listDirectory(directory)) {
+    const entries = listDirectory(directory)
+    if (entries === null) found.push({ path: directory, kind: 'directory' })
+    for (const entry of entries ?? []) {
       const path = join(directory, entry.name)
       const kind = judgeEntry(path, entry)
       if (kind !== null) found.push({ path, kind })
@@ -81,26 +83,23 @@ export function hideClosedDirectories(
   who: Identity,
 ): MaskedPath[] {
   const hidden = masks.map((mask): MaskedPath => {
-    const closed = directoriesAbove(mask.path, trees).find((path) => !permits(statSync(path), who, 1))
+    const tree = trees.find((candidate) => isWithin(mask.path, candidate))
+    const above = tree === undefined ? [] : directoriesAbove(mask.path, tree)
+    const closed = above.find((path) => !permits(statSync(path), who, 1))
     return closed === undefined ? mask : { path: closed, kind: 'directory' }
   })
   return [...new Map(hidden.map((mask) => [mask.path, mask])).values()]
 }
 
-/** The directories between a tree and a path inside it, outermost first. */
-function directoriesAbove(path: string, trees: readonly string[]): string[] {
-  const tree = trees.find((candidate) => isWithin(path, candidate))
-  if (tree === undefined) return []
-  const names = relative(tree, path).split(sep).slice(0, -1)
-  return names.map((_, index) => join(tree, ...names.slice(0, index + 1)))
-}
-
-function listDirectory(directory: string): Dirent[] {
+/**
+ * Null for a directory that cannot be listed. Threat: whoever owns one may open it again, and may use what is in it by name
+ * while it only cannot be listed; so an agent that closed it in one run would see in the next what was not searched.
+ */
+function listDirectory(directory: string): Dirent[] | null {
   try {
     return readdirSync(directory, { withFileTypes: true })
-  } catch {
-    // Whoever cannot list it here cannot do so inside either: the agent has the same id and fewer rights.
-    return []
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? [] : null
   }
 }
 

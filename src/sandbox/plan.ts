@@ -1,6 +1,14 @@
 import { formatFstab, type FstabEntry } from './fstab.js'
 import type { HelperOrder } from './helper-messages.js'
-import { bindOptions, isWithin, mountOf, mountsBeneath, type MountEntry } from './mount-table.js'
+import {
+  bindOptions,
+  directoriesAbove,
+  isWithin,
+  mountOf,
+  mountsBeneath,
+  visibleMounts,
+  type MountEntry,
+} from './mount-table.js'
 import type { ExtraMount, SandboxSpec } from './spec.js'
 import { SandboxError } from './sandbox-error.js'
 import type { SystemFile } from './system-files.js'
@@ -98,6 +106,9 @@ export function planSandbox(input: PlanInput): Plan {
     special('devpts', `${root}/dev/pts`, 'nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,max=256'),
     special('proc', `${root}/proc`, 'nosuid,nodev,noexec'),
     ...userMounts.flatMap(({ source, path, writable }) => bindTree(input, source, path, writable)),
+    ...pinnedDirectories(userMounts, input).map((path) =>
+      bind(root + path, root + path, bindOptions(mountOf(input.table, path), true), true),
+    ),
     ...masks.map((mask) => hide(root, mask)),
     ...Object.keys(input.files)
       .filter((path) => inScratch(path))
@@ -167,6 +178,20 @@ function bindTree({ root, table }: PlanInput, source: string, path: string, writ
       options: ['remount', 'bind', ...bindOptions(entry, writable)],
     })),
   ]
+}
+
+/**
+ * The directories that lead to something hidden in a tree that may be written to, outermost first. Each becomes a mount, and
+ * what is a mount cannot be renamed. Threat: an agent that moves `secrets/` to `node_modules/`, or `.git/` to `x/`, leaves a
+ * hidden file where the next run does not look for it; moves the audit log away; puts a policy in the place of ours.
+ */
+function pinnedDirectories(mounts: readonly ResolvedMount[], { masks, table }: PlanInput): string[] {
+  const found = masks.flatMap(({ path }) => {
+    const tree = mounts.filter((mount) => isWithin(path, mount.path)).at(-1)
+    return tree?.writable === true ? directoriesAbove(path, tree.path) : []
+  })
+  const mounted = new Set(visibleMounts(table).map(({ path }) => path))
+  return [...new Set(found)].filter((path) => !mounted.has(path)).sort((a, b) => a.length - b.length)
 }
 
 function bind(source: string, target: string, options: readonly string[], recursive = false): FstabEntry {
