@@ -195,6 +195,9 @@ void t.test('init writes a policy that passes check, and nothing over another', 
   const blocked = world(cwd)
   t.equal(await runInit({ file: 'egress.yaml/inside' }, blocked.io), 1)
   t.match(blocked.err(), /cannot be written/)
+  const nowhere = world(cwd)
+  t.equal(await runInit({ file: '/proc/none/egress.yaml' }, nowhere.io), 1)
+  t.match(nowhere.err(), /cannot be written \(ENOENT\)/)
 })
 
 void t.test('the commented examples of the starter policy are valid too', async (t) => {
