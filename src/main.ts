@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import type { CredentialKind } from '#firewall/credential.js'
 import type { CommandIo } from './commands/io.js'
-import type { RunOptions } from './commands/run.js'
-import { EXIT, exitCodeOf, formatError } from './errors.js'
+import { EgressError, EXIT, exitCodeOf, formatError } from './errors.js'
 import { parseLimits } from './limits.js'
+import { usageError } from './usage-error.js'
 
 // Each command is loaded by its action: an agent that starts does not wait for what `explain` needs.
 
@@ -19,6 +20,17 @@ const EXAMPLES = `Examples:
 
 /** As `docker run` has it. */
 const GATE_FAILED = 125
+
+interface RunFlags {
+  agent?: string
+  policy?: string
+  auditDir?: string
+  workdir?: string
+  write?: boolean
+  mount?: string[]
+  env?: string[]
+  limit?: string[]
+}
 
 interface LogsFlags {
   auditDir?: string
@@ -37,43 +49,36 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .description('The one gate through which a sandboxed agent reaches the outside.')
     .usage('<command> [options]')
     .addHelpText('before', EXAMPLES)
+    .version(version())
     .exitOverride()
+    // Errors are printed where all others are.
+    .configureOutput({ outputError: () => undefined })
     .enablePositionalOptions()
-    .showHelpAfterError('Run the command with --help to see what it takes.')
 
   egress
     .command('run')
     .description('run a command in a sandbox of its own, behind a gate of its own')
     .usage('[options] -- command [arguments…]')
     .argument('<command...>', 'the command and its arguments')
-    .option('--agent <name>', 'which agent of the policy this is')
-    .option('--policy <file>', 'the policy (default: egress.yaml)')
-    .option('--audit-dir <dir>', 'where the audit log goes')
-    .option('--workdir <dir>', 'the work directory (default: this one), read-only unless --write')
-    .option('--write', 'let the command write to the work directory', false)
-    .option(
-      '--mount <path[:rw]>',
-      'show another file or directory at the same place (repeatable)',
-      collect,
-      [],
-    )
-    .option('--env <NAME=VALUE>', 'set a variable inside (repeatable)', collect, [])
+    .option('--agent <name>', 'which agent of the policy this is', word)
+    .option('--policy <file>', 'the policy (default: egress.yaml)', word)
+    .option('--audit-dir <dir>', 'where the audit log goes', word)
+    .option('--workdir <dir>', 'the work directory (default: this one), read-only unless --write', word)
+    .option('--write', 'let the command write to the work directory')
+    .option('--mount <path[:rw]>', 'show another file or directory at the same place (repeatable)', collect)
+    .option('--env <NAME=VALUE>', 'set a variable inside (repeatable)', collect)
     .option(
       '--limit <name=value>',
       'processes, memory, tmp or files, such as memory=2g (repeatable)',
       collect,
-      [],
     )
     .passThroughOptions()
-    .action(
-      async (
-        command: string[],
-        flags: Omit<RunOptions, 'mounts' | 'limits'> & { mount: string[]; limit: string[] },
-      ) => {
-        const { run } = await import('./commands/run.js')
-        done(await run(command, { ...flags, mounts: flags.mount, limits: parseLimits(flags.limit) }, io))
-      },
-    )
+    .action(async (command: string[], flags: RunFlags) => {
+      const { run } = await import('./commands/run.js')
+      const { agent, policy, auditDir, workdir, write = false, mount: mounts = [], env = [], limit } = flags
+      const limits = parseLimits(limit ?? [])
+      done(await run(command, { agent, policy, auditDir, workdir, write, mounts, env, limits }, io))
+    })
 
   egress
     .command('check')
@@ -90,8 +95,8 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .description('print the verdict on a request or a name, with its rule and reason (exit 0 allow, 1 deny)')
     .usage('[options] METHOD URL | dns NAME')
     .argument('<words...>', 'METHOD URL, or dns NAME')
-    .option('--agent <name>', 'which agent asks')
-    .option('--policy <file>', 'the policy (default: egress.yaml)')
+    .option('--agent <name>', 'which agent asks', word)
+    .option('--policy <file>', 'the policy (default: egress.yaml)', word)
     .option('--json', 'one JSON object')
     .action(async (words: string[], flags: { agent?: string; policy?: string; json?: boolean }) => {
       const { runExplain } = await import('./commands/explain.js')
@@ -114,12 +119,12 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .argument('[log]', 'dns, http or sandbox (default: all)')
     .option('-f, --follow', 'go on with what is written from now on')
     .option('-n, --tail <lines>', 'only the last lines', wholeNumber)
-    .option('--since <time>', 'only from then on: 42m, 2h30m, or 2026-01-31T12:00:00Z')
+    .option('--since <time>', 'only from then on: 42m, 2h30m, or 2026-01-31T12:00:00Z', word)
     .option('--denied', 'only what was denied')
-    .option('--host <name>', 'only this host')
-    .option('--sandbox <id>', 'only this sandbox')
+    .option('--host <name>', 'only this host', word)
+    .option('--sandbox <id>', 'only this sandbox', word)
     .option('--json', 'records as they are, one JSON object a line')
-    .addOption(new Option('--audit-dir <dir>', 'where the audit log is'))
+    .option('--audit-dir <dir>', 'where the audit log is', word)
     .action(async (role: string | undefined, flags: LogsFlags) => {
       const { readSettings } = await import('#config/settings.js')
       const { logs } = await import('./commands/logs.js')
@@ -138,8 +143,14 @@ async function credentialKinds(): Promise<readonly CredentialKind[]> {
   return (await import('#proxy/credentials/index.js')).CREDENTIAL_KINDS
 }
 
-function collect(value: string, before: readonly string[]): string[] {
-  return [...before, value]
+/** An empty variable of the caller's, or `--agent -- command`, is not a value that anybody meant. */
+function word(text: string): string {
+  if (text === '' || text.startsWith('--')) throw new InvalidArgumentError('write a value behind it.')
+  return text
+}
+
+function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, word(value)]
 }
 
 function wholeNumber(text: string): number {
@@ -147,24 +158,44 @@ function wholeNumber(text: string): number {
   return Number(text)
 }
 
-async function main(): Promise<number> {
-  const io: CommandIo = {
-    stdout: process.stdout,
-    stderr: process.stderr,
-    env: process.env,
-    cwd: process.cwd(),
+function version(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(manifest) as { version: string }).version
+}
+
+function workingDirectory(): string {
+  try {
+    return process.cwd()
+  } catch (cause) {
+    throw new EgressError({
+      code: 'EGRESS_NO_DIRECTORY',
+      problem: 'the current directory was removed',
+      fix: 'change to one that exists',
+      cause,
+    })
   }
+}
+
+async function main(): Promise<number> {
   // `egress logs | head`: the reader has seen enough.
   process.stdout.on('error', (error: NodeJS.ErrnoException) =>
     process.exit(error.code === 'EPIPE' ? 0 : EXIT.failed),
   )
   let code: number = EXIT.fine
   try {
+    const { stdout, stderr, env } = process
+    const io: CommandIo = { stdout, stderr, env, cwd: workingDirectory() }
     await program(io, (result) => (code = result)).parseAsync()
   } catch (error) {
     // `run` passes the command's code through, so its own failures have one that commands do not use.
     const usage = process.argv[2] === 'run' ? GATE_FAILED : EXIT.usage
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.fine : usage
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.fine
+      // It has printed help already.
+      if (error.code !== 'commander.help')
+        process.stderr.write(formatError(usageError(error, process.argv[2])))
+      return usage
+    }
     process.stderr.write(formatError(error))
     return exitCodeOf(error) === EXIT.usage ? usage : exitCodeOf(error)
   }

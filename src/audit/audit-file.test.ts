@@ -48,8 +48,13 @@ void t.test('a place that cannot be opened', (t) => {
   writeFileSync(join(place, 'file'), '')
   mkdirSync(join(place, 'dir.ndjson'))
   for (const path of [join(place, 'file', 'http.ndjson'), join(place, 'dir.ndjson')]) {
-    t.throws(() => new AuditFile(path), { code: 'EGRESS_AUDIT_UNAVAILABLE', exitCode: 125 }, path)
+    t.throws(
+      () => new AuditFile(path),
+      { code: 'EGRESS_AUDIT_UNAVAILABLE', exitCode: 125, fix: /--audit-dir/ },
+      path,
+    )
   }
+  t.throws(() => new AuditFile('/proc/none/http.ndjson'), { code: 'EGRESS_AUDIT_UNAVAILABLE' })
   t.end()
 })
 

@@ -5,13 +5,13 @@ import {
   fsync,
   fsyncSync,
   ftruncateSync,
-  mkdirSync,
   openSync,
   renameSync,
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
 import { EgressError } from '../errors.js'
+import { makeDirectory } from '../make-directory.js'
 
 /** A crash of the machine loses at most what was written in this time, in milliseconds; a crash of ours loses nothing. */
 const FSYNC_MS = 1_000
@@ -19,13 +19,17 @@ const FSYNC_MS = 1_000
 /** Size at which a file is set aside, in bytes. */
 const ROTATE_BYTES = 256 * 1024 * 1024
 
+const LATER = 'make room or repair the file system; service resumes with the next record that can be written'
+
+const AT_START = 'make it writable, or name another directory with --audit-dir or EGRESS_AUDIT_DIR'
+
 export class AuditUnavailable extends EgressError {
-  constructor(path: string, cause: unknown) {
+  constructor(path: string, cause: unknown, fix = LATER) {
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error'
     super({
       code: 'EGRESS_AUDIT_UNAVAILABLE',
       problem: `the audit log ${path} cannot be written (${code}), so nothing may pass`,
-      fix: 'make room or repair the file system; service resumes with the next record that can be written',
+      fix,
       exitCode: 125,
       cause,
     })
@@ -48,11 +52,11 @@ export class AuditFile {
   constructor(path: string) {
     this.#path = path
     try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+      makeDirectory(dirname(path), 0o700)
       this.#fd = openSync(path, 'a', 0o600)
       this.#size = fstatSync(this.#fd).size
     } catch (error) {
-      throw new AuditUnavailable(path, error)
+      throw new AuditUnavailable(path, error, AT_START)
     }
     this.#timer = setInterval(() => this.#sync(), FSYNC_MS)
     this.#timer.unref()

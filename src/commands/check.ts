@@ -1,9 +1,9 @@
 import { PolicyError } from '#config/issue.js'
 import type { CredentialKind } from '#firewall/credential.js'
 import { describePolicy, summarisePolicy } from './check-report.js'
-import { EgressError, EXIT, exitCodeOf, formatError } from '#src/errors.js'
+import { EXIT, exitCodeOf, formatError } from '#src/errors.js'
 import type { CommandIo } from './io.js'
-import { openPolicy } from './policy-file.js'
+import { noPolicy, openPolicy } from './policy-file.js'
 
 export interface CheckArgs {
   /** The policy file; as the settings say unless given. */
@@ -20,13 +20,7 @@ export function runCheck(
 ): Promise<number> {
   try {
     const loaded = openPolicy(file, io, kinds)
-    if (loaded.empty === 'missing') {
-      throw new EgressError({
-        code: 'EGRESS_NO_POLICY',
-        problem: `there is no policy file ${loaded.file}, so the gate would deny everything`,
-        fix: `write one with \`egress init ${loaded.file}\`, or name another with --policy or EGRESS_POLICY`,
-      })
-    }
+    if (loaded.empty === 'missing') throw noPolicy(loaded.file)
     io.stdout.write(
       json ? `${JSON.stringify(summarisePolicy(loaded, kinds))}\n` : describePolicy(loaded, kinds),
     )

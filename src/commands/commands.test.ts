@@ -140,6 +140,7 @@ void t.test('explain asks the judge', async (t) => {
     ['get https://jira.example.com/', 2, /write `GET`/],
     ['dns 127.0.0.1', 2, /not a host name/],
     ['GET', 2, /incomplete/],
+    ['dns a.example.net b', 2, /more words than a question has/],
     ['dns a.example.net', 2, /no agent `nobody`\n {2}name one with --agent: ci, bare/, 'nobody'],
   ]
   for (const [words, code, said, agent = 'ci'] of cases) {
@@ -171,8 +172,11 @@ void t.test('explain --json', async (t) => {
     rule: null,
   })
   const missing = world(cwd)
-  t.equal(await runExplain({ words, policy: 'none.yaml' }, missing.io, TEST_KINDS), 1)
-  t.match(missing.err(), /warning: there is no policy file none\.yaml/)
+  t.equal(await runExplain({ words, policy: 'none.yaml' }, missing.io, TEST_KINDS), 2)
+  t.match(missing.err(), /^egress: there is no policy file none\.yaml\n {2}write one/)
+  const unnamed = world(t.testdir({}))
+  t.equal(await runExplain({ words }, unnamed.io, TEST_KINDS), 1)
+  t.match(unnamed.err(), /^egress: egress\.yaml is missing, so everything is denied/)
 })
 
 void t.test('init writes a policy that passes check, and nothing over another', async (t) => {
@@ -195,6 +199,9 @@ void t.test('init writes a policy that passes check, and nothing over another', 
   const blocked = world(cwd)
   t.equal(await runInit({ file: 'egress.yaml/inside' }, blocked.io), 1)
   t.match(blocked.err(), /cannot be written/)
+  const nowhere = world(cwd)
+  t.equal(await runInit({ file: '/proc/none/egress.yaml' }, nowhere.io), 1)
+  t.match(nowhere.err(), /cannot be written \(ENOENT\)/)
 })
 
 void t.test('the commented examples of the starter policy are valid too', async (t) => {

@@ -7,7 +7,7 @@ import { DEFAULT_AGENT, type Scheme } from '#firewall/policy.js'
 import { EgressError, EXIT, exitCodeOf, formatError } from '#src/errors.js'
 import { explainName, explainRequest, type Explained } from './explain-verdict.js'
 import type { CommandIo } from './io.js'
-import { openPolicy, type PolicyOnDisk } from './policy-file.js'
+import { isNamed, noPolicy, openPolicy, type PolicyOnDisk } from './policy-file.js'
 
 export interface ExplainArgs {
   /** `[METHOD, URL]` or `['dns', NAME]`. */
@@ -30,7 +30,10 @@ export function runExplain(
   try {
     const loaded = openPolicy(policy, io, kinds)
     if (loaded.empty === 'missing') {
-      io.stderr.write(`warning: there is no policy file ${loaded.file}, so everything is denied\n`)
+      if (isNamed(policy, io)) throw noPolicy(loaded.file)
+      io.stderr.write(
+        `egress: ${loaded.file} is missing, so everything is denied; \`egress init\` writes a policy\n`,
+      )
     }
     const explained = answer(words, agent, loaded)
     io.stdout.write(json ? `${JSON.stringify(explained.data)}\n` : `${explained.lines.join('\n')}\n`)
@@ -50,7 +53,7 @@ function answer(words: readonly string[], agent: string, loaded: PolicyOnDisk): 
   const [first = '', second = ''] = words
   if (words.length !== 2)
     throw usage(
-      'the question is incomplete',
+      words.length < 2 ? 'the question is incomplete' : 'these are more words than a question has',
       'write `egress explain GET https://host/path` or `egress explain dns host`',
     )
   const gate = { judge: new Judge(policy), limits: policy.dns.names, budget: new LeakBudget() }

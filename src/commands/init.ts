@@ -1,7 +1,8 @@
-import { linkSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { linkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { dirname, resolve } from 'node:path'
 import { EgressError, EXIT, exitCodeOf, formatError } from '#src/errors.js'
+import { makeDirectory } from '#src/make-directory.js'
 import type { CommandIo } from './io.js'
 import { policyFile } from './policy-file.js'
 import { STARTER_POLICY } from './starter-policy.js'
@@ -30,7 +31,7 @@ export function runInit({ file, force = false }: InitArgs, io: CommandIo): Promi
 function writeWhole(path: string, name: string, force: boolean): void {
   const temporary = `${path}.${randomUUID()}.tmp`
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    makeDirectory(dirname(path))
     writeFileSync(temporary, STARTER_POLICY, { flag: 'wx' })
   } catch (cause) {
     throw cannotWrite(name, cause)

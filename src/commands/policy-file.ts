@@ -2,6 +2,7 @@ import { isAbsolute, relative } from 'node:path'
 import { loadPolicy, type LoadedPolicy } from '#config/load.js'
 import { readSettings } from '#config/settings.js'
 import type { CredentialKind } from '#firewall/credential.js'
+import { EgressError } from '#src/errors.js'
 import type { CommandIo } from './io.js'
 
 export interface PolicyOnDisk extends LoadedPolicy {
@@ -14,6 +15,20 @@ export function policyFile(file: string | undefined, { env, cwd }: CommandIo): s
   const { policy } = readSettings({ flags: { policy: file }, env, cwd })
   const near = relative(cwd, policy)
   return near.startsWith('..') || isAbsolute(near) ? policy : near
+}
+
+/** Whether somebody asked for that very file. */
+export function isNamed(file: string | undefined, { env }: CommandIo): boolean {
+  return (file ?? env['EGRESS_POLICY']) !== undefined
+}
+
+/** A file that was named and is not there is a slip of the pen, not a wish to deny everything. */
+export function noPolicy(file: string): EgressError {
+  return new EgressError({
+    code: 'EGRESS_NO_POLICY',
+    problem: `there is no policy file ${file}`,
+    fix: `write one with \`egress init ${file}\`, or name another with --policy or EGRESS_POLICY`,
+  })
 }
 
 /** @throws PolicyError, SettingsError */

@@ -16,7 +16,7 @@ import { closeInheritedDescriptors } from '../sandbox/descriptors.js'
 import { launchSandbox } from '../sandbox/launch.js'
 import type { Sandbox, SandboxLimits } from '../sandbox/spec.js'
 import type { CommandIo } from './io.js'
-import { openPolicy } from './policy-file.js'
+import { isNamed, noPolicy, openPolicy } from './policy-file.js'
 
 /** The words of `egress run`. */
 export interface RunOptions {
@@ -51,7 +51,7 @@ export async function run(command: readonly string[], options: RunOptions, io: C
   const flags = { policy: options.policy, auditDir: options.auditDir }
   const settings = readSettings({ flags, env: io.env, cwd: io.cwd, file })
   const log = createLog(settings.logLevel, (line) => io.stderr.write(line), false)
-  if (empty === 'missing' && options.policy !== undefined) throw noPolicy(loaded.file)
+  if (empty === 'missing' && isNamed(options.policy, io)) throw noPolicy(loaded.file)
   if (empty !== null)
     log.warn(`${loaded.file} is ${empty}, so everything is denied; \`egress init\` writes a policy`)
   const identity = identify(options.agent, policy)
@@ -111,16 +111,6 @@ export async function run(command: readonly string[], options: RunOptions, io: C
   }
 }
 
-/** A file that was named and is not there is a slip of the pen, not a wish to deny everything. */
-function noPolicy(file: string): EgressError {
-  return new EgressError({
-    code: 'EGRESS_NO_POLICY',
-    problem: `there is no policy file ${file}`,
-    fix: `write one with \`egress init ${file}\`, or name another`,
-    exitCode: 125,
-  })
-}
-
 function identify(named: string | undefined, policy: Policy): KnownSandbox {
   const { agents } = policy
   const agent = named ?? DEFAULT_AGENT
@@ -146,25 +136,29 @@ function runName(id: string): string {
 
 /** `PATH` or `PATH:rw`. */
 function parseMount(text: string, cwd: string): { path: string; writable: boolean } {
-  const writable = text.endsWith(':rw')
-  return { path: resolve(cwd, text.replace(/:r[ow]$/, '')), writable }
+  const path = text.replace(/:r[ow]$/, '')
+  // `--mount "$UNSET:rw"` would be the work directory, writable.
+  if (path === '')
+    throw usage(`--mount \`${text}\` names no path`, 'write for example --mount ~/data, or ~/data:rw')
+  return { path: resolve(cwd, path), writable: text.endsWith(':rw') }
 }
 
 function parseEnvironment(pairs: readonly string[]): Record<string, string> {
   return Object.fromEntries(
     pairs.map((pair) => {
       const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(pair)
-      if (match === null) {
-        throw new EgressError({
-          code: 'EGRESS_USAGE',
-          problem: `--env \`${pair.split('=')[0] ?? ''}\` is not NAME=VALUE`,
-          fix: 'write for example --env DEBUG=1',
-          exitCode: 125,
-        })
-      }
+      if (match === null)
+        throw usage(
+          `--env \`${pair.split('=')[0] ?? ''}\` is not NAME=VALUE`,
+          'write for example --env DEBUG=1',
+        )
       return [match[1] ?? '', match[2] ?? '']
     }),
   )
+}
+
+function usage(problem: string, fix: string): EgressError {
+  return new EgressError({ code: 'EGRESS_USAGE', problem, fix, exitCode: 125 })
 }
 
 function socketsOf({ sockets }: Sandbox): GateSockets {
