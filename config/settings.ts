@@ -56,6 +56,13 @@ export const SETTING_VARIABLES = {
   logLevel: 'EGRESS_LOG_LEVEL',
 } as const satisfies Record<keyof Settings, string>
 
+/** Where each may be given wrong; in the policy file, the schema has looked already. */
+const SETTING_NAMES = {
+  policy: '--policy (EGRESS_POLICY)',
+  auditDir: '--audit-dir (EGRESS_AUDIT_DIR)',
+  logLevel: 'EGRESS_LOG_LEVEL',
+} as const satisfies Record<keyof Settings, string>
+
 const settingsSchema = z.strictObject({
   policy: z.string().min(1).describe('the policy file'),
   auditDir: z.string().min(1).describe('the directory of the audit log'),
@@ -103,10 +110,9 @@ function defaultAuditDir(env: SettingsSources['env']): string {
 
 function describe(key: keyof Settings, layers: nconf.Provider): SettingsError {
   const value: unknown = layers.get(key)
-  const flag = `--${key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`
   const near = key === 'logLevel' ? nearest(String(value), LOG_LEVELS) : null
   return new SettingsError(
-    `the setting ${flag} (${SETTING_VARIABLES[key]}) cannot be ${value === '' ? 'empty' : `\`${String(value)}\``}`,
+    `${SETTING_NAMES[key]} cannot be ${value === '' ? 'empty' : `\`${String(value)}\``}`,
     near === null ? `give ${settingsSchema.shape[key].description ?? key}` : `write \`${near}\``,
   )
 }

@@ -124,6 +124,8 @@ void t.test('explain asks the judge', async (t) => {
       0,
       /allow\[0\]: allow: GET \/simple\/\*\*.*\nreason {2}may use GET.*\ncredential {2}none/,
     ],
+    ['GET http://egress:9199/jira/rest/x', 0, /^ALLOW {2}GET https:\/\/jira\.example\.com\/base\/rest\/x\n/],
+    ['GET http://egress:9199/jria/rest/x', 2, /`jria` is not the name of a service/],
     ['POST https://github.com/x', 0, /TLS tunnel: method and path are not seen/],
     ['GET http://github.com/x', 1, /port-not-listed/],
     ['dns jira.example.com', 0, /^ALLOW .*\nrule .*\nclient {2}A with the gate's own address/],

@@ -3,7 +3,8 @@ import { parseAuthority, parseHostname } from '#firewall/hostname.js'
 import { Judge } from '#firewall/judge.js'
 import { LeakBudget } from '#firewall/leak-budget.js'
 import type { CredentialKind } from '#firewall/credential.js'
-import { DEFAULT_AGENT, type Scheme } from '#firewall/policy.js'
+import { DEFAULT_AGENT, type Policy, type Scheme } from '#firewall/policy.js'
+import { GATE_HOST, PORTS } from '#src/environment.js'
 import { EgressError, EXIT, exitCodeOf, formatError } from '#src/errors.js'
 import { explainName, explainRequest, type Explained } from './explain-verdict.js'
 import type { CommandIo } from './io.js'
@@ -59,7 +60,13 @@ function answer(words: readonly string[], agent: string, loaded: PolicyOnDisk): 
   const gate = { judge: new Judge(policy), limits: policy.dns.names, budget: new LeakBudget() }
   const sandbox = { id: 'explain', agent }
   if (first === 'dns') return explainName({ loaded, gate, sandbox, host: readHost(second) })
-  return explainRequest({ loaded, gate, sandbox, method: readMethod(first), ...readUrl(second) })
+  return explainRequest({
+    loaded,
+    gate,
+    sandbox,
+    method: readMethod(first),
+    ...throughRoute(policy, readUrl(second)),
+  })
 }
 
 function readHost(text: string): string {
@@ -82,8 +89,28 @@ function readMethod(text: string): string {
   throw usage(`\`${text}\` is not the method of a request`, fix)
 }
 
+interface Asked {
+  readonly scheme: Scheme
+  readonly host: string
+  readonly port: number
+  readonly target: string
+}
+
+/** What a request to the routes door becomes. Which of several targets it means, only its header says. */
+function throughRoute(policy: Policy, url: Asked): Asked {
+  if (url.host !== GATE_HOST || url.port !== PORTS.routes) return url
+  const [, name = '', rest = ''] = /^\/([^/?]+)(.*)$/s.exec(url.target) ?? []
+  const [target, ...others] = policy.services.get(name)?.targets ?? []
+  if (target === undefined || others.length > 0)
+    throw usage(
+      `\`${name}\` is not the name of a service with one URL`,
+      'write the URL of the service itself, as `egress check` prints it',
+    )
+  return { ...target.origin, target: `${target.basePath}${rest.startsWith('/') ? '' : '/'}${rest}` }
+}
+
 /** Taken apart by hand, for `URL` would repair what the gate is to judge as it stands. */
-function readUrl(text: string): { scheme: Scheme; host: string; port: number; target: string } {
+function readUrl(text: string): Asked {
   const match = /^(https?):\/\/([^/?#]*)([^#]*)$/i.exec(text)
   const scheme = match?.[1]?.toLowerCase() === 'http' ? 'http' : 'https'
   const authority = parseAuthority(match?.[2] ?? '')

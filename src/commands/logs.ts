@@ -1,5 +1,6 @@
+import { readdirSync } from 'node:fs'
 import type { AuditRole } from '../audit/audit.js'
-import { EgressError } from '../errors.js'
+import { EgressError, EXIT } from '../errors.js'
 import { followLog } from '../logs/follow.js'
 import { formatRecord, painter } from '../logs/format.js'
 import { readLog, type LogLine } from '../logs/read.js'
@@ -30,6 +31,12 @@ export async function logs(
 ): Promise<number> {
   const roles = rolesOf(options.role)
   const since = options.since === undefined ? null : parseSince(options.since, now)
+  if (!hasLog(options.auditDir)) {
+    const next = options.follow
+      ? 'waiting for the first run'
+      : '`egress run` writes one; --audit-dir names another place'
+    io.stderr.write(`egress: there is no audit log in ${options.auditDir} yet\n  ${next}\n`)
+  }
   const chosen = (line: LogLine) => matches(line, options, since)
   const paint = painter(options.colour, io.env)
   const print = ({ text, record }: LogLine) =>
@@ -50,6 +57,23 @@ export async function logs(
   return 0
 }
 
+/** @throws EgressError if nobody can say */
+function hasLog(auditDir: string): boolean {
+  try {
+    return readdirSync(auditDir).length > 0
+  } catch (cause) {
+    const { code = '' } = cause as NodeJS.ErrnoException
+    if (code === 'ENOENT') return false
+    throw new EgressError({
+      code: 'EGRESS_AUDIT_UNREADABLE',
+      problem: `the audit directory ${auditDir} cannot be read (${code})`,
+      fix: 'make it readable, or name another with --audit-dir or EGRESS_AUDIT_DIR',
+      exitCode: EXIT.failed,
+      cause,
+    })
+  }
+}
+
 function rolesOf(role: string | undefined): readonly AuditRole[] {
   if (role === undefined) return ['dns', 'http', 'sandbox']
   if (role === 'dns' || role === 'http' || role === 'sandbox') return [role]
@@ -60,7 +84,7 @@ function matches({ record }: LogLine, options: LogsOptions, since: number | null
   if (since !== null && Date.parse(record['@timestamp']) < since) return false
   if (options.denied && record.egress.verdict !== 'deny') return false
   if (options.sandbox !== undefined && record.egress.sandbox?.id !== options.sandbox) return false
-  return options.host === undefined || hostOf(record) === options.host.toLowerCase()
+  return options.host === undefined || hostOf(record) === options.host.toLowerCase().replace(/\.$/, '')
 }
 
 function hostOf({ url, dns }: LogLine['record']): string | null {
@@ -75,7 +99,8 @@ function parseSince(text: string, now: number): number {
     const spans = [...text.matchAll(/(\d+)([smhd])/g)]
     return now - spans.reduce((sum, [, count, unit]) => sum + Number(count) * (UNITS[unit ?? ''] ?? 0), 0)
   }
-  const time = Date.parse(text)
+  // `Date.parse` alone takes `10` for October 2001.
+  const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
   if (!Number.isNaN(time)) return time
   throw usage(
     `--since \`${text}\` is no time`,

@@ -51,10 +51,7 @@ function dnsLine(record: LogRecord, paint: Paint): string {
 function decisionLine(record: LogRecord, paint: Paint): string {
   const { url, http, event, egress, rule } = record
   const method = http?.request?.method ?? event.action.replace('http-', '').toUpperCase()
-  const standard = url?.port === (url?.scheme === 'http' ? 80 : 443)
-  const port = url?.port == null || standard ? '' : `:${String(url.port)}`
-  const query = url?.query == null ? '' : `?${url.query}`
-  const where = `${url?.scheme ?? ''}://${url?.domain ?? '-'}${port}${url?.path ?? ''}${query}`
+  const where = placeOf(url)
   const status = http?.response?.status_code == null ? '' : ` ${String(http.response.status_code)}`
   const why =
     egress.verdict === 'allow'
@@ -62,6 +59,17 @@ function decisionLine(record: LogRecord, paint: Paint): string {
       : [event.reason, egress.detail, rule?.name].filter((part) => part != null).join(', ')
   const id = (http?.request?.id ?? '').slice(0, 8)
   return `http ${verdictWord(record, paint)} ${clean(`${method} ${where}`)}${status} ${paint('dim', `${clean(why)} #${id}`)}`
+}
+
+/** A URL, as much of one as the request had: CONNECT has host and port, an unknown route a path alone. */
+function placeOf(url: LogRecord['url']): string {
+  const query = url?.query == null ? '' : `?${url.query}`
+  const path = `${url?.path ?? ''}${query}`
+  if (url?.domain == null) return path === '' ? '(no host)' : path
+  const { scheme, domain } = url
+  const standard = scheme !== null && url.port === (scheme === 'http' ? 80 : 443)
+  const port = url.port === null || standard ? '' : `:${String(url.port)}`
+  return `${scheme === null ? '' : `${scheme}://`}${domain}${port}${path}`
 }
 
 function closeLine({ http, event, egress }: LogRecord, paint: Paint): string {

@@ -166,6 +166,7 @@ void t.test('tail, since, denied, host, sandbox, role', async (t) => {
     [{ denied: true }, ['b', 'b.example', 'd']],
     [{ denied: true, tail: 1 }, ['d']],
     [{ host: 'B.Example' }, ['c', 'b.example']],
+    [{ host: 'b.example.' }, ['c', 'b.example']],
     [{ host: 'example' }, []],
     [{ sandbox: 'sb-2' }, ['c', 'd']],
     [{ sandbox: 'sb' }, []],
@@ -179,8 +180,41 @@ void t.test('tail, since, denied, host, sandbox, role', async (t) => {
     [{ since: '2027-01-01' }, []],
   ] as const)
     t.strictSame((await run(place, options)).marks, expected, JSON.stringify(options))
-  await t.rejects(run(place, { since: 'soon' }), { code: 'EGRESS_USAGE', exitCode: 2 })
+  for (const since of ['soon', '10', '1w', '2026-13-01'])
+    await t.rejects(run(place, { since }), { code: 'EGRESS_USAGE', exitCode: 2 }, since)
   await t.rejects(run(place, { role: 'smtp' }), { code: 'EGRESS_USAGE' })
+})
+
+void t.test('no log yet, and a place that cannot be read', async (t) => {
+  const place = auditDirectory(t, { 'http.ndjson': [http({ second: 1, mark: 'a' })] })
+  const { code, out, err } = await run(join(place, 'none'), {})
+  t.strictSame([code, out], [0, ''])
+  t.match(err, /^egress: there is no audit log in \/.*none yet\n {2}`egress run` writes one/)
+  t.equal((await run(place, { denied: true })).err, '', 'there is one, of which nothing was asked for')
+  await t.rejects(run(join(place, 'http.ndjson'), {}), {
+    code: 'EGRESS_AUDIT_UNREADABLE',
+    problem: /cannot be read \(ENOTDIR\)/,
+    fix: /--audit-dir/,
+    exitCode: 1,
+  })
+})
+
+void t.test('as much of a URL as the request had', (t) => {
+  const record = parseLine(http({ second: 1, mark: 'a', verdict: 'deny' }))?.record
+  const none = { scheme: null, domain: null, port: null, path: null, query: null }
+  for (const [url, shown] of [
+    [{ domain: 'a.example', port: 443 }, 'GET a.example:443 no-rule'],
+    [{ domain: 'a.example' }, 'GET a.example no-rule'],
+    [
+      { scheme: 'http', domain: 'a.example', port: 80, path: '/', query: 'x' },
+      'GET http://a.example/?x no-rule',
+    ],
+    [{ scheme: 'https', domain: 'a.example', port: 8443, path: '/' }, 'GET https://a.example:8443/ no-rule'],
+    [{ path: '/nope/x' }, 'GET /nope/x no-rule'],
+    [{}, 'GET (no host) no-rule'],
+  ] as const)
+    t.match(formatRecord({ ...record, url: { ...none, ...url } } as LogRecord, plain), shown)
+  t.end()
 })
 
 void t.test('what the sandbox wrote moves no cursor and makes no line', (t) => {

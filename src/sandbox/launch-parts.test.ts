@@ -1,5 +1,6 @@
 import t from 'tap'
 import { spawnSync } from 'node:child_process'
+import { chmodSync } from 'node:fs'
 import { agentEnvironment, formatAgentScript } from './agent-script.js'
 import { generateEtc } from './etc-files.js'
 import { formatFstab } from './fstab.js'
@@ -8,7 +9,7 @@ import { chooseIdentity, permits } from './identity.js'
 import { checkFiles, planSandbox, type PlanInput } from './plan.js'
 import { treeCommand } from './process-tree.js'
 import { quoteCommand } from './shell-quote.js'
-import { stage } from './staging.js'
+import { checkAccess, stage } from './staging.js'
 import { filterInstaller } from './syscall-filter.js'
 
 void t.test('root becomes whom sudo names, else the owner, else an unused id, and never stays root', (t) => {
@@ -37,6 +38,22 @@ void t.test('permission bits are those of the first class that fits', (t) => {
   t.notOk(permits(file, { uid: 9, gid: 2 }, 4))
   t.ok(permits(file, { uid: 9, gid: 9 }, 4))
   t.notOk(permits(file, { uid: 9, gid: 9 }, 6))
+  t.end()
+})
+
+void t.test('only the work directory is advised to be given to the agent', (t) => {
+  const path = t.testdir({})
+  chmodSync(path, 0o700)
+  const mounts = [{ path, source: path, writable: false, kind: 'directory' as const }]
+  const who = { uid: 61000, gid: 61000 }
+  t.throws(() => checkAccess(path, mounts, who), {
+    code: 'EGRESS_SANDBOX_ACCESS',
+    fix: /^run: chown -R 61000:61000 /,
+  })
+  t.throws(() => checkAccess('/elsewhere', mounts, who), {
+    code: 'EGRESS_SANDBOX_ACCESS',
+    fix: /leave this --mount out/,
+  })
   t.end()
 })
 

@@ -44,7 +44,7 @@ export async function launchSandbox(
     sudoGid: process.env.SUDO_GID,
     owner: statSync(workdir),
   })
-  if (identity) checkAccess(mounts, identity)
+  if (identity) checkAccess(workdir, mounts, identity)
   const staging = identity ? stage(mounts, process.execPath) : withoutStaging(mounts, process.execPath)
 
   const script = spec.terminal ? findTool('script') : null

@@ -62,19 +62,25 @@ exec "$@"
 }
 
 /** Refuses before anything is started what the identity could not use inside. */
-export function checkAccess(mounts: readonly ResolvedMount[], who: Identity): void {
+export function checkAccess(workdir: string, mounts: readonly ResolvedMount[], who: Identity): void {
   for (const { path, kind, writable } of mounts) {
+    const fix = path === workdir ? giveAway(path, who) : 'start as a user who may, or leave this --mount out'
     const found = statSync(path)
     const traverse = kind === 'directory' ? 1 : 0
-    if (!permits(found, who, 4 | traverse)) throw refusal(path, 'read', who)
-    if (writable && !permits(found, who, 2 | traverse)) throw refusal(path, 'write to', who)
+    if (!permits(found, who, 4 | traverse)) throw refusal(path, 'read', who, fix)
+    if (writable && !permits(found, who, 2 | traverse)) throw refusal(path, 'write to', who, fix)
   }
 }
 
-function refusal(path: string, what: string, { uid, gid }: Identity): SandboxError {
+/** Never said of a mount, which may be the system's: /etc/shadow, given to the agent. */
+function giveAway(path: string, { uid, gid }: Identity): string {
+  return `run: chown -R ${uid}:${gid} ${quoteWord(path)} (the agent then runs as that owner), or start as an ordinary user`
+}
+
+function refusal(path: string, what: string, { uid }: Identity, fix: string): SandboxError {
   return new SandboxError(
     'EGRESS_SANDBOX_ACCESS',
     `started as root, the agent runs as uid ${uid}, which may not ${what} ${path}`,
-    `run: chown -R ${uid}:${gid} ${quoteWord(path)} (the agent then runs as that owner), or start as an ordinary user`,
+    fix,
   )
 }
