@@ -5,6 +5,7 @@ import { readTarget } from './doors/read-target.js'
 import { refuse, settled, type Exchange, type Refusal } from './exchange.js'
 import { endToEndHeaders, framingFault, overridesOf } from './headers.js'
 import { decisionOf } from './records.js'
+import { isSearchableRange } from './redact.js'
 import { pinAddresses } from './upstream/pin.js'
 
 /** One step of a request: it refuses, or passes on. It may set the exchange's field that it is there to find out. */
@@ -145,6 +146,8 @@ const prepareHeaders: Step = {
       // What comes back must be readable for redaction.
       headers['accept-encoding'] = 'identity'
       delete headers['sec-websocket-extensions']
+      // A server may always answer with the whole (RFC 9110 section 14.2).
+      if (!isSearchableRange(headers['range'], exchange.credential.needles())) delete headers['range']
     }
     exchange.outgoing = headers
     return null

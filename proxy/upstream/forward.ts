@@ -49,7 +49,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   readonly #exchange: Exchange
   readonly #context: ProxyContext
   readonly #meter: Meter | null
-  readonly #redactor: Redactor
+  #redactor: Redactor
   readonly #needles: Needles
   #finish: (outcome: Outcome) => void = () => undefined
   #controller: Dispatcher.DispatchController | null = null
@@ -121,6 +121,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
     const { headers, count } = redactHeaders(responseHeaders(raw), this.#needles)
     this.#redactions += count
     this.#status = status
+    if (status === 206) this.#redactor = new Redactor(this.#needles.bytes, true)
     // The reason phrase is the upstream's free text: ours is written instead.
     const { response } = this.#exchange
     response.writeHead(status, headers)
