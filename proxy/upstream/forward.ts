@@ -88,7 +88,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
       }
       response.on('close', onClose)
       // Gone while the decision was written: nothing needs to be sent.
-      this.#clientGone = response.closed
+      this.#clientGone = response.closed || request.socket.destroyed
       this.#context.pools.get(settled(upstream)).dispatch(
         {
           path: pathname + query,
