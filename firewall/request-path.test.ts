@@ -243,3 +243,14 @@ void t.test('a long target takes no longer than its length', (t) => {
   }
   t.end()
 })
+
+void t.test('whatever a pattern can name is read with and without its escape', (t) => {
+  for (let code = 0x21; code < 0x7f; code += 1) {
+    const char = String.fromCharCode(code)
+    if ('?#\\%'.includes(char)) continue
+    const escaped = `/a%${code.toString(16)}b`
+    const found = parseRequestTarget(escaped)
+    t.ok(typeof found !== 'string' && found.readings.includes(`/a${char}b`), `${escaped} may be /a${char}b`)
+  }
+  t.end()
+})

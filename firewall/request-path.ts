@@ -58,7 +58,7 @@ function readingsOf(path: string): readonly string[] {
   if (!/[%;]|\/\//.test(path)) return [path]
   const decoded = path.replace(/%([0-9A-F]{2})/g, (escape, hex: string) => {
     const char = String.fromCharCode(parseInt(hex, 16))
-    return /[!$&'()*+,/:;=@[\]]/.test(char) ? char : escape
+    return /[!"$&'()*+,/:;<=>@[\]^`{|}]/.test(char) ? char : escape
   })
   const cut = [path, decoded].flatMap((reading) => [reading, reading.replace(/;[^/]*/g, '')])
   return [...new Set(cut.flatMap((reading) => [reading, reading.replace(/\/{2,}/g, '/')]))]

@@ -118,6 +118,7 @@ export function isReadable(
     (coding === '' || String(coding).toLowerCase() === 'identity') &&
     String(transfer).toLowerCase() === 'chunked' &&
     status !== 226 &&
+    !(status === 206 && /^\s*multipart\//i.test(String(headers['content-type']))) &&
     [...charsets].every(([, charset = '']) => ASCII_CHARSET.test(charset))
   )
 }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { Needles } from '#firewall/needles.js'
 import { encodedForms } from './encoded-forms.js'
-import { redactHeaders, Redactor, redactText } from './redact.js'
+import { isSearchableRange, redactHeaders, Redactor, redactText } from './redact.js'
 
 const bytes = (text: string) => Buffer.from(text, 'latin1')
 
@@ -222,5 +222,47 @@ void t.test('what the common encoders make of a secret is found', (t) => {
   ] as const)
     t.ok(found.has(form), `${encoder}: ${form}`)
   t.equal(encodedForms('ghp_abcdefghijkl0123456789').length, 6, 'a token of letters and digits has few')
+  t.end()
+})
+
+void t.test('a secret cannot be read in parts', (t) => {
+  const secret = bytes('s3cr3t-t0k3n-s3cr3t')
+  const needles = [secret, bytes('dXNlcjpzM2NyM3Q')]
+  const whole = Buffer.concat([bytes('before '), secret, bytes(' after '), secret, bytes(' end')])
+  const part = (from: number, to: number, step: number) => {
+    const redactor = new Redactor(needles, true)
+    const out: Buffer[] = []
+    for (let at = from; at < to; at += step)
+      out.push(redactor.push(whole.subarray(at, Math.min(at + step, to))))
+    return Buffer.concat([...out, redactor.flush()])
+  }
+  const ends = oracle([secret], whole)
+  for (let from = 0; from < whole.length; from += 1) {
+    for (const to of [from + 19, from + 25, from + 40, whole.length]) {
+      if (to > whole.length) continue
+      for (const step of [1, 7, 100]) {
+        const told = part(from, to, step)
+        const wrong = [...told].filter((byte, at) => byte !== whole[from + at] && byte !== ends[from + at])
+        if (told.length !== to - from || wrong.length > 0) t.fail(`${from}-${to} is not what was sent`)
+        const leaked = [...told].filter((byte, at) => ends[from + at] === 0x2a && byte !== 0x2a).length
+        if (leaked > 6) t.fail(`${from}-${to} by ${step} tells ${told.toString()}`)
+      }
+    }
+  }
+  t.equal(part(8, 12, 100).toString(), '****', 'a server that sends less than was asked for')
+  t.equal(part(0, 7, 100).toString(), 'before ', 'the twin')
+  for (const [range, expected] of [
+    [undefined, true],
+    ['bytes=0-', true],
+    ['bytes=5-23', true],
+    ['bytes=5-22', false],
+    ['bytes=-19', true],
+    ['bytes=-3', false],
+    ['bytes=0-99,100-101', false],
+    ['bytes=-', false],
+    ['lines=0-99', false],
+    [['bytes=0-99'], false],
+  ] as const)
+    t.equal(isSearchableRange(range, new Needles(needles)), expected, String(range))
   t.end()
 })

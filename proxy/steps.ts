@@ -6,6 +6,7 @@ import { readTarget } from './doors/read-target.js'
 import { refuse, settled, type Exchange, type Refusal } from './exchange.js'
 import { endToEndHeaders, framingFault, hasBody, overridesOf } from './headers.js'
 import { decisionOf } from './records.js'
+import { isSearchableRange } from './redact.js'
 import { RequestBody } from './request-body.js'
 import { emptySlots } from './slots.js'
 import { sendGateRequest } from './upstream/gate-request.js'
@@ -152,6 +153,8 @@ const prepareRequest: Step = {
       // What comes back must be readable for redaction.
       headers['accept-encoding'] = 'identity'
       delete headers['sec-websocket-extensions']
+      // A server may always answer with the whole (RFC 9110 section 14.2).
+      if (!isSearchableRange(headers['range'], exchange.credential.needles())) delete headers['range']
     }
     const limit = policy.http.maxRequestBytes
     exchange.body = hasBody(exchange.headers) ? new RequestBody(request, response, headers, limit) : null

@@ -305,6 +305,25 @@ for (const door of HTTPS_DOORS) {
     },
   )
 
+  void t.test(
+    `${door.name}: requests behind one that is not answered end with their connection`,
+    async (test) => {
+      const setting = await setUp(test, (socket) => void setTimeout(() => socket.write(OK), 100))
+      const { target, host } = door.head('api.example', '/rest/x')
+      const socket = await door.open(setting.gate, 'api.example')
+      socket.write(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`.repeat(3))
+      for (let tries = 0; setting.gate.decisions.length < 3 && tries < 100; tries += 1)
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      socket.destroy()
+      for (let tries = 0; setting.gate.closes.length < 3 && tries < 100; tries += 1)
+        await new Promise((resolve) => setTimeout(resolve, 10))
+      test.same(
+        setting.gate.closes.map(({ reason }) => reason),
+        ['client-abort', 'client-abort', 'client-abort'],
+      )
+    },
+  )
+
   void t.test(`${door.name}: nothing is answered without a record`, async (test) => {
     const setting = await setUp(test, answerOk)
     const { target, host } = door.head('api.example', '/rest/x')

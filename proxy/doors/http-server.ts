@@ -34,13 +34,19 @@ export function createDoor(context: ProxyContext, bindingOf: (socket: Socket) =>
   const known = new WeakSet<Duplex>()
   server.on('connection', (socket: Duplex) => {
     // A connection may be reset at any time, also where Node has let go of it (CONNECT, upgrades): nobody else listens there.
-    if (!known.has(socket)) socket.on('error', () => socket.destroy())
+    if (known.has(socket)) return
     known.add(socket)
+    socket.on('error', () => socket.destroy())
+    // Node tells only the response whose turn it is; those behind it would wait for ever, and hold their upstreams.
+    socket.on('close', () => {
+      for (const response of unanswered.get(socket) ?? []) response.emit('close')
+    })
   })
   const onRequest = (request: IncomingMessage, response: ServerResponse) => {
     const { socket } = request
-    unanswered.set(socket, (unanswered.get(socket) ?? 0) + 1)
-    response.once('close', () => unanswered.set(socket, (unanswered.get(socket) ?? 1) - 1))
+    const waiting = unanswered.get(socket) ?? new Set()
+    unanswered.set(socket, waiting.add(response))
+    response.once('close', () => waiting.delete(response))
     void handleRequest(context, bindingOf(socket), request, response, null)
   }
   server.on('request', onRequest)
@@ -71,12 +77,12 @@ export function createDoor(context: ProxyContext, bindingOf: (socket: Socket) =>
   return server
 }
 
-/** How many requests of a connection have no whole answer yet. */
-const unanswered = new WeakMap<Socket, number>()
+/** The responses of a connection that were not written to their end yet. */
+const unanswered = new WeakMap<Duplex, Set<ServerResponse>>()
 
 /** What takes a connection over may not come before the answers that the connection still owes: both would write to it. */
 export function isUnanswered(socket: Socket): boolean {
-  return (unanswered.get(socket) ?? 0) > 0
+  return (unanswered.get(socket)?.size ?? 0) > 0
 }
 
 export const OVERTAKES = refuse('bad-framing', { detail: 'a request before this one has no answer yet' })

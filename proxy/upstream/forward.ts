@@ -46,7 +46,7 @@ function answered(exchange: Exchange, outcome: Outcome): Outcome {
 class Forwarding implements Dispatcher.DispatchHandler {
   readonly #exchange: Exchange
   readonly #context: ProxyContext
-  readonly #redactor: Redactor
+  #redactor: Redactor
   readonly #needles: Needles
   #finish: (outcome: Outcome) => void = () => undefined
   #controller: Dispatcher.DispatchController | null = null
@@ -66,7 +66,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   run(): Promise<Outcome> {
-    const { response, outgoing, body, upstream } = this.#exchange
+    const { request, response, outgoing, body, upstream } = this.#exchange
     const { method, path, query, headers } = settled(outgoing)
     return new Promise((resolve) => {
       const onClose = () => {
@@ -81,7 +81,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
       }
       response.on('close', onClose)
       // Gone while the decision was written: nothing needs to be sent.
-      this.#clientGone = response.closed
+      this.#clientGone = response.closed || request.socket.destroyed
       this.#context.pools.get(settled(upstream)).dispatch(
         {
           path: path + query,
@@ -115,6 +115,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
     const { headers, count } = redactHeaders(responseHeaders(raw), this.#needles)
     this.#redactions += count
     this.#status = status
+    if (status === 206) this.#redactor = new Redactor(this.#needles.bytes, true)
     // The reason phrase is the upstream's free text: ours is written instead.
     const { response } = this.#exchange
     response.writeHead(status, headers)

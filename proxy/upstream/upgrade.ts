@@ -7,7 +7,7 @@ import type { ProxyContext } from '../context.js'
 import { shownCertificate } from '../credentials/client-certificate.js'
 import { sendDenial } from '../denial.js'
 import { refuse, settled, type Exchange, type Outcome, type Refusal } from '../exchange.js'
-import { Redactor } from '../redact.js'
+import { FrameRedactor } from '../frame-redactor.js'
 import { codeOf, reasonOf } from './failures.js'
 
 /**
@@ -25,7 +25,7 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
   const outgoing = settled(exchange.outgoing)
   const { socket, head } = settled(exchange.upgrade)
   const { origin, addresses, port, ca, clientCertificate } = settled(exchange.upstream)
-  const client = new ClientEnd(socket, new Redactor(exchange.credential?.needles().bytes ?? []))
+  const client = new ClientEnd(socket, new FrameRedactor(exchange.credential?.needles().bytes ?? []))
 
   // http-proxy writes the headers of the request object that it is given, so that is where the judged ones go.
   const upstreamRequest = Object.create(request) as IncomingMessage
@@ -106,9 +106,9 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
 /** The sandbox's side of an upgraded connection: what is written to it is redacted first. */
 class ClientEnd extends Duplex {
   readonly #socket: Socket
-  readonly #redactor: Redactor
+  readonly #redactor: FrameRedactor
 
-  constructor(socket: Socket, redactor: Redactor) {
+  constructor(socket: Socket, redactor: FrameRedactor) {
     super({ allowHalfOpen: true })
     this.#socket = socket
     this.#redactor = redactor
