@@ -154,7 +154,7 @@ const prepareRequest: Step = {
       headers['accept-encoding'] = 'identity'
       delete headers['sec-websocket-extensions']
       // A server may always answer with the whole (RFC 9110 section 14.2).
-      if (!isSearchableRange(headers['range'], exchange.credential.needles())) delete headers['range']
+      if (!isSearchableRange(headers['range'], credential.needles())) delete headers['range']
     }
     const limit = policy.http.maxRequestBytes
     exchange.body = hasBody(exchange.headers) ? new RequestBody(request, response, headers, limit) : null
