@@ -114,8 +114,11 @@ const sandboxEvents: fc.Arbitrary<records.SandboxEvent> = fc.record({
   exitCode: maybe(fc.nat(255)),
 })
 
+const dnsRecord = (head: records.Header, event: DnsEvent) =>
+  JSON.parse(records.dnsLine(head, event)) as records.AuditRecord
+
 const KINDS: Readonly<Record<keyof typeof records, fc.Arbitrary<records.AuditRecord>>> = {
-  dnsRecord: fc.tuple(header, dnsEvents).map(([head, event]) => records.dnsRecord(head, event)),
+  dnsLine: fc.tuple(header, dnsEvents).map(([head, event]) => dnsRecord(head, event)),
   decisionRecord: fc.tuple(header, decisions).map(([head, event]) => records.decisionRecord(head, event)),
   closeRecord: fc.tuple(header, closes).map(([head, event]) => records.closeRecord(head, event)),
   sandboxRecord: fc.tuple(header, sandboxEvents).map(([head, event]) => records.sandboxRecord(head, event)),
@@ -203,7 +206,7 @@ void t.test('what is not in an event by name gets into no record', (t) => {
     build: (header: records.Header, event: never) => records.AuditRecord,
     events: fc.Arbitrary<object>,
   ])[] = [
-    [records.dnsRecord, dnsEvents],
+    [dnsRecord, dnsEvents],
     [records.decisionRecord, decisions],
     [records.closeRecord, closes],
     [records.sandboxRecord, sandboxEvents],
@@ -214,6 +217,45 @@ void t.test('what is not in an event by name gets into no record', (t) => {
       t.notMatch(JSON.stringify(build(header, more as never)), secret, build.name)
     }
   }
+  t.end()
+})
+
+void t.test('dnsLine: what JSON.stringify would write, for any name', (t) => {
+  fc.assert(
+    fc.property(header, dnsEvents, (head, event) => {
+      const line = records.dnsLine(head, event)
+      const { client, transport, question, sandbox, verdict, wildcard, shape, suspicious, budget } = event
+      const parts = {
+        '@timestamp': new Date(head.at).toISOString(),
+        rule: { name: event.rule },
+        source: { ip: client.address, port: client.port },
+        network: { protocol: 'dns', transport },
+        dns: {
+          id: String(event.id),
+          type: 'query',
+          question,
+          response_code: event.rcode,
+          resolved_ip: event.answers,
+        },
+        egress: {
+          gate: head.gate,
+          sandbox,
+          verdict,
+          wildcard,
+          shape,
+          suspicious,
+          budget,
+          dropped: event.dropped,
+          previous: null,
+        },
+      }
+      const record = JSON.parse(line) as Record<string, unknown>
+      const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b)
+      const wrong = Object.entries(parts).filter(([key, part]) => !same(record[key], part))
+      return JSON.stringify(record) === line && wrong.length === 0
+    }),
+    { numRuns: 1000 },
+  )
   t.end()
 })
 
