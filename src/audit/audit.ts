@@ -11,6 +11,7 @@ import {
   type Header,
   type SandboxEvent,
 } from './records.js'
+import { Timestamps } from './timestamps.js'
 
 /** Files of one gate, by role. */
 export const AUDIT_ROLES = ['dns', 'http', 'sandbox'] as const
@@ -81,7 +82,11 @@ interface Waiting {
 class Log {
   readonly #options: AuditOptions
   readonly #file: AuditFile
+  readonly #timestamps = new Timestamps()
   #waiting: Waiting[] = []
+  /** Records of this turn, and whether the turn before had one only. */
+  #turn = 0
+  #calm = true
   #sequence = 0
   #lost = 0
   #failing = false
@@ -92,8 +97,12 @@ class Log {
   }
 
   write(waiting: Waiting): void {
-    if (this.#waiting.length === 0) setImmediate(() => this.#flush())
     this.#waiting.push(waiting)
+    this.#turn += 1
+    if (this.#turn > 1) return
+    setImmediate(() => this.#endTurn())
+    // Where records come one by one, none has to wait for another.
+    if (this.#calm) this.#flush()
   }
 
   writeOrCount(at: number, build: Waiting['build']): void {
@@ -111,6 +120,12 @@ class Log {
     this.#flush()
     if (this.#lost > 0) this.#append([])
     this.#file.close()
+  }
+
+  #endTurn(): void {
+    this.#calm = this.#turn <= 1
+    this.#turn = 0
+    this.#flush()
   }
 
   #flush(): Error | null {
@@ -133,7 +148,7 @@ class Log {
     let sequence = this.#sequence
     const lines: string[] = []
     const add = (at: number, build: Waiting['build']) => {
-      lines.push(build({ at, sequence, gate }))
+      lines.push(build({ time: this.#timestamps.format(at), sequence, gate }))
       sequence += 1
     }
     if (this.#lost > 0) add(now(), (header) => JSON.stringify(gapRecord(header, this.#lost)))

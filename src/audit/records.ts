@@ -12,7 +12,8 @@ export type AuditRecord = Readonly<Record<string, unknown>>
 
 /** What every record begins with. `sequence` counts the records of one file from 0. */
 export interface Header {
-  readonly at: number
+  /** ISO 8601, UTC. */
+  readonly time: string
   readonly sequence: number
   /** One gate process. */
   readonly gate: string
@@ -22,10 +23,6 @@ const NANOSECONDS = 1_000_000
 
 const ECS = { version: '8.17.0' }
 
-function timestamp({ at }: Header): string {
-  return new Date(at).toISOString()
-}
-
 /**
  * The record of a query as its line of JSON. Written out by hand, for `JSON.stringify` would take longer than all the
  * judging; a test holds the two together.
@@ -34,7 +31,7 @@ export function dnsLine(header: Header, event: DnsEvent): string {
   const { question, sandbox, shape, budget } = event
   const allowed = event.verdict === 'allow'
   return (
-    `{"@timestamp":"${timestamp(header)}","ecs":{"version":"${ECS.version}"},` +
+    `{"@timestamp":"${header.time}","ecs":{"version":"${ECS.version}"},` +
     `"event":{"kind":"event","category":["network"],"type":["protocol","${allowed ? 'allowed' : 'denied'}"],` +
     `"action":"dns-query","outcome":"${allowed ? 'success' : 'failure'}",` +
     `"reason":${jsonText(event.reason)},"sequence":${header.sequence}},` +
@@ -59,7 +56,7 @@ export function dnsLine(header: Header, event: DnsEvent): string {
 
 export function decisionRecord(header: Header, event: HttpDecision): AuditRecord {
   return {
-    '@timestamp': timestamp(header),
+    '@timestamp': header.time,
     ecs: ECS,
     event: {
       kind: 'event',
@@ -99,7 +96,7 @@ export function decisionRecord(header: Header, event: HttpDecision): AuditRecord
 
 export function closeRecord(header: Header, event: HttpClose): AuditRecord {
   return {
-    '@timestamp': timestamp(header),
+    '@timestamp': header.time,
     ecs: ECS,
     event: {
       kind: 'event',
@@ -137,7 +134,7 @@ export interface SandboxEvent {
 
 export function sandboxRecord(header: Header, event: SandboxEvent): AuditRecord {
   return {
-    '@timestamp': timestamp(header),
+    '@timestamp': header.time,
     ecs: ECS,
     event: {
       kind: 'event',
@@ -155,7 +152,7 @@ export function sandboxRecord(header: Header, event: SandboxEvent): AuditRecord 
 /** Closing records that could not be written while the log was unavailable, said once it is available again. */
 export function gapRecord(header: Header, lost: number): AuditRecord {
   return {
-    '@timestamp': timestamp(header),
+    '@timestamp': header.time,
     ecs: ECS,
     event: {
       kind: 'event',
