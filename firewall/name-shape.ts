@@ -53,7 +53,10 @@ function firstSignal(
 const HOST_CHARACTERS = 'abcdefghijklmnopqrstuvwxyz0123456789_-'
 
 /** By character code: its place in HOST_CHARACTERS, from 1; 0 for any other. */
-const PLACE = Uint8Array.from({ length: 128 }, (_, code) => HOST_CHARACTERS.indexOf(String.fromCharCode(code)) + 1)
+const PLACE = Uint8Array.from(
+  { length: 128 },
+  (_, code) => HOST_CHARACTERS.indexOf(String.fromCharCode(code)) + 1,
+)
 
 /** What a character that occurs n times takes off the entropy, times the text's length. */
 const WEIGHT = Float64Array.from({ length: 256 }, (_, n) => (n === 0 ? 0 : n * Math.log2(n)))
