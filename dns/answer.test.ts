@@ -1,6 +1,6 @@
 import packet from 'dns-packet'
 import t from 'tap'
-import { answerLimit, ANSWER_TTL, encodeAnswer, NEGATIVE_TTL, OUR_UDP_SIZE } from './answer.js'
+import { addressRecord, answerLimit, ANSWER_TTL, encodeAnswer, NEGATIVE_TTL, OUR_UDP_SIZE } from './answer.js'
 import { EDE, RCODE } from './codes.js'
 import { opt, query } from './fixtures.js'
 import { type DnsQuery, parseQuery } from './wire.js'
@@ -19,7 +19,8 @@ function encode(
   address: string | null = null,
   extended: typeof BLOCKED | null = null,
 ): Buffer {
-  return encodeAnswer(parsed(bytes), { rcode, address, extended }, 512)
+  const record = address === null ? null : addressRecord(address)
+  return encodeAnswer(parsed(bytes), { rcode, address: record, extended }, 512)
 }
 
 void t.test('an address, with the question as it was spelled', (t) => {
@@ -52,6 +53,12 @@ void t.test('IPv6 addresses, mapped ones included', (t) => {
     t.match(packet.decode(bytes).answers, [{ name: 'a', type: 'AAAA' }])
     t.equal(bytes.subarray(-16).toString('hex'), hex, address)
   }
+  t.end()
+})
+
+void t.test('what is no address becomes no record', (t) => {
+  for (const text of ['', 'localhost', '127.1', '1.2.3.4.5', '::g', 'fe80::1%'])
+    t.throws(() => addressRecord(text), TypeError, text)
   t.end()
 })
 

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isIP, isIPv4 } from 'node:net'
 import ipaddr from 'ipaddr.js'
 import { CLASS_IN, RCODE, TYPE } from './codes.js'
 import type { DnsQuery } from './wire.js'
@@ -25,10 +25,22 @@ export interface ExtendedError {
   readonly text: string
 }
 
+/** An address, with the record of it that follows a question. */
+export interface AddressRecord {
+  readonly text: string
+  readonly bytes: Buffer
+}
+
+/** What a name has for each family. */
+export interface Addresses {
+  readonly ipv4: AddressRecord | null
+  readonly ipv6: AddressRecord | null
+}
+
 export interface Answer {
   readonly rcode: number
-  /** Text of the one address that the answer section holds, or null. */
-  readonly address: string | null
+  /** The one address that the answer section holds, or null. */
+  readonly address: AddressRecord | null
   readonly extended: ExtendedError | null
 }
 
@@ -55,13 +67,32 @@ const SOA = Buffer.from(
 )
 
 const HEADER = 12
-/** Pointer to the question's name, type, class, TTL and length: what precedes an address. */
-const RECORD = 12
 const OPT = 11
 /** Option code, option length and info code. */
 const EXTENDED = 6
 const OPTION_EXTENDED_ERROR = 15
 const NOTHING = Buffer.alloc(0)
+
+/** @throws TypeError for what is no address */
+export function addressRecord(text: string): AddressRecord {
+  const version = isIP(text)
+  if (version === 0) throw new TypeError(`not an address: ${text}`)
+  const address = version === 4 ? text.split('.').map(Number) : ipaddr.IPv6.parse(text).toByteArray()
+  const bytes = Buffer.alloc(12 + address.length)
+  bytes.writeUInt16BE(0xc000 | HEADER, 0) // pointer to the question's name
+  bytes.writeUInt16BE(version === 4 ? TYPE.A : TYPE.AAAA, 2)
+  bytes.writeUInt16BE(CLASS_IN, 4)
+  bytes.writeUInt32BE(ANSWER_TTL, 6)
+  bytes.writeUInt16BE(address.length, 10)
+  bytes.set(address, 12)
+  return { text, bytes }
+}
+
+/** What a name has whose one address this is. @throws TypeError for what is no address */
+export function addressesOf(text: string): Addresses {
+  const record = addressRecord(text)
+  return isIPv4(text) ? { ipv4: record, ipv6: null } : { ipv4: null, ipv6: record }
+}
 
 /** Bytes of an answer that the client can take. */
 export function answerLimit(query: DnsQuery, transport: 'udp' | 'tcp'): number {
@@ -84,34 +115,25 @@ function encode(query: DnsQuery, answer: Answer, truncated: number): Buffer {
   const question = query.question?.raw ?? NOTHING
   // Only these two speak about the name; the others say that the question was not taken up.
   const speaks = answer.rcode === RCODE.NOERROR || answer.rcode === RCODE.NXDOMAIN
-  const address = answer.address === null ? null : addressBytes(answer.address)
-  const negative = speaks && address === null && truncated === 0 ? SOA : NOTHING
-  const record = address === null ? 0 : RECORD + address.length
+  const address = answer.address === null ? NOTHING : answer.address.bytes
+  const negative = speaks && address.length === 0 && truncated === 0 ? SOA : NOTHING
   const { edns } = query
   const extended = edns === null ? null : answer.extended
   const options = extended === null ? 0 : EXTENDED + extended.text.length
   const opt = edns === null ? 0 : OPT + options
 
-  const bytes = Buffer.allocUnsafe(HEADER + question.length + record + negative.length + opt)
+  const bytes = Buffer.allocUnsafe(HEADER + question.length + address.length + negative.length + opt)
   bytes.writeUInt16BE(query.id, 0)
   bytes.writeUInt16BE(flagsOf(query, answer.rcode, speaks) | truncated, 2)
   bytes.writeUInt16BE(question.length > 0 ? 1 : 0, 4)
-  bytes.writeUInt16BE(address === null ? 0 : 1, 6)
+  bytes.writeUInt16BE(address.length > 0 ? 1 : 0, 6)
   bytes.writeUInt16BE(negative.length > 0 ? 1 : 0, 8)
   bytes.writeUInt16BE(edns === null ? 0 : 1, 10)
-  question.copy(bytes, HEADER)
-  let at = HEADER + question.length
-  if (address !== null) {
-    bytes.writeUInt16BE(0xc000 | HEADER, at)
-    bytes.writeUInt16BE(address.length === 4 ? TYPE.A : TYPE.AAAA, at + 2)
-    bytes.writeUInt16BE(CLASS_IN, at + 4)
-    bytes.writeUInt32BE(ANSWER_TTL, at + 6)
-    bytes.writeUInt16BE(address.length, at + 10)
-    bytes.set(address, at + RECORD)
-    at += record
+  let at = HEADER
+  for (const part of [question, address, negative]) {
+    bytes.set(part, at)
+    at += part.length
   }
-  negative.copy(bytes, at)
-  at += negative.length
   if (edns !== null) writeOpt(bytes, at, answer.rcode, extended)
   return bytes
 }
@@ -143,13 +165,6 @@ function writeOpt(bytes: Buffer, at: number, rcode: number, extended: ExtendedEr
   bytes.writeUInt16BE(2 + extended.text.length, at + OPT + 2)
   bytes.writeUInt16BE(extended.code, at + OPT + 4)
   bytes.write(extended.text, at + OPT + EXTENDED, 'latin1')
-}
-
-function addressBytes(text: string): readonly number[] {
-  const version = isIP(text)
-  if (version === 4) return text.split('.').map(Number)
-  if (version === 6) return ipaddr.IPv6.parse(text).toByteArray()
-  throw new TypeError(`not an address: ${text}`)
 }
 
 function hex32(value: number): string {

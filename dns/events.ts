@@ -64,7 +64,7 @@ export function eventOf(flow: QueryFlow, decision: Decision, dropped: number): D
     shape: flow.shape,
     suspicious: decision.verdict === 'deny' && flow.shape?.signal != null,
     rcode: decision.rcode === null ? null : rcodeName(decision.rcode),
-    answers: decision.address === null ? [] : [decision.address],
+    answers: decision.address === null ? [] : [decision.address.text],
     budget: flow.budget,
     dropped,
   }

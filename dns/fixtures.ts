@@ -4,6 +4,7 @@ import { LeakBudget } from '#firewall/leak-budget.js'
 import type { NameGate } from '#firewall/name-admission.js'
 import { DEFAULT_NAMES } from '#firewall/name-profiles.js'
 import type { Destination, Policy } from '#firewall/policy.js'
+import { addressesOf } from './answer.js'
 import type { DnsEvent } from './events.js'
 import type { Remote, ResolverContext, Transport } from './flow.js'
 import { QueryLimiter } from './query-limiter.js'
@@ -105,8 +106,8 @@ export function bench(overrides: Partial<ResolverContext> = {}): Bench {
     identify: () => SANDBOX,
     gate: nameGate(),
     limiter: new QueryLimiter({ perSecond: 1e6, burst: 1e6 }),
-    addressOf: () => ({ ipv4: '192.0.2.53', ipv6: null }),
-    hosts: {},
+    addressOf: () => addressesOf('192.0.2.53'),
+    hosts: new Map(),
     record(event, done) {
       events.push(event)
       done(null)

@@ -2,7 +2,7 @@ import type { BudgetVerdict } from '#firewall/leak-budget.js'
 import type { NameGate } from '#firewall/name-admission.js'
 import type { Shape } from '#firewall/name-shape.js'
 import type { SandboxIdentity } from '#firewall/policy.js'
-import type { ExtendedError } from './answer.js'
+import type { Addresses, AddressRecord, ExtendedError } from './answer.js'
 import type { DnsReason } from './denials.js'
 import type { DnsEvent } from './events.js'
 import type { QueryLimiter } from './query-limiter.js'
@@ -11,10 +11,7 @@ import type { DnsQuery } from './wire.js'
 export type Transport = 'udp' | 'tcp'
 
 /** The address of the gate that a sandbox finds under a name; one for all names today. */
-export type AddressPlan = (
-  sandbox: SandboxIdentity,
-  name: string,
-) => { readonly ipv4: string; readonly ipv6: string | null }
+export type AddressPlan = (sandbox: SandboxIdentity, name: string) => Addresses
 
 /** Where a query came from, as the socket says. */
 export interface Remote {
@@ -30,7 +27,7 @@ export interface ResolverContext {
   /** The gate's address for an allowed name; the only one in an answer, apart from loopback and `hosts`. */
   readonly addressOf: AddressPlan
   /** Addresses by name, of hosts that sandboxes reach without the gate. */
-  readonly hosts: Readonly<Record<string, string>>
+  readonly hosts: ReadonlyMap<string, Addresses>
   /** Writes to the audit log; `done` is told that the record is there, or why it is not. Must not throw. */
   record(event: DnsEvent, done: (error: Error | null) => void): void
   /** Milliseconds since 1970. */
@@ -47,7 +44,7 @@ export interface Decision {
   /** Null for silence. */
   readonly rcode: number | null
   /** The address to answer with, or null. */
-  readonly address: string | null
+  readonly address: AddressRecord | null
   readonly extended: ExtendedError | null
   /** False for all but a few of a flood's queries. */
   readonly recorded: boolean

@@ -1,13 +1,16 @@
-import { TYPE } from './codes.js'
+import { type Addresses, addressRecord } from './answer.js'
 
 /** A name that needs no policy. */
 export type LocalName =
   /** Exists, with loopback addresses or with nothing at all; `rule` names the standard. */
-  | { readonly kind: 'exists'; readonly address: string | null; readonly rule: string }
+  | { readonly kind: 'exists'; readonly addresses: Addresses; readonly rule: string }
   /** A well-formed name of the reverse tree: the gate keeps none. */
   | { readonly kind: 'reverse' }
 
 const REVERSE = /^(?:(?:\d{1,3}\.){1,4}in-addr|(?:[0-9a-f]\.){1,32}ip6)\.arpa$/
+
+const NONE: Addresses = { ipv4: null, ipv6: null }
+const LOOPBACK: Addresses = { ipv4: addressRecord('127.0.0.1'), ipv6: addressRecord('::1') }
 
 /**
  * Names that no policy has to list. Programs look up `localhost` and the reverse of addresses by themselves; an `ip6.arpa`
@@ -16,16 +19,11 @@ const REVERSE = /^(?:(?:\d{1,3}\.){1,4}in-addr|(?:[0-9a-f]\.){1,32}ip6)\.arpa$/
  * @returns null for every other name, the other special-use names (RFC 6761) included: they are not listed, unless the
  *   policy lists them, and so do not exist.
  */
-export function localName(name: string, type: number): LocalName | null {
+export function localName(name: string): LocalName | null {
   // NXDOMAIN for the root would mean that no name exists at all (RFC 8020).
-  if (name === '') return { kind: 'exists', address: null, rule: 'RFC 8020 section 2' }
+  if (name === '') return { kind: 'exists', addresses: NONE, rule: 'RFC 8020 section 2' }
   if (name === 'localhost' || name.endsWith('.localhost')) {
-    return { kind: 'exists', address: loopback(type), rule: 'RFC 6761 section 6.3' }
+    return { kind: 'exists', addresses: LOOPBACK, rule: 'RFC 6761 section 6.3' }
   }
-  return REVERSE.test(name) ? { kind: 'reverse' } : null
-}
-
-function loopback(type: number): string | null {
-  if (type === TYPE.AAAA) return '::1'
-  return type === TYPE.A || type === TYPE.ANY ? '127.0.0.1' : null
+  return name.endsWith('.arpa') && REVERSE.test(name) ? { kind: 'reverse' } : null
 }

@@ -1,5 +1,6 @@
 import packet from 'dns-packet'
 import t from 'tap'
+import { addressesOf } from './answer.js'
 import { EDE } from './codes.js'
 import type { DnsEvent } from './events.js'
 import { bench, opt, query, type QueryParts, resolveNow, SANDBOX } from './fixtures.js'
@@ -85,7 +86,7 @@ void t.test('types of a listed name', (t) => {
     t.match(event, { verdict: 'allow', rcode: 'NOERROR', answers: [] })
   }
   t.match(decode(ask('github.com', { type: 255 }).reply).answers, [{ type: 'A' }], 'ANY (RFC 8482)')
-  const addressOf = () => ({ ipv4: '192.0.2.53', ipv6: '2001:db8::53' })
+  const addressOf = () => addressesOf('2001:db8::53')
   const six = decode(ask('github.com', { type: 28 }, { addressOf }).reply)
   t.match(six, { answers: [{ type: 'AAAA', data: '2001:db8::53' }], authorities: [] })
   t.end()
@@ -281,7 +282,8 @@ void t.test('a bug is reported, recorded and answered with SERVFAIL', (t) => {
   t.equal(extendedError(reply), EDE.OTHER)
   t.match(event, { reason: 'internal', rcode: 'SERVFAIL' })
   t.strictSame(failures, [bug])
-  const addressOf = () => ({ ipv4: '192.0.2.53', ipv6: 'not an address' })
+  const broken = { text: '::', bytes: null as unknown as Buffer }
+  const addressOf = () => ({ ipv4: null, ipv6: broken })
   const late = ask('api.github.com', { type: 28 }, { addressOf })
   t.match(decode(late.reply), { rcode: 'SERVFAIL' }, 'in the encoder, too')
   t.equal(late.events.length, 2)
@@ -291,7 +293,10 @@ void t.test('a bug is reported, recorded and answered with SERVFAIL', (t) => {
 void t.test(
   'a name with an address of its own is answered with it, whatever the policy says of others',
   (t) => {
-    const hosts = { 'db.internal.example': '10.0.0.5', 'six.internal.example': 'fd00::5' }
+    const hosts = new Map([
+      ['db.internal.example', addressesOf('10.0.0.5')],
+      ['six.internal.example', addressesOf('fd00::5')],
+    ])
     const four = ask('DB.internal.example', {}, { hosts })
     t.match(decode(four.reply).answers, [{ type: 'A', data: '10.0.0.5' }])
     t.match(four.event, { verdict: 'allow', rule: 'dns.hosts', answers: ['10.0.0.5'] })
@@ -312,7 +317,7 @@ void t.test('the address plan is asked for each sandbox and name', (t) => {
   const asked: string[] = []
   const addressOf: ResolverContext['addressOf'] = ({ id }, name) => {
     asked.push(`${id} ${name}`)
-    return { ipv4: '192.0.2.7', ipv6: null }
+    return addressesOf('192.0.2.7')
   }
   t.match(decode(ask('API.github.com', {}, { addressOf }).reply).answers, [{ data: '192.0.2.7' }])
   t.strictSame(asked, ['sandbox-1 api.github.com'])

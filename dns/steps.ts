@@ -1,8 +1,7 @@
-import { isIPv4 } from 'node:net'
 import { parseHostname } from '#firewall/hostname.js'
 import { admitName } from '#firewall/name-admission.js'
 import { judgeShape } from '#firewall/name-shape.js'
-import { answerLimit, encodeAnswer } from './answer.js'
+import { type Addresses, type AddressRecord, answerLimit, encodeAnswer } from './answer.js'
 import { RCODE, TYPE } from './codes.js'
 import { denialOf, type DnsReason } from './denials.js'
 import { eventOf } from './events.js'
@@ -50,14 +49,13 @@ function oneQuestion(flow: QueryFlow): Decision | null {
 
 function answerLocally({ query: { question }, context }: QueryFlow): Decision | null {
   if (question === null) return null
-  const address = Object.hasOwn(context.hosts, question.name) ? context.hosts[question.name] : undefined
-  if (address !== undefined) {
-    const plan = isIPv4(address) ? { ipv4: address, ipv6: null } : { ipv4: null, ipv6: address }
-    return allow('dns.hosts', addressFor(question.type, plan))
-  }
-  const local = localName(question.name, question.type)
+  const own = context.hosts.get(question.name)
+  if (own !== undefined) return allow('dns.hosts', addressFor(question.type, own))
+  const local = localName(question.name)
   if (local === null) return null
-  return local.kind === 'reverse' ? deny('reverse-name') : allow(local.rule, local.address)
+  return local.kind === 'reverse'
+    ? deny('reverse-name')
+    : allow(local.rule, addressFor(question.type, local.addresses))
 }
 
 function admitTheName(flow: QueryFlow): Decision | null {
@@ -82,10 +80,7 @@ function admitTheName(flow: QueryFlow): Decision | null {
  * HTTPS and SVCB records would let the upstream choose port, protocol and key (RFC 9460), and every other type is of no
  * use to a client of the gate: all are empty. ANY gets one record set of those there are (RFC 8482 section 4.1).
  */
-function addressFor(
-  type: number,
-  { ipv4, ipv6 }: { readonly ipv4: string | null; readonly ipv6: string | null },
-): string | null {
+function addressFor(type: number, { ipv4, ipv6 }: Addresses): AddressRecord | null {
   if (type === TYPE.AAAA) return ipv6
   if (type === TYPE.A) return ipv4
   return type === TYPE.ANY ? (ipv4 ?? ipv6) : null
@@ -123,7 +118,7 @@ export function deny(reason: DnsReason, rule: string | null = null): Decision {
   return { verdict: 'deny', reason, rule, address: null, recorded: true, ...denialOf(reason) }
 }
 
-function allow(rule: string, address: string | null): Decision {
+function allow(rule: string, address: AddressRecord | null): Decision {
   return {
     verdict: 'allow',
     reason: null,

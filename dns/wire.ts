@@ -97,15 +97,19 @@ function readQuestion(bytes: Buffer): { echo: DnsQuestion; strange: boolean; end
   return { echo, strange: name.strange, end }
 }
 
-const STRANGE = /[^A-Za-z0-9_-]/
-const EVERY_STRANGE = /[^A-Za-z0-9_-]/g
+/** By byte: how a host name spells it in lower case; 0 for what no host name has. */
+const LOWER = Uint8Array.from({ length: 256 }, (_, byte) => {
+  const char = String.fromCharCode(byte)
+  return /[A-Za-z0-9_-]/.test(char) ? char.toLowerCase().charCodeAt(0) : 0
+})
+const DOT = 0x2e
 
 /**
  * Reads an uncompressed name. A length byte above 63 is a compression pointer or a reserved form: the first name of a
  * message has nothing to point at but itself.
  */
 function readName(bytes: Buffer, start: number): { text: string; strange: boolean; end: number } | null {
-  const labels: string[] = []
+  const text = Buffer.allocUnsafe(MAX_WIRE_NAME)
   let strange = false
   let at = start
   for (;;) {
@@ -113,18 +117,32 @@ function readName(bytes: Buffer, start: number): { text: string; strange: boolea
     if (length === undefined || length > MAX_LABEL) return null
     const end = at + 1 + length
     if (end - start > MAX_WIRE_NAME) return null
-    if (length === 0) return { text: labels.join('.').toLowerCase(), strange, end }
-    if (end > bytes.length) return null
-    const label = bytes.toString('latin1', at + 1, end)
-    if (STRANGE.test(label)) {
-      strange = true
-      // Escaped, a dot byte inside a label cannot pass for the dot between two: `api\046github.com` is no host.
-      labels.push(label.replace(EVERY_STRANGE, escapeByte))
-    } else {
-      labels.push(label)
+    if (length === 0) {
+      const name = strange
+        ? escapedName(bytes, start)
+        : text.toString('latin1', 0, Math.max(at - start - 1, 0))
+      return { text: name, strange, end }
     }
+    if (end > bytes.length) return null
+    for (let index = at + 1; index < end; index += 1) {
+      const lower = LOWER[bytes[index] ?? 0] ?? 0
+      strange ||= lower === 0
+      text[index - start - 1] = lower
+    }
+    text[end - start - 1] = DOT
     at = end
   }
+}
+
+/** Reads a name again that `readName` found whole. */
+function escapedName(bytes: Buffer, start: number): string {
+  const labels: string[] = []
+  for (let at = start, length = 0; (length = bytes[at] ?? 0) > 0; at += 1 + length) {
+    const label = bytes.toString('latin1', at + 1, at + 1 + length)
+    // Escaped, a dot byte inside a label cannot pass for the dot between two: `api\046github.com` is no host.
+    labels.push(label.replace(/[^A-Za-z0-9_-]/g, escapeByte))
+  }
+  return labels.join('.').toLowerCase()
 }
 
 function escapeByte(char: string): string {

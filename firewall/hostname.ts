@@ -1,11 +1,15 @@
-import { isIP } from 'node:net'
-
 /** RFC 1035 section 2.3.4. */
 export const MAX_LABEL = 63
 /** RFC 1035 section 2.3.4: 255 bytes on the wire are 253 characters of text. */
 export const MAX_NAME = 253
 
-const LABEL = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?$/
+const LABEL = '[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?'
+
+/** Judged before it is lower-cased, which makes ASCII of other letters: `\u212a` (KELVIN SIGN) becomes `k`. */
+const NAME = new RegExp(`^${LABEL}(?:\\.${LABEL})*\\.?$`)
+
+/** `127.1`, `0x7f.1` and `2130706433` are addresses to inet_aton(3): a last label of digits or hex never is a host. */
+const ADDRESS = /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/
 
 /**
  * A host name in the one form that everything compares: lower case, A-labels, no trailing dot.
@@ -14,19 +18,10 @@ const LABEL = /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?$/
  *   over-long label, a byte outside `[a-z0-9_-]`.
  */
 export function parseHostname(text: string): string | null {
-  // Lower-casing makes ASCII of other letters: `\u212a` (KELVIN SIGN) becomes `k`.
-  if (!/^[\x21-\x7e]*$/.test(text)) return null
-  let name = text.toLowerCase()
-  if (name.endsWith('.')) name = name.slice(0, -1)
-  if (name.length === 0 || name.length > MAX_NAME || isIP(name) !== 0) return null
-  const labels = name.split('.')
-  for (const label of labels) {
-    if (label.length > MAX_LABEL || !LABEL.test(label)) return null
-  }
-  // `127.1`, `0x7f.1` and `2130706433` are addresses to inet_aton(3): a last label of digits or hex never is a host.
-  const last = labels[labels.length - 1] ?? ''
-  if (/^(\d+|0x[0-9a-f]*)$/.test(last)) return null
-  return name
+  if (text.length > MAX_NAME + 1 || !NAME.test(text)) return null
+  const lower = text.toLowerCase()
+  const name = lower.endsWith('.') ? lower.slice(0, -1) : lower
+  return name.length > MAX_NAME || ADDRESS.test(name) ? null : name
 }
 
 /** A host and port as an authority spells them. */

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Server as TcpServer } from 'node:net'
 import type { Socket as UdpSocket } from 'node:dgram'
+import { addressesOf, addressRecord } from '#dns/answer.js'
 import type { ResolverContext } from '#dns/flow.js'
 import { QueryLimiter } from '#dns/query-limiter.js'
 import { serveTcp } from '#dns/tcp.js'
@@ -75,12 +76,16 @@ export class Gate {
   serve(sockets: GateSockets): void {
     const { policy, audit, identify, address, fail } = this.#options
     const { rate, hosts } = policy.dns
+    const plan = {
+      ipv4: addressRecord(address.ipv4),
+      ipv6: address.ipv6 === null ? null : addressRecord(address.ipv6),
+    }
     const resolver: ResolverContext = {
       identify,
       gate: this.#names,
       limiter: new QueryLimiter(rate),
-      addressOf: () => address,
-      hosts,
+      addressOf: () => plan,
+      hosts: new Map(Object.entries(hosts).map(([name, text]) => [name, addressesOf(text)])),
       record: audit.dns,
       now: Date.now,
       fail,

@@ -2,7 +2,7 @@ import { Packet } from 'dns2'
 import packet from 'dns-packet'
 import fc from 'fast-check'
 import t from 'tap'
-import { encodeAnswer } from '#dns/answer.js'
+import { addressRecord, encodeAnswer } from '#dns/answer.js'
 import { RCODE, typeName } from '#dns/codes.js'
 import { bench, HOSTS, opt, query, resolveNow, words } from '#dns/fixtures.js'
 import { parseQuery } from '#dns/wire.js'
@@ -179,7 +179,7 @@ void t.test('what dns2 and dns-packet encode, we read', (t) => {
 void t.test('what we encode, dns2 and dns-packet read', (t) => {
   const answer = fc.record({
     rcode: fc.constantFrom(RCODE.NOERROR, RCODE.NXDOMAIN, RCODE.REFUSED, RCODE.SERVFAIL, RCODE.FORMERR),
-    address: fc.option(fc.oneof(fc.ipV4(), fc.ipV6())),
+    address: fc.option(fc.oneof(fc.ipV4(), fc.ipV6()).map(addressRecord)),
     extended: fc.option(fc.record({ code: fc.nat(24), text: fc.stringMatching(/^[ -~]{0,80}$/) })),
   })
   fc.assert(

@@ -19,6 +19,9 @@ const FSYNC_MS = 1_000
 /** Size at which a file is set aside, in bytes. */
 const ROTATE_BYTES = 256 * 1024 * 1024
 
+/** Room for what comes in one turn of the event loop, at most; what is not used takes no memory. */
+const SCRATCH_BYTES = 256 * 1024
+
 const LATER = 'make room or repair the file system; service resumes with the next record that can be written'
 
 const AT_START = 'make it writable, or name another directory with --audit-dir or EGRESS_AUDIT_DIR'
@@ -44,6 +47,8 @@ export class AuditFile {
   readonly #path: string
   #fd: number
   #size: number
+  /** Where lines are encoded: memory of their own for each write would be more work than the write. */
+  readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
   #dirty = false
   #broken: unknown = null
   readonly #timer: NodeJS.Timeout
@@ -64,7 +69,7 @@ export class AuditFile {
 
   /** Writes lines, given without the last line feed. @throws AuditUnavailable */
   append(lines: string): void {
-    const bytes = Buffer.from(`${lines}\n`, 'utf8')
+    const bytes = this.#encode(`${lines}\n`)
     try {
       if (this.#broken !== null) {
         fsyncSync(this.#fd)
@@ -89,6 +94,12 @@ export class AuditFile {
       // There is no next record that could be refused.
     }
     closeSync(this.#fd)
+  }
+
+  #encode(text: string): Buffer {
+    // UTF-8 takes three bytes at most for a unit of UTF-16.
+    if (text.length * 3 > SCRATCH_BYTES) return Buffer.from(text, 'utf8')
+    return this.#scratch.subarray(0, this.#scratch.write(text, 'utf8'))
   }
 
   /** Beside the requests, not between them: a slow disk would hold every one of them up. */

@@ -5,13 +5,13 @@ import { AuditFile } from './audit-file.js'
 import {
   closeRecord,
   decisionRecord,
-  dnsRecord,
+  dnsLine,
   gapRecord,
   sandboxRecord,
-  type AuditRecord,
   type Header,
   type SandboxEvent,
 } from './records.js'
+import { Timestamps } from './timestamps.js'
 
 /** Files of one gate, by role. */
 export const AUDIT_ROLES = ['dns', 'http', 'sandbox'] as const
@@ -39,7 +39,7 @@ export class Audit {
 
   /** Tells `done` that the record is in the file, or of the AuditUnavailable that kept it out. */
   readonly dns = (event: DnsEvent, done: (error: Error | null) => void): void => {
-    this.#files.dns.write({ at: event.time, build: (header) => dnsRecord(header, event), settle: done })
+    this.#files.dns.write({ at: event.time, build: (header) => dnsLine(header, event), settle: done })
   }
 
   /** Resolves once the record is in the file. Rejects with AuditUnavailable. */
@@ -47,18 +47,18 @@ export class Audit {
     new Promise((resolve, reject) => {
       this.#files.http.write({
         at: event.at,
-        build: (header) => decisionRecord(header, event),
+        build: (header) => JSON.stringify(decisionRecord(header, event)),
         settle: (error) => (error === null ? resolve() : reject(error)),
       })
     })
 
   readonly close = (event: HttpClose): void => {
-    this.#files.http.writeOrCount(event.at, (header) => closeRecord(header, event))
+    this.#files.http.writeOrCount(event.at, (header) => JSON.stringify(closeRecord(header, event)))
   }
 
   /** @throws AuditUnavailable */
   readonly sandbox = (event: SandboxEvent): void => {
-    this.#files.sandbox.writeNow(event.at, (header) => sandboxRecord(header, event))
+    this.#files.sandbox.writeNow(event.at, (header) => JSON.stringify(sandboxRecord(header, event)))
   }
 
   end(): void {
@@ -69,7 +69,8 @@ export class Audit {
 /** A record that waits for its place in the file. */
 interface Waiting {
   readonly at: number
-  readonly build: (header: Header) => AuditRecord
+  /** The record as a line of JSON, without line feed. */
+  readonly build: (header: Header) => string
   /** Told that the record is in the file, or why it is not. */
   readonly settle: (error: Error | null) => void
 }
@@ -81,7 +82,11 @@ interface Waiting {
 class Log {
   readonly #options: AuditOptions
   readonly #file: AuditFile
+  readonly #timestamps = new Timestamps()
   #waiting: Waiting[] = []
+  /** Records of this turn, and whether the turn before had one only. */
+  #turn = 0
+  #calm = true
   #sequence = 0
   #lost = 0
   #failing = false
@@ -92,8 +97,12 @@ class Log {
   }
 
   write(waiting: Waiting): void {
-    if (this.#waiting.length === 0) setImmediate(() => this.#flush())
     this.#waiting.push(waiting)
+    this.#turn += 1
+    if (this.#turn > 1) return
+    setImmediate(() => this.#endTurn())
+    // Where records come one by one, none has to wait for another.
+    if (this.#calm) this.#flush()
   }
 
   writeOrCount(at: number, build: Waiting['build']): void {
@@ -111,6 +120,12 @@ class Log {
     this.#flush()
     if (this.#lost > 0) this.#append([])
     this.#file.close()
+  }
+
+  #endTurn(): void {
+    this.#calm = this.#turn <= 1
+    this.#turn = 0
+    this.#flush()
   }
 
   #flush(): Error | null {
@@ -133,10 +148,10 @@ class Log {
     let sequence = this.#sequence
     const lines: string[] = []
     const add = (at: number, build: Waiting['build']) => {
-      lines.push(JSON.stringify(build({ at, sequence, gate })))
+      lines.push(build({ time: this.#timestamps.format(at), sequence, gate }))
       sequence += 1
     }
-    if (this.#lost > 0) add(now(), (header) => gapRecord(header, this.#lost))
+    if (this.#lost > 0) add(now(), (header) => JSON.stringify(gapRecord(header, this.#lost)))
     for (const { at, build } of batch) add(at, build)
     try {
       this.#file.append(lines.join('\n'))

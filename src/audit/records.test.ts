@@ -23,7 +23,8 @@ const count = fc.nat({ max: 1e9 })
 const at = fc.integer({ min: 0, max: 4e12 })
 const sandbox = fc.record({ id: text, agent: text })
 const remote = fc.record({ address: text, port: fc.nat(65_535) })
-const header = fc.record({ at, sequence: count, gate: text })
+const time = at.map((at) => new Date(at).toISOString())
+const header = fc.record({ time, sequence: count, gate: text })
 const verdict = fc.constantFrom('allow', 'deny')
 
 const DNS_REASONS: readonly DnsReason[] = [
@@ -114,8 +115,11 @@ const sandboxEvents: fc.Arbitrary<records.SandboxEvent> = fc.record({
   exitCode: maybe(fc.nat(255)),
 })
 
+const dnsRecord = (head: records.Header, event: DnsEvent) =>
+  JSON.parse(records.dnsLine(head, event)) as records.AuditRecord
+
 const KINDS: Readonly<Record<keyof typeof records, fc.Arbitrary<records.AuditRecord>>> = {
-  dnsRecord: fc.tuple(header, dnsEvents).map(([head, event]) => records.dnsRecord(head, event)),
+  dnsLine: fc.tuple(header, dnsEvents).map(([head, event]) => dnsRecord(head, event)),
   decisionRecord: fc.tuple(header, decisions).map(([head, event]) => records.decisionRecord(head, event)),
   closeRecord: fc.tuple(header, closes).map(([head, event]) => records.closeRecord(head, event)),
   sandboxRecord: fc.tuple(header, sandboxEvents).map(([head, event]) => records.sandboxRecord(head, event)),
@@ -198,12 +202,12 @@ void t.test('the schema', (t) => {
 
 void t.test('what is not in an event by name gets into no record', (t) => {
   const secret = 'hunter2-do-not-print'
-  const header = { at: 0, sequence: 0, gate: 'g', token: secret }
+  const header = { time: '', sequence: 0, gate: 'g', token: secret }
   const builders: readonly (readonly [
     build: (header: records.Header, event: never) => records.AuditRecord,
     events: fc.Arbitrary<object>,
   ])[] = [
-    [records.dnsRecord, dnsEvents],
+    [dnsRecord, dnsEvents],
     [records.decisionRecord, decisions],
     [records.closeRecord, closes],
     [records.sandboxRecord, sandboxEvents],
@@ -217,11 +221,50 @@ void t.test('what is not in an event by name gets into no record', (t) => {
   t.end()
 })
 
+void t.test('dnsLine: what JSON.stringify would write, for any name', (t) => {
+  fc.assert(
+    fc.property(header, dnsEvents, (head, event) => {
+      const line = records.dnsLine(head, event)
+      const { client, transport, question, sandbox, verdict, wildcard, shape, suspicious, budget } = event
+      const parts = {
+        '@timestamp': head.time,
+        rule: { name: event.rule },
+        source: { ip: client.address, port: client.port },
+        network: { protocol: 'dns', transport },
+        dns: {
+          id: String(event.id),
+          type: 'query',
+          question,
+          response_code: event.rcode,
+          resolved_ip: event.answers,
+        },
+        egress: {
+          gate: head.gate,
+          sandbox,
+          verdict,
+          wildcard,
+          shape,
+          suspicious,
+          budget,
+          dropped: event.dropped,
+          previous: null,
+        },
+      }
+      const record = JSON.parse(line) as Record<string, unknown>
+      const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b)
+      const wrong = Object.entries(parts).filter(([key, part]) => !same(record[key], part))
+      return JSON.stringify(record) === line && wrong.length === 0
+    }),
+    { numRuns: 1000 },
+  )
+  t.end()
+})
+
 void t.test('figures', (t) => {
   const [close] = fc.sample(closes, 1)
   t.match(
     records.closeRecord(
-      { at: 0, sequence: 7, gate: 'g' },
+      { time: '1970-01-01T00:00:00.000Z', sequence: 7, gate: 'g' },
       { ...(close as HttpClose), durationMs: 12, status: 200 },
     ),
     {
@@ -233,7 +276,7 @@ void t.test('figures', (t) => {
   const [decision] = fc.sample(decisions, 1)
   t.match(
     records.decisionRecord(
-      { at: 0, sequence: 0, gate: 'g' },
+      { time: '', sequence: 0, gate: 'g' },
       { ...(decision as HttpDecision), query: '?a=?' },
     ),
     {

@@ -1,6 +1,7 @@
 import type { DnsEvent } from '#dns/events.js'
 import type { SandboxIdentity } from '#firewall/policy.js'
 import type { HttpClose, HttpDecision } from '#proxy/events.js'
+import { jsonText } from './json-text.js'
 
 /**
  * The audit records, in nested ECS (Elastic Common Schema 8) field names; what ECS has no name for stands under
@@ -11,7 +12,8 @@ export type AuditRecord = Readonly<Record<string, unknown>>
 
 /** What every record begins with. `sequence` counts the records of one file from 0. */
 export interface Header {
-  readonly at: number
+  /** ISO 8601, UTC. */
+  readonly time: string
   readonly sequence: number
   /** One gate process. */
   readonly gate: string
@@ -21,50 +23,40 @@ const NANOSECONDS = 1_000_000
 
 const ECS = { version: '8.17.0' }
 
-function timestamp({ at }: Header): string {
-  return new Date(at).toISOString()
-}
-
-export function dnsRecord(header: Header, event: DnsEvent): AuditRecord {
-  return {
-    '@timestamp': timestamp(header),
-    ecs: ECS,
-    event: {
-      kind: 'event',
-      category: ['network'],
-      type: ['protocol', event.verdict === 'allow' ? 'allowed' : 'denied'],
-      action: 'dns-query',
-      outcome: event.verdict === 'allow' ? 'success' : 'failure',
-      reason: event.reason,
-      sequence: header.sequence,
-    },
-    rule: { name: event.rule },
-    source: { ip: event.client.address, port: event.client.port },
-    network: { protocol: 'dns', transport: event.transport },
-    dns: {
-      id: String(event.id),
-      type: 'query',
-      question: event.question,
-      response_code: event.rcode,
-      resolved_ip: event.answers,
-    },
-    egress: {
-      gate: header.gate,
-      sandbox: event.sandbox,
-      verdict: event.verdict,
-      wildcard: event.wildcard,
-      shape: event.shape,
-      suspicious: event.suspicious,
-      budget: event.budget,
-      dropped: event.dropped,
-      previous: null,
-    },
-  }
+/**
+ * The record of a query as its line of JSON. Written out by hand, for `JSON.stringify` would take longer than all the
+ * judging; a test holds the two together.
+ */
+export function dnsLine(header: Header, event: DnsEvent): string {
+  const { question, sandbox, shape, budget } = event
+  const allowed = event.verdict === 'allow'
+  return (
+    `{"@timestamp":"${header.time}","ecs":{"version":"${ECS.version}"},` +
+    `"event":{"kind":"event","category":["network"],"type":["protocol","${allowed ? 'allowed' : 'denied'}"],` +
+    `"action":"dns-query","outcome":"${allowed ? 'success' : 'failure'}",` +
+    `"reason":${jsonText(event.reason)},"sequence":${header.sequence}},` +
+    `"rule":{"name":${jsonText(event.rule)}},` +
+    `"source":{"ip":${jsonText(event.client.address)},"port":${event.client.port}},` +
+    `"network":{"protocol":"dns","transport":"${event.transport}"},` +
+    `"dns":{"id":"${event.id}","type":"query","question":${
+      question === null
+        ? 'null'
+        : `{"name":${jsonText(question.name)},"type":${jsonText(question.type)},"class":${jsonText(question.class)}}`
+    },"response_code":${jsonText(event.rcode)},"resolved_ip":[${event.answers.map(jsonText).join()}]},` +
+    `"egress":{"gate":${jsonText(header.gate)},"sandbox":${
+      sandbox === null ? 'null' : `{"id":${jsonText(sandbox.id)},"agent":${jsonText(sandbox.agent)}}`
+    },"verdict":"${event.verdict}","wildcard":${jsonText(event.wildcard)},"shape":${
+      shape === null
+        ? 'null'
+        : `{"length":${shape.length},"entropy":${shape.entropy},"signal":${jsonText(shape.signal)}}`
+    },"suspicious":${event.suspicious},"budget":${budget === null ? 'null' : JSON.stringify(budget)},` +
+    `"dropped":${event.dropped},"previous":null}}`
+  )
 }
 
 export function decisionRecord(header: Header, event: HttpDecision): AuditRecord {
   return {
-    '@timestamp': timestamp(header),
+    '@timestamp': header.time,
     ecs: ECS,
     event: {
       kind: 'event',
@@ -104,7 +96,7 @@ export function decisionRecord(header: Header, event: HttpDecision): AuditRecord
 
 export function closeRecord(header: Header, event: HttpClose): AuditRecord {
   return {
-    '@timestamp': timestamp(header),
+    '@timestamp': header.time,
     ecs: ECS,
     event: {
       kind: 'event',
@@ -142,7 +134,7 @@ export interface SandboxEvent {
 
 export function sandboxRecord(header: Header, event: SandboxEvent): AuditRecord {
   return {
-    '@timestamp': timestamp(header),
+    '@timestamp': header.time,
     ecs: ECS,
     event: {
       kind: 'event',
@@ -160,7 +152,7 @@ export function sandboxRecord(header: Header, event: SandboxEvent): AuditRecord 
 /** Closing records that could not be written while the log was unavailable, said once it is available again. */
 export function gapRecord(header: Header, lost: number): AuditRecord {
   return {
-    '@timestamp': timestamp(header),
+    '@timestamp': header.time,
     ecs: ECS,
     event: {
       kind: 'event',

@@ -1,4 +1,3 @@
-import { TYPE } from '#dns/codes.js'
 import { localName } from '#dns/local-names.js'
 import { describeDestination, describeRule, describeSlots } from '#firewall/describe.js'
 import type { Denied } from '#firewall/judge.js'
@@ -63,8 +62,8 @@ export function explainName({ loaded, gate, sandbox, host }: Question): Explaine
 /** Names that the resolver answers before it asks the judge. */
 function explainLocalName({ policy: { dns } }: PolicyOnDisk, host: string): Explained | null {
   const fixed = Object.hasOwn(dns.hosts, host) ? dns.hosts[host] : undefined
-  const local = fixed === undefined ? localName(host, TYPE.A) : null
-  const address = fixed ?? (local?.kind === 'exists' ? local.address : null)
+  const local = fixed === undefined ? localName(host) : null
+  const address = fixed ?? (local?.kind === 'exists' ? local.addresses.ipv4?.text : null)
   if (address == null) return null
   const rule = local?.kind === 'exists' ? local.rule : 'dns.hosts'
   const client = `the address ${address}, which is not the gate's`

@@ -1,0 +1,18 @@
+/**
+ * Times as ISO 8601 in milliseconds. What stands before the milliseconds is made once a second, for `toISOString` takes as
+ * long as judging a name.
+ */
+export class Timestamps {
+  #second = NaN
+  #prefix = ''
+
+  /** @param at milliseconds since 1970 */
+  format(at: number): string {
+    const second = Math.floor(at / 1000)
+    if (second !== this.#second) {
+      this.#second = second
+      this.#prefix = new Date(second * 1000).toISOString().slice(0, -4)
+    }
+    return `${this.#prefix}${String(Math.floor(at) - second * 1000).padStart(3, '0')}Z`
+  }
+}
