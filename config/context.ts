@@ -6,6 +6,8 @@ import type { SecretLookup } from './secrets.js'
 export interface LoadContext {
   readonly issues: IssueList
   readonly secrets: SecretLookup
+  /** True when only the policy itself is read: no secret, no authority. */
+  readonly namesOnly: boolean
   readonly kinds: readonly CredentialKind[]
   /** Directory of the policy file, absolute: `ca` is relative to it. */
   readonly directory: string

@@ -165,6 +165,7 @@ void t.test('loaded for its names, a policy is the same without a single value',
   const full = await loadFull(directory)
   // Whoever looked would find this pipe, and wait for ever.
   rmSync(`${directory}/ops-key`)
+  rmSync(`${directory}/p/ca.pem`)
   execFileSync('mkfifo', [`${directory}/ops-key`])
   writeFiles(directory, { 'p/.env': 'not a line of such a file' })
   const { policy, sensitiveFiles } = await loadPolicy('p/egress.yaml', {
@@ -173,7 +174,10 @@ void t.test('loaded for its names, a policy is the same without a single value',
     cwd: directory,
     secrets: 'names',
   })
-  t.same(policy.destinations, full.policy.destinations)
+  t.same(
+    policy.destinations,
+    full.policy.destinations.map((destination) => ({ ...destination, ca: null })),
+  )
   t.same([...policy.agents], [...full.policy.agents])
   t.notOk(sensitiveFiles.some((path) => /ops-key|\.env/.test(path)))
   for (const [name, { credential, environment, dummies }] of policy.services) {

@@ -27,8 +27,8 @@ export interface LoadOptions {
   /** What relative file names are relative to; the process's own directory unless given. */
   readonly cwd?: string
   /**
-   * `names` checks the policy and its references without looking for a value anywhere: for `explain`, and for a resolver
-   * that must hold no secret. Credentials then know their slots and inject nothing. Default: `values`.
+   * `names` checks the policy and its references, and reads no other file: for `explain`, and for a resolver that must
+   * hold no secret. Credentials then know their slots and inject nothing; `ca`s are null. Default: `values`.
    */
   readonly secrets?: 'values' | 'names'
 }
@@ -79,6 +79,7 @@ export async function loadPolicy(file: string, options: LoadOptions): Promise<Lo
   const context: LoadContext = {
     issues: source.issues,
     secrets: secrets ?? NO_VALUES,
+    namesOnly: secrets === null,
     kinds: options.kinds,
     directory: dirname(absolute),
     sensitive: (path) => sensitive.add(path),
@@ -137,7 +138,7 @@ function assemble({ value, allowIndexes, broken }: Shaped<PolicyFile>, context: 
       value.upstream,
       destinations,
       endpointsOf(built),
-      issues.size === 0 && context.secrets !== NO_VALUES,
+      issues.size === 0 && !context.namesOnly,
       issues,
     ),
   }
