@@ -6,9 +6,9 @@ import type { Path } from './issue.js'
 import { quote } from './scrub.js'
 import { readTextFile } from './text-file.js'
 
-/** The PEM that a `ca` names; null when there is none or it cannot be used (the issues say why). */
+/** The PEM that a `ca` names; null when there is none, or it cannot be used (the issues say why), or none is read. */
 export function readAuthorities(file: string | undefined, path: Path, context: LoadContext): string | null {
-  if (file === undefined) return null
+  if (file === undefined || context.namesOnly) return null
   const absolute = resolve(context.directory, file)
   const content = readTextFile(absolute)
   if (content === null) {

@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import t from 'tap'
 import { BROKEN_POLICIES } from './broken-policies.js'
 import { PolicyError, type PolicyIssue } from './issue.js'
@@ -13,14 +14,14 @@ const FILES = {
   'key.pem': '-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n',
 }
 
-function issuesOf(
+async function issuesOf(
   cwd: string,
   text: string | Buffer,
   env: Readonly<Record<string, string>> = {},
-): readonly PolicyIssue[] {
+): Promise<readonly PolicyIssue[]> {
   writeFiles(cwd, { 'egress.yaml': text })
   try {
-    loadPolicy('egress.yaml', { kinds: TEST_KINDS, env: { TOKEN, ...env }, cwd })
+    await loadPolicy('egress.yaml', { kinds: TEST_KINDS, env: { TOKEN, ...env }, cwd })
     return []
   } catch (error) {
     if (error instanceof PolicyError) return error.issues
@@ -29,9 +30,9 @@ function issuesOf(
 }
 
 for (const { name, text, line, column, problem, fix, mend, env } of BROKEN_POLICIES) {
-  void t.test(name, (t) => {
+  void t.test(name, async (t) => {
     const cwd = writeFiles(t.testdir({}), FILES)
-    const issues = issuesOf(cwd, text, env)
+    const issues = await issuesOf(cwd, text, env)
     t.equal(issues.length, 1, 'one fault, one issue')
     const [issue] = issues
     t.match(issue, { file: 'egress.yaml', line, column, problem, fix })
@@ -40,14 +41,13 @@ for (const { name, text, line, column, problem, fix, mend, env } of BROKEN_POLIC
     }
     const mended = text.replace(mend[0], mend[1])
     t.not(mended, text)
-    t.same(issuesOf(cwd, mended), [], 'the mended twin loads')
-    t.end()
+    t.same(await issuesOf(cwd, mended), [], 'the mended twin loads')
   })
 }
 
-void t.test('everything that is wrong is reported at once, in order', (t) => {
+void t.test('everything that is wrong is reported at once, in order', async (t) => {
   const cwd = t.testdir({})
-  const issues = issuesOf(
+  const issues = await issuesOf(
     cwd,
     `services:
   a:
@@ -83,57 +83,54 @@ dns: { window: soon }
       [17, 16],
     ],
   )
-  t.end()
 })
 
-void t.test('a message has a place, a problem and a fix', (t) => {
+void t.test('a message has a place, a problem and a fix', async (t) => {
   const cwd = writeFiles(t.testdir({}), { 'egress.yaml': 'allow:\n  - host: "*.com"\n' })
-  t.throws(() => loadPolicy('egress.yaml', { kinds: TEST_KINDS, env: {}, cwd }), {
+  await t.rejects(loadPolicy('egress.yaml', { kinds: TEST_KINDS, env: {}, cwd }), {
     code: 'EGRESS_POLICY',
     message: /^egress\.yaml:2:11: `\*\.com` is over-broad: .*\n {2}name the domain that you mean/,
   })
-  t.end()
 })
 
-void t.test('files that are no text', (t) => {
+void t.test('files that are no text', async (t) => {
   const cwd = writeFiles(t.testdir({ directory: {} }), {})
-  const load = (file: string) => () => loadPolicy(file, { kinds: TEST_KINDS, env: {}, cwd })
-  t.throws(load('directory'), { message: /^directory:1:1: this is a directory/ })
-  t.match(issuesOf(cwd, Buffer.from([0x61, 0xff, 0xfe])), [{ problem: /not UTF-8/ }])
-  t.match(issuesOf(cwd, 'a: "\u0007"\n'), [{ line: 1, column: 5, problem: /control byte/ }])
-  t.match(issuesOf(cwd, '%YAML 1.1\n---\nallow: []\n'), [{ problem: /old YAML/ }])
-  t.match(issuesOf(cwd, '__proto__: { x: 1 }\n'), [{ line: 1, column: 1, problem: /never allowed/ }])
-  t.match(issuesOf(cwd, 'allow: !!binary aGVsbG8=\n'), [{ line: 1 }])
-  t.end()
+  const load = (file: string) => loadPolicy(file, { kinds: TEST_KINDS, env: {}, cwd })
+  await t.rejects(load('directory'), { message: /^directory:1:1: this is a directory/ })
+  t.match(await issuesOf(cwd, Buffer.from([0x61, 0xff, 0xfe])), [{ problem: /not UTF-8/ }])
+  t.match(await issuesOf(cwd, 'a: "\u0007"\n'), [{ line: 1, column: 5, problem: /control byte/ }])
+  t.match(await issuesOf(cwd, '%YAML 1.1\n---\nallow: []\n'), [{ problem: /old YAML/ }])
+  t.match(await issuesOf(cwd, '__proto__: { x: 1 }\n'), [{ line: 1, column: 1, problem: /never allowed/ }])
+  t.match(await issuesOf(cwd, 'allow: !!binary aGVsbG8=\n'), [{ line: 1 }])
 })
 
-void t.test('alias bombs are refused without being expanded', (t) => {
+void t.test('alias bombs are refused without being expanded', async (t) => {
   const levels = Array.from({ length: 30 }, (_, i) => `x${i}: &x${i} [*x${i - 1}, *x${i - 1}]`).slice(1)
-  const issues = issuesOf(t.testdir({}), `x0: &x0 [a]\n${levels.join('\n')}\n`)
+  const issues = await issuesOf(t.testdir({}), `x0: &x0 [a]\n${levels.join('\n')}\n`)
   t.match(issues[0], { line: 1, column: 5, problem: /anchor/ })
-  t.end()
 })
 
-void t.test('faults of .env and of secret files name the file and not the line', (t) => {
+void t.test('faults of .env and of secret files name the file and not the line', async (t) => {
   const policy =
     'services: { a: { url: "https://a.example.com", credential: { bearer: "${A_KEY}" }, rules: [{ allow: GET /** }] } }\n'
   const cwd = writeFiles(t.testdir({ directory: {} }), { '.env': 'A_KEY=hunter2hunter2\nhunter3hunter3\n' })
-  t.match(issuesOf(cwd, policy), [{ file: '.env', line: 2, column: 1, problem: /not `NAME=value`/ }])
+  t.match(await issuesOf(cwd, policy), [{ file: '.env', line: 2, column: 1, problem: /not `NAME=value`/ }])
   writeFiles(cwd, { '.env': '' })
-  t.match(issuesOf(cwd, policy, { A_KEY_FILE: 'none' }), [{ problem: /names does not exist/ }])
-  t.match(issuesOf(cwd, policy, { A_KEY_FILE: 'directory' }), [
+  t.match(await issuesOf(cwd, policy, { A_KEY_FILE: 'none' }), [{ problem: /names does not exist/ }])
+  t.match(await issuesOf(cwd, policy, { A_KEY_FILE: 'directory' }), [
     { problem: /A_KEY_FILE: this is a directory/ },
   ])
-  t.match(issuesOf(cwd, policy, { A_KEY_FILE: '/dev/zero' }), [{ problem: /neither a file nor a pipe/ }])
+  t.match(await issuesOf(cwd, policy, { A_KEY_FILE: '/dev/zero' }), [
+    { problem: /neither a file nor a pipe/ },
+  ])
   writeFiles(cwd, { key: 'hunter2hunter2\n' })
-  t.same(issuesOf(cwd, policy, { A_KEY_FILE: 'key' }), [])
+  t.same(await issuesOf(cwd, policy, { A_KEY_FILE: 'key' }), [])
   writeFiles(cwd, { key: 'hunter2hunter2\n\n' })
-  t.match(issuesOf(cwd, policy, { A_KEY_FILE: 'key' }), [{ problem: /line break/ }])
-  t.end()
+  t.match(await issuesOf(cwd, policy, { A_KEY_FILE: 'key' }), [{ problem: /line break/ }])
 })
 
-void t.test('several faults of shape in one part', (t) => {
-  const issues = issuesOf(
+void t.test('several faults of shape in one part', async (t) => {
+  const issues = await issuesOf(
     t.testdir({}),
     'services:\n  a:\n    rules: 1\n    rate: 2\n    ca: 3\n    env: 4\nallow:\n  - hosts: 1\n    ports: 2\nagents: 5\n',
   )
@@ -141,37 +138,37 @@ void t.test('several faults of shape in one part', (t) => {
     issues.map(({ line }) => line),
     [3, 4, 5, 6, 8, 8, 9, 10],
   )
-  t.end()
 })
 
-void t.test('names are told from keys', (t) => {
+void t.test('names are told from keys', async (t) => {
   const cwd = t.testdir({})
-  const host = (text: string): string => issuesOf(cwd, `allow: [{ host: "${text}!" }]`)[0]?.problem ?? ''
-  t.match(host('integration-gateway-v2-production'), /`integration-gateway-v2-production!`/)
-  t.match(host('GITHUB_ENTERPRISE_TOKEN_2024'), /`GITHUB_ENTERPRISE_TOKEN_2024!`/)
+  const host = async (text: string): Promise<string> =>
+    (await issuesOf(cwd, `allow: [{ host: "${text}!" }]`))[0]?.problem ?? ''
+  t.match(await host('integration-gateway-v2-production'), /`integration-gateway-v2-production!`/)
+  t.match(await host('GITHUB_ENTERPRISE_TOKEN_2024'), /`GITHUB_ENTERPRISE_TOKEN_2024!`/)
   for (const key of [
     'q8Zr4TnVx02LmKpW',
     '6f1e2c1a-9b7d-4e0a-8c55-0d3f2b1a9e77',
     'key=ghp_abcdefgh1',
     '9f86d081884c7d659a2feaa0c55ad015',
   ]) {
-    t.match(host(key), /\(hidden\)/, key)
+    t.match(await host(key), /\(hidden\)/, key)
   }
-  t.end()
 })
 
-void t.test('a secret may come through a pipe', (t) => {
+void t.test('a secret may come through a pipe', async (t) => {
   const cwd = t.testdir({})
   const fifo = `${cwd}/pipe`
   execFileSync('mkfifo', [fifo])
   const writer = spawn('sh', ['-c', `printf 'hunter2hunter2\\n' > "${fifo}"`])
-  writer.on('exit', () => t.end())
+  const written = once(writer, 'exit')
   const policy =
     'services: { a: { url: "https://a.example.com", credential: { bearer: "${A_KEY}" }, rules: [{ allow: GET /** }] } }\n'
-  t.same(issuesOf(cwd, policy, { A_KEY_FILE: fifo }), [])
+  t.same(await issuesOf(cwd, policy, { A_KEY_FILE: fifo }), [])
+  await written
 })
 
-void t.test('what looks like a conflict and is none', (t) => {
+void t.test('what looks like a conflict and is none', async (t) => {
   const cwd = t.testdir({})
   const entries = (...lines: string[]): string => `allow:\n${lines.map((line) => `  - ${line}\n`).join('')}`
   for (const text of [
@@ -181,7 +178,6 @@ void t.test('what looks like a conflict and is none', (t) => {
     entries('{ host: a.example.com, methods: [GET] }', '{ host: a.example.com, paths: [/upload] }'),
     entries('{ host: a.example.com, ports: [443] }', '{ host: a.example.com, ports: [443, 8443] }'),
   ]) {
-    t.same(issuesOf(cwd, text), [], text)
+    t.same(await issuesOf(cwd, text), [], text)
   }
-  t.end()
 })

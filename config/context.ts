@@ -1,11 +1,13 @@
 import type { CredentialKind } from '#firewall/credential.js'
 import type { IssueList } from './issue.js'
-import type { SecretSources } from './secrets.js'
+import type { SecretLookup } from './secrets.js'
 
 /** What the readers of the single sections share while one policy is loaded. */
 export interface LoadContext {
   readonly issues: IssueList
-  readonly secrets: SecretSources
+  readonly secrets: SecretLookup
+  /** True when only the policy itself is read: no secret, no authority. */
+  readonly namesOnly: boolean
   readonly kinds: readonly CredentialKind[]
   /** Directory of the policy file, absolute: `ca` is relative to it. */
   readonly directory: string

@@ -1,4 +1,5 @@
 import { isFault, type Fault } from '#firewall/host-pattern.js'
+import { Needles } from '#firewall/needles.js'
 import type { Credential, CredentialField, CredentialKind } from '#firewall/credential.js'
 import { Secret } from '#firewall/secret.js'
 import type { DummyShape } from '#firewall/policy.js'
@@ -40,7 +41,7 @@ export function bindCredential(
   const reader = new FieldReader(context)
   const fields = expandShorthand(kind, file[kind.name] ?? {})
   const values: Record<string, Secret> = {}
-  const texts: Record<string, string> = {}
+  const texts: Record<string, string | null> = {}
   for (const [key, text] of Object.entries(fields)) {
     const field = kind.fields[key]
     if (field === undefined) continue
@@ -50,10 +51,41 @@ export function bindCredential(
     else [values[key], texts[key]] = [read.secret, read.text]
   }
   const complete = Object.entries(kind.fields).every(([key, { optional }]) => optional || key in values)
-  const usable = complete && fit(kind, texts, [...path, kind.name], context)
-  const credential = usable ? kind.bind(`${service}/${kind.name}`, values) : null
+  const id = `${service}/${kind.name}`
+  let credential: Credential | null = null
+  if (complete && !allKnown(texts)) credential = bindWithoutValues(kind, id, values)
+  else if (complete && allKnown(texts) && fit(kind, texts, [...path, kind.name], context))
+    credential = kind.bind(id, values)
   return { credential, dummies: reader.dummies, names: reader.names }
 }
+
+function allKnown(texts: Readonly<Record<string, string | null>>): texts is Readonly<Record<string, string>> {
+  return Object.values(texts).every((text) => text !== null)
+}
+
+/** A credential that can say what it would do, and cannot do it. */
+function bindWithoutValues(
+  kind: CredentialKind,
+  id: string,
+  values: Readonly<Record<string, Secret>>,
+): Credential {
+  const inert: Pick<Credential, 'inject' | 'needles'> = {
+    inject: () => ({
+      reason: 'credential-unavailable',
+      detail: 'the policy was loaded without the values of its secrets',
+    }),
+    needles: () => NO_NEEDLES,
+  }
+  try {
+    const { slots, endpoints = [] } = kind.bind(id, values)
+    return { kind: kind.name, id, slots, endpoints, ...inert }
+  } catch {
+    // A kind may take a value apart to find its endpoints, and there is none.
+    return { kind: kind.name, id, slots: {}, ...inert }
+  }
+}
+
+const NO_NEEDLES = new Needles([])
 
 function expandShorthand(
   kind: CredentialKind,
@@ -91,7 +123,8 @@ class FieldReader {
     return [...this.#names]
   }
 
-  read(field: CredentialField, text: string): { secret: Secret; text: string } | Fault {
+  /** The text is null when the value of a name in it is not known. */
+  read(field: CredentialField, text: string): { secret: Secret; text: string | null } | Fault {
     const pieces = text.split(/\$\{([^{}]*)\}/)
     const literals = pieces.filter((_, index) => index % 2 === 0)
     const names = pieces.filter((_, index) => index % 2 === 1)
@@ -101,6 +134,8 @@ class FieldReader {
     const values: string[] = []
     for (const name of names) {
       const value = this.#context.secrets.lookUp(name, field.multiline)
+      this.dummies[name] = dummyShape(typeof value === 'string' ? value : '')
+      if (value === null) continue
       if (typeof value !== 'string') return value
       if (field.secret && value.length < MIN_SECRET) {
         return {
@@ -108,13 +143,14 @@ class FieldReader {
           fix: `use a longer secret for ${name}`,
         }
       }
-      this.dummies[name] = dummyShape(value)
       values.push(value)
     }
+    const label = names.join('+') || 'plain text'
+    if (values.length < names.length) return { secret: new Secret(label, '', []), text: null }
     const full = pieces.map((piece, index) => (index % 2 === 0 ? piece : values[(index - 1) / 2])).join('')
     // A user name stands in ordinary responses; only what must be kept secret is taken out of them.
     return {
-      secret: new Secret(names.join('+') || 'plain text', full, field.secret ? values : []),
+      secret: new Secret(label, full, field.secret ? values : []),
       text: full,
     }
   }

@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process'
+import { rmSync } from 'node:fs'
 import t from 'tap'
 import { Judge } from '#firewall/judge.js'
 import { NAME_PROFILES } from '#firewall/name-profiles.js'
@@ -55,7 +57,7 @@ gate: { audit_dir: ./audit, log_level: debug }
 
 const ENV = { JIRA_TOKEN: 'jira-token-0123456789', OPS_KEY_FILE: 'ops-key' }
 
-function loadFull(directory: string): LoadedPolicy {
+function loadFull(directory: string): Promise<LoadedPolicy> {
   writeFiles(directory, {
     'p/egress.yaml': FULL,
     'p/ca.pem': TEST_CA,
@@ -65,9 +67,9 @@ function loadFull(directory: string): LoadedPolicy {
   return loadPolicy('p/egress.yaml', { kinds: TEST_KINDS, env: ENV, cwd: directory })
 }
 
-void t.test('a full policy means what it says', (t) => {
+void t.test('a full policy means what it says', async (t) => {
   const directory = t.testdir({})
-  const { policy, gate, sensitiveFiles, positions, empty } = loadFull(directory)
+  const { policy, gate, sensitiveFiles, positions, empty } = await loadFull(directory)
   t.equal(empty, null)
   const jira = policy.services.get('jira')
   t.same(jira?.targets, [
@@ -137,11 +139,10 @@ void t.test('a full policy means what it says', (t) => {
   }
   t.same(positions.get('services.jira.rules[1]'), { line: 8, column: 9 })
   t.same(positions.get('allow[2]'), { line: 30, column: 5 })
-  t.end()
 })
 
-void t.test('credentials are bound to the values of their sources', (t) => {
-  const { policy } = loadFull(t.testdir({}))
+void t.test('credentials are bound to the values of their sources', async (t) => {
+  const { policy } = await loadFull(t.testdir({}))
   const inject = (service: string): unknown => {
     const headers = {}
     void policy.services.get(service)?.credential?.inject(outgoingRequest({ headers }), NO_TOOLS)
@@ -157,11 +158,69 @@ void t.test('credentials are bound to the values of their sources', (t) => {
     ['ghp_0123456789abcdefghij0123456789abcdef'],
     'the scheme word and the header name are not secret',
   )
-  t.end()
 })
 
-void t.test('rules are judged below the base path', (t) => {
-  const judge = new Judge(loadFull(t.testdir({})).policy)
+void t.test('loaded for its names, a policy is the same without a single value', async (t) => {
+  const directory = t.testdir({})
+  const full = await loadFull(directory)
+  // Whoever looked would find this pipe, and wait for ever.
+  rmSync(`${directory}/ops-key`)
+  rmSync(`${directory}/p/ca.pem`)
+  execFileSync('mkfifo', [`${directory}/ops-key`])
+  writeFiles(directory, { 'p/.env': 'not a line of such a file' })
+  const { policy, sensitiveFiles } = await loadPolicy('p/egress.yaml', {
+    kinds: TEST_KINDS,
+    env: { OPS_KEY_FILE: 'ops-key' },
+    cwd: directory,
+    secrets: 'names',
+  })
+  t.same(
+    policy.destinations,
+    full.policy.destinations.map((destination) => ({ ...destination, ca: null })),
+  )
+  t.same([...policy.agents], [...full.policy.agents])
+  t.notOk(sensitiveFiles.some((path) => /ops-key|\.env/.test(path)))
+  for (const [name, { credential, environment, dummies }] of policy.services) {
+    const twin = full.policy.services.get(name)
+    t.same(environment, twin?.environment, name)
+    t.same(Object.keys(dummies), Object.keys(twin?.dummies ?? {}), name)
+    t.equal(credential?.id, twin?.credential?.id)
+    t.same(credential?.slots, twin?.credential?.slots)
+    const request = outgoingRequest({ headers: {} })
+    t.match(await credential?.inject(request, NO_TOOLS), { reason: 'credential-unavailable' })
+    t.same(request.headers, {})
+    t.same(credential?.needles().bytes, [])
+  }
+})
+
+void t.test('loaded for its names, a policy has all faults but those of values', async (t) => {
+  const service = (credential: string, extra = '') =>
+    `services: { a: { url: https://a.example.com, credential: ${credential}, rules: [{ allow: GET /** }] } }\n${extra}`
+  const load = (text: string, kinds = TEST_KINDS) =>
+    loadPolicy('egress.yaml', {
+      kinds,
+      env: {},
+      cwd: writeFiles(t.testdir({}), { 'egress.yaml': text }),
+      secrets: 'names',
+    })
+  const [message, shape] = [/a secret is written into the policy/, /more than one kind/]
+  await t.rejects(load(service('{ bearer: hunter2hunter2 }')), { message })
+  await t.rejects(load(service('{ bearer: "${A}", header: { name: x, value: "${A}" } }')), { message: shape })
+  await t.rejects(load(service('{ header: { name: "no name", value: "plain" } }')), { message })
+  const fragile = TEST_KINDS.map((kind) => ({
+    ...kind,
+    bind: () => {
+      throw new Error('there is nothing to take apart')
+    },
+  }))
+  const { policy } = await load(service('{ bearer: "${A}" }'), fragile)
+  t.match(policy.services.get('a')?.credential, { id: 'a/bearer', slots: {} })
+  const endpoint = 'upstream: { hosts: { token.example.com: 203.0.113.7 } }\n'
+  await t.resolves(load(service('{ bearer: "${A}" }', endpoint)), 'an endpoint may be part of a value')
+})
+
+void t.test('rules are judged below the base path', async (t) => {
+  const judge = new Judge((await loadFull(t.testdir({}))).policy)
   const ask = (method: string, target: string): string => {
     const path = parseRequestTarget(target)
     if (typeof path === 'string') return path
@@ -179,20 +238,18 @@ void t.test('rules are judged below the base path', (t) => {
   t.equal(ask('POST', '/base/x'), 'services.jira.rules[2]')
   t.equal(ask('DELETE', '/base/x'), 'denied-by-rule')
   t.equal(ask('GET', '/rest/api/2/myself'), 'no-rule')
-  t.end()
 })
 
-void t.test('a policy cannot be changed', (t) => {
-  const { policy } = loadFull(t.testdir({}))
+void t.test('a policy cannot be changed', async (t) => {
+  const { policy } = await loadFull(t.testdir({}))
   t.throws(() => (policy.services as Map<string, unknown>).delete('jira'))
   t.throws(() => (policy.agents as Map<string, unknown>).set('x', {}))
   t.throws(() => (policy.destinations as unknown[]).push({}))
   t.throws(() => Object.assign(policy.destinations[0]?.rules[0] ?? {}, { effect: 'allow' }))
   t.throws(() => Object.assign(policy.services.get('jira')?.dummies ?? {}, { X: 1 }))
-  t.end()
 })
 
-void t.test('a missing or empty file denies everything', (t) => {
+void t.test('a missing or empty file denies everything', async (t) => {
   const cwd = t.testdir({
     'empty.yaml': '',
     'comments.yaml': '# nothing\n',
@@ -206,31 +263,33 @@ void t.test('a missing or empty file denies everything', (t) => {
     ['braces.yaml', 'empty'],
     ['null.yaml', 'empty'],
   ] as const) {
-    const loaded = loadPolicy(file, { kinds: TEST_KINDS, env: {}, cwd })
+    const loaded = await loadPolicy(file, { kinds: TEST_KINDS, env: {}, cwd })
     t.equal(loaded.empty, empty, file)
     t.same(loaded.policy.destinations, [], file)
     t.match(new Judge(loaded.policy).judgeName('default', 'example.com'), { allowed: false })
   }
   t.same(denyAllPolicy().agents.get('default'), { name: 'default', services: null, allow: null })
-  t.end()
 })
 
-void t.test('the environment wins over .env', (t) => {
+void t.test('the environment wins over .env', async (t) => {
   const cwd = writeFiles(t.testdir({}), {
     'egress.yaml':
       'services: { s: { url: "https://s.example.com", credential: { bearer: "${S}" }, rules: [{ allow: GET /** }] } }',
     '.env': 'S=from-the-file',
   })
-  const { policy } = loadPolicy('egress.yaml', { kinds: TEST_KINDS, env: { S: 'from-the-environment' }, cwd })
+  const { policy } = await loadPolicy('egress.yaml', {
+    kinds: TEST_KINDS,
+    env: { S: 'from-the-environment' },
+    cwd,
+  })
   const headers = {}
   void policy.services.get('s')?.credential?.inject(outgoingRequest({ headers }), NO_TOOLS)
   t.same(headers, { authorization: 'Bearer from-the-environment' })
-  t.end()
 })
 
 void t.test(
   'limits on names: the profile, then what is said beside it, then what the wildcard says itself',
-  (t) => {
+  async (t) => {
     const cwd = writeFiles(t.testdir({}), {
       'egress.yaml': `
 dns: { profile: strict, max_label: 20 }
@@ -240,7 +299,7 @@ allow:
   - { host: "*.cloudfront.net", shared: true, names: { profile: random-labels, names_per_window: 2 } }
 `,
     })
-    const { policy } = loadPolicy('egress.yaml', { kinds: TEST_KINDS, env: {}, cwd })
+    const { policy } = await loadPolicy('egress.yaml', { kinds: TEST_KINDS, env: {}, cwd })
     const [plain, own, cloudfront] = policy.destinations.map(({ names }) => names)
     const { strict, 'random-labels': random } = NAME_PROFILES
     const general = { ...strict, shape: { ...strict.shape, maxLabel: 20 } }
@@ -248,6 +307,5 @@ allow:
     t.equal(plain, null)
     t.strictSame(own, { ...general, shape: { ...general.shape, maxEntropy: 3 } })
     t.strictSame(cloudfront, { ...random, budget: { ...random.budget, names: 2 } })
-    t.end()
   },
 )

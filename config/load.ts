@@ -12,7 +12,7 @@ import { DEFAULT_DNS, DEFAULT_HTTP, readHttpLimits } from './limits.js'
 import { checkReferences } from './references.js'
 import { policySchema, type PolicyFile } from './schema.js'
 import { scrubIssue } from './scrub.js'
-import { SecretSources } from './secrets.js'
+import { NO_VALUES, SecretSources } from './secrets.js'
 import { buildService, type BuiltService } from './services.js'
 import type { GateSettings } from './settings.js'
 import { checkShape, type Shaped } from './shape.js'
@@ -26,6 +26,11 @@ export interface LoadOptions {
   readonly env: Readonly<Record<string, string | undefined>>
   /** What relative file names are relative to; the process's own directory unless given. */
   readonly cwd?: string
+  /**
+   * `names` checks the policy and its references, and reads no other file: for `explain`, and for a resolver that must
+   * hold no secret. Credentials then know their slots and inject nothing; `ca`s are null. Default: `values`.
+   */
+  readonly secrets?: 'values' | 'names'
 }
 
 export interface LoadedPolicy {
@@ -53,37 +58,40 @@ export function denyAllPolicy(): Policy {
 }
 
 /**
- * Loads a policy file and the secrets that it refers to.
- *
- * @throws PolicyError with everything that is wrong, not only the first
+ * Loads a policy file and the secrets that it refers to. Rejects with a PolicyError that has everything that is wrong,
+ * not only the first.
  */
-export function loadPolicy(file: string, options: LoadOptions): LoadedPolicy {
+export async function loadPolicy(file: string, options: LoadOptions): Promise<LoadedPolicy> {
   const cwd = options.cwd ?? process.cwd()
   const absolute = resolve(cwd, file)
   const content = readTextFile(absolute)
   if (content === null) return denyAll('missing', [])
   if ('problem' in content) throw new PolicyError([{ file, line: 1, column: 1, ...content }])
 
-  const secrets = new SecretSources({ env: options.env, directory: dirname(absolute), cwd })
+  const secrets =
+    options.secrets === 'names'
+      ? null
+      : new SecretSources({ env: options.env, directory: dirname(absolute), cwd })
   const sensitive = new Set([absolute])
   // Read before the first message is made, so that no message can repeat one of their values.
-  for (const [, name = ''] of content.text.matchAll(/\$\{([A-Z_][A-Z0-9_]*)\}/g)) secrets.lookUp(name)
+  for (const [, name = ''] of content.text.matchAll(/\$\{([A-Z_][A-Z0-9_]*)\}/g)) secrets?.lookUp(name)
   const source = readYaml(file, content.text)
   const context: LoadContext = {
     issues: source.issues,
-    secrets,
+    secrets: secrets ?? NO_VALUES,
+    namesOnly: secrets === null,
     kinds: options.kinds,
     directory: dirname(absolute),
     sensitive: (path) => sensitive.add(path),
   }
-  for (const fault of secrets.dotenvFaults) {
+  for (const fault of secrets?.dotenvFaults ?? []) {
     source.issues.addAt(fault.position, fault, file.replace(/[^/]*$/, '.env'))
   }
   const built = 'scalars' in source && source.value !== undefined ? build(source, context) : null
   if (source.issues.size > 0) {
-    throw new PolicyError(source.issues.sorted().map((issue) => scrubIssue(issue, secrets.values)))
+    throw new PolicyError(source.issues.sorted().map((issue) => scrubIssue(issue, secrets?.values ?? [])))
   }
-  const files = [...sensitive, ...secrets.files]
+  const files = [...sensitive, ...(secrets?.files ?? [])]
   return built === null ? denyAll('empty', files) : deepFreeze({ ...built, sensitiveFiles: files })
 }
 
@@ -126,7 +134,13 @@ function assemble({ value, allowIndexes, broken }: Shaped<PolicyFile>, context: 
     agents: frozenMap(agents.map((agent) => [agent.name, agent])),
     dns,
     http: readHttpLimits(value.http, issues),
-    upstream: readUpstream(value.upstream, destinations, endpointsOf(built), issues.size === 0, issues),
+    upstream: readUpstream(
+      value.upstream,
+      destinations,
+      endpointsOf(built),
+      issues.size === 0 && !context.namesOnly,
+      issues,
+    ),
   }
   const { audit_dir: auditDir, log_level: logLevel } = value.gate ?? {}
   const gate: GateSettings = {

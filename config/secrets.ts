@@ -18,8 +18,17 @@ export interface SecretOptions {
   readonly cwd: string
 }
 
+/** Where the binding of credentials asks for values. */
+export interface SecretLookup {
+  /** A value that is good to use, or what is wrong with it; null where it is not known and that is no fault. */
+  lookUp(name: string, multiline?: boolean): string | Fault | null
+}
+
+/** For those who only ask what a policy allows: every name is taken as it stands, and no source is looked at. */
+export const NO_VALUES: SecretLookup = { lookUp: () => null }
+
 /** Where secrets come from: the variable NAME, else the file that NAME_FILE names, else `.env` beside the policy. */
-export class SecretSources {
+export class SecretSources implements SecretLookup {
   readonly #env: SecretOptions['env']
   readonly #cwd: string
   readonly #dotenv: Dotenv

@@ -34,7 +34,7 @@ export async function serveGate(
   const auditDir = join(directory, 'audit')
   const complain = (fault: unknown) => console.error('the gate:', fault)
   const gate = await Gate.create({
-    policy: loadPolicy(file, { kinds: CREDENTIAL_KINDS, env }).policy,
+    policy: (await loadPolicy(file, { kinds: CREDENTIAL_KINDS, env })).policy,
     audit: new Audit({ directory: auditDir, gate: 'bench', now: Date.now, onChange: complain }),
     identify: () => ({ id: 'sb-bench', agent: DEFAULT_AGENT, standIns: new Map() }),
     address: { ipv4: '127.0.0.1', ipv6: null },

@@ -13,23 +13,23 @@ export interface CheckArgs {
 }
 
 /** `egress check [file]`: says in plain words what a policy means, or everything that is wrong with it. */
-export function runCheck(
+export async function runCheck(
   { file, json = false }: CheckArgs,
   io: CommandIo,
   kinds: readonly CredentialKind[],
 ): Promise<number> {
   try {
-    const loaded = openPolicy(file, io, kinds)
+    const loaded = await openPolicy(file, io, kinds)
     if (loaded.empty === 'missing') throw noPolicy(loaded.file)
     io.stdout.write(
       json ? `${JSON.stringify(summarisePolicy(loaded, kinds))}\n` : describePolicy(loaded, kinds),
     )
-    return Promise.resolve(EXIT.fine)
+    return EXIT.fine
   } catch (error) {
     if (json && error instanceof PolicyError) {
       io.stdout.write(`${JSON.stringify({ ok: false, issues: error.issues })}\n`)
     }
     io.stderr.write(formatError(error))
-    return Promise.resolve(exitCodeOf(error))
+    return exitCodeOf(error)
   }
 }

@@ -19,17 +19,18 @@ export interface ExplainArgs {
 }
 
 /**
- * `egress explain`: asks the judge of the gate itself what would happen, without spending anybody's budget.
+ * `egress explain`: asks the judge of the gate itself what would happen, without spending anybody's budget and without
+ * a single secret.
  *
  * @returns 0 for allowed, 1 for denied, 2 for a question that cannot be asked
  */
-export function runExplain(
+export async function runExplain(
   { words, agent = DEFAULT_AGENT, policy, json = false }: ExplainArgs,
   io: CommandIo,
   kinds: readonly CredentialKind[],
 ): Promise<number> {
   try {
-    const loaded = openPolicy(policy, io, kinds)
+    const loaded = await openPolicy(policy, io, kinds, 'names')
     if (loaded.empty === 'missing') {
       if (isNamed(policy, io)) throw noPolicy(loaded.file)
       io.stderr.write(
@@ -38,10 +39,10 @@ export function runExplain(
     }
     const explained = answer(words, agent, loaded)
     io.stdout.write(json ? `${JSON.stringify(explained.data)}\n` : `${explained.lines.join('\n')}\n`)
-    return Promise.resolve(explained.data.verdict === 'ALLOW' ? EXIT.fine : EXIT.failed)
+    return explained.data.verdict === 'ALLOW' ? EXIT.fine : EXIT.failed
   } catch (error) {
     io.stderr.write(formatError(error))
-    return Promise.resolve(exitCodeOf(error))
+    return exitCodeOf(error)
   }
 }
 

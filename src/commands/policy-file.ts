@@ -1,5 +1,5 @@
 import { isAbsolute, relative } from 'node:path'
-import { loadPolicy, type LoadedPolicy } from '#config/load.js'
+import { loadPolicy, type LoadedPolicy, type LoadOptions } from '#config/load.js'
 import { readSettings } from '#config/settings.js'
 import type { CredentialKind } from '#firewall/credential.js'
 import { EgressError } from '#src/errors.js'
@@ -31,14 +31,15 @@ export function noPolicy(file: string): EgressError {
   })
 }
 
-/** @throws PolicyError, SettingsError */
-export function openPolicy(
+/** Rejects with PolicyError or SettingsError. `secrets` is as `loadPolicy` takes it. */
+export async function openPolicy(
   file: string | undefined,
   io: CommandIo,
   kinds: readonly CredentialKind[],
-): PolicyOnDisk {
+  secrets: LoadOptions['secrets'] = 'values',
+): Promise<PolicyOnDisk> {
   const name = policyFile(file, io)
-  return { ...loadPolicy(name, { kinds, env: io.env, cwd: io.cwd }), file: name }
+  return { ...(await loadPolicy(name, { kinds, env: io.env, cwd: io.cwd, secrets })), file: name }
 }
 
 /** `egress.yaml:12`, where a rule or destination stands. */

@@ -47,7 +47,7 @@ export async function run(command: readonly string[], options: RunOptions, io: C
     gate: file,
     empty,
     ...loaded
-  } = openPolicy(options.policy, io, CREDENTIAL_KINDS)
+  } = await openPolicy(options.policy, io, CREDENTIAL_KINDS)
   const flags = { policy: options.policy, auditDir: options.auditDir }
   const settings = readSettings({ flags, env: io.env, cwd: io.cwd, file })
   const log = createLog(settings.logLevel, (line) => io.stderr.write(line), false)
