@@ -1,5 +1,4 @@
 import type { CredentialKind } from '#firewall/credential.js'
-import type { Secret } from '#firewall/secret.js'
 import { readRsaKey, signJwt } from './jwt.js'
 import { field } from './shared.js'
 import { readAnswer, readObject, readTokenAnswer } from './token-answer.js'
