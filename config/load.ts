@@ -155,7 +155,7 @@ function assemble({ value, allowIndexes, broken }: Shaped<PolicyFile>, context: 
 function endpointsOf(built: readonly BuiltService[]): ReadonlyMap<string, boolean> {
   return new Map(
     built.flatMap(({ service, destinations }) =>
-      (service.credential?.endpoints ?? []).map((host) => [
+      (service.credential?.endpoints ?? []).map(({ host }) => [
         host,
         destinations.some(({ allowPrivate }) => allowPrivate),
       ]),

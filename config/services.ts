@@ -1,4 +1,5 @@
 import { isFault } from '#firewall/host-pattern.js'
+import type { Credential } from '#firewall/credential.js'
 import type { Destination, Rule, Service, ServiceTarget } from '#firewall/policy.js'
 import { readAuthorities } from './authority-file.js'
 import type { LoadContext } from './context.js'
@@ -32,7 +33,7 @@ export function buildService(name: string, file: ServiceFile, context: LoadConte
     file.credential === undefined
       ? { credential: null, dummies: {}, names: [] }
       : bindCredential(name, file.credential, [...path, 'credential'], context)
-  checkPlain(file, targets, path, context)
+  checkPlain(file, bound.credential, targets, path, context)
   const ca = readAuthorities(file.ca, [...path, 'ca'], context)
   if (
     file.ca !== undefined &&
@@ -144,6 +145,7 @@ function readRules(lines: ServiceFile['rules'], path: Path, { issues }: LoadCont
 /** Threat: a credential on an http:// connection is read by everybody on the way. */
 function checkPlain(
   file: ServiceFile,
+  credential: Credential | null,
   targets: readonly ServiceTarget[],
   path: Path,
   { issues }: LoadContext,
@@ -156,7 +158,20 @@ function checkPlain(
       fix: 'use https://, or write `plain: true` if the network is trusted (a test on this machine)',
     })
   }
-  if (file.plain === true && !exposed && targets.length > 0) {
+  const unencrypted = credential?.endpoints?.find(({ scheme }) => scheme === 'http')
+  if (unencrypted !== undefined && file.plain !== true) {
+    issues.add([...path, 'credential'], {
+      problem: `the credential would be fetched from ${quote(unencrypted.host)} over an unencrypted http:// connection`,
+      fix: 'use https://, or write `plain: true` if the network is trusted (a test on this machine)',
+    })
+  }
+  if (index >= 0 && credential?.clientCertificate !== undefined) {
+    issues.add([...path, 'credential'], {
+      problem: 'a client certificate can be shown on https:// connections only',
+      fix: 'use https://',
+    })
+  }
+  if (file.plain === true && !exposed && unencrypted === undefined && targets.length > 0) {
     issues.add(
       [...path, 'plain'],
       { problem: '`plain` says nothing here: no credential goes to an http:// URL', fix: 'remove it' },

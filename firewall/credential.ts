@@ -72,8 +72,8 @@ export interface CredentialTools {
   /** Milliseconds since 1970. */
   readonly now: () => number
   /**
-   * Sends a request of the gate's own, with the service's `ca` and `private`. The address is judged and pinned like any
-   * other; redirects are not followed; the answer is bounded in size and time.
+   * Sends a request of the gate's own to one of the credential's `endpoints`, with the service's `ca` and `private`. The
+   * address is judged and pinned like any other; redirects are not followed; the answer is bounded in size and time.
    *
    * @throws GateRequestError
    */
@@ -114,8 +114,10 @@ export interface Credential {
    * object until a secret changes.
    */
   needles(): Needles
-  /** Hosts that the gate itself sends requests to for this credential. */
-  readonly endpoints?: readonly string[]
+  /** Told the status of every response to a request that it was injected into (401: a token is not good any more). */
+  answered?(request: OutgoingRequest, status: number, now: number): void
+  /** Where the gate itself sends requests to for this credential. It can send them nowhere else. */
+  readonly endpoints?: readonly Origin[]
   /** For mutual TLS. */
   readonly clientCertificate?: ClientCertificate
 }

@@ -2,9 +2,24 @@ import type { CredentialKind } from '#firewall/credential.js'
 import { basic } from './basic.js'
 import { bearer } from './bearer.js'
 import { cookie } from './cookie.js'
+import { githubApp } from './github-app.js'
+import { google } from './google.js'
 import { header } from './header.js'
+import { mtls } from './mtls.js'
+import { oauth2 } from './oauth2.js'
 import { path } from './path.js'
 import { query } from './query.js'
 
 /** Every kind of credential that a policy can name. */
-export const CREDENTIAL_KINDS: readonly CredentialKind[] = [bearer, basic, header, query, cookie, path]
+export const CREDENTIAL_KINDS: readonly CredentialKind[] = [
+  bearer,
+  basic,
+  header,
+  query,
+  cookie,
+  path,
+  oauth2,
+  githubApp,
+  google,
+  mtls,
+]

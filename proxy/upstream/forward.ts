@@ -106,6 +106,8 @@ class Forwarding implements Dispatcher.DispatchHandler {
     raw: Record<string, string | string[] | undefined>,
   ): void {
     if (status < 200) return
+    const { credential, outgoing } = this.#exchange
+    credential?.answered?.(settled(outgoing), status, this.#context.now())
     const refusal = this.#unacceptable(status, raw)
     if (refusal !== null) {
       this.#refusal = refusal

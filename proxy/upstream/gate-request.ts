@@ -1,4 +1,4 @@
-import type { GateRequest, GateResponse, Headers } from '#firewall/credential.js'
+import type { Credential, GateRequest, GateResponse, Headers } from '#firewall/credential.js'
 import type { Destination, Origin } from '#firewall/policy.js'
 import type { ProxyContext } from '../context.js'
 import { codeOf, reasonOf } from './failures.js'
@@ -19,17 +19,24 @@ export class GateRequestError extends Error {
  *     gate ── request ──▶ endpoint
  *     gate ◀── answer, whole ── endpoint        (the sandbox sees neither)
  *
+ * @param credential that it is sent for: it names the endpoints
  * @param destination whose `ca` and `private` hold for it
  * @throws GateRequestError
  */
 export async function sendGateRequest(
   { method, url, headers, body }: GateRequest,
+  credential: Pick<Credential, 'endpoints'>,
   destination: Destination,
   context: ProxyContext,
 ): Promise<GateResponse> {
   const scheme = url.protocol === 'http:' ? 'http' : 'https'
   const port = url.port === '' ? (scheme === 'https' ? 443 : 80) : Number(url.port)
   const origin: Origin = { scheme, host: url.hostname, port }
+  // Threat: a secret that changed, or an answer, leads the next one elsewhere than the policy was checked for.
+  const known = credential.endpoints?.some(
+    (one) => one.scheme === origin.scheme && one.host === origin.host && one.port === origin.port,
+  )
+  if (known !== true) throw new GateRequestError('the policy names no such endpoint')
   const host = { kind: 'exact', host: url.hostname, text: url.hostname } as const
   const upstream = await resolveOnce(context, origin, { ...destination, host })
   if ('reason' in upstream) throw new GateRequestError(`${url.host}: ${upstream.detail ?? upstream.reason}`)

@@ -66,6 +66,7 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
         upstream.destroy()
       })
       upstream.prependOnceListener('response', (response) => {
+        exchange.credential?.answered?.(outgoing, response.statusCode ?? 0, context.now())
         fail(
           refuse('upstream-protocol', {
             detail: `the upstream refused the upgrade: ${String(response.statusCode)}`,

@@ -34,6 +34,7 @@ export const SANDBOX: KnownSandbox = { id: 'sb-test', agent: DEFAULT_AGENT, stan
 export async function startGate(
   policy: Policy,
   identify: ProxyContext['identify'] = () => SANDBOX,
+  now: () => number = Date.now,
 ): Promise<TestGate> {
   const authority = await CertificateAuthority.create(Date.now())
   const servers: Record<'http' | 'https' | 'explicit' | 'routes', Server> = {
@@ -62,11 +63,11 @@ export async function startGate(
       close: (event) => gate.closes.push(event),
     },
     authority,
-    resolver: new UpstreamResolver(policy.upstream, 2_000, Date.now),
+    resolver: new UpstreamResolver(policy.upstream, 2_000, now),
     pools: new UpstreamPools(policy.http),
     gateName: 'egress',
     identify,
-    now: Date.now,
+    now,
     newId: randomUUID,
     fail: (error) => gate.failures.push(error),
   }

@@ -1,0 +1,142 @@
+import type { CredentialKind } from '#firewall/credential.js'
+import { readRsaKey, signJwt } from './jwt.js'
+import { field } from './shared.js'
+import { readAnswer, readObject, readTokenAnswer } from './token-answer.js'
+import type { ObtainToken } from './token-cache.js'
+import { tokenCredential } from './token-credential.js'
+import { endpointFault, readEndpoint } from './token-endpoint.js'
+
+const GOOGLE_TOKENS = 'https://oauth2.googleapis.com/token'
+
+/** Seconds; Google takes an hour at most. */
+const ASSERTION_LIFE = 600
+
+/**
+ * A service account of Google's: a signed assertion for an access token (RFC 7523 section 2.1;
+ * https://developers.google.com/identity/protocols/oauth2/service-account).
+ */
+export const google: CredentialKind = {
+  name: 'google',
+  summary: 'sets `Authorization: Bearer <token>` with a token of a Google service account',
+  fields: {
+    key: { secret: true, multiline: true, optional: true, describe: 'the key file of the account, JSON' },
+    email: { secret: false, optional: true, describe: 'the address of the account, instead of `key`' },
+    private_key: {
+      secret: true,
+      multiline: true,
+      optional: true,
+      describe: 'its private key, PEM, instead of `key`',
+    },
+    scope: { secret: false, describe: 'the scopes, with spaces between' },
+    subject: { secret: false, optional: true, describe: 'the user that the account acts for' },
+    token_uri: {
+      secret: false,
+      optional: true,
+      describe: 'the token endpoint, unless `https://oauth2.googleapis.com/token`',
+    },
+  },
+  shorthand: null,
+  check({ key, email, private_key, token_uri }) {
+    const parts = [email, private_key].filter((part) => part !== undefined).length
+    if (key === undefined ? parts !== 2 : parts !== 0)
+      return 'give either `key`, or `email` and `private_key`'
+    const account = readAccount(key ?? null, email ?? '', private_key ?? '')
+    if (typeof account === 'string') return account
+    return endpointFault('token_uri', token_uri) ?? misdirected(account, token_uri ?? GOOGLE_TOKENS)
+  },
+  bind(id, values) {
+    const scope = field(values, 'scope')
+    const tokenUri = values['token_uri']?.reveal() ?? GOOGLE_TOKENS
+    const endpoint = readEndpoint(tokenUri)
+    const present = () => {
+      const { key, email, private_key: privateKey } = values
+      return readAccount(key?.reveal() ?? null, email?.reveal() ?? '', privateKey?.reveal() ?? '')
+    }
+
+    const obtain: ObtainToken = async ({ send, now }) => {
+      const account = present()
+      if (typeof account === 'string') return { problem: account }
+      const fault = misdirected(account, tokenUri)
+      const key = readRsaKey(account.privateKey)
+      if (endpoint === null || key === null || fault !== null)
+        return { problem: fault ?? 'the private key cannot be read' }
+      const at = Math.floor(now() / 1000)
+      const claims = {
+        iss: account.email,
+        scope: scope.reveal(),
+        aud: tokenUri,
+        iat: at,
+        exp: at + ASSERTION_LIFE,
+      }
+      const subject = values['subject']?.reveal()
+      const assertion = signJwt(
+        subject === undefined ? claims : { ...claims, sub: subject },
+        key,
+        account.keyId,
+      )
+      const answer = await send({
+        method: 'POST',
+        url: endpoint.url,
+        headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
+        body: new URLSearchParams({
+          grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer',
+          assertion,
+        }).toString(),
+      })
+      const read = readAnswer(endpoint.url.host, answer, 200)
+      return 'problem' in read ? read : readTokenAnswer(endpoint.url.host, read.members)
+    }
+
+    return tokenCredential({
+      kind: 'google',
+      id,
+      values,
+      endpoint,
+      obtain,
+      // The key file is a secret as a whole; what matters in it is the key.
+      alsoSecret: () => {
+        const account = present()
+        return typeof account === 'string' ? [] : [account.privateKey]
+      },
+    })
+  },
+}
+
+interface Account {
+  readonly email: string
+  readonly privateKey: string
+  readonly keyId: string | null
+  readonly tokenUri: string | null
+}
+
+/** The account of a key file, or of its parts where there is none; a message where it cannot be read. */
+function readAccount(file: string | null, email: string, privateKey: string): Account | string {
+  const account = file === null ? { email, privateKey, keyId: null, tokenUri: null } : readKeyFile(file)
+  if (account === null) return '`key` is not the JSON key file of a service account'
+  return readRsaKey(account.privateKey) === null
+    ? 'the private key of the account is not an RSA private key of 2048 bits or more, in PEM'
+    : account
+}
+
+function readKeyFile(text: string): Account | null {
+  const {
+    client_email: email,
+    private_key: privateKey,
+    private_key_id: id,
+    token_uri: uri,
+  } = readObject(text) ?? {}
+  if (typeof email !== 'string' || typeof privateKey !== 'string') return null
+  return {
+    email,
+    privateKey,
+    keyId: typeof id === 'string' ? id : null,
+    tokenUri: typeof uri === 'string' ? uri : null,
+  }
+}
+
+/** Threat: a key file that was tampered with would have the gate send its assertion elsewhere than the policy says. */
+function misdirected({ tokenUri }: Account, policy: string): string | null {
+  return tokenUri === null || tokenUri === policy
+    ? null
+    : 'the key file names another token endpoint than the policy: write it there as `token_uri`'
+}

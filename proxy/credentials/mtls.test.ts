@@ -1,0 +1,39 @@
+import { inspect } from 'node:util'
+import t from 'tap'
+import { createAuthority } from '#examples/stand-ins/certificate-authority.js'
+import { Secret } from '#firewall/secret.js'
+import { NO_TOOLS, outgoingRequest } from '#test/support/outgoing.js'
+import { mtls } from './mtls.js'
+
+void t.test(
+  'a certificate is shown with its own key alone, when one is renewed before the other too',
+  async (t) => {
+    const authority = await createAuthority('clients')
+    const [one, two] = [await authority.issue(['one']), await authority.issue(['two'])]
+    const certificate = new Secret('CERT', one.cert, [])
+    const key = new Secret('KEY', one.key)
+    const credential = mtls.bind('api/mtls', { certificate, key })
+    const request = outgoingRequest()
+    const before = credential.clientCertificate
+    t.equal(credential.inject(request, NO_TOOLS), null)
+    t.strictSame(request, outgoingRequest(), 'the request is as it was')
+    t.equal(before?.certificate, one.cert)
+    t.equal(before?.key.reveal(), one.key)
+    t.equal(credential.clientCertificate, before, 'the same until something changes')
+    t.ok(credential.needles().bytes.some((needle) => needle.toString() === one.key))
+    t.notMatch(inspect(credential, { depth: 9, showHidden: true, getters: true }), one.key.slice(40, 80))
+
+    key.renew(two.key)
+    t.match(credential.inject(request, NO_TOOLS), { reason: 'credential-unavailable' })
+    t.equal(before?.key.reveal(), one.key, 'a request that is under way keeps its pair')
+    certificate.renew(two.cert, [])
+    t.equal(credential.inject(request, NO_TOOLS), null)
+    t.match(credential.clientCertificate?.certificate, two.cert)
+    t.ok(credential.needles().bytes.some((needle) => needle.toString() === one.key))
+
+    t.equal(mtls.check({ certificate: one.cert, key: one.key }), null)
+    t.match(mtls.check({ certificate: one.cert, key: two.key }), /does not belong/)
+    t.match(mtls.check({ certificate: one.key, key: one.key }), /cannot|can be read/)
+    t.match(mtls.check({ certificate: one.cert, key: 'nonsense' }), /can be read/)
+  },
+)

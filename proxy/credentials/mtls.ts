@@ -1,0 +1,57 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto'
+import type { CredentialKind } from '#firewall/credential.js'
+import { Secret } from '#firewall/secret.js'
+import { derived, field, needlesOf } from './shared.js'
+
+/** A client certificate (RFC 8446 section 4.4.2). The request itself is left as it is. */
+export const mtls: CredentialKind = {
+  name: 'mtls',
+  summary: 'shows a client certificate on the TLS connection',
+  fields: {
+    certificate: {
+      secret: false,
+      multiline: true,
+      describe: 'the certificate, PEM, with those between it and its authority after it',
+    },
+    key: { secret: true, multiline: true, describe: 'its private key, PEM, without a passphrase' },
+  },
+  shorthand: null,
+  check: ({ certificate, key }) =>
+    certificate === undefined || key === undefined ? null : pairFault(certificate, key),
+  bind(id, values) {
+    const certificate = field(values, 'certificate')
+    const key = field(values, 'key')
+    // One copy of both, so that a key that is renewed a moment before its certificate is never shown with the old one.
+    const pair = derived([certificate, key], () => ({
+      fault: pairFault(certificate.reveal(), key.reveal()),
+      shown: {
+        certificate: certificate.reveal(),
+        key: new Secret(key.name, key.reveal(), key.revealSensitive()),
+      },
+    }))
+    return {
+      kind: 'mtls',
+      id,
+      slots: {},
+      inject() {
+        const { fault } = pair()
+        return fault === null ? null : { reason: 'credential-unavailable', detail: fault }
+      },
+      needles: derived([key], () => needlesOf(...key.revealSensitive())),
+      get clientCertificate() {
+        return pair().shown
+      },
+    }
+  },
+}
+
+/** What keeps a certificate and a key from being used together; null for nothing. */
+function pairFault(certificate: string, key: string): string | null {
+  try {
+    return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key))
+      ? null
+      : 'the certificate does not belong to the key'
+  } catch {
+    return 'the certificate or the key is not PEM that can be read (a key must have no passphrase)'
+  }
+}

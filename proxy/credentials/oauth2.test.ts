@@ -1,0 +1,229 @@
+import { inspect } from 'node:util'
+import t from 'tap'
+import type { GateRequest, GateResponse } from '#firewall/credential.js'
+import { Secret } from '#firewall/secret.js'
+import { outgoingRequest } from '#test/support/outgoing.js'
+import { oauth2 } from './oauth2.js'
+
+const CLIENT_SECRET = 's+cr/t:0123456789'
+
+const BASE = {
+  token_url: new Secret('plain text', 'https://login.example/tenant/token?v=2', []),
+  client_id: new Secret('plain text', 'me:and/you', []),
+}
+const WITH_SECRET = { ...BASE, client_secret: new Secret('CLIENT_SECRET', CLIENT_SECRET) }
+
+const GOOD = { access_token: 'token-0123456789', token_type: 'Bearer', expires_in: 3600 }
+
+/** A credential, and an endpoint that answers as told. */
+function setUp(values: Record<string, Secret>) {
+  const sent: GateRequest[] = []
+  const endpoint = { status: 200, body: JSON.stringify(GOOD) as string | Buffer }
+  let time = 1_000_000
+  const credential = oauth2.bind('api/oauth2', values)
+  const inject = async () => {
+    const request = outgoingRequest()
+    const fault = await credential.inject(request, {
+      now: () => time,
+      send: (request): Promise<GateResponse> => {
+        sent.push(request)
+        const { status, body } = endpoint
+        return Promise.resolve({ status, headers: {}, body: Buffer.from(body) })
+      },
+    })
+    return { fault, authorization: request.headers['authorization'], request }
+  }
+  const needles = () => credential.needles().bytes.map((needle) => needle.toString('latin1'))
+  return { credential, sent, endpoint, inject, needles, pass: (ms: number) => (time += ms) }
+}
+
+void t.test('client credentials: what the endpoint is sent, and what the API', async (t) => {
+  const { credential, sent, inject, needles } = setUp({
+    ...WITH_SECRET,
+    scope: new Secret('plain text', 'read write', []),
+    audience: new Secret('plain text', 'https://api.example', []),
+  })
+  t.strictSame(credential.endpoints, [{ scheme: 'https', host: 'login.example', port: 443 }])
+  t.strictSame(credential.slots, { headers: ['authorization'] })
+  t.match(await inject(), { fault: null, authorization: 'Bearer token-0123456789' })
+  const pair = Buffer.from('me%3Aand%2Fyou:s%2Bcr%2Ft%3A0123456789').toString('base64')
+  t.strictSame(
+    sent.map(({ method, url, headers, body }) => ({ method, url: url.href, headers, body })),
+    [
+      {
+        method: 'POST',
+        url: 'https://login.example/tenant/token?v=2',
+        headers: {
+          accept: 'application/json',
+          'content-type': 'application/x-www-form-urlencoded',
+          authorization: `Basic ${pair}`,
+        },
+        body: 'grant_type=client_credentials&scope=read+write&audience=https%3A%2F%2Fapi.example',
+      },
+    ],
+  )
+  for (const text of ['token-0123456789', CLIENT_SECRET, pair]) t.ok(needles().includes(text), text)
+  t.notMatch(inspect(credential, { depth: 9, showHidden: true }), /token-0123456789|s\+cr/)
+})
+
+void t.test('client authentication in the body', async (t) => {
+  const { sent, inject } = setUp({ ...WITH_SECRET, client_auth: new Secret('plain text', 'post', []) })
+  t.match(await inject(), { fault: null })
+  t.notOk('authorization' in (sent[0]?.headers ?? {}))
+  t.equal(
+    sent[0]?.body,
+    'grant_type=client_credentials&client_id=me%3Aand%2Fyou&client_secret=s%2Bcr%2Ft%3A0123456789',
+  )
+})
+
+void t.test(
+  'refresh tokens: a rotated one is used next, looked for, and lost when the source has a new one',
+  async (t) => {
+    const source = new Secret('REFRESH', 'refresh-one-0123')
+    const { sent, endpoint, inject, needles, pass } = setUp({ ...BASE, refresh_token: source })
+    const rotateTo = (refresh: unknown, more = {}) =>
+      (endpoint.body = JSON.stringify({ ...GOOD, ...more, refresh_token: refresh }))
+    const used = () => new URLSearchParams(sent.at(-1)?.body ?? '').get('refresh_token')
+
+    rotateTo('refresh-two-0123')
+    t.match(await inject(), { fault: null })
+    t.equal(
+      sent[0]?.body,
+      'grant_type=refresh_token&refresh_token=refresh-one-0123&client_id=me%3Aand%2Fyou',
+      'a public client names itself in the body',
+    )
+    t.ok(needles().includes('refresh-one-0123'))
+    t.ok(needles().includes('refresh-two-0123'))
+
+    pass(3_600_000)
+    rotateTo('refresh-three-01', { token_type: 'mac' })
+    t.match(await inject(), { fault: { reason: 'credential-unavailable' } })
+    t.equal(used(), 'refresh-two-0123')
+    t.ok(needles().includes('refresh-three-01'))
+
+    pass(3_600_000)
+    rotateTo(undefined)
+    t.match(await inject(), { fault: null }, 'although the answer that brought it was no good otherwise')
+    t.equal(used(), 'refresh-three-01')
+
+    pass(3_600_000)
+    rotateTo('refresh-four-012')
+    await inject()
+    t.equal(used(), 'refresh-three-01', 'an endpoint need not rotate')
+
+    source.renew('refresh-new-0123')
+    pass(3_600_000)
+    await inject()
+    t.equal(used(), 'refresh-new-0123')
+  },
+)
+
+const HOSTILE: readonly (readonly [name: string, status: number, body: string | Buffer])[] = [
+  ['an error', 400, JSON.stringify({ error: 'invalid_client' })],
+  [
+    'an error with what it was sent',
+    401,
+    JSON.stringify({ error: CLIENT_SECRET, error_description: CLIENT_SECRET }),
+  ],
+  ['200 with an error', 200, JSON.stringify({ ...GOOD, error: 'invalid_grant' })],
+  ['200 with an error that says what it was sent', 200, JSON.stringify({ error: CLIENT_SECRET })],
+  ['a member that looks like a fault of ours', 200, JSON.stringify({ problem: CLIENT_SECRET })],
+  ['a redirect', 302, ''],
+  ['201', 201, JSON.stringify(GOOD)],
+  ['not JSON', 200, `<html>${CLIENT_SECRET}`],
+  ['an array', 200, JSON.stringify([GOOD])],
+  ['nothing', 200, ''],
+  ['bytes', 200, Buffer.from([0xff, 0xfe, 0])],
+  ['no token', 200, JSON.stringify({ ...GOOD, access_token: undefined })],
+  ['a token that is no text', 200, JSON.stringify({ ...GOOD, access_token: 12345678 })],
+  ['a line break', 200, JSON.stringify({ ...GOOD, access_token: 'token-0123\r\nx-admin: 1' })],
+  ['a space', 200, JSON.stringify({ ...GOOD, access_token: 'token-0123 4567' })],
+  ['a control byte', 200, JSON.stringify({ ...GOOD, access_token: 'token-0123\u0000' })],
+  ['a letter beyond ASCII', 200, JSON.stringify({ ...GOOD, access_token: 'token-0123\u00e4' })],
+  ['a short token', 200, JSON.stringify({ ...GOOD, access_token: 'short' })],
+  ['a huge token', 200, JSON.stringify({ ...GOOD, access_token: 'x'.repeat(8_193) })],
+  ['no type', 200, JSON.stringify({ ...GOOD, token_type: undefined })],
+  ['another type', 200, JSON.stringify({ ...GOOD, token_type: 'DPoP' })],
+  ['a life that is over', 200, JSON.stringify({ ...GOOD, expires_in: 0 })],
+  ['a negative life', 200, JSON.stringify({ ...GOOD, expires_in: -3600 })],
+  ['a life that is no number', 200, JSON.stringify({ ...GOOD, expires_in: 'soon' })],
+  ['null as a life', 200, JSON.stringify({ ...GOOD, expires_in: null })],
+]
+
+void t.test('answers that are no token', async (t) => {
+  for (const [name, status, body] of HOSTILE) {
+    const { endpoint, inject } = setUp(WITH_SECRET)
+    Object.assign(endpoint, { status, body })
+    const { fault, authorization } = await inject()
+    t.equal(fault?.reason, 'credential-unavailable', name)
+    t.match(fault?.detail, /^login\.example /, name)
+    t.notMatch(fault?.detail, CLIENT_SECRET, name)
+    t.equal(authorization, undefined, name)
+  }
+})
+
+void t.test('the error of RFC 6749 section 5.2 is told', async (t) => {
+  const { endpoint, inject } = setUp(WITH_SECRET)
+  Object.assign(endpoint, { status: 401, body: JSON.stringify({ error: 'invalid_client' }) })
+  t.match((await inject()).fault, { detail: 'login.example answered 401 (invalid_client)' })
+})
+
+void t.test('how long a token is used', async (t) => {
+  for (const [life, used] of [
+    [undefined, 294],
+    ['600', 594],
+    [600, 594],
+    [1e9, 86_394],
+    [1e400, 86_394],
+  ] as const) {
+    const { endpoint, inject, sent, pass } = setUp(WITH_SECRET)
+    const text = JSON.stringify({ ...GOOD, expires_in: life })
+    endpoint.body = life === 1e400 ? text.replace('null', '1e400') : text
+    t.match(await inject(), { fault: null }, String(life))
+    endpoint.status = 500
+    pass(used * 1000)
+    t.match(await inject(), { fault: null }, `${String(life)}: still good`)
+    pass(1_000)
+    t.match(await inject(), { fault: { reason: 'credential-unavailable' } }, `${String(life)}: over`)
+    t.ok(sent.length >= 2)
+  }
+})
+
+void t.test(
+  'a 401 to the present token has the next request ask for another; other statuses do not',
+  async (t) => {
+    const { credential, endpoint, inject, sent } = setUp(WITH_SECRET)
+    const first = await inject()
+    for (const status of [200, 403, 404, 500]) credential.answered?.(first.request, status, 1_000_000)
+    await inject()
+    t.equal(sent.length, 1)
+    credential.answered?.(first.request, 401, 1_000_000)
+    endpoint.body = JSON.stringify({ ...GOOD, access_token: 'token-two-012345' })
+    t.equal((await inject()).authorization, 'Bearer token-two-012345')
+    credential.answered?.(first.request, 401, 9_000_000)
+    await inject()
+    t.equal(sent.length, 2, 'a late answer to the former token')
+  },
+)
+
+void t.test('what cannot be loaded', (t) => {
+  const good = { token_url: 'https://login.example/token', client_id: 'me', client_secret: CLIENT_SECRET }
+  t.equal(oauth2.check(good), null)
+  t.equal(oauth2.check({ ...good, client_secret: undefined, refresh_token: 'x' } as never), null)
+  t.match(oauth2.check({ token_url: good.token_url, client_id: 'me' }), /neither/)
+  t.match(oauth2.check({ ...good, client_auth: 'jwt' }), /client_auth/)
+  for (const url of [
+    'login.example/token',
+    'ftp://login.example/',
+    'https://me:pw@login.example/token',
+    'https://login.example/token#x',
+    'https://127.0.0.1/token',
+    'https://[::1]/token',
+    'https://login.example/a/../b',
+    'https://login.example\\@evil.test/',
+    'https://login.example:0/',
+    '',
+  ])
+    t.match(oauth2.check({ ...good, token_url: url }), /token_url/, url)
+  t.end()
+})

@@ -1,0 +1,55 @@
+import type { Credential, Injected, OutgoingRequest } from '#firewall/credential.js'
+import type { Secret } from '#firewall/secret.js'
+import { derived, needlesOf } from './shared.js'
+import { TokenCache, type ObtainToken, type TokenFault } from './token-cache.js'
+import type { TokenEndpoint } from './token-endpoint.js'
+
+export interface TokenCredentialParts {
+  readonly kind: string
+  readonly id: string
+  /** What the policy gives, by field. */
+  readonly values: Readonly<Record<string, Secret>>
+  /** Null when the policy's URL cannot be read: nothing is ever sent then. */
+  readonly endpoint: TokenEndpoint | null
+  readonly obtain: ObtainToken
+  /** The header's value; `Bearer <token>` unless given. */
+  readonly authorization?: (token: string, request: OutgoingRequest) => string
+  /** Secrets that were not in the policy. */
+  readonly more?: readonly Secret[]
+  /** What is made of the values and must not come back either. */
+  readonly alsoSecret?: () => readonly string[]
+}
+
+/** RFC 6750 section 2.1. */
+const bearerHeader = (token: string) => `Bearer ${token}`
+
+/** A credential that sets `Authorization` to a token that the gate gets for it. */
+export function tokenCredential(parts: TokenCredentialParts): Credential {
+  const { kind, id, values, endpoint, obtain, authorization = bearerHeader, more = [], alsoSecret } = parts
+  const given = Object.values(values)
+  const cache = new TokenCache(`token of ${id}`, given, obtain)
+  const all = [...given, ...more, cache.token]
+  return {
+    kind,
+    id,
+    slots: { headers: ['authorization'] },
+    inject(request, tools) {
+      const put = (token: string | TokenFault): Injected => {
+        if (typeof token !== 'string') return { reason: 'credential-unavailable', detail: token.problem }
+        request.headers['authorization'] = authorization(token, request)
+        return null
+      }
+      const token = cache.get(tools)
+      return token instanceof Promise ? token.then(put) : put(token)
+    },
+    answered(request, status, now) {
+      const token = cache.token.reveal()
+      const current = request.headers['authorization'] === authorization(token, request)
+      if (status === 401 && current) cache.refuse(token, now)
+    },
+    needles: derived(all, () =>
+      needlesOf(...all.flatMap((secret) => secret.revealSensitive()), ...(alsoSecret?.() ?? [])),
+    ),
+    endpoints: endpoint === null ? [] : [endpoint.origin],
+  }
+}

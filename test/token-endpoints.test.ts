@@ -1,0 +1,127 @@
+import type { RequestListener } from 'node:http'
+import t from 'tap'
+import type { CredentialKind } from '#firewall/credential.js'
+import { oauth2 } from '#proxy/credentials/oauth2.js'
+import { CertificateAuthority } from '#proxy/tls/authority.js'
+import { CLIENT_SECRET, isUnavailable, startTokenGate } from '#test/support/token-gate.js'
+
+// Token endpoints that are down, slow or hostile: 503 with a reason, nothing to the API, no secret anywhere.
+
+t.setTimeout(120_000)
+
+void t.test('an endpoint that is not there: each request has its 503 at once', async (t) => {
+  const { ask, endpoint, gate, api, checkSecrecy } = await startTokenGate(t)
+  await endpoint.close()
+  const answers = await Promise.all(Array.from({ length: 20 }, () => ask()))
+  for (const answer of [...answers, await ask()])
+    isUnavailable(t, answer, /^login\.example: upstream-unreachable \(ECONNREFUSED\)$/)
+  t.strictSame(api.requests, [])
+  t.equal(gate.closes.length, 21)
+  t.match(gate.closes[0], {
+    outcome: 'failure',
+    reason: 'credential-unavailable',
+    detail: 'login.example: upstream-unreachable (ECONNREFUSED)',
+    status: 503,
+  })
+  checkSecrecy(t)
+})
+
+void t.test('an endpoint that failed is left alone for a while, and asked again then', async (t) => {
+  const setting = await startTokenGate(t, {
+    endpoint: (request, response) =>
+      setting.endpoint.requests.length === 1
+        ? response.destroy()
+        : setting.issuer.endpoint(request, response),
+  })
+  isUnavailable(t, await setting.ask(), /^login\.example: /)
+  isUnavailable(t, await setting.ask(), /^login\.example: /)
+  t.equal(setting.endpoint.requests.length, 1)
+  setting.pass(5_000)
+  t.equal((await setting.ask()).status, 200)
+})
+
+void t.test('an endpoint that never answers', async (t) => {
+  const { ask, endpoint, api, checkSecrecy } = await startTokenGate(t, {
+    endpoint: () => undefined,
+    responseTimeoutMs: 500,
+  })
+  const answers = await Promise.all(Array.from({ length: 20 }, () => ask()))
+  for (const answer of answers) isUnavailable(t, answer, /^login\.example: upstream-timeout/)
+  t.equal(endpoint.requests.length, 1)
+  t.strictSame(api.requests, [])
+  checkSecrecy(t)
+})
+
+const json = (value: object): RequestListener => {
+  return (request, response) => {
+    const said = request.headers.authorization ?? ''
+    response.writeHead(200, { 'content-type': 'application/json' })
+    response.end(JSON.stringify(value).replace('SAID', said))
+  }
+}
+
+const HOSTILE: readonly (readonly [name: string, RegExp, RequestListener])[] = [
+  [
+    'a redirect to somewhere else',
+    /^login\.example answered 307$/,
+    (_, response) => response.writeHead(307, { location: 'https://api.example/collect' }).end(),
+  ],
+  [
+    'a body without end',
+    /^login\.example: the answer is too large$/,
+    (_, response) => {
+      response.writeHead(200)
+      const more = () => {
+        while (!response.destroyed && response.write(Buffer.alloc(65_536, 0x20)));
+      }
+      response.on('drain', more)
+      more()
+    },
+  ],
+  ['no JSON', /no JSON object$/, (_, response) => response.writeHead(200).end(`<p>${CLIENT_SECRET}`)],
+  [
+    'a token that ends the header',
+    /cannot stand in a header$/,
+    json({ access_token: 'token-0123\r\nx-admin: 1', token_type: 'bearer', expires_in: 3600 }),
+  ],
+  ['200 with an error', /answered with an error \(invalid_grant\)$/, json({ error: 'invalid_grant' })],
+  ['an error that says back what it was sent', /answered with an error$/, json({ error: 'SAID' })],
+  ['a token of another type', /not of the type Bearer$/, json({ access_token: 'SAID', token_type: 'SAID' })],
+  [
+    'half an answer',
+    /^login\.example: /,
+    (_, response) => {
+      response.writeHead(200, { 'content-length': '1000' })
+      response.write('{"access_token":', () => response.destroy())
+    },
+  ],
+]
+
+for (const [name, detail, endpoint] of HOSTILE) {
+  void t.test(`a hostile endpoint: ${name}`, async (t) => {
+    const setting = await startTokenGate(t, { endpoint })
+    isUnavailable(t, await setting.ask(), detail)
+    t.equal(setting.endpoint.requests.length, 1, 'it was asked')
+    t.strictSame(setting.api.requests, [], 'and nothing went to the API')
+    t.match(setting.gate.closes[0], { reason: 'credential-unavailable', detail })
+    setting.checkSecrecy(t, Buffer.from(`me:${encodeURIComponent(CLIENT_SECRET)}`).toString('base64'))
+  })
+}
+
+void t.test('an endpoint whose certificate nobody vouches for is told nothing', async (t) => {
+  const authority = await CertificateAuthority.create(Date.now())
+  const { ask, endpoint, checkSecrecy } = await startTokenGate(t, { authority })
+  isUnavailable(t, await ask(), /^login\.example: upstream-tls/)
+  t.strictSame(endpoint.requests, [])
+  checkSecrecy(t)
+})
+
+void t.test('a credential can send to its own endpoints alone', async (t) => {
+  const elsewhere: CredentialKind = {
+    ...oauth2,
+    bind: (id, values) => ({ ...oauth2.bind(id, values), endpoints: [] }),
+  }
+  const { ask, endpoint } = await startTokenGate(t, { kind: elsewhere })
+  isUnavailable(t, await ask(), /no such endpoint/)
+  t.strictSame(endpoint.requests, [])
+})
