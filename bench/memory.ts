@@ -1,0 +1,98 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
+import { createServer } from 'node:https'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { createAuthority } from '#examples/stand-ins/certificate-authority.js'
+import { listen, portOf } from './support/gate.js'
+import { table } from './support/statistics.js'
+
+// The gate's resident memory while an agent in a sandbox moves 1 GiB in each direction, with a credential, by the routes
+// door, to and from a TLS upstream: what `sandbox-run` starts, measured from outside.
+
+const ROUNDS = 5
+const BYTES = 1024 ** 3
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+const HOST = 'storage.example'
+const CHUNK = Buffer.alloc(64 * 1024, 'x')
+
+/** Each line tells that something is over. */
+const AGENT = `
+sleep 1; echo idle
+head -c ${String(BYTES)} /dev/zero | curl -sSf -T - http://egress:9199/storage/up; echo up
+curl -sSf -o /dev/null http://egress:9199/storage/down; echo down
+`
+
+const authority = await createAuthority('memory bench')
+const upstream = createServer(await authority.issue([HOST]), (request, response) => {
+  if (request.url === '/down') {
+    response.writeHead(200, { 'content-length': BYTES })
+    void sendAll(response)
+    return
+  }
+  request.resume()
+  request.on('end', () => response.end())
+})
+await listen(upstream)
+
+const directory = mkdtempSync(join(tmpdir(), 'egress-memory-'))
+// Where root launches, the sandbox's user is another one.
+chmodSync(directory, 0o755)
+writeFileSync(join(directory, 'ca.pem'), authority.pem)
+writeFileSync(
+  join(directory, 'egress.yaml'),
+  `services:
+  storage:
+    url: https://${HOST}
+    credential: { bearer: "\${STORAGE_TOKEN}" }
+    rules: [{ allow: "GET,PUT /**" }]
+    private: true
+    ca: ./ca.pem
+upstream:
+  hosts: { ${HOST}: "127.0.0.1:${String(portOf(upstream))}" }
+`,
+)
+try {
+  const rows: string[][] = []
+  for (let round = 1; round <= ROUNDS; round += 1) rows.push([`run ${String(round)}`, ...(await measure())])
+  process.stdout.write("Peaks of the gate's resident memory in MiB, and seconds for 1 GiB\n")
+  process.stdout.write(table(['', 'idle', 'up', 'down', 'up s', 'down s'], rows))
+} finally {
+  upstream.closeAllConnections()
+  upstream.close()
+  rmSync(directory, { recursive: true })
+}
+
+async function sendAll(response: ServerResponse): Promise<void> {
+  for (let sent = 0; sent < BYTES && !response.destroyed; sent += CHUNK.length)
+    if (!response.write(CHUNK)) await once(response, 'drain')
+  response.end()
+}
+
+async function measure(): Promise<string[]> {
+  const gate = spawn(join(ROOT, 'sandbox-run'), ['--', 'sh', '-c', AGENT], {
+    cwd: directory,
+    env: {
+      PATH: process.env['PATH'],
+      HOME: directory,
+      STORAGE_TOKEN: 'ghp_TokenOfTheBenchmark0123456789abcdefgh',
+    },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  const peaks: string[] = []
+  const seconds: string[] = []
+  let last = Date.now()
+  for await (const line of createInterface(gate.stdout)) {
+    const status = readFileSync(`/proc/${String(gate.pid)}/status`, 'utf8')
+    peaks.push((Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024).toFixed(1))
+    if (line !== 'idle') seconds.push(((Date.now() - last) / 1000).toFixed(1))
+    last = Date.now()
+    // The next peak is counted from here (proc(5), clear_refs).
+    writeFileSync(`/proc/${String(gate.pid)}/clear_refs`, '5')
+  }
+  return [...peaks, ...seconds]
+}
