@@ -1,3 +1,4 @@
+import { describeOrigin } from '#firewall/describe.js'
 import type { Agent, Destination, Service } from '#firewall/policy.js'
 import { agentOfBoth } from './agents.js'
 import { baseUrlVariable } from './environment.js'
@@ -26,7 +27,7 @@ function checkOrigins(earlier: Service, later: Service, agent: Agent, issues: Is
   for (const [index, target] of later.targets.entries()) {
     if (!earlier.targets.some(({ origin }) => sameOrigin(origin, target.origin))) continue
     issues.add(targetPath(later, index), {
-      problem: `${quote(later.name)} and ${quote(earlier.name)} are both at ${quote(originText(target.origin))}, and agent ${quote(agent.name)} may use both`,
+      problem: `${quote(later.name)} and ${quote(earlier.name)} are both at ${quote(describeOrigin(target.origin))}, and agent ${quote(agent.name)} may use both`,
       fix: 'make them one service, or give them to different `agents`',
     })
   }
@@ -34,10 +35,6 @@ function checkOrigins(earlier: Service, later: Service, agent: Agent, issues: Is
 
 function targetPath({ name, targets }: Service, index: number): Path {
   return targets.length > 1 ? ['services', name, 'targets', index] : ['services', name, 'url']
-}
-
-function originText({ scheme, host, port }: Service['targets'][number]['origin']): string {
-  return `${scheme}://${host}${port === (scheme === 'https' ? 443 : 80) ? '' : `:${port}`}`
 }
 
 function checkEnvironment(earlier: Service, later: Service, agent: Agent, issues: IssueList): void {

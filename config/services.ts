@@ -1,3 +1,4 @@
+import { describeOrigin } from '#firewall/describe.js'
 import { isFault } from '#firewall/host-pattern.js'
 import type { Credential } from '#firewall/credential.js'
 import type { Destination, Rule, Service, ServiceTarget } from '#firewall/policy.js'
@@ -161,7 +162,7 @@ function checkPlain(
   const unencrypted = credential?.endpoints?.find(({ scheme }) => scheme === 'http')
   if (unencrypted !== undefined && file.plain !== true) {
     issues.add([...path, 'credential'], {
-      problem: `the credential would be fetched from ${quote(unencrypted.host)} over an unencrypted http:// connection`,
+      problem: `the credential would be fetched from ${quote(describeOrigin(unencrypted))} over an unencrypted connection`,
       fix: 'use https://, or write `plain: true` if the network is trusted (a test on this machine)',
     })
   }

@@ -1,5 +1,5 @@
 import type { Slots } from './credential.js'
-import type { Destination, Rule } from './policy.js'
+import type { Destination, Origin, Rule } from './policy.js'
 
 /** A rule in plain words, used by `egress check`, `egress explain` and the documentation alike. */
 export function describeRule(rule: Rule): string {
@@ -11,6 +11,11 @@ export function describeRule(rule: Rule): string {
 function describePath({ path }: Rule): string {
   if (!path.open) return path.text
   return `${path.text.slice(0, -3)} and everything below it`
+}
+
+/** An origin as a URL spells it, without the standard port. */
+export function describeOrigin({ scheme, host, port }: Origin): string {
+  return `${scheme}://${host}${port === (scheme === 'https' ? 443 : 80) ? '' : `:${String(port)}`}`
 }
 
 /** Where a destination is, in plain words: `https://api.example.com`, `https on ports 443, 8443 of *.example.com`. */

@@ -1,4 +1,4 @@
-import type { Injected } from '#firewall/credential.js'
+import type { Credential, Headers, Injected } from '#firewall/credential.js'
 import { admitName } from '#firewall/name-admission.js'
 import { parseRequestTarget } from '#firewall/request-path.js'
 import type { ProxyContext } from './context.js'
@@ -153,8 +153,7 @@ const prepareRequest: Step = {
       // What comes back must be readable for redaction.
       headers['accept-encoding'] = 'identity'
       delete headers['sec-websocket-extensions']
-      // A server may always answer with the whole (RFC 9110 section 14.2).
-      if (!isSearchableRange(headers['range'], credential.needles())) delete headers['range']
+      dropShortRange(headers, credential)
     }
     const limit = policy.http.maxRequestBytes
     exchange.body = hasBody(exchange.headers) ? new RequestBody(request, response, headers, limit) : null
@@ -181,10 +180,18 @@ const injectCredential: Step = {
       now: context.now,
       send: (request) => sendGateRequest(request, credential, destination, context),
     })
-    const judge = (fault: Injected) =>
-      fault === null ? null : refuse(fault.reason, { rule: destination.id, detail: fault.detail })
+    const judge = (fault: Injected) => {
+      // A token that came just now may be longer than what was looked for before.
+      if (fault === null) dropShortRange(settled(outgoing).headers, credential)
+      return fault === null ? null : refuse(fault.reason, { rule: destination.id, detail: fault.detail })
+    }
     return injected instanceof Promise ? injected.then(judge) : judge(injected)
   },
+}
+
+/** A server may always answer with the whole (RFC 9110 section 14.2). */
+function dropShortRange(headers: Headers, credential: Credential): void {
+  if (!isSearchableRange(headers['range'], credential.needles())) delete headers['range']
 }
 
 /** A request, from the open connection to the moment before the first byte goes upstream; `forward` follows. */

@@ -182,3 +182,20 @@ void t.test('what an API says back later than the next token is redacted too', a
   t.match(later.body, /^Bearer \*+\nBearer \*+$/)
   checkSecrecy(t)
 })
+
+void t.test(
+  'a short range is dropped before the first token too, for a secret in pieces is in none of them',
+  async (t) => {
+    const token = 'x'.repeat(4_000)
+    const { ask, api } = await startTokenGate(t, {
+      endpoint: (_, response) =>
+        response.end(JSON.stringify({ access_token: token, token_type: 'Bearer', expires_in: 3600 })),
+      api: (_, response) => response.end('whole'),
+    })
+    for (const range of ['bytes=0-1999', 'bytes=0-1999', 'bytes=0-']) await ask('/x', { range })
+    t.strictSame(
+      api.requests.map(({ headers }) => headers.range),
+      [undefined, undefined, 'bytes=0-'],
+    )
+  },
+)

@@ -1,5 +1,5 @@
 import type { CredentialKind } from '#firewall/credential.js'
-import { describeDestination, describeRule, describeSlots } from '#firewall/describe.js'
+import { describeDestination, describeOrigin, describeRule, describeSlots } from '#firewall/describe.js'
 import type { NameLimits } from '#firewall/name-profiles.js'
 import type { Destination, Policy, Service } from '#firewall/policy.js'
 import { placeOf, type PolicyOnDisk } from './policy-file.js'
@@ -85,6 +85,7 @@ function describeService({
       ? []
       : [
           `    from ${credential.secrets.join(', ') || 'plain text'}, into ${describeSlots(credential.slots)}`,
+          ...credential.endpoints.map((endpoint) => `    by way of ${endpoint}, which the gate asks itself`),
         ]),
     ...rules.map(({ meaning }, index) => `  ${index + 1}. ${meaning}`),
     `  ${rules.length + 1}. may not do anything else`,
@@ -127,9 +128,9 @@ function rulesOf(policy: Policy, service: Service) {
 
 function describeCredential({ credential, dummies }: Service, kinds: readonly CredentialKind[]) {
   if (credential === null) return null
-  const { id, kind, slots } = credential
+  const { id, kind, slots, endpoints = [] } = credential
   const summary = kinds.find(({ name }) => name === kind)?.summary ?? kind
-  return { id, kind, summary, slots, secrets: Object.keys(dummies) }
+  return { id, kind, summary, slots, secrets: Object.keys(dummies), endpoints: endpoints.map(describeOrigin) }
 }
 
 function wildcardsOf({ destinations, dns }: Policy): readonly { text: string; limits: NameLimits }[] {
