@@ -38,17 +38,17 @@ async function setUp(t: Test) {
     TWO_KEY_FILE: 'two.key',
   }
   return {
-    load: (text: string) => {
+    load: async (text: string) => {
       writeFiles(cwd, { 'egress.yaml': text })
-      return loadPolicy('egress.yaml', { kinds: CREDENTIAL_KINDS, env, cwd }).policy
+      return (await loadPolicy('egress.yaml', { kinds: CREDENTIAL_KINDS, env, cwd })).policy
     },
   }
 }
 
 /** Everything that is wrong, as one text. */
-function faultsOf(load: () => Policy): string {
+async function faultsOf(load: () => Promise<Policy>): Promise<string> {
   try {
-    load()
+    await load()
     return ''
   } catch (error) {
     if (error instanceof PolicyError) return JSON.stringify(error.issues)
@@ -78,47 +78,34 @@ void t.test('each kind loads, its keys from files of many lines', async (t) => {
   const { load } = await setUp(t)
   for (const credential of GOOD) {
     const name = credential.split(':')[0] ?? ''
-    t.equal(load(service(credential)).services.get('api')?.credential?.kind, name)
+    t.equal((await load(service(credential))).services.get('api')?.credential?.kind, name)
   }
 })
 
 void t.test('a token is fetched over https, unless the service is marked plain', async (t) => {
   const { load } = await setUp(t)
   const exposed = service(oauth2('http://login.example.com/token'))
-  t.match(
-    faultsOf(() => load(exposed)),
-    /fetched from `http:\/\/login\.example\.com`.*plain: true/,
-  )
-  t.equal(
-    faultsOf(() => load(`${exposed}    plain: true\n`)),
-    '',
-  )
-  t.equal(
-    faultsOf(() => load(exposed.replace('http:', 'https:'))),
-    '',
-  )
+  t.match(await faultsOf(() => load(exposed)), /fetched from `http:\/\/login\.example\.com`.*plain: true/)
+  t.equal(await faultsOf(() => load(`${exposed}    plain: true\n`)), '')
+  t.equal(await faultsOf(() => load(exposed.replace('http:', 'https:'))), '')
 })
 
 void t.test('the name of a token endpoint may be given an address', async (t) => {
   const { load } = await setUp(t)
   const hosts = 'upstream: { hosts: { login.example.com: "192.0.2.1:8443" } }\n'
   const text = service(oauth2('https://login.example.com/token')) + hosts
-  t.match(load(text.replace('192.0.2.1', '8.8.8.8')).upstream.hosts, { 'login.example.com': { port: 8443 } })
-  t.match(
-    faultsOf(() => load(service(GOOD[3] ?? '') + hosts)),
-    /nothing in the policy may reach/,
-  )
+  t.match((await load(text.replace('192.0.2.1', '8.8.8.8'))).upstream.hosts, {
+    'login.example.com': { port: 8443 },
+  })
+  t.match(await faultsOf(() => load(service(GOOD[3] ?? '') + hosts)), /nothing in the policy may reach/)
 })
 
 void t.test('a certificate is shown over https alone, and with its own key', async (t) => {
   const { load } = await setUp(t)
   const plain = service(GOOD[3] ?? '', 'http://api.example.com', '    plain: true\n')
+  t.match(await faultsOf(() => load(plain)), /https:\/\/ connections only/)
   t.match(
-    faultsOf(() => load(plain)),
-    /https:\/\/ connections only/,
-  )
-  t.match(
-    faultsOf(() => load(service('mtls: { certificate: "${ONE_CERT}", key: "${TWO_KEY}" }'))),
+    await faultsOf(() => load(service('mtls: { certificate: "${ONE_CERT}", key: "${TWO_KEY}" }'))),
     /does not belong to the key/,
   )
 })
@@ -131,19 +118,16 @@ void t.test('two certificates at one origin: for different agents, or not at all
     rules: [{ allow: "* /**" }]
 `
   const both = service(GOOD[3] ?? '', 'https://api.example.com', two)
-  t.match(
-    faultsOf(() => load(both)),
-    /both at/,
-  )
+  t.match(await faultsOf(() => load(both)), /both at/)
   t.equal(
-    faultsOf(() => load(`${both}agents: { a: { services: [api] }, b: { services: [other] } }\n`)),
+    await faultsOf(() => load(`${both}agents: { a: { services: [api] }, b: { services: [other] } }\n`)),
     '',
   )
 })
 
 void t.test('no message repeats a secret', async (t) => {
   const { load } = await setUp(t)
-  const faults = [
+  const texts = [
     service(oauth2(`https://login.example.com/\${CLIENT_SECRET}#x`)),
     service(oauth2('http://login.example.com/token')),
     service('oauth2: { token_url: https://login.example.com/, client_id: me }'),
@@ -151,8 +135,9 @@ void t.test('no message repeats a secret', async (t) => {
     service('github_app: { app_id: "1", installation_id: "1", private_key: "${ONE_KEY}" }'),
     service('google: { key: "${APP_KEY}", scope: x }'),
     service('google: { key: "${GOOGLE_KEY}", email: x, scope: x }'),
-  ].map((text) => faultsOf(() => load(text)))
-  for (const fault of faults) {
+  ]
+  for (const text of texts) {
+    const fault = await faultsOf(() => load(text))
     t.not(fault, '')
     t.notOk(fault.includes(SECRET))
     t.notMatch(fault, /BEGIN|MII/)
