@@ -42,7 +42,7 @@ export const REASONS = {
   'upstream-protocol': [502, 'The upstream answered with something that is not a response.'],
   'upstream-encoding': [
     502,
-    'The upstream compressed a response that must be scanned, or wrote it in a charset that cannot be.',
+    'The upstream compressed a response in a way that cannot be undone, or wrote it in a charset that cannot be scanned.',
   ],
   'upstream-timeout': [504, 'The upstream took too long.'],
   'audit-unavailable': [503, 'The audit log cannot be written, so nothing may pass.'],

@@ -53,8 +53,14 @@ export interface HttpClose {
   readonly requestBytes: number
   readonly responseBytes: number
   readonly durationMs: number
-  /** Secrets that were taken out of the response. */
-  readonly redactions: number
+  /** The secrets that were taken out of the response; empty for none. */
+  readonly redactions: readonly Redaction[]
+}
+
+export interface Redaction {
+  /** Id of the credential; never a value. */
+  readonly credential: string
+  readonly count: number
 }
 
 /** The log. `decide` rejects when it cannot write, and then nothing may pass; `close` never throws. */

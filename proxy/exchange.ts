@@ -5,7 +5,7 @@ import type { RequestAllowed } from '#firewall/judge.js'
 import type { Origin, KnownSandbox, Scheme } from '#firewall/policy.js'
 import type { Reason } from '#firewall/reasons.js'
 import type { RequestPath } from '#firewall/request-path.js'
-import type { Door, Remote } from './events.js'
+import type { Door, Redaction, Remote } from './events.js'
 import type { RequestBody } from './request-body.js'
 import type { PinnedUpstream } from './upstream/pools.js'
 
@@ -77,7 +77,7 @@ export interface Outcome {
   readonly status: number | null
   readonly requestBytes: number
   readonly responseBytes: number
-  readonly redactions: number
+  readonly redactions: readonly Redaction[]
   readonly detail: string | null
 }
 

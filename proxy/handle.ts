@@ -69,7 +69,7 @@ function giveUp(exchange: Exchange, context: ProxyContext, refusal: Refusal): Pr
     status,
     requestBytes,
     responseBytes: 0,
-    redactions: 0,
+    redactions: [],
     detail: null,
   }
   context.audit.close(closeOf(exchange, outcome, context.now()))

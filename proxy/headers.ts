@@ -104,7 +104,7 @@ const ASCII_CHARSET =
   /^(utf-?8|(us-)?ascii|iso-?8859-?\d+|latin-?\d|(windows-|cp)(125\d|874)|koi8-[ru]|gb(k|2312|18030)|big5(-hkscs)?|euc-(jp|kr|cn)|shift[_-]jis|macintosh)$/i
 
 /**
- * Whether redaction can read a response: bytes as the service wrote them, in a charset whose ASCII is ASCII. Threat: the
+ * Whether redaction can read a response once its content codings are undone: bytes as the service wrote them, in a charset whose ASCII is ASCII. Threat: the
  * sandbox chooses with `Accept: text/plain;charset=utf-16` (or an EBCDIC) what many frameworks write, and with `A-IM: gzip`
  * (RFC 3229) a coding that is no Content-Encoding.
  */
@@ -112,10 +112,9 @@ export function isReadable(
   status: number,
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): boolean {
-  const { 'content-encoding': coding = '', 'transfer-encoding': transfer = 'chunked' } = headers
+  const { 'transfer-encoding': transfer = 'chunked' } = headers
   const charsets = String(headers['content-type'] ?? '').matchAll(/;\s*charset\s*=\s*["']?([^"',;\s]+)/gi)
   return (
-    (coding === '' || String(coding).toLowerCase() === 'identity') &&
     String(transfer).toLowerCase() === 'chunked' &&
     status !== 226 &&
     !(status === 206 && /^\s*multipart\//i.test(String(headers['content-type']))) &&

@@ -170,7 +170,7 @@ void t.test('how a request ended', (t) => {
     status: 200,
     requestBytes: 1,
     responseBytes: 2,
-    redactions: 3,
+    redactions: [{ credential: 'jira/bearer', count: 3 }],
     detail: null,
   }
   t.strictSame(closeOf(exchange({}), outcome, 1_250), {
@@ -184,7 +184,7 @@ void t.test('how a request ended', (t) => {
     requestBytes: 1,
     responseBytes: 2,
     durationMs: 250,
-    redactions: 3,
+    redactions: [{ credential: 'jira/bearer', count: 3 }],
   })
   t.match(closeOf(exchange({}), { ...outcome, aborted: 'client-abort' }, 0), {
     outcome: 'failure',

@@ -1,6 +1,8 @@
 import { statusOf } from '#firewall/reasons.js'
-import type { HttpClose, HttpDecision } from './events.js'
+import type { Credential } from '#firewall/credential.js'
+import type { HttpClose, HttpDecision, Redaction } from './events.js'
 import { settled, type Binding, type Exchange, type Outcome, type Refusal } from './exchange.js'
+import type { Tally } from './redact.js'
 
 /** Longest text of the sandbox's own making that a record holds; the rest is cut, and the cut is marked. */
 const MAX_TEXT = 2048
@@ -79,4 +81,14 @@ export function closeOf(exchange: Exchange, outcome: Outcome, at: number): HttpC
     durationMs: at - exchange.startedAt,
     redactions: outcome.redactions,
   }
+}
+
+/** What was counted, by credential; needles without an owner are those of the credential that was injected. */
+export function redactionsOf(tally: Tally, injected: Credential | null): readonly Redaction[] {
+  const counts = new Map<string, number>()
+  for (const [owner, count] of tally.byOwner) {
+    const credential = owner ?? injected?.id ?? 'unknown'
+    counts.set(credential, (counts.get(credential) ?? 0) + count)
+  }
+  return [...counts].map(([credential, count]) => ({ credential, count }))
 }

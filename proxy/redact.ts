@@ -1,8 +1,22 @@
 import type { Headers } from '#firewall/credential.js'
 import type { Needles } from '#firewall/needles.js'
+import { Scanner } from './needle-scanner.js'
 
 const STAR = 0x2a
 const EMPTY = Buffer.alloc(0)
+
+/** How many secrets were taken out, by the id of their credential; null where the needles do not say. */
+export class Tally {
+  readonly byOwner = new Map<string | null, number>()
+
+  add(owner: string | null): void {
+    this.byOwner.set(owner, (this.byOwner.get(owner) ?? 0) + 1)
+  }
+
+  get total(): number {
+    return [...this.byOwner.values()].reduce((sum, count) => sum + count, 0)
+  }
+}
 
 /**
  * Replaces secrets in a byte stream by stars, as many as the secret is long: Content-Length, chunk and WebSocket frame
@@ -10,50 +24,76 @@ const EMPTY = Buffer.alloc(0)
  * the beginning of a secret, so an event stream flows at once.
  */
 export class Redactor {
+  readonly #scanner: Scanner | null
   readonly #needles: readonly Buffer[]
+  readonly #onPart: () => void
   /** Bytes of the longest secret, where the stream may begin and end inside one; else 0. */
   readonly #reach: number
   /** What came before it was known whether the stream begins inside a secret. */
   #opening: Buffer | null
   /** Bytes yet to pass of the secret that the stream began in. */
   #begun = 0
-  /** The last bytes as they came, and the same with secrets replaced. */
+  /** Held back, with secrets replaced. */
   #held: Buffer = EMPTY
-  #clean: Buffer = EMPTY
-  /** Secrets replaced so far. */
-  count = 0
+  /** What the last chunk completed, by its place in the stream. */
+  #found: { readonly start: number; readonly end: number }[] = []
+  /** Where the last secret ended; one that overlaps it is not counted again. */
+  #lastEnd = 0
 
   /** @param part whether the stream is a part of something longer (RFC 9110 section 15.3.7) */
-  constructor(needles: readonly Buffer[], part = false) {
-    this.#needles = needles
-    this.#reach = part ? longest(needles) : 0
+  constructor(needles: Needles, tally: Tally, part = false) {
+    this.#needles = needles.bytes
+    this.#onPart = () => tally.add(null)
+    this.#reach = part ? longest(needles.bytes) : 0
     this.#opening = this.#reach > 0 ? EMPTY : null
+    const onFound = (start: number, end: number, needle: number) => {
+      this.#found.push({ start, end })
+      if (start >= this.#lastEnd) tally.add(needles.owners[needle] ?? null)
+      this.#lastEnd = Math.max(this.#lastEnd, end)
+    }
+    this.#scanner = needles.bytes.length === 0 ? null : new Scanner(needles.matcher, onFound)
   }
 
   /** Takes the next bytes; returns those that may go on, which may be none. */
   push(chunk: Buffer): Buffer {
-    if (this.#needles.length === 0) return chunk
-    if (this.#opening === null) return this.#blankBegun(this.#pass(chunk))
+    const scanner = this.#scanner
+    if (scanner === null || chunk.length === 0) return chunk
+    if (this.#opening === null) return this.#blankBegun(this.#pass(scanner, chunk))
     this.#opening = Buffer.concat([this.#opening, chunk])
-    return this.#opening.length < this.#reach ? EMPTY : this.#open(this.#opening)
+    return this.#opening.length < this.#reach ? EMPTY : this.#open(scanner, this.#opening)
   }
 
-  /** The bytes held back, at the end of the stream: they turned out not to be a secret. */
+  #pass(scanner: Scanner, chunk: Buffer): Buffer {
+    scanner.scan(chunk)
+    const begin = scanner.position - chunk.length - this.#held.length
+    const passed = Math.max(scanner.open, begin) - begin
+    // The chunk belongs to whoever sent it: change a copy.
+    const untouched = this.#held.length === 0 && this.#found.length === 0
+    const data = untouched ? chunk : Buffer.concat([this.#held, chunk])
+    for (const { start, end } of this.#found) data.fill(STAR, Math.max(start - begin, 0), end - begin)
+    this.#found = []
+    this.#held = passed === data.length ? EMPTY : Buffer.from(data.subarray(passed))
+    return data.subarray(0, passed)
+  }
+
+  /** The bytes held back, at the end of a stream or message: they turned out not to be a secret. Then another may begin. */
   flush(): Buffer {
-    const opened = this.#opening === null ? EMPTY : this.#open(this.#opening)
-    const rest = this.#blankBegun(this.#clean)
+    const scanner = this.#scanner
+    if (scanner === null) return EMPTY
+    const opened = this.#opening === null ? EMPTY : this.#open(scanner, this.#opening)
+    const rest = this.#blankBegun(this.#held)
     this.#held = EMPTY
-    this.#clean = EMPTY
+    scanner.reset()
     // What the end of a part holds back is the beginning of a secret, whose rest the next part has.
     return Buffer.concat([opened, this.#reach > 0 && rest.length >= MIN_EDGE ? this.#blankAll(rest) : rest])
   }
 
   /** Passes the first bytes of a part: those that end a secret which began before it are replaced. */
-  #open(data: Buffer): Buffer {
+  #open(scanner: Scanner, data: Buffer): Buffer {
     this.#opening = null
     this.#begun = this.#needles.reduce((most, needle) => Math.max(most, closedSuffix(data, needle)), 0)
-    if (this.#begun > 0) this.count += 1
-    return this.#blankBegun(this.#pass(data))
+    if (this.#begun > 0) this.#onPart()
+    return this.#blankBegun(this.#pass(scanner, data))
   }
 
   #blankBegun(chunk: Buffer): Buffer {
@@ -64,40 +104,8 @@ export class Redactor {
   }
 
   #blankAll(chunk: Buffer): Buffer {
-    this.count += 1
+    this.#onPart()
     return Buffer.alloc(chunk.length, STAR)
-  }
-
-  #pass(chunk: Buffer): Buffer {
-    const data = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
-    const clean = this.#blank(data, chunk)
-    const keep = this.#needles.reduce((most, needle) => Math.max(most, openPrefix(data, needle)), 0)
-    const passed = data.length - keep
-    this.#held = data.subarray(passed)
-    this.#clean = clean.subarray(passed)
-    return clean.subarray(0, passed)
-  }
-
-  /**
-   * Looks for every secret in the bytes as they came: secrets may overlap, or one be part of another, and the rest of
-   * neither may pass. What lies within the held bytes was found before.
-   */
-  #blank(data: Buffer, chunk: Buffer): Buffer {
-    const held = this.#held.length
-    let result = held === 0 ? data : Buffer.concat([this.#clean, chunk])
-    for (const needle of this.#needles) {
-      let done = 0
-      let at = data.indexOf(needle, Math.max(held - needle.length + 1, 0))
-      while (at >= 0) {
-        // The chunk belongs to whoever sent it: change a copy.
-        if (result === data) result = Buffer.from(data)
-        result.fill(STAR, Math.max(at, done), at + needle.length)
-        done = at + needle.length
-        this.count += 1
-        at = data.indexOf(needle, at + 1)
-      }
-    }
-    return result
   }
 }
 
@@ -131,48 +139,37 @@ export function isSearchableRange(
   return last === '' || Number(last) - Number(first) + 1 >= longest(bytes)
 }
 
-/** How many bytes at the end of the data are a proper prefix of the needle. */
-function openPrefix(data: Buffer, needle: Buffer): number {
-  const first = needle[0] ?? 0
-  const from = Math.max(data.length - needle.length + 1, 0)
-  for (let at = data.indexOf(first, from); at >= 0; at = data.indexOf(first, at + 1)) {
-    const length = data.length - at
-    if (data.compare(needle, 0, length, at) === 0) return length
-  }
-  return 0
-}
-
 /**
  * The same for one text, such as a header value. Header text is latin1 (RFC 9110 section 5.5 obs-text), a character for
  * each byte, so needles are read in the same way.
  */
-export function redactText(text: string, needles: readonly Buffer[]): { text: string; count: number } {
-  if (!needles.some((needle) => text.includes(needle.toString('latin1')))) return { text, count: 0 }
-  const redactor = new Redactor(needles)
-  const bytes = Buffer.concat([redactor.push(Buffer.from(text, 'latin1')), redactor.flush()])
-  return { text: bytes.toString('latin1'), count: redactor.count }
+export function redactText(text: string, needles: Needles, tally: Tally): string {
+  const redactor = new Redactor(needles, tally)
+  const bytes = Buffer.from(text, 'latin1')
+  return redactor.push(bytes).toString('latin1') + redactor.flush().toString('latin1')
 }
 
 /** Redacts every value, and drops a header whose very name holds a secret (names are case-insensitive). */
-export function redactHeaders(
-  headers: Headers,
-  { bytes, folded }: Needles,
-): { headers: Headers; count: number } {
+export function redactHeaders(headers: Headers, needles: Needles, tally: Tally): Headers {
   // Nearly always there is none: one look at all of them together.
-  let all = ''
-  for (const name in headers) all += `${name}\n${String(headers[name])}\n`
-  all = all.toLowerCase()
-  if (!folded.some((needle) => all.includes(needle))) return { headers, count: 0 }
+  const names = Object.keys(headers)
+  const values = Object.values(headers).flat()
+  if (ownersIn(names.join('\n'), needles.folded).length + ownersIn(values.join('\n'), needles).length === 0)
+    return headers
   const clean = Object.create(null) as Headers
-  let count = 0
-  const redact = (value: string) => {
-    const redacted = redactText(value, bytes)
-    count += redacted.count
-    return redacted.text
-  }
   for (const [name, value] of Object.entries(headers)) {
-    if (folded.some((needle) => name.toLowerCase().includes(needle))) count += 1
-    else clean[name] = Array.isArray(value) ? value.map(redact) : redact(value)
+    const owners = ownersIn(name, needles.folded)
+    for (const owner of owners) tally.add(owner)
+    if (owners.length > 0) continue
+    clean[name] = Array.isArray(value)
+      ? value.map((one) => redactText(one, needles, tally))
+      : redactText(value, needles, tally)
   }
-  return { headers: clean, count }
+  return clean
+}
+
+function ownersIn(text: string, needles: Needles): readonly (string | null)[] {
+  const tally = new Tally()
+  new Redactor(needles, tally).push(Buffer.from(text, 'latin1'))
+  return [...tally.byOwner.keys()]
 }

@@ -223,7 +223,12 @@ for (const door of HTTPS_DOORS) {
     const setting = await setUp(test, (socket, received, chunk) => {
       if (received === chunk) {
         socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
-      } else socket.write(`echo:${chunk}:${TOKEN.slice(0, 9)}`, () => socket.write(`${TOKEN.slice(9)}.`))
+        return
+      }
+      const text = `echo:${chunk}:${TOKEN}.`
+      socket.write(`\x81${String.fromCharCode(text.length)}${text.slice(0, 20)}`, 'latin1', () =>
+        socket.write(text.slice(20)),
+      )
     })
     const upgrade = [
       'Connection: Upgrade',
@@ -243,7 +248,11 @@ for (const door of HTTPS_DOORS) {
     test.match(received, `authorization: Bearer ${TOKEN}`)
     test.notMatch(received, /permessage-deflate/)
     await new Promise((resolve) => setTimeout(resolve, 50))
-    test.match(setting.gate.closes.at(-1), { outcome: 'success', status: 101, redactions: 1 })
+    test.match(setting.gate.closes.at(-1), {
+      outcome: 'success',
+      status: 101,
+      redactions: [{ credential: 'api/bearer', count: 1 }],
+    })
   })
 
   void t.test(`${door.name}: an upgrade that we do not speak is a plain request`, async (test) => {

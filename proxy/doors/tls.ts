@@ -148,5 +148,5 @@ async function openTunnel(
   }
   const end = await tunnel(socket, upstream, context.policy.http)
   const at = context.now()
-  context.audit.close({ ...end, at, id, sandbox, status: null, durationMs: at - startedAt, redactions: 0 })
+  context.audit.close({ ...end, at, id, sandbox, status: null, durationMs: at - startedAt, redactions: [] })
 }

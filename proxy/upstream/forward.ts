@@ -3,11 +3,12 @@ import { Needles } from '#firewall/needles.js'
 import type { ProxyContext } from '../context.js'
 import { sendDenial } from '../denial.js'
 import { refuse, settled, type Exchange, type Outcome, type Refusal } from '../exchange.js'
+import { decodedHeaders, readCodings, type Coding } from '../content-coding.js'
 import { isReadable, responseHeaders } from '../headers.js'
-import { redactHeaders, Redactor } from '../redact.js'
+import { redactHeaders, Redactor, Tally } from '../redact.js'
+import { redactionsOf } from '../records.js'
 import { codeOf, reasonOf } from './failures.js'
-
-const NOTHING = new Needles([])
+import { ResponseBody } from './response-body.js'
 
 /** RFC 9110 section 9.2.2, without those that no one repeats blindly. */
 const SAFE_TO_REPEAT = new Set(['GET', 'HEAD', 'OPTIONS'])
@@ -46,8 +47,9 @@ function answered(exchange: Exchange, outcome: Outcome): Outcome {
 class Forwarding implements Dispatcher.DispatchHandler {
   readonly #exchange: Exchange
   readonly #context: ProxyContext
-  #redactor: Redactor
   readonly #needles: Needles
+  readonly #tally = new Tally()
+  #body: ResponseBody | null = null
   #finish: (outcome: Outcome) => void = () => undefined
   #controller: Dispatcher.DispatchController | null = null
   #refusal: Refusal | null = null
@@ -56,13 +58,11 @@ class Forwarding implements Dispatcher.DispatchHandler {
   /** The upstream's response is complete; what is left is to write it out. */
   #ended = false
   #responseBytes = 0
-  #redactions = 0
 
   constructor(exchange: Exchange, context: ProxyContext) {
     this.#exchange = exchange
     this.#context = context
-    this.#needles = exchange.credential?.needles() ?? NOTHING
-    this.#redactor = new Redactor(this.#needles.bytes)
+    this.#needles = exchange.credential?.needles() ?? Needles.NONE
   }
 
   run(): Promise<Outcome> {
@@ -77,6 +77,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
       }
       this.#finish = (outcome) => {
         response.off('close', onClose)
+        this.#body?.destroy()
         resolve(outcome)
       }
       response.on('close', onClose)
@@ -108,36 +109,41 @@ class Forwarding implements Dispatcher.DispatchHandler {
     if (status < 200) return
     const { credential, outgoing } = this.#exchange
     credential?.answered?.(settled(outgoing), status, this.#context.now())
-    const refusal = this.#unacceptable(status, raw)
-    if (refusal !== null) {
-      this.#refusal = refusal
-      controller.abort(new Error(refusal.reason))
+    const codings = this.#codingsOf(status, raw)
+    if ('reason' in codings) {
+      this.#refusal = codings
+      controller.abort(new Error(codings.reason))
       return
     }
-    const { headers, count } = redactHeaders(responseHeaders(raw), this.#needles)
-    this.#redactions += count
+    const redacted = redactHeaders(responseHeaders(raw), this.#needles, this.#tally)
+    const headers = codings.length === 0 ? redacted : decodedHeaders(redacted)
     this.#status = status
-    if (status === 206) this.#redactor = new Redactor(this.#needles.bytes, true)
     // The reason phrase is the upstream's free text: ours is written instead.
     const { response } = this.#exchange
-    response.writeHead(status, headers)
+    const redactor = new Redactor(this.#needles, this.#tally, status === 206)
+    const begin = () => {
+      if (!response.headersSent) response.writeHead(status, headers)
+    }
+    this.#body = new ResponseBody(codings, redactor, response, begin, (error) => this.#failDecoding(error))
+    // What does not even begin to decompress is answered with an error, not with the upstream's status.
+    if (codings.length === 0) begin()
     // An event stream's head goes out before its first event; a body that is there already goes out with its head.
     setImmediate(() => {
-      if (!response.headersSent || response.socket === null || this.#responseBytes > 0) return
+      if (this.#responseBytes > 0 || this.#ended || response.socket === null) return
+      begin()
       response.flushHeaders()
     })
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.#responseBytes += chunk.length
-    this.#write(controller, this.#redactor.push(chunk))
+    this.#body?.write(chunk, controller)
   }
 
+  /** Trailers end here: they cannot be announced to a client that did not ask for them (RFC 9110 section 6.5.1). */
   onResponseEnd(): void {
-    const { response } = this.#exchange
     this.#ended = true
-    this.#write(null, this.#redactor.flush())
-    response.end(() => this.#finish(this.#outcome(null)))
+    this.#body?.end(() => this.#finish(this.#outcome(null)))
     if (this.#clientGone) this.#finish(this.#outcome(null))
   }
 
@@ -153,18 +159,26 @@ class Forwarding implements Dispatcher.DispatchHandler {
     this.#finish(this.#outcome(error))
   }
 
-  /** A response that must not be passed on: no valid status (such as 099), or one that redaction cannot read. */
-  #unacceptable(status: number, raw: Record<string, string | string[] | undefined>): Refusal | null {
+  /** The codings to undo; a refusal for a response that must not be passed on, because it cannot be read. */
+  #codingsOf(
+    status: number,
+    raw: Record<string, string | string[] | undefined>,
+  ): readonly Coding[] | Refusal {
     if (status > 599) return refuse('upstream-protocol', { detail: `status ${String(status)}` })
-    return this.#needles.bytes.length === 0 || isReadable(status, raw) ? null : refuse('upstream-encoding')
+    if (this.#needles.bytes.length === 0) return []
+    if (!isReadable(status, raw)) return refuse('upstream-encoding')
+    const codings = readCodings(raw['content-encoding'])
+    // Without a body there is nothing to read.
+    if (this.#exchange.method === 'HEAD' || status === 204 || status === 304) return codings ?? []
+    if (codings === null) return refuse('upstream-encoding')
+    // A part of a compressed body cannot be decompressed.
+    return status === 206 && codings.length > 0 ? refuse('upstream-encoding') : codings
   }
 
-  #write(controller: Dispatcher.DispatchController | null, chunk: Buffer): void {
-    if (chunk.length === 0) return
-    const { response } = this.#exchange
-    if (response.write(chunk) || controller === null) return
-    controller.pause()
-    response.once('drain', () => controller.resume())
+  #failDecoding(error: Error): void {
+    this.#refusal = refuse('upstream-encoding', { detail: codeOf(error) })
+    if (!this.#ended) this.#controller?.abort(error)
+    this.#finish(this.#outcome(error))
   }
 
   #outcome(error: Error | null): Outcome {
@@ -181,7 +195,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
       status: this.#status,
       requestBytes: this.#exchange.body?.bytes ?? 0,
       responseBytes: this.#responseBytes,
-      redactions: this.#redactions + this.#redactor.count,
+      redactions: redactionsOf(this.#tally, this.#exchange.credential),
       detail: error === null || this.#clientGone ? null : codeOf(error),
     }
   }

@@ -3,12 +3,15 @@ import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 // `http-proxy` is installed as its maintained successor: docs/decisions/http-proxy-alias.md says why.
 import { createProxyServer } from 'http-proxy'
+import { Needles } from '#firewall/needles.js'
 import type { ProxyContext } from '../context.js'
 import { shownCertificate } from '../credentials/client-certificate.js'
 import { sendDenial } from '../denial.js'
 import { refuse, settled, type Exchange, type Outcome, type Refusal } from '../exchange.js'
-import { FrameRedactor } from '../frame-redactor.js'
+import { redactionsOf } from '../records.js'
+import { Redactor, Tally } from '../redact.js'
 import { codeOf, reasonOf } from './failures.js'
+import { FrameRedactor } from './websocket-frames.js'
 
 /**
  * Passes a WebSocket through (RFC 6455 section 4).
@@ -25,7 +28,12 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
   const outgoing = settled(exchange.outgoing)
   const { socket, head } = settled(exchange.upgrade)
   const { origin, addresses, port, ca, clientCertificate } = settled(exchange.upstream)
-  const client = new ClientEnd(socket, new FrameRedactor(exchange.credential?.needles().bytes ?? []))
+  const tally = new Tally()
+  const needles = exchange.credential?.needles() ?? Needles.NONE
+  const client = new ClientEnd(
+    socket,
+    needles.bytes.length === 0 ? null : new UpgradeRedactor(needles, tally),
+  )
 
   // http-proxy writes the headers of the request object that it is given, so that is where the judged ones go.
   const upstreamRequest = Object.create(request) as IncomingMessage
@@ -46,10 +54,10 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
       resolve({
         refusal,
         aborted,
-        status: refusal === null ? status : exchange.response.statusCode,
+        status: status ?? (refusal === null ? null : exchange.response.statusCode),
         requestBytes: client.bytesRead - headBytes,
         responseBytes: client.bytesWritten,
-        redactions: client.redactions,
+        redactions: redactionsOf(tally, exchange.credential),
         detail: refusal?.detail ?? null,
       })
     }
@@ -74,7 +82,13 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
         )
         response.destroy()
       })
-      upstream.prependOnceListener('upgrade', (_response, upstreamSocket: Socket) => {
+      upstream.prependOnceListener('upgrade', (response, upstreamSocket: Socket) => {
+        // Nobody offered one, and what it does to messages is not undone here.
+        if (needles.bytes.length > 0 && response.headers['sec-websocket-extensions'] !== undefined) {
+          fail(refuse('upstream-protocol', { detail: 'the upstream chose an extension that nobody offered' }))
+          upstreamSocket.destroy()
+          return
+        }
         status = 101
         upstream.setTimeout(0)
         upstreamSocket.setTimeout(context.policy.http.idleTimeoutMs, () => upstreamSocket.destroy())
@@ -84,7 +98,8 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
     })
     proxy.on('error', (error: Error) => fail(refuse(reasonOf(error), { detail: codeOf(error) })))
     client.once('close', () => {
-      if (refusal === null) settle(status === null ? 'client-abort' : null)
+      if (client.malformed) refusal = refuse('upstream-protocol', { detail: 'not a WebSocket frame' })
+      if (refusal === null || client.malformed) settle(status === null ? 'client-abort' : null)
     })
     const [address = ''] = addresses
     void proxy.ws(
@@ -104,22 +119,48 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
   })
 }
 
+/** The upstream's side of an upgraded connection: the head of the 101, then frames. */
+class UpgradeRedactor {
+  readonly #head: Redactor
+  readonly #frames: FrameRedactor
+  /** The last bytes of the head so far; null after it. */
+  #end: string | null = ''
+
+  constructor(needles: Needles, tally: Tally) {
+    this.#head = new Redactor(needles, tally)
+    this.#frames = new FrameRedactor(needles, tally)
+  }
+
+  push(chunk: Buffer): Buffer | null {
+    if (this.#end === null) return this.#frames.push(chunk)
+    const seen = this.#end + chunk.toString('latin1')
+    const at = seen.indexOf('\r\n\r\n')
+    if (at < 0) {
+      this.#end = seen.slice(-3)
+      return this.#head.push(chunk)
+    }
+    const size = at + 4 - this.#end.length
+    this.#end = null
+    const head = [this.#head.push(chunk.subarray(0, size)), this.#head.flush()]
+    const frames = this.#frames.push(chunk.subarray(size))
+    return frames === null ? null : Buffer.concat([...head, frames])
+  }
+}
+
 /** The sandbox's side of an upgraded connection: what is written to it is redacted first. */
 class ClientEnd extends Duplex {
   readonly #socket: Socket
-  readonly #redactor: FrameRedactor
+  readonly #redactor: UpgradeRedactor | null
+  /** The upstream sent what cannot be read, and so cannot be passed on. */
+  malformed = false
 
-  constructor(socket: Socket, redactor: FrameRedactor) {
+  constructor(socket: Socket, redactor: UpgradeRedactor | null) {
     super({ allowHalfOpen: true })
     this.#socket = socket
     this.#redactor = redactor
     socket.on('end', () => this.push(null))
     socket.on('error', () => this.destroy())
     socket.on('close', () => this.destroy())
-  }
-
-  get redactions(): number {
-    return this.#redactor.count
   }
 
   get bytesRead(): number {
@@ -160,13 +201,19 @@ class ClientEnd extends Duplex {
     encoding: BufferEncoding,
     done: (error?: Error | null) => void,
   ): void {
-    const bytes = this.#redactor.push(Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk, encoding))
-    if (bytes.length === 0 || this.#socket.write(bytes)) done()
+    const written = Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk, encoding)
+    const bytes = this.#redactor === null ? written : this.#redactor.push(written)
+    if (bytes === null) {
+      this.malformed = true
+      this.destroy()
+      done()
+    } else if (bytes.length === 0 || this.#socket.write(bytes)) done()
     else this.#socket.once('drain', () => done())
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    this.#socket.end(this.#redactor.flush())
+    // What a message still holds back was not whole: its frame announced more.
+    this.#socket.end()
     done()
   }
 

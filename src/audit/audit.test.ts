@@ -38,7 +38,7 @@ const close = (at: number): HttpClose => ({
   requestBytes: 0,
   responseBytes: 0,
   durationMs: 1,
-  redactions: 0,
+  redactions: [],
 })
 
 function directory(t: Test): string {

@@ -104,7 +104,9 @@ const closes: fc.Arbitrary<HttpClose> = fc.record({
   requestBytes: count,
   responseBytes: count,
   durationMs: count,
-  redactions: count,
+  redactions: fc.array(fc.record({ credential: text, count: fc.integer({ min: 1, max: 1e9 }) }), {
+    maxLength: 3,
+  }),
 })
 
 const sandboxEvents: fc.Arbitrary<records.SandboxEvent> = fc.record({

@@ -116,7 +116,8 @@ export function closeRecord(header: Header, event: HttpClose): AuditRecord {
       gate: header.gate,
       sandbox: event.sandbox,
       detail: event.detail,
-      redactions: event.redactions,
+      redactions: event.redactions.reduce((sum, { count }) => sum + count, 0),
+      redacted: event.redactions,
       previous: null,
     },
   }

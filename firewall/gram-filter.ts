@@ -1,0 +1,38 @@
+/** Bytes of a gram. */
+export const GRAM = 4
+
+/** Bits for each gram that is in: one in this many other grams is taken for one that is, at most. */
+const BITS_PER_GRAM = 32
+
+/**
+ * Tells quickly where none of some byte patterns can be: it knows every run of four bytes that they have. A no is
+ * certain; a yes is to be looked into.
+ */
+export class GramFilter {
+  readonly #bits: Uint32Array
+  readonly #shift: number
+
+  constructor(patterns: readonly Uint8Array[]) {
+    const grams = patterns.reduce((sum, { length }) => sum + Math.max(length - GRAM + 1, 0), 1)
+    const exponent = Math.min(Math.max(Math.ceil(Math.log2(grams * BITS_PER_GRAM)), 10), 31)
+    this.#bits = new Uint32Array(2 ** (exponent - 5))
+    this.#shift = 32 - exponent
+    for (const pattern of patterns) {
+      const view = new DataView(pattern.buffer, pattern.byteOffset, pattern.length)
+      for (let at = 0; at + GRAM <= pattern.length; at += 1) {
+        const bit = this.#hash(view.getInt32(at, true))
+        this.#bits[bit >>> 5] = (this.#bits[bit >>> 5] ?? 0) | (1 << (bit & 31))
+      }
+    }
+  }
+
+  /** Whether a pattern may hold these four bytes, read as a little-endian number. */
+  mayHold(gram: number): boolean {
+    const bit = this.#hash(gram)
+    return (((this.#bits[bit >>> 5] ?? 0) >>> (bit & 31)) & 1) === 1
+  }
+
+  #hash(gram: number): number {
+    return Math.imul(gram ^ (gram >>> 15), 0x9e3779b1) >>> this.#shift
+  }
+}

@@ -1,0 +1,336 @@
+import { GRAM, type GramFilter } from '#firewall/gram-filter.js'
+import type { Automaton } from '#firewall/automaton.js'
+import type { Matcher } from '#firewall/needles.js'
+import {
+  codeOf,
+  ESCAPES,
+  INCOMPLETE,
+  lengthOf,
+  MAX_ESCAPE,
+  NO_ESCAPE,
+  utf8Of,
+  type EscapeSyntax,
+} from './escapes.js'
+
+const LF = 0x0a
+const CR = 0x0d
+const isBreak = (code: number) => code === LF || code === CR
+
+/** 1 for the bytes that begin an escape, and for line breaks: all others mean themselves in every reading. */
+const SPECIAL = new Uint8Array(256)
+for (const byte of [LF, CR, ...ESCAPES.map(({ first }) => first)]) SPECIAL[byte] = 1
+/** The same for two bytes at once. */
+const SPECIAL_PAIR = Uint8Array.from({ length: 2 ** 16 }, (_, i) =>
+  Math.max(SPECIAL[i & 255] ?? 0, SPECIAL[i >> 8] ?? 0),
+)
+
+function isPlain(four: number): boolean {
+  return SPECIAL_PAIR[four & 0xffff] === 0 && SPECIAL_PAIR[four >>> 16] === 0
+}
+
+/** By the byte that an escape begins with. */
+const SYNTAX_OF = Array.from(SPECIAL, (_, byte) => ESCAPES.find(({ first }) => first === byte) ?? null)
+
+/** Bytes from one sample to the next, at most: beyond it, looking for escapes is what takes the time. */
+const MAX_STRIDE = 32
+
+/** Needles shorter than this are looked for without skipping. */
+const MIN_SKIPPED = 8
+
+/** Characters before a line break that are taken for the beginning of a needle that goes on after it. */
+const MIN_BEFORE_BREAK = 8
+
+/** A needle was found: where in the stream it begins and ends, and its index. */
+export type Found = (start: number, end: number, needle: number) => void
+
+/**
+ * Finds needles in a byte stream: as they are, under each syntax of `ESCAPES` with whatever mixture of escaped and plain
+ * characters, and, since base64 comes in lines, with line breaks in them (RFC 2045 section 6.8), plain or escaped.
+ *
+ * It skips from sample to sample where nothing can be. Where a sample, or an escape that stands for a byte of a needle,
+ * says otherwise, it goes back to where a needle could begin and walks byte by byte, one automaton for each reading,
+ * until they agree again that next to nothing is open.
+ */
+export class Scanner {
+  readonly #automaton: Automaton
+  readonly #filter: GramFilter
+  readonly #alphabet: Uint8Array
+  readonly #found: Found
+  /** Every needle has a sample in its first bytes that lies in it whole; 0 where no skipping is possible. */
+  readonly #stride: number
+  /** The state in the bytes as they are, and in all readings while they agree. */
+  #state = 0
+  #readings: readonly Reading[] = []
+  #agreed = true
+  /** Where the readings last differed in the bytes that they took. */
+  #special = -1
+  /** Bytes of the stream before the current chunk. */
+  #offset = 0
+  /** Where in the chunk walking may end, at the earliest. */
+  #walkTo = 0
+
+  constructor({ automaton, filter, alphabet }: Matcher, found: Found) {
+    this.#automaton = automaton
+    this.#filter = filter
+    this.#alphabet = alphabet
+    this.#found = found
+    const { shortest } = automaton
+    this.#stride = shortest < MIN_SKIPPED ? 0 : Math.min(shortest - GRAM + 1, MAX_STRIDE)
+  }
+
+  /** Bytes taken so far. */
+  get position(): number {
+    return this.#offset
+  }
+
+  /** Where the earliest needle begins that the bytes so far may be the beginning of; `position` where there is none. */
+  get open(): number {
+    const plain = this.#offset - (this.#automaton.open[this.#state] ?? 0)
+    if (this.#agreed) return plain
+    return this.#readings.reduce((least, reading) => Math.min(least, reading.open(this.#offset)), plain)
+  }
+
+  scan(chunk: Buffer): void {
+    const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.length)
+    this.#walkTo = 0
+    for (let at = 0; at < chunk.length;) {
+      at = this.#walk(chunk, at)
+      if (at < chunk.length) at = this.#skip(chunk, view, at)
+    }
+    this.#offset += chunk.length
+  }
+
+  /** What comes next has nothing to do with what came. */
+  reset(): void {
+    this.#state = 0
+    this.#agreed = true
+  }
+
+  /** Takes byte by byte; returns where skipping can begin, or the chunk's length. */
+  #walk(chunk: Buffer, from: number): number {
+    for (let at = from; at < chunk.length;) {
+      const byte = chunk[at] ?? 0
+      if (!this.#agreed || SPECIAL[byte] === 1) this.#read(byte, this.#offset + at)
+      else this.#state = this.#take(this.#state, byte, this.#offset + at)
+      at += 1
+      if (this.#stride === 0 || !this.#agreed || at < this.#walkTo) continue
+      // What is open by less than a gram lies in this chunk, so skipping sees it from its beginning.
+      const depth = this.#depth(this.#state)
+      if (depth >= GRAM || depth > at) continue
+      this.#state = 0
+      return at - depth
+    }
+    return chunk.length
+  }
+
+  #take(state: number, byte: number, at: number): number {
+    const next = this.#automaton.next(state, byte)
+    const needle = this.#automaton.ending[next] ?? -1
+    if (needle >= 0) this.#found(at + 1 - (this.#automaton.lengths[needle] ?? 0), at + 1, needle)
+    return next
+  }
+
+  #depth(state: number): number {
+    return this.#automaton.depth[state] ?? 0
+  }
+
+  /** One byte where the readings differ, or begin to. */
+  #read(byte: number, at: number): void {
+    if (this.#readings.length === 0)
+      this.#readings = ESCAPES.map((syntax) => new Reading(syntax, this.#automaton, this.#found))
+    if (this.#agreed) {
+      for (const reading of this.#readings) reading.begin(this.#state, at)
+      this.#agreed = false
+    }
+    this.#state = this.#take(this.#state, byte, at)
+    let special = SPECIAL[byte] === 1
+    let agreed = true
+    for (const reading of this.#readings) {
+      special ||= reading.waiting
+      reading.take(byte, at)
+      agreed &&= !reading.waiting && reading.state === this.#state
+    }
+    if (special) this.#special = at
+    // The same state is the same text, but only after the last escape does it also stand in the same bytes.
+    this.#agreed = agreed && this.#depth(this.#state) <= at - this.#special
+  }
+
+  /** Looks at samples and escapes only; returns where walking must begin, or the chunk's length. */
+  #skip(chunk: Buffer, view: DataView, from: number): number {
+    const end = chunk.length
+    let at = from
+    for (let sample = from; ; sample += this.#stride) {
+      const last = sample + GRAM > end
+      const stop = last ? end : sample + GRAM
+      while (at < stop) {
+        while (
+          at < stop &&
+          at + 8 <= end &&
+          isPlain(view.getInt32(at, true)) &&
+          isPlain(view.getInt32(at + 4, true))
+        )
+          at += 8
+        while (at < stop && SPECIAL[chunk[at] ?? 0] === 0) at += 1
+        if (at >= stop) break
+        const after = this.#pass(chunk, view, at)
+        if (after < 0) {
+          this.#walkTo = at + 1
+          return this.#goBack(chunk, view, at, from)
+        }
+        at = after
+      }
+      if (last) {
+        this.#walkTo = Infinity
+        return this.#goBack(chunk, view, end, from)
+      }
+      if (this.#filter.mayHold(view.getInt32(sample, true))) {
+        this.#walkTo = sample + GRAM
+        return this.#goBack(chunk, view, sample + GRAM, from)
+      }
+    }
+  }
+
+  /** Where a needle begins at the earliest that is open at `end`, and not before `low`; never within an escape. */
+  #goBack(chunk: Buffer, view: DataView, end: number, low: number): number {
+    let at = Math.max(end - GRAM + 1, low)
+    while (at > low && this.#filter.mayHold(view.getInt32(at - 1, true))) at -= 1
+    for (let i = at - 1; i >= Math.max(low, at - MAX_ESCAPE); i -= 1) if (SPECIAL[chunk[i] ?? 0] === 1) at = i
+    return at
+  }
+
+  /** The end of an escape or of line breaks that no needle can span; -1 where one could. */
+  #pass(chunk: Buffer, view: DataView, at: number): number {
+    const byte = chunk[at] ?? 0
+    let end = at
+    while (isBreak(chunk[end] ?? 0)) end += 1
+    const syntax = SYNTAX_OF[byte] ?? null
+    for (; syntax !== null && end < chunk.length && chunk[end] === byte;) {
+      const escape = syntax.read(chunk, end, chunk.length)
+      if (escape === INCOMPLETE) return -1
+      if (escape === NO_ESCAPE) {
+        if (end === at) return at + 1
+        break
+      }
+      const code = codeOf(escape)
+      if (!isBreak(code)) {
+        if (end > at) break
+        return this.#isUsed(syntax, code) ? -1 : at + lengthOf(escape)
+      }
+      end += lengthOf(escape)
+    }
+    return this.#mayBridge(chunk, view, at, end) ? -1 : end
+  }
+
+  #isUsed(syntax: EscapeSyntax, code: number): boolean {
+    if (syntax.ofBytes || code < 0x80) return this.#alphabet[code] === 1
+    return utf8Of(code).some((byte) => this.#alphabet[byte] === 1)
+  }
+
+  /** Whether a needle may stand on both sides of line breaks: one of the grams across them would then be one of its. */
+  #mayBridge(chunk: Buffer, view: DataView, at: number, end: number): boolean {
+    if (at < GRAM || end + GRAM > chunk.length) return true
+    for (let i = end; i < end + GRAM - 1; i += 1) if (SPECIAL[chunk[i] ?? 0] === 1) return true
+    const before = view.getInt32(at - GRAM, true)
+    const after = view.getInt32(end, true)
+    return (
+      this.#filter.mayHold((before >>> 24) | (after << 8)) ||
+      this.#filter.mayHold((before >>> 16) | (after << 16)) ||
+      this.#filter.mayHold((before >>> 8) | (after << 24))
+    )
+  }
+}
+
+function bytesOf(syntax: EscapeSyntax, code: number): readonly number[] {
+  return syntax.ofBytes ? [code] : utf8Of(code)
+}
+
+/** The stream as somebody reads it who decodes one syntax of escapes, and skips line breaks. */
+class Reading {
+  state = 0
+  readonly #syntax: EscapeSyntax
+  readonly #automaton: Automaton
+  readonly #found: Found
+  /** Where in the stream each of the last decoded bytes begins, in a ring. */
+  readonly #starts: Float64Array
+  #count = 0
+  /** The count when line breaks were last skipped. */
+  #brokenAt = 0
+  /** The beginning of what may be an escape, and where it stands. */
+  #waiting: number[] = []
+  #waitingFrom = 0
+
+  constructor(syntax: EscapeSyntax, automaton: Automaton, found: Found) {
+    this.#syntax = syntax
+    this.#automaton = automaton
+    this.#found = found
+    this.#starts = new Float64Array(2 ** Math.ceil(Math.log2(automaton.longest + 1)))
+  }
+
+  get waiting(): boolean {
+    return this.#waiting.length > 0
+  }
+
+  /** Goes on from where plain bytes led. */
+  begin(state: number, at: number): void {
+    const depth = this.#automaton.depth[state] ?? 0
+    this.state = state
+    this.#waiting = []
+    this.#brokenAt = 0
+    this.#count = depth
+    for (let i = 0; i < depth; i += 1) this.#starts[i] = at - depth + i
+  }
+
+  take(byte: number, at: number): void {
+    if (!this.waiting) {
+      if (byte !== this.#syntax.first) {
+        this.#decoded(byte, at, at + 1)
+        return
+      }
+      this.#waitingFrom = at
+    }
+    this.#waiting.push(byte)
+    this.#settle()
+  }
+
+  open(end: number): number {
+    const waiting = this.waiting ? this.#waitingFrom : end
+    const depth = this.#automaton.open[this.state] ?? 0
+    if (depth === 0) return waiting
+    // An event stream must not wait for its next event because the last word of a line also begins a needle.
+    if (depth < MIN_BEFORE_BREAK && this.#brokenAt > this.#count - depth) return waiting
+    return Math.min(waiting, this.#startOf(depth))
+  }
+
+  /** Decodes what waits, as far as it can be told. */
+  #settle(): void {
+    while (this.#waiting.length > 0) {
+      const escape =
+        this.#waiting[0] === this.#syntax.first
+          ? this.#syntax.read(this.#waiting, 0, this.#waiting.length)
+          : NO_ESCAPE
+      if (escape === INCOMPLETE) return
+      const from = this.#waitingFrom
+      const length = escape === NO_ESCAPE ? 1 : lengthOf(escape)
+      const bytes = escape === NO_ESCAPE ? this.#waiting.slice(0, 1) : bytesOf(this.#syntax, codeOf(escape))
+      this.#waiting = this.#waiting.slice(length)
+      this.#waitingFrom += length
+      for (const byte of bytes) this.#decoded(byte, from, from + length)
+    }
+  }
+
+  #decoded(byte: number, start: number, end: number): void {
+    if (isBreak(byte)) {
+      this.#brokenAt = this.#count
+      return
+    }
+    this.#starts[this.#count & (this.#starts.length - 1)] = start
+    this.#count += 1
+    this.state = this.#automaton.next(this.state, byte)
+    const needle = this.#automaton.ending[this.state] ?? -1
+    if (needle >= 0) this.#found(this.#startOf(this.#automaton.lengths[needle] ?? 0), end, needle)
+  }
+
+  #startOf(depth: number): number {
+    return this.#starts[(this.#count - depth) & (this.#starts.length - 1)] ?? 0
+  }
+}
