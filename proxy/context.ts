@@ -3,6 +3,7 @@ import type { Policy, KnownSandbox } from '#firewall/policy.js'
 import type { RateLimiter } from '#firewall/rate-limit.js'
 import type { HttpAudit, Remote } from './events.js'
 import type { CertificateAuthority } from './tls/authority.js'
+import type { NeedleSets } from './needle-sets.js'
 import type { UpstreamPools } from './upstream/pools.js'
 import type { UpstreamResolver } from './upstream/resolver.js'
 
@@ -13,6 +14,8 @@ export interface ProxyContext {
   readonly names: NameGate
   readonly limiter: RateLimiter
   readonly audit: HttpAudit
+  /** What responses to an agent are searched for. */
+  readonly needles: NeedleSets
   readonly authority: CertificateAuthority
   readonly resolver: UpstreamResolver
   readonly pools: UpstreamPools

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Credential, Headers, OutgoingRequest } from '#firewall/credential.js'
 import type { RequestAllowed } from '#firewall/judge.js'
+import type { Needles } from '#firewall/needles.js'
 import type { Origin, KnownSandbox, Scheme } from '#firewall/policy.js'
 import type { Reason } from '#firewall/reasons.js'
 import type { RequestPath } from '#firewall/request-path.js'
@@ -65,6 +66,8 @@ export interface Exchange {
   /** Set once the decision was recorded: from then on a refusal ends the request, and is no second decision. */
   decided: boolean
   body: RequestBody | null
+  /** What the response is searched for. */
+  needles: Needles
   /** What goes upstream. */
   outgoing: OutgoingRequest | null
 }

@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { Needles } from '#firewall/needles.js'
 import type { ProxyContext } from './context.js'
 import { sendDenial } from './denial.js'
 import { refuse, type Binding, type Exchange, type Refusal } from './exchange.js'
@@ -102,6 +103,7 @@ function newExchange(
     upstream: null,
     decided: false,
     body: null,
+    needles: Needles.NONE,
     outgoing: null,
   }
 }

@@ -1,5 +1,6 @@
-import type { Credential, Headers, Injected } from '#firewall/credential.js'
+import type { Headers, Injected } from '#firewall/credential.js'
 import { admitName } from '#firewall/name-admission.js'
+import type { Needles } from '#firewall/needles.js'
 import { parseRequestTarget } from '#firewall/request-path.js'
 import type { ProxyContext } from './context.js'
 import { readTarget } from './doors/read-target.js'
@@ -141,7 +142,7 @@ const recordDecision: Step = {
 
 const prepareRequest: Step = {
   name: 'drop hop-by-hop headers and what stands in the slots of the credential',
-  run(exchange, { policy }) {
+  run(exchange, { policy, needles }) {
     const { origin, path, credential, request, response, method, sandbox } = exchange
     const { host, port, scheme } = settled(origin)
     const { path: pathname, query } = settled(path)
@@ -153,7 +154,7 @@ const prepareRequest: Step = {
       // What comes back must be readable for redaction.
       headers['accept-encoding'] = 'identity'
       delete headers['sec-websocket-extensions']
-      dropShortRange(headers, credential)
+      dropShortRange(headers, needles.of(settled(sandbox).agent))
     }
     const limit = policy.http.maxRequestBytes
     exchange.body = hasBody(exchange.headers) ? new RequestBody(request, response, headers, limit) : null
@@ -173,7 +174,8 @@ const prepareRequest: Step = {
 
 const injectCredential: Step = {
   name: 'put the real credential in, last',
-  run({ credential, outgoing, verdict }, context) {
+  run(exchange, context) {
+    const { credential, outgoing, verdict, sandbox } = exchange
     if (credential === null) return null
     const { destination } = settled(verdict)
     const injected = credential.inject(settled(outgoing), {
@@ -181,17 +183,19 @@ const injectCredential: Step = {
       send: (request) => sendGateRequest(request, credential, destination, context),
     })
     const judge = (fault: Injected) => {
-      // A token that came just now may be longer than what was looked for before.
-      if (fault === null) dropShortRange(settled(outgoing).headers, credential)
-      return fault === null ? null : refuse(fault.reason, { rule: destination.id, detail: fault.detail })
+      if (fault !== null) return refuse(fault.reason, { rule: destination.id, detail: fault.detail })
+      // A token that came just now is looked for too, and may be longer than what was before.
+      exchange.needles = context.needles.of(settled(sandbox).agent)
+      dropShortRange(settled(outgoing).headers, exchange.needles)
+      return null
     }
     return injected instanceof Promise ? injected.then(judge) : judge(injected)
   },
 }
 
 /** A server may always answer with the whole (RFC 9110 section 14.2). */
-function dropShortRange(headers: Headers, credential: Credential): void {
-  if (!isSearchableRange(headers['range'], credential.needles())) delete headers['range']
+function dropShortRange(headers: Headers, needles: Needles): void {
+  if (!isSearchableRange(headers['range'], needles)) delete headers['range']
 }
 
 /** A request, from the open connection to the moment before the first byte goes upstream; `forward` follows. */

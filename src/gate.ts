@@ -12,6 +12,7 @@ import type { NameGate } from '#firewall/name-admission.js'
 import type { Policy, KnownSandbox } from '#firewall/policy.js'
 import { RateLimiter } from '#firewall/rate-limit.js'
 import type { ProxyContext } from '#proxy/context.js'
+import { NeedleSets } from '#proxy/needle-sets.js'
 import { serveProxy, type ProxySockets } from '#proxy/proxy.js'
 import { CertificateAuthority } from '#proxy/tls/authority.js'
 import { UpstreamPools } from '#proxy/upstream/pools.js'
@@ -57,6 +58,7 @@ export class Gate {
       names: this.#names,
       limiter: new RateLimiter(),
       audit,
+      needles: new NeedleSets(policy),
       authority,
       resolver: new UpstreamResolver(policy.upstream, policy.http.connectTimeoutMs, Date.now),
       pools: new UpstreamPools(policy.http),

@@ -1,5 +1,5 @@
 import type { Dispatcher } from 'undici'
-import { Needles } from '#firewall/needles.js'
+import type { Needles } from '#firewall/needles.js'
 import type { ProxyContext } from '../context.js'
 import { sendDenial } from '../denial.js'
 import { refuse, settled, type Exchange, type Outcome, type Refusal } from '../exchange.js'
@@ -62,7 +62,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   constructor(exchange: Exchange, context: ProxyContext) {
     this.#exchange = exchange
     this.#context = context
-    this.#needles = exchange.credential?.needles() ?? Needles.NONE
+    this.#needles = exchange.needles
   }
 
   run(): Promise<Outcome> {

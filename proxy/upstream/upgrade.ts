@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 // `http-proxy` is installed as its maintained successor: docs/decisions/http-proxy-alias.md says why.
 import { createProxyServer } from 'http-proxy'
-import { Needles } from '#firewall/needles.js'
+import type { Needles } from '#firewall/needles.js'
 import type { ProxyContext } from '../context.js'
 import { shownCertificate } from '../credentials/client-certificate.js'
 import { sendDenial } from '../denial.js'
@@ -29,7 +29,7 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
   const { socket, head } = settled(exchange.upgrade)
   const { origin, addresses, port, ca, clientCertificate } = settled(exchange.upstream)
   const tally = new Tally()
-  const needles = exchange.credential?.needles() ?? Needles.NONE
+  const { needles } = exchange
   const client = new ClientEnd(
     socket,
     needles.bytes.length === 0 ? null : new UpgradeRedactor(needles, tally),

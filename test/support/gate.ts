@@ -6,6 +6,7 @@ import { DEFAULT_AGENT, type Policy, type KnownSandbox } from '#firewall/policy.
 import { RateLimiter } from '#firewall/rate-limit.js'
 import type { ProxyContext } from '#proxy/context.js'
 import type { HttpClose, HttpDecision } from '#proxy/events.js'
+import { NeedleSets } from '#proxy/needle-sets.js'
 import { serveProxy } from '#proxy/proxy.js'
 import { CertificateAuthority } from '#proxy/tls/authority.js'
 import { UpstreamPools } from '#proxy/upstream/pools.js'
@@ -62,6 +63,7 @@ export async function startGate(
       },
       close: (event) => gate.closes.push(event),
     },
+    needles: new NeedleSets(policy),
     authority,
     resolver: new UpstreamResolver(policy.upstream, 2_000, now),
     pools: new UpstreamPools(policy.http),
