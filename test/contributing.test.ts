@@ -82,7 +82,11 @@ void t.test('the worked example of a credential kind', { timeout: 120_000 }, asy
   const [policyText = ''] = blocksOf(markdown, 'yaml')
   writeFiles(directory, { 'egress.yaml': policyText })
   const env = { MONITOR_KEY: 'account-0123456789', MONITOR_APP_KEY: 'application-0123456789' }
-  const { policy } = loadPolicy('egress.yaml', { kinds: [...CREDENTIAL_KINDS, keyPair], env, cwd: directory })
+  const { policy } = await loadPolicy('egress.yaml', {
+    kinds: [...CREDENTIAL_KINDS, keyPair],
+    env,
+    cwd: directory,
+  })
   const request = outgoingRequest()
   t.equal(await policy.services.get('monitor')?.credential?.inject(request, NO_TOOLS), null)
   t.match(request.headers, { 'x-api-key': env.MONITOR_KEY, 'x-application-key': env.MONITOR_APP_KEY })
