@@ -40,17 +40,27 @@ void t.test('an endpoint that failed is left alone for a while, and asked again 
   t.equal((await setting.ask()).status, 200)
 })
 
-void t.test('an endpoint that never answers', async (t) => {
-  const { ask, endpoint, api, checkSecrecy } = await startTokenGate(t, {
-    endpoint: () => undefined,
-    responseTimeoutMs: 500,
+const SLOW: readonly (readonly [name: string, RequestListener])[] = [
+  ['never answers', () => undefined],
+  [
+    'answers a byte at a time',
+    (_, response) => {
+      const drip = setInterval(() => response.write(' '), 50)
+      response.on('close', () => clearInterval(drip))
+    },
+  ],
+]
+
+for (const [name, listener] of SLOW) {
+  void t.test(`an endpoint that ${name}`, async (t) => {
+    const setting = await startTokenGate(t, { endpoint: listener, responseTimeoutMs: 500 })
+    const answers = await Promise.all(Array.from({ length: 20 }, () => setting.ask()))
+    for (const answer of answers) isUnavailable(t, answer, /^login\.example: upstream-timeout/)
+    t.equal(setting.endpoint.requests.length, 1)
+    t.strictSame(setting.api.requests, [])
+    setting.checkSecrecy(t)
   })
-  const answers = await Promise.all(Array.from({ length: 20 }, () => ask()))
-  for (const answer of answers) isUnavailable(t, answer, /^login\.example: upstream-timeout/)
-  t.equal(endpoint.requests.length, 1)
-  t.strictSame(api.requests, [])
-  checkSecrecy(t)
-})
+}
 
 const json = (value: object): RequestListener => {
   return (request, response) => {

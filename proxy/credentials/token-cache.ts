@@ -31,10 +31,10 @@ const LONGEST_WAIT_MS = 60_000
 
 /**
  * The first token that the upstream refuses is dropped at once; the next one not before this long after it, and the wait
- * doubles. Threat: an upstream that always answers 401, or a path that does, turns every request into two.
+ * doubles to ten minutes. Threat: an upstream that always answers 401, or a path that does, turns every request into two.
  */
 const FIRST_PATIENCE_MS = 60_000
-const LONGEST_PATIENCE_MS = 3_600_000
+const LONGEST_PATIENCE_MS = 600_000
 
 /** Tokens that redaction looks for beside the present one, as long as they are valid. Patience bounds them too. */
 const MAX_FORMER = 8

@@ -47,9 +47,10 @@ export function tokenCredential(parts: TokenCredentialParts): Credential {
       const current = request.headers['authorization'] === authorization(token, request)
       if (status === 401 && current) cache.refuse(token, now)
     },
-    needles: derived(all, () =>
-      needlesOf(...all.flatMap((secret) => secret.revealSensitive()), ...(alsoSecret?.() ?? [])),
-    ),
+    needles: derived(all, () => {
+      const texts = [...all.flatMap((secret) => secret.revealSensitive()), ...(alsoSecret?.() ?? [])]
+      return needlesOf(...new Set(texts))
+    }),
     endpoints: endpoint === null ? [] : [endpoint.origin],
   }
 }

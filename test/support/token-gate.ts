@@ -80,7 +80,8 @@ export async function startTokenGate(t: Test, parts: Parts = {}): Promise<Settin
         'api.example': { address: '127.0.0.1', port: api.port },
         'login.example': { address: '127.0.0.1', port: endpoint.port },
       },
-      http: { responseTimeoutMs: parts.responseTimeoutMs ?? 20_000 },
+      // No test may fail because 200 handshakes take their time.
+      http: { connectTimeoutMs: 60_000, responseTimeoutMs: parts.responseTimeoutMs ?? 60_000 },
     }),
     () => SANDBOX,
     now,
