@@ -4,7 +4,7 @@ import type { Secret } from '#firewall/secret.js'
 import { checkTogether, type Binding } from './credential.js'
 import { scrub } from './scrub.js'
 import type { SecretValues } from './secrets.js'
-import type { SecretSource } from './sources/source.js'
+import type { SecretSource, SourceKind } from './sources/source.js'
 import { renderTemplate, type Rendered } from './template.js'
 
 /** After a failure a source is asked again this soon, or when it is due, whichever comes first. Milliseconds. */
@@ -16,8 +16,8 @@ export interface SecretRenewalEvent {
   readonly at: number
   /** Name of the secret. */
   readonly secret: string
-  /** Where it comes from: `file`, `command`, `vault` or `aws_secret`. */
-  readonly source: string
+  /** Where it comes from. */
+  readonly source: SourceKind
   /** What was wrong, without any value; null when all is well. */
   readonly problem: string | null
   /** What to do about it. */

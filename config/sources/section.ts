@@ -8,10 +8,8 @@ import { TOKEN_SHAPES } from '../token-shapes.js'
 import { commandSource } from './command.js'
 import { fileSource } from './file.js'
 import type { SecretsFile, SourceFile } from './schema.js'
-import { SOURCE_TIMEOUT_MS, type SecretSource } from './source.js'
+import { SOURCE_KINDS, SOURCE_TIMEOUT_MS, type SecretSource, type SourceKind } from './source.js'
 import { readStoreUrl } from './store-url.js'
-
-const KINDS = ['file', 'command', 'vault', 'aws_secret'] as const
 
 const NAME_FIX = 'write `NAME` with upper-case letters, digits and underscores'
 
@@ -57,11 +55,11 @@ class SourceReader {
   }
 
   read(): SecretSource | null {
-    const given = KINDS.filter((kind) => this.#file[kind] !== undefined)
+    const given = SOURCE_KINDS.filter((kind) => this.#file[kind] !== undefined)
     const [kind] = given
     if (kind === undefined || given.length > 1) {
       const count = kind === undefined ? 'no source' : 'more than one source'
-      this.#fault([], `the secret has ${count}`, `write exactly one of: ${KINDS.join(', ')}`)
+      this.#fault([], `the secret has ${count}`, `write exactly one of: ${SOURCE_KINDS.join(', ')}`)
       return null
     }
     const refreshMs = this.#duration('refresh', kind)
@@ -73,7 +71,7 @@ class SourceReader {
     return this.#faults === 0 ? source : null
   }
 
-  #make(kind: (typeof KINDS)[number], refreshMs: number | null, timeoutMs: number): SecretSource | null {
+  #make(kind: SourceKind, refreshMs: number | null, timeoutMs: number): SecretSource | null {
     const { file, command } = this.#file
     switch (kind) {
       case 'file':

@@ -10,11 +10,14 @@ export interface SourceTools {
   readonly signal: AbortSignal
 }
 
+export const SOURCE_KINDS = ['file', 'command', 'vault', 'aws_secret'] as const
+export type SourceKind = (typeof SOURCE_KINDS)[number]
+
 /** Where the value of one secret comes from, again and again. */
 export interface SecretSource {
   readonly name: string
-  /** As the policy calls it: `file`, `command`, `vault` or `aws_secret`. */
-  readonly kind: string
+  /** As the policy calls it. */
+  readonly kind: SourceKind
   /** Secrets that it needs itself, with the key of the policy that names each. */
   readonly needs: readonly { readonly name: string; readonly key: string }[]
   /** Milliseconds between two reads; null when it is read once. */
