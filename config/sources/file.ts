@@ -23,7 +23,7 @@ export function fileSource(name: string, path: string): SecretSource {
     async read({ signal }) {
       const text = readValue(path)
       if (last !== null && text !== last) {
-        await sleep(SETTLE_MS, undefined, { signal, ref: false }).catch(() => undefined)
+        await sleep(SETTLE_MS, undefined, { signal }).catch(() => undefined)
         if (typeof text === 'string' && readValue(path) !== text) return last
       }
       if (typeof text === 'string') last = text
