@@ -1,7 +1,7 @@
 import { createSocket } from 'node:dgram'
 import { once } from 'node:events'
 import { mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { Agent, request as requestPlain } from 'node:http'
+import { Agent, request as requestPlain, type IncomingMessage } from 'node:http'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -25,12 +25,12 @@ interface World {
   readonly gate: Gate
   /** What the gate has put into its log of renewals. */
   renewals(): { outcome: string; reason: string | null; secret: unknown }[]
-  /** Asks the gate for the service. */
-  get(): Promise<{ status: number | undefined; body: string }>
+  /** Asks the gate for something of the service; the upstream answers `/all` with all values. */
+  get(path?: string): Promise<{ status: number | undefined; body: string }>
   write(value: string): void
 }
 
-/** A gate on loopback ports, and an upstream that says back what it was sent, after a while. */
+/** A gate on loopback ports, and an upstream that says back in header and body what it was sent, after a while. */
 async function world(t: Test): Promise<World> {
   const directory = mkdtempSync(join(tmpdir(), 'egress-rotation-'))
   t.teardown(() => rmSync(directory, { recursive: true }))
@@ -40,7 +40,7 @@ async function world(t: Test): Promise<World> {
     const reply = () => {
       response.writeHead(200, { 'x-said': authorization })
       response.write(authorization.slice(0, 20))
-      response.end(`${authorization.slice(20)} and ${VALUES.join(' ')}`)
+      response.end(request.url === '/all' ? VALUES.join(' ') : authorization.slice(20))
     }
     setTimeout(reply, Math.random() * 200)
   })
@@ -112,10 +112,10 @@ upstream: { hosts: { api.example: "127.0.0.1:${upstream.port}" } }
           }
           return { outcome: event.outcome, reason: event.reason, secret: egress.secret }
         }),
-    async get() {
+    async get(path = '/x') {
       const headers = { host: 'egress:9199' }
-      const sent = requestPlain({ port, host: '127.0.0.1', path: '/api/x', headers, agent }).end()
-      const [response] = (await once(sent, 'response')) as [import('node:http').IncomingMessage]
+      const sent = requestPlain({ port, host: '127.0.0.1', path: `/api${path}`, headers, agent }).end()
+      const [response] = (await once(sent, 'response')) as [IncomingMessage]
       const body = `${JSON.stringify(response.headers)} ${await textOf(response)}`
       return { status: response.statusCode, body }
     },
@@ -165,15 +165,11 @@ void t.test(
       ({ headers }) => !VALUES.some((value) => headers.authorization === `Bearer ${value}`),
     )
     t.same(others, [], 'each carried one of the values, whole')
-    const last = await get()
+    for (const { body } of answers) if (VALUES.some((value) => body.includes(value))) t.fail(body)
+    const last = await get('/all')
     t.equal(upstream.requests.at(-1)?.headers.authorization, `Bearer ${VALUES[2]}`, 'in the end the new one')
     for (const value of [VALUES[1], VALUES[2]])
-      t.notOk(last.body.includes(value), 'and what it was before is redacted with what it is')
-    for (const [index, { body }] of answers.entries()) {
-      const carried = VALUES.filter((value) => body.includes(value))
-      // The upstream says all three of them: those that the gate had not read then, or had two values ago, may stand.
-      if (carried.length === 3) t.fail(`request ${index} brought back what it carried`)
-    }
+      t.notOk(last.body.includes(value), 'what it was before is redacted with what it is')
     t.same(
       renewals(),
       Array.from({ length: 2 }, () => ({

@@ -59,7 +59,7 @@ export class Audit {
   }
 
   readonly renewal = (event: SecretRenewalEvent): void => {
-    this.#files.http.writeOrCount(event.at, (header) => renewalRecord(header, event))
+    this.#files.http.writeOrCount(event.at, (header) => JSON.stringify(renewalRecord(header, event)))
   }
 
   /** @throws AuditUnavailable */

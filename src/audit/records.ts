@@ -154,7 +154,7 @@ export function sandboxRecord(header: Header, event: SandboxEvent): AuditRecord 
 /** A secret that was renewed, or that could not be. */
 export function renewalRecord(header: Header, event: SecretRenewalEvent): AuditRecord {
   return {
-    '@timestamp': timestamp(header),
+    '@timestamp': header.time,
     ecs: ECS,
     event: {
       kind: 'event',
