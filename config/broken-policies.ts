@@ -486,7 +486,8 @@ export const BROKEN_POLICIES: readonly BrokenPolicy[] = [
     text: withCredential('bearer: "${NO_SUCH}"'),
     line: 5,
     column: 15,
-    problem: /`NO_SUCH` is not set: no variable NO_SUCH, no variable NO_SUCH_FILE, no line in \.env/,
+    problem:
+      /`NO_SUCH` is not set: no entry under `secrets`, no variable NO_SUCH, no variable NO_SUCH_FILE, no Docker secret, no line in \.env/,
     fix: /set NO_SUCH, or set NO_SUCH_FILE/,
     mend: ['NO_SUCH', 'TOKEN'],
   },

@@ -1,4 +1,5 @@
 import type { CredentialKind } from '#firewall/credential.js'
+import type { Binding } from './credential.js'
 import type { IssueList } from './issue.js'
 import type { SecretLookup } from './secrets.js'
 
@@ -11,6 +12,8 @@ export interface LoadContext {
   readonly kinds: readonly CredentialKind[]
   /** Directory of the policy file, absolute: `ca` is relative to it. */
   readonly directory: string
+  /** Notes a credential whose values may change later. */
+  readonly bound: (binding: Binding) => void
   /** Notes the name of a file that the sandbox must not see. */
   readonly sensitive: (path: string) => void
 }

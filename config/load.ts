@@ -5,17 +5,23 @@ import { buildAgents, OPEN_AGENT } from './agents.js'
 import { buildAllow, checkAllowConflicts } from './allow.js'
 import { checkServiceConflicts, checkServiceOverlap } from './conflicts.js'
 import type { LoadContext } from './context.js'
+import type { Binding } from './credential.js'
 import { deepFreeze, frozenMap } from './freeze.js'
 import { PolicyError, type IssueList, type Path, type Position } from './issue.js'
 import { checkStaticHosts, readDns } from './dns.js'
 import { DEFAULT_DNS, DEFAULT_HTTP, readHttpLimits } from './limits.js'
 import { checkReferences } from './references.js'
+import { SecretRenewal } from './renewal.js'
 import { policySchema, type PolicyFile } from './schema.js'
 import { scrubIssue } from './scrub.js'
-import { NO_VALUES, SecretSources } from './secrets.js'
+import { NO_VALUES, SecretValues } from './secrets.js'
 import { buildService, type BuiltService } from './services.js'
 import type { GateSettings } from './settings.js'
 import { checkShape, type Shaped } from './shape.js'
+import { checkCircles, checkUnused } from './sources/graph.js'
+import { declaredNames, fillIn } from './sources/fill-in.js'
+import { readSources } from './sources/section.js'
+import type { SecretSource } from './sources/source.js'
 import { readTextFile } from './text-file.js'
 import { readUpstream } from './upstream.js'
 import { readYaml } from './yaml-source.js'
@@ -31,12 +37,20 @@ export interface LoadOptions {
    * hold no secret. Credentials then know their slots and inject nothing; `ca`s are null. Default: `values`.
    */
   readonly secrets?: 'values' | 'names'
+  /** Directory of Docker's secrets; `/run/secrets` unless given. */
+  readonly mountedSecrets?: string
 }
 
 export interface LoadedPolicy {
   readonly policy: Policy
-  /** Absolute names of files that a sandbox must not see: the policy, `.env`, `NAME_FILE`s, `ca`s. */
+  /** Absolute names of files that a sandbox must not see: the policy, `.env`, files of secrets, `ca`s. */
   readonly sensitiveFiles: readonly string[]
+  /** Absolute names of files that are read or run again while sandboxes run, so that none may write them. */
+  readonly trustedFiles: readonly string[]
+  /** Where the secrets of the section `secrets` come from. */
+  readonly sources: readonly SecretSource[]
+  /** Keeps the secrets up to date, once it is started. */
+  readonly renewal: SecretRenewal | null
   /** Settings from the file's `gate`; `audit_dir` absolute. */
   readonly gate: GateSettings
   /** Where the parts of the policy stand, by their ids: `services.jira`, `services.jira.rules[0]`, `allow[2]`. */
@@ -71,50 +85,82 @@ export async function loadPolicy(file: string, options: LoadOptions): Promise<Lo
   const secrets =
     options.secrets === 'names'
       ? null
-      : new SecretSources({ env: options.env, directory: dirname(absolute), cwd })
+      : new SecretValues({
+          env: options.env,
+          directory: dirname(absolute),
+          cwd,
+          mounted: options.mountedSecrets,
+        })
   const sensitive = new Set([absolute])
   // Read before the first message is made, so that no message can repeat one of their values.
   for (const [, name = ''] of content.text.matchAll(/\$\{([A-Z_][A-Z0-9_]*)\}/g)) secrets?.lookUp(name)
   const source = readYaml(file, content.text)
+  const bindings: Binding[] = []
   const context: LoadContext = {
     issues: source.issues,
     secrets: secrets ?? NO_VALUES,
     namesOnly: secrets === null,
     kinds: options.kinds,
     directory: dirname(absolute),
+    bound: (binding) => bindings.push(binding),
     sensitive: (path) => sensitive.add(path),
   }
   for (const fault of secrets?.dotenvFaults ?? []) {
     source.issues.addAt(fault.position, fault, file.replace(/[^/]*$/, '.env'))
   }
-  const built = 'scalars' in source && source.value !== undefined ? build(source, context) : null
+  const shaped = 'scalars' in source && source.value !== undefined ? shape(source, context) : null
+  const sources = readSources(shaped?.value.secrets ?? {}, options.env, context)
+  checkCircles(sources, context)
+  if (secrets !== null) await fillIn(secrets, sources, declaredNames(source.value), context)
+  const built = shaped === null ? null : assemble(shaped, sources, context)
   if (source.issues.size > 0) {
-    throw new PolicyError(source.issues.sorted().map((issue) => scrubIssue(issue, secrets?.values ?? [])))
+    throw new PolicyError(source.issues.sorted().map((issue) => scrubIssue(issue, secrets?.seen ?? [])))
   }
-  const files = [...sensitive, ...(secrets?.files ?? [])]
-  return built === null ? denyAll('empty', files) : deepFreeze({ ...built, sensitiveFiles: files })
+  const all = [...sources.values()]
+  const read = secrets === null ? [] : all
+  const sensitiveFiles = [...sensitive, ...(secrets?.files ?? []), ...read.flatMap((one) => one.hides())]
+  if (built === null) return denyAll('empty', sensitiveFiles)
+  return deepFreeze({
+    ...built,
+    sensitiveFiles,
+    trustedFiles: read.flatMap((one) => one.trusts()),
+    sources: all,
+    renewal: secrets === null ? null : new SecretRenewal(read, secrets, bindings),
+  })
 }
 
 function denyAll(empty: 'missing' | 'empty', sensitiveFiles: readonly string[]): LoadedPolicy {
-  return deepFreeze({ policy: denyAllPolicy(), sensitiveFiles, gate: {}, positions: frozenMap([]), empty })
+  return deepFreeze({
+    policy: denyAllPolicy(),
+    sensitiveFiles,
+    trustedFiles: [],
+    sources: [],
+    renewal: null,
+    gate: {},
+    positions: frozenMap([]),
+    empty,
+  })
 }
 
-type Built = Omit<LoadedPolicy, 'sensitiveFiles'>
+type Built = Pick<LoadedPolicy, 'policy' | 'gate' | 'positions' | 'empty'>
 
-function build(
+function shape(
   source: Extract<ReturnType<typeof readYaml>, { scalars: unknown }>,
   context: LoadContext,
-): Built | null {
-  const { issues } = context
-  checkReferences(source.scalars, issues)
-  const shaped = checkShape(policySchema(context.kinds), source.value, issues)
-  return shaped === null ? null : assemble(shaped, context)
+): Shaped<PolicyFile> | null {
+  checkReferences(source.scalars, context.issues)
+  return checkShape(policySchema(context.kinds), source.value, context.issues)
 }
 
-function assemble({ value, allowIndexes, broken }: Shaped<PolicyFile>, context: LoadContext): Built {
+function assemble(
+  { value, allowIndexes, broken }: Shaped<PolicyFile>,
+  sources: ReadonlyMap<string, SecretSource>,
+  context: LoadContext,
+): Built {
   const { issues, directory } = context
   const built = Object.entries(value.services ?? {}).map(([name, file]) => buildService(name, file, context))
   const services = built.map(({ service }) => service)
+  checkUnused(sources, new Set(built.flatMap(({ secrets }) => secrets)), context)
   const targets = built.flatMap(({ destinations }) => destinations)
   const dns = readDns(value.dns, issues)
   const entries = (value.allow ?? []).map((entry, index) =>

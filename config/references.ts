@@ -1,4 +1,4 @@
-import type { IssueList } from './issue.js'
+import type { IssueList, Path } from './issue.js'
 import type { YamlSource } from './yaml-source.js'
 
 /**
@@ -8,17 +8,32 @@ import type { YamlSource } from './yaml-source.js'
 export function checkReferences(scalars: YamlSource['scalars'], issues: IssueList): void {
   for (const { path, text, part } of scalars) {
     if (!text.includes('${')) continue
-    if (part === 'value' && path[0] === 'services' && path[2] === 'credential') continue
-    const inEnvironment = path[0] === 'services' && path[2] === 'env'
+    if (part === 'value' && mayStand(path)) continue
     issues.addFinal(
       path,
       {
         problem: 'a `${…}` stands where no secret may stand',
-        fix: inEnvironment
-          ? 'write `{dummy:NAME}`: the sandbox gets a stand-in, never the secret'
-          : 'write the value itself; secrets are named under `credential` only',
+        fix: adviceFor(path),
       },
       part,
     )
   }
+}
+
+/** Keys of secret stores that take a reference: what the gate proves itself with. */
+const STORE_KEYS: readonly unknown[] = ['token', 'access_key', 'secret_key', 'session_token']
+
+function mayStand(path: Path): boolean {
+  if (path[0] === 'services') return path[2] === 'credential'
+  return path[0] === 'secrets' && STORE_KEYS.includes(path[3])
+}
+
+function adviceFor(path: Path): string {
+  if (path[0] === 'services' && path[2] === 'env')
+    return 'write `{dummy:NAME}`: the sandbox gets a stand-in, never the secret'
+  if (path[0] === 'secrets' && path[2] === 'command')
+    return 'no shell reads the arguments: name variables under `env`, and let the command find them there'
+  return path[0] === 'secrets'
+    ? 'write the value itself; a secret store takes references for its token or keys only'
+    : 'write the value itself; secrets are named under `credential` only'
 }

@@ -1,18 +1,8 @@
 import { z } from 'zod'
 import type { CredentialKind } from '#firewall/credential.js'
 import { NAME_PROFILES, type NameProfile } from '#firewall/name-profiles.js'
-
-/** Text for the reference and for error messages: a noun phrase, and what one would write. */
-function field<T extends z.ZodType>(schema: T, description: string, example: string): T {
-  return schema.meta({ description, examples: [example] })
-}
-
-const text = z.string()
-const flag = z.boolean()
-const count = z.int().min(0)
-
-const duration = (description: string, example: string) =>
-  field(text, `${description}, with its unit: ms, s, m or h`, example)
+import { count, duration, field, flag, text } from './schema-parts.js'
+import { secretsSection } from './sources/schema.js'
 
 /** Limits on names under a wildcard, for all of them or for one. */
 const nameLimits = {
@@ -255,6 +245,7 @@ export function policySchema(kinds: readonly CredentialKind[]) {
       'services that the gate knows by name, with their credentials and rules',
       'services: { jira: { url: https://jira.example.com, rules: [{ allow: GET /** }] } }',
     ).optional(),
+    secrets: secretsSection.optional(),
     allow: field(
       z.array(field(allowEntry, 'a host that may be used without a credential', '- host: pypi.org')),
       'hosts that may be used without a credential',

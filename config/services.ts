@@ -15,6 +15,8 @@ import { parseTargetUrl } from './target-url.js'
 export interface BuiltService {
   readonly service: Service
   readonly destinations: readonly Destination[]
+  /** Names of the secrets that its credential refers to. */
+  readonly secrets: readonly string[]
 }
 
 /** Names are path segments of the routes door and parts of variable names. */
@@ -69,7 +71,7 @@ export function buildService(name: string, file: ServiceFile, context: LoadConte
     ca: origin.scheme === 'https' ? ca : null,
     names: null,
   }))
-  return { service, destinations }
+  return { service, destinations, secrets: bound.names }
 }
 
 function readTargets(file: ServiceFile, path: Path, { issues }: LoadContext): readonly ServiceTarget[] {

@@ -68,7 +68,7 @@ function prune(issue: Issue, file: Json, broken: Set<string>, brokenAllow: Set<n
   if (section === 'allow' && typeof name === 'number') {
     brokenAllow.add(name)
     broken.add('allow')
-  } else if ((section === 'services' || section === 'agents') && typeof name === 'string') {
+  } else if (['services', 'agents', 'secrets'].includes(section) && typeof name === 'string') {
     const parts = file[section] as Json
     const part = parts[name]
     const key = path[2]
@@ -125,8 +125,9 @@ function kindOf(value: unknown): string {
 function unknownKey(key: string, path: Path, schema: z.ZodType): Fault {
   const known = keysOf(unwrap(schemaAt(schema, path)))
   const near = nearest(key, known)
-  // Threat: below `credential` a mistyped key may be the secret itself.
-  const shown = path.includes('credential') && near === null ? 'this key' : `the key ${quote(key)}`
+  // Threat: here a mistyped key may be the secret itself.
+  const secret = path.includes('credential') || path[0] === 'secrets'
+  const shown = secret && near === null ? 'this key' : `the key ${quote(key)}`
   const fix = near === null ? `write one of: ${known.join(', ')}` : `write ${quote(near)}`
   return { problem: `${shown} is not known ${path.length === 0 ? 'at the top of the file' : 'here'}`, fix }
 }

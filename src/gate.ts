@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Server as TcpServer } from 'node:net'
 import type { Socket as UdpSocket } from 'node:dgram'
+import type { SecretRenewal, SecretRenewalEvent } from '#config/renewal.js'
 import { addressesOf, addressRecord } from '#dns/answer.js'
 import type { ResolverContext } from '#dns/flow.js'
 import { QueryLimiter } from '#dns/query-limiter.js'
@@ -37,6 +38,10 @@ export interface GateOptions {
   readonly address: { readonly ipv4: string; readonly ipv6: string | null }
   /** Bugs, for the program's log. */
   readonly fail: (error: unknown) => void
+  /** Keeps the secrets of the policy up to date while the gate is open. */
+  readonly renewal?: SecretRenewal | null
+  /** What went wrong and stops nothing, for the program's log. */
+  readonly warn?: (message: string) => void
 }
 
 /** Both roles in one process, around one judge and one leak budget. */
@@ -71,7 +76,9 @@ export class Gate {
   }
 
   static async create(options: GateOptions): Promise<Gate> {
-    return new Gate(options, options.authority ?? (await CertificateAuthority.create(Date.now())))
+    const gate = new Gate(options, options.authority ?? (await CertificateAuthority.create(Date.now())))
+    gate.#renewSecrets()
+    return gate
   }
 
   /** Serves on the sockets from now on. */
@@ -99,6 +106,23 @@ export class Gate {
       udp.close()
       tcp.close()
       await proxy.close()
+    })
+  }
+
+  #renewSecrets(): void {
+    const { renewal, audit, warn } = this.#options
+    if (renewal == null) return
+    const report = (event: SecretRenewalEvent): void => {
+      audit.renewal(event)
+      if (event.problem !== null) {
+        const { secret, problem, fix } = event
+        warn?.(`the secret ${secret} was not renewed, its last value stays: ${problem}; ${fix ?? ''}`)
+      }
+    }
+    const stop = renewal.start({ now: Date.now, report })
+    this.#closers.push(() => {
+      stop()
+      return Promise.resolve()
     })
   }
 

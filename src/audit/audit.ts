@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { SecretRenewalEvent } from '#config/renewal.js'
 import type { DnsEvent } from '#dns/events.js'
 import type { HttpClose, HttpDecision } from '#proxy/events.js'
 import { AuditFile } from './audit-file.js'
@@ -7,6 +8,7 @@ import {
   decisionRecord,
   dnsLine,
   gapRecord,
+  renewalRecord,
   sandboxRecord,
   type Header,
   type SandboxEvent,
@@ -54,6 +56,10 @@ export class Audit {
 
   readonly close = (event: HttpClose): void => {
     this.#files.http.writeOrCount(event.at, (header) => JSON.stringify(closeRecord(header, event)))
+  }
+
+  readonly renewal = (event: SecretRenewalEvent): void => {
+    this.#files.http.writeOrCount(event.at, (header) => JSON.stringify(renewalRecord(header, event)))
   }
 
   /** @throws AuditUnavailable */

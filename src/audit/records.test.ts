@@ -2,6 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import { readFileSync } from 'node:fs'
 import t from 'tap'
+import type { SecretRenewalEvent } from '#config/renewal.js'
 import { denialOf, type DnsReason } from '#dns/denials.js'
 import type { DnsEvent } from '#dns/events.js'
 import { REASONS, type Reason } from '#firewall/reasons.js'
@@ -119,12 +120,20 @@ const sandboxEvents: fc.Arbitrary<records.SandboxEvent> = fc.record({
 
 const dnsRecord = (head: records.Header, event: DnsEvent) =>
   JSON.parse(records.dnsLine(head, event)) as records.AuditRecord
+const renewals: fc.Arbitrary<SecretRenewalEvent> = fc.record({
+  at,
+  secret: text,
+  source: fc.constantFrom('file', 'command', 'vault', 'aws_secret'),
+  problem: maybe(text),
+  fix: maybe(text),
+})
 
 const KINDS: Readonly<Record<keyof typeof records, fc.Arbitrary<records.AuditRecord>>> = {
   dnsLine: fc.tuple(header, dnsEvents).map(([head, event]) => dnsRecord(head, event)),
   decisionRecord: fc.tuple(header, decisions).map(([head, event]) => records.decisionRecord(head, event)),
   closeRecord: fc.tuple(header, closes).map(([head, event]) => records.closeRecord(head, event)),
   sandboxRecord: fc.tuple(header, sandboxEvents).map(([head, event]) => records.sandboxRecord(head, event)),
+  renewalRecord: fc.tuple(header, renewals).map(([head, event]) => records.renewalRecord(head, event)),
   gapRecord: fc
     .tuple(header, fc.integer({ min: 1, max: 1e9 }))
     .map(([head, lost]) => records.gapRecord(head, lost)),
@@ -213,6 +222,7 @@ void t.test('what is not in an event by name gets into no record', (t) => {
     [records.decisionRecord, decisions],
     [records.closeRecord, closes],
     [records.sandboxRecord, sandboxEvents],
+    [records.renewalRecord, renewals],
   ]
   for (const [build, events] of builders) {
     for (const event of fc.sample(events, 10)) {

@@ -1,4 +1,5 @@
 import type { DnsEvent } from '#dns/events.js'
+import type { SecretRenewalEvent } from '#config/renewal.js'
 import type { SandboxIdentity } from '#firewall/policy.js'
 import type { HttpClose, HttpDecision } from '#proxy/events.js'
 import { jsonText } from './json-text.js'
@@ -147,6 +148,29 @@ export function sandboxRecord(header: Header, event: SandboxEvent): AuditRecord 
     },
     process: { executable: event.command, exit_code: event.exitCode },
     egress: { gate: header.gate, sandbox: event.sandbox, previous: null },
+  }
+}
+
+/** A secret that was renewed, or that could not be. */
+export function renewalRecord(header: Header, event: SecretRenewalEvent): AuditRecord {
+  return {
+    '@timestamp': header.time,
+    ecs: ECS,
+    event: {
+      kind: 'event',
+      category: ['configuration'],
+      type: ['change'],
+      action: 'secret-renewal',
+      outcome: event.problem === null ? 'success' : 'failure',
+      reason: event.problem,
+      sequence: header.sequence,
+    },
+    egress: {
+      gate: header.gate,
+      sandbox: null,
+      secret: { name: event.secret, source: event.source },
+      previous: null,
+    },
   }
 }
 

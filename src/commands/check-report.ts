@@ -37,6 +37,7 @@ export function summarisePolicy(loaded: PolicyOnDisk, kinds: readonly Credential
       destination: describeDestination(entry),
       rules: entry.rules.map((rule) => ({ id: rule.id, text: rule.text, meaning: describeRule(rule) })),
     })),
+    secrets: loaded.sources.map(({ name, kind, refreshMs }) => ({ name, source: kind, refreshMs })),
     agents: [...policy.agents.values()],
     wildcards: wildcardsOf(policy).map(({ text, limits }) => ({
       text,
@@ -60,6 +61,7 @@ export function describePolicy(loaded: PolicyOnDisk, kinds: readonly CredentialK
       `  ${destination}`,
       ...rules.map(({ meaning }) => `    ${meaning}`),
     ]),
+    ...describeSources(summary),
     '',
     'Agents:',
     ...summary.agents.map((agent) => `  ${agent.name} ${describeAgent(agent, loaded.policy)}`),
@@ -90,6 +92,18 @@ function describeService({
     ...rules.map(({ meaning }, index) => `  ${index + 1}. ${meaning}`),
     `  ${rules.length + 1}. may not do anything else`,
     ...(rate === null ? [] : [`  at most ${rate.perSecond} requests a second, ${rate.burst} at once`]),
+  ]
+}
+
+function describeSources({ secrets }: Summary): string[] {
+  if (secrets.length === 0) return []
+  return [
+    '',
+    'Secrets:',
+    ...secrets.map(({ name, source, refreshMs }) => {
+      const when = refreshMs === null ? 'once' : `every ${refreshMs / 1000} s`
+      return `  ${name} from ${source.replace('_', ' ')}, read ${when}`
+    }),
   ]
 }
 

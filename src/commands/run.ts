@@ -17,6 +17,7 @@ import { launchSandbox } from '../sandbox/launch.js'
 import type { Sandbox, SandboxLimits } from '../sandbox/spec.js'
 import type { CommandIo } from './io.js'
 import { isNamed, noPolicy, openPolicy } from './policy-file.js'
+import { refuseWritable } from './trusted-files.js'
 
 /** The words of `egress run`. */
 export interface RunOptions {
@@ -44,6 +45,8 @@ export async function run(command: readonly string[], options: RunOptions, io: C
   const {
     policy,
     sensitiveFiles,
+    trustedFiles,
+    renewal,
     gate: file,
     empty,
     ...loaded
@@ -55,6 +58,13 @@ export async function run(command: readonly string[], options: RunOptions, io: C
   if (empty !== null)
     log.warn(`${loaded.file} is ${empty}, so everything is denied; \`egress init\` writes a policy`)
   const identity = identify(options.agent, policy)
+  const workdir = resolve(io.cwd, options.workdir ?? '.')
+  const mounts = options.mounts.map((text) => parseMount(text, io.cwd))
+  const writable = [
+    ...(options.write ? [workdir] : []),
+    ...mounts.flatMap((mount) => (mount.writable ? [mount.path] : [])),
+  ]
+  refuseWritable(trustedFiles, writable)
   const directory = join(settings.auditDir, 'runs', runName(identity.id))
   const audit = new Audit({
     directory,
@@ -65,9 +75,9 @@ export async function run(command: readonly string[], options: RunOptions, io: C
   const authority = await CertificateAuthority.create(Date.now())
   const building = launchSandbox({
     command,
-    workdir: resolve(io.cwd, options.workdir ?? '.'),
+    workdir,
     writable: options.write,
-    mounts: options.mounts.map((text) => parseMount(text, io.cwd)),
+    mounts,
     masked: [...sensitiveFiles, settings.auditDir, join(homedir(), '.local/state/egress')],
     env: sandboxEnvironment(policy, identity, parseEnvironment(options.env)),
     files: certificateFiles(authority.pem),
@@ -95,6 +105,8 @@ export async function run(command: readonly string[], options: RunOptions, io: C
       identify: () => identity,
       address: { ipv4: '127.0.0.1', ipv6: null },
       fail: (error) => log.error({ err: error }, 'the gate failed on one connection'),
+      renewal,
+      warn: (message) => log.warn(message),
     })
     gate.serve(socketsOf(sandbox))
     const event = { sandbox: identity, command: command[0] ?? '', exitCode: null }

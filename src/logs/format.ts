@@ -22,6 +22,7 @@ function bodyOf(record: LogRecord, paint: Paint): string {
   if (action === 'dns-query') return dnsLine(record, paint)
   if (action === 'http-close') return closeLine(record, paint)
   if (action.startsWith('http-')) return decisionLine(record, paint)
+  if (action === 'secret-renewal') return renewalLine(record, paint)
   const code = record.process?.exit_code ?? null
   const parts = [
     action,
@@ -33,6 +34,12 @@ function bodyOf(record: LogRecord, paint: Paint): string {
     .filter((part) => part != null)
     .map(clean)
     .join(' ')
+}
+
+function renewalLine({ event, egress }: LogRecord, paint: Paint): string {
+  const { name = '-', source = '-' } = egress.secret ?? {}
+  const how = event.reason == null ? paint('green', 'renewed') : paint('red', `kept: ${clean(event.reason)}`)
+  return `http SECRET ${clean(name)} (${clean(source)}) ${how}`
 }
 
 function verdictWord({ egress }: LogRecord, paint: Paint): string {

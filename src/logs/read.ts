@@ -38,6 +38,7 @@ export interface LogRecord {
     readonly suspicious?: boolean
     readonly redactions?: number
     readonly detail?: string | null
+    readonly secret?: { readonly name: string; readonly source: string }
   }
 }
 
