@@ -9,6 +9,7 @@ import { mtls } from './mtls.js'
 import { oauth2 } from './oauth2.js'
 import { path } from './path.js'
 import { query } from './query.js'
+import { sigv4 } from './sigv4.js'
 
 /** Every kind of credential that a policy can name. */
 export const CREDENTIAL_KINDS: readonly CredentialKind[] = [
@@ -22,4 +23,5 @@ export const CREDENTIAL_KINDS: readonly CredentialKind[] = [
   githubApp,
   google,
   mtls,
+  sigv4,
 ]
