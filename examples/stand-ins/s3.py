@@ -1,4 +1,4 @@
-"""A strict stand-in for S3 on a loopback port, with path-style buckets, objects in memory, and one pair of keys.
+"""A strict stand-in for S3 on a loopback port: objects in memory, one pair of keys, buckets in the host or in the path.
 
     python3 s3.py ACCESS_KEY SECRET_KEY REGION [SESSION_TOKEN]
 
@@ -12,6 +12,7 @@ import hmac
 import json
 import re
 import sys
+import threading
 import zlib
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,8 +25,8 @@ ACCESS_KEY, SECRET_KEY, REGION = sys.argv[1:4]
 SESSION_TOKEN = sys.argv[4] if len(sys.argv) > 4 else None
 OBJECTS = {}
 UPLOADS = {}
+REPORTING = threading.Lock()
 SKEW = timedelta(minutes=15)
-EMPTY = hashlib.sha256(b'').hexdigest()
 
 
 class Refused(Exception):
@@ -201,15 +202,16 @@ class Handler(BaseHTTPRequestHandler):
         try:
             require(path == quote(unquote(path), safe='/~'), 'InvalidURI', 'not in the canonical form', 400)
             body = Signed(self).body()
-            _, bucket, *rest = unquote(path).split('/', 2)
-            status, headers, answer = self.serve(bucket, '/'.join(rest), dict(self.query), body)
+            in_host, _, rest = self.header('host').partition('.s3.')
+            bucket, _, key = (f'{in_host}{unquote(path)}' if rest else unquote(path)[1:]).partition('/')
+            status, headers, answer = self.serve(bucket, key, dict(self.query), body)
         except Refused as refused:
             self.raw_body()
             error, status, headers = refused.code, refused.status, {'content-type': 'application/xml'}
             answer = (f'<?xml version="1.0"?><Error><Code>{refused.code}</Code>'
                       f'<Message>{escape(refused.message)}</Message></Error>').encode()
-        print(json.dumps({'method': self.command, 'target': self.target, 'status': status, 'error': error,
-                          'payload': self.headers.get('x-amz-content-sha256')}), flush=True)
+        report({'method': self.command, 'target': self.target, 'status': status, 'error': error,
+                'payload': self.headers.get('x-amz-content-sha256')})
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)
@@ -221,6 +223,8 @@ class Handler(BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = handle_any
 
     def serve(self, bucket, key, query, body):
+        if bucket == '':
+            return xml('<ListAllMyBucketsResult><Buckets/></ListAllMyBucketsResult>')
         if key == '':
             return self.serve_bucket(bucket, query, body)
         if 'uploads' in query or 'uploadId' in query:
@@ -279,6 +283,11 @@ class Handler(BaseHTTPRequestHandler):
         OBJECTS[bucket, key] = b''.join(parts[number] for number in asked)
         return xml(f'<CompleteMultipartUploadResult><Bucket>{bucket}</Bucket><Key>{escape(key)}</Key>'
                    f'<ETag>"{len(asked)}"</ETag></CompleteMultipartUploadResult>')
+
+
+def report(record):
+    with REPORTING:
+        print(json.dumps(record), flush=True)
 
 
 def etag(data):
