@@ -1,10 +1,12 @@
 import type { CredentialKind } from '#firewall/credential.js'
 import { basic } from './basic.js'
 import { bearer } from './bearer.js'
+import { body } from './body.js'
 import { cookie } from './cookie.js'
 import { githubApp } from './github-app.js'
 import { google } from './google.js'
 import { header } from './header.js'
+import { hmac } from './hmac.js'
 import { mtls } from './mtls.js'
 import { oauth2 } from './oauth2.js'
 import { path } from './path.js'
@@ -24,4 +26,6 @@ export const CREDENTIAL_KINDS: readonly CredentialKind[] = [
   google,
   mtls,
   sigv4,
+  hmac,
+  body,
 ]
