@@ -180,8 +180,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def raw_body(self):
         if self.read is None:
-            self.read = self.chunked() if self.headers.get('transfer-encoding') else self.rfile.read(
-                int(self.headers.get('content-length', '0')))
+            chunked = self.headers.get('transfer-encoding') is not None
+            length = int(self.headers.get('content-length', '0'))
+            self.read = self.chunked() if chunked else self.rfile.read(length)
+            require(chunked or len(self.read) == length, 'IncompleteBody', '', 400)
         return self.read
 
     def chunked(self):

@@ -1,9 +1,13 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 
 /** Python's program, not a newer one that a developer may have: it comes with botocore from Debian. */
 export const PYTHON = '/usr/bin/python3'
+
+/** Why what needs botocore is skipped, or false. */
+export const WITHOUT_BOTO3 =
+  spawnSync(PYTHON, ['-c', 'import boto3']).status === 0 ? false : 'python3-boto3 is not installed'
 
 /** The folder of the stand-ins' sources, which are not all compiled. */
 export const STAND_INS = fileURLToPath(new URL('../../../examples/stand-ins/', import.meta.url))
@@ -23,8 +27,8 @@ export interface OracleRequest {
 }
 
 /** botocore, in a process of its own. */
-export function startOracle(python = PYTHON) {
-  const child = spawn(python, ['-B', `${STAND_INS}aws_signature.py`], { stdio: ['pipe', 'pipe', 'inherit'] })
+export function startOracle() {
+  const child = spawn(PYTHON, ['-B', `${STAND_INS}aws_signature.py`], { stdio: ['pipe', 'pipe', 'inherit'] })
   const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
   return {
     /** One at a time: the answers come in the order of the questions. */
