@@ -3,6 +3,11 @@ import { pipeline, Readable } from 'node:stream'
 import type { BodyTransform, Headers, OutgoingBody } from '#firewall/credential.js'
 import { BodyTooLarge, Meter } from './meter.js'
 
+/** What a credential's transform throws when it meets a body that it cannot work on. The text is for the agent. */
+export class UnsupportedBody extends Error {
+  readonly code = 'EGRESS_BODY_UNSUPPORTED'
+}
+
 /**
  * A request's body on its way: untouched until somebody asks for it, and then read no faster than it is taken.
  *
@@ -32,6 +37,12 @@ export class RequestBody implements OutgoingBody {
   /** The body was longer than the policy allows. */
   get tooLarge(): boolean {
     return this.#meter.errored instanceof BodyTooLarge
+  }
+
+  /** Why a transform gave up, or null. */
+  get unsupported(): string | null {
+    const error = this.#content instanceof Readable ? this.#content.errored : null
+    return error instanceof UnsupportedBody ? error.message : null
   }
 
   /** What goes upstream. The failure of a body reaches whoever reads it. */

@@ -1,14 +1,17 @@
 import type { CredentialKind } from '#firewall/credential.js'
 import { basic } from './basic.js'
 import { bearer } from './bearer.js'
+import { body } from './body.js'
 import { cookie } from './cookie.js'
 import { githubApp } from './github-app.js'
 import { google } from './google.js'
 import { header } from './header.js'
+import { hmac } from './hmac.js'
 import { mtls } from './mtls.js'
 import { oauth2 } from './oauth2.js'
 import { path } from './path.js'
 import { query } from './query.js'
+import { sigv4 } from './sigv4.js'
 
 /** Every kind of credential that a policy can name. */
 export const CREDENTIAL_KINDS: readonly CredentialKind[] = [
@@ -22,4 +25,7 @@ export const CREDENTIAL_KINDS: readonly CredentialKind[] = [
   githubApp,
   google,
   mtls,
+  sigv4,
+  hmac,
+  body,
 ]

@@ -1,6 +1,8 @@
+import type { InjectFault, OutgoingBody } from '#firewall/credential.js'
 import { Needles } from '#firewall/needles.js'
 import type { Secret } from '#firewall/secret.js'
 import { encodedForms } from '../encoded-forms.js'
+import { BodyTooLarge } from '../meter.js'
 
 /** A field that the loader has checked to be there; its absence is a bug of ours, not of the policy. */
 export function field(values: Readonly<Record<string, Secret>>, name: string): Secret {
@@ -21,5 +23,21 @@ export function derived<T>(secrets: readonly Secret[], make: () => T): () => T {
     const of = secrets.map(({ version }) => version).join()
     if (made?.of !== of) made = { of, value: make() }
     return made.value
+  }
+}
+
+/** The request has a form in which this credential cannot be put in. The text is for the agent, and holds no secret. */
+export function unsupported(detail: string): InjectFault {
+  return { reason: 'credential-unsupported', detail }
+}
+
+/** The whole body, when it is not longer than `limit` bytes. */
+export async function readBody(body: OutgoingBody, limit: number): Promise<Buffer | InjectFault> {
+  const tooLarge = { reason: 'too-large', detail: `the body is longer than ${String(limit)} bytes` } as const
+  try {
+    return (await body.read(limit)) ?? tooLarge
+  } catch (error) {
+    // What else fails is the sandbox, which went away.
+    return error instanceof BodyTooLarge ? tooLarge : unsupported('the body was cut off')
   }
 }

@@ -153,7 +153,9 @@ class Forwarding implements Dispatcher.DispatchHandler {
       this.onResponseEnd()
       return
     }
+    const unsupported = this.#exchange.body?.unsupported ?? null
     if (this.#exchange.body?.tooLarge === true) this.#refusal = refuse('too-large')
+    else if (unsupported !== null) this.#refusal = refuse('credential-unsupported', { detail: unsupported })
     if (this.#clientGone) this.#refusal = null
     else this.#refusal ??= refuse(reasonOf(error), { detail: codeOf(error) })
     this.#finish(this.#outcome(error))

@@ -1,0 +1,73 @@
+import type { CredentialKind, Headers } from '#firewall/credential.js'
+import { setJsonField } from './json-field.js'
+import { derived, field, needlesOf, readBody, unsupported } from './shared.js'
+
+/** Bytes of a body that a field is set in, and so is held whole. Requests that carry their token so are small. */
+export const MAX_FIELD_BODY = 1024 * 1024
+
+/**
+ * A field of the body, for services that take their token there. JSON of any depth (`auth.token`) and forms; the rest of
+ * the body stays as it is, byte for byte.
+ */
+export const body: CredentialKind = {
+  name: 'body',
+  summary: 'sets a field of a JSON or form body',
+  fields: {
+    field: { secret: false, describe: 'the name of the field; in JSON with dots for depth: `auth.token`' },
+    value: { secret: true, describe: 'the value' },
+  },
+  shorthand: null,
+  check: ({ field: name = '' }) =>
+    /^[^.\s]+(\.[^.\s]+)*$/.test(name) ? null : `\`${name}\` cannot be the name of a field`,
+  bind(id, values) {
+    const name = field(values, 'field').reveal()
+    const value = field(values, 'value')
+    return {
+      kind: 'body',
+      id,
+      slots: {},
+      async inject({ headers, body: content }) {
+        const form = formOf(headers)
+        if (content === null || form === null)
+          return unsupported('the request has no JSON or form body without a content coding')
+        const bytes = await readBody(content, MAX_FIELD_BODY)
+        if ('reason' in bytes) return bytes
+        const text = bytes.toString('utf8')
+        if (!Buffer.from(text, 'utf8').equals(bytes)) return unsupported('the body is not UTF-8')
+        const changed =
+          form === 'json'
+            ? setJsonField(text, name.split('.'), value.reveal())
+            : setFormField(text, name, value.reveal())
+        if (changed === null) return unsupported(`the field ${name} cannot be set in this body`)
+        content.replace(Buffer.from(changed, 'utf8'))
+        return null
+      },
+      needles: derived([value], () => needlesOf(...value.revealSensitive())),
+    }
+  },
+}
+
+/** The one content type of a request, when it is one in which a field can be set. */
+function formOf(headers: Headers): 'json' | 'form' | null {
+  const type = headers['content-type']
+  if ((headers['content-encoding'] ?? 'identity') !== 'identity' || typeof type !== 'string') return null
+  const [, name = '', charset = 'utf-8'] =
+    /^\s*([^\s;]+)\s*(?:;\s*charset\s*=\s*"?([\w-]+)"?\s*)?$/i.exec(type) ?? []
+  if (!/^utf-?8$/i.test(charset)) return null
+  if (/^application\/([\w.-]+\+)?json$/i.test(name)) return 'json'
+  return /^application\/x-www-form-urlencoded$/i.test(name) ? 'form' : null
+}
+
+/** What the sandbox sent in that field goes. Null when a name cannot be read. */
+function setFormField(text: string, name: string, value: string): string | null {
+  const pairs = text.split('&').filter((pair) => pair !== '')
+  const own = `${encodeURIComponent(name)}=${encodeURIComponent(value)}`
+  try {
+    const others = pairs.filter(
+      (pair) => decodeURIComponent((pair.split('=', 1)[0] ?? '').replaceAll('+', ' ')) !== name,
+    )
+    return [...others, own].join('&')
+  } catch {
+    return null
+  }
+}

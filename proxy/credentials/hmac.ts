@@ -1,0 +1,132 @@
+import { createHash, createHmac } from 'node:crypto'
+import type { CredentialKind, OutgoingRequest } from '#firewall/credential.js'
+import { header } from './header.js'
+import { derived, field, needlesOf, readBody } from './shared.js'
+
+/** Bytes of a body that is signed, and so is read to its end first. Webhooks and APIs that sign so send far less. */
+export const MAX_SIGNED_BODY = 4 * 1024 * 1024
+
+const SIGNED = ['method', 'path', 'query', 'host', 'date', 'timestamp', 'body', 'body_sha256', 'lf']
+const FORMATS = ['hex', 'base64', 'timestamp']
+
+/**
+ * Signing with a shared secret: HMAC (RFC 2104) over a text that the policy composes, in a header that it names.
+ *
+ *     sign: "{timestamp}{lf}{method}{lf}{path}{lf}{body_sha256}"      format: "v1={hex}"
+ */
+export const hmac: CredentialKind = {
+  name: 'hmac',
+  summary: 'signs the request with a shared secret, and sets a header to the signature',
+  fields: {
+    secret: { secret: true, describe: 'the shared secret' },
+    header: { secret: false, describe: 'the header for the signature' },
+    sign: {
+      secret: false,
+      describe: `what is signed, made of ${SIGNED.map((name) => `{${name}}`).join(' ')} and text`,
+    },
+    format: {
+      secret: false,
+      optional: true,
+      describe: 'what stands in the header, made of {hex} or {base64}, {timestamp} and text; default {hex}',
+    },
+    algorithm: { secret: false, optional: true, describe: 'sha256 (default) or sha512' },
+    timestamp_header: {
+      secret: false,
+      optional: true,
+      describe: 'a header for the {timestamp} that is signed',
+    },
+  },
+  shorthand: null,
+  check({ header: signature = '', sign = '', format = '{hex}', algorithm = 'sha256', timestamp_header }) {
+    for (const name of [signature, ...(timestamp_header === undefined ? [] : [timestamp_header])]) {
+      const fault = header.check({ name })
+      if (fault !== null) return fault
+    }
+    if (signature.toLowerCase() === timestamp_header?.toLowerCase())
+      return 'signature and timestamp need two headers'
+    if (!['sha256', 'sha512'].includes(algorithm)) return `the algorithm \`${algorithm}\` is not known`
+    const unknown =
+      namesIn(sign).find((name) => !SIGNED.includes(name)) ??
+      namesIn(format).find((name) => !FORMATS.includes(name))
+    if (unknown !== undefined) return `\`{${unknown}}\` is not known`
+    if (namesIn(sign).length === 0) return '`sign` names no part of the request'
+    if (!/\{(hex|base64)\}/.test(format)) return '`format` holds neither {hex} nor {base64}'
+    const carried = timestamp_header !== undefined || format.includes('{timestamp}')
+    return carried === sign.includes('{timestamp}')
+      ? null
+      : 'a {timestamp} must be both signed, and sent: in `timestamp_header` or in `format`'
+  },
+  bind(id, values) {
+    const secret = field(values, 'secret')
+    const name = field(values, 'header').reveal().toLowerCase()
+    const sign = field(values, 'sign').reveal()
+    const format = values['format']?.reveal() ?? '{hex}'
+    const algorithm = values['algorithm']?.reveal() ?? 'sha256'
+    const timestampHeader = values['timestamp_header']?.reveal().toLowerCase() ?? null
+    const names = new Set(namesIn(sign))
+    const needsBody = names.has('body') || names.has('body_sha256')
+    const set = [name, ...(timestampHeader === null ? [] : [timestampHeader])]
+    return {
+      kind: 'hmac',
+      id,
+      slots: { headers: names.has('date') ? [...set, 'date'] : set },
+      async inject(request, { now }) {
+        const body =
+          needsBody && request.body !== null ? await readBody(request.body, MAX_SIGNED_BODY) : Buffer.alloc(0)
+        if ('reason' in body) return body
+        const at = new Date(now())
+        const timestamp = String(Math.floor(at.getTime() / 1_000))
+        const parts = partsOf(request, body, at.toUTCString(), timestamp)
+        const mac = createHmac(algorithm, secret.reveal())
+        for (const piece of pieces(sign))
+          mac.update(piece.name === null ? piece.text : (parts[piece.name] ?? ''))
+        const digest = mac.digest()
+        if (names.has('date')) request.headers['date'] = parts['date'] as string
+        if (timestampHeader !== null) request.headers[timestampHeader] = timestamp
+        request.headers[name] = format
+          .replaceAll('{hex}', digest.toString('hex'))
+          .replaceAll('{base64}', digest.toString('base64'))
+          .replaceAll('{timestamp}', timestamp)
+        return null
+      },
+      needles: derived([secret], () => needlesOf(...secret.revealSensitive())),
+    }
+  },
+}
+
+/** What the parts of `sign` stand for. The query is without its `?`; the date is RFC 9110's, the timestamp in seconds. */
+function partsOf(
+  { method, path, query, headers }: OutgoingRequest,
+  body: Buffer,
+  date: string,
+  timestamp: string,
+): Readonly<Record<string, string | Buffer>> {
+  return {
+    method,
+    path,
+    query: query.slice(1),
+    host: String(headers['host'] ?? ''),
+    date,
+    timestamp,
+    body,
+    body_sha256: createHash('sha256').update(body).digest('hex'),
+    lf: '\n',
+  }
+}
+
+interface Piece {
+  /** Null for plain text. */
+  readonly name: string | null
+  readonly text: string
+}
+
+function pieces(template: string): readonly Piece[] {
+  return template.split(/(\{[a-z0-9_]+\})/).map((text) => ({
+    name: /^\{[a-z0-9_]+\}$/.test(text) ? text.slice(1, -1) : null,
+    text,
+  }))
+}
+
+function namesIn(template: string): readonly string[] {
+  return pieces(template).flatMap(({ name }) => (name === null ? [] : [name]))
+}

@@ -1,0 +1,92 @@
+/**
+ * Sets a field of a JSON object, and leaves every other byte as it is: numbers that JavaScript cannot hold, the order of
+ * keys and white space are the client's.
+ *
+ * @param text JSON (RFC 8259)
+ * @param path names of members from the outside in; objects that are missing on the way are made
+ * @returns null when the text is no JSON object, the path leads through something else than objects, or a name on it
+ *   stands twice, so that it would be the reader's choice which one counts
+ */
+export function setJsonField(text: string, path: readonly string[], value: string): string | null {
+  try {
+    JSON.parse(text)
+  } catch {
+    return null
+  }
+  let at = skipSpace(text, 0)
+  for (const [depth, name] of path.entries()) {
+    if (text[at] !== '{') return null
+    const members = membersOf(text, at)
+    const found = members.filter((member) => member.name === name)
+    const [member] = found
+    if (found.length > 1) return null
+    if (member === undefined) {
+      const rest = path
+        .slice(depth + 1)
+        .reduceRight((inner, key) => `{${JSON.stringify(key)}:${inner}}`, JSON.stringify(value))
+      const comma = members.length === 0 ? '' : ','
+      return `${text.slice(0, at + 1)}${JSON.stringify(name)}:${rest}${comma}${text.slice(at + 1)}`
+    }
+    if (depth === path.length - 1)
+      return text.slice(0, member.begin) + JSON.stringify(value) + text.slice(member.end)
+    at = member.begin
+  }
+  return null
+}
+
+interface Member {
+  readonly name: string
+  /** Where its value begins and ends. */
+  readonly begin: number
+  readonly end: number
+}
+
+/** The members of the object at `at`, in text that is known to be JSON. */
+function membersOf(text: string, at: number): readonly Member[] {
+  const members: Member[] = []
+  let position = skipSpace(text, at + 1)
+  while (text[position] === '"') {
+    const nameEnd = endOfString(text, position)
+    const name = JSON.parse(text.slice(position, nameEnd)) as string
+    const begin = skipSpace(text, skipSpace(text, nameEnd) + 1)
+    const end = endOfValue(text, begin)
+    members.push({ name, begin, end })
+    const after = skipSpace(text, end)
+    position = text[after] === ',' ? skipSpace(text, after + 1) : after
+  }
+  return members
+}
+
+function endOfValue(text: string, begin: number): number {
+  const first = text[begin]
+  if (first === '"') return endOfString(text, begin)
+  let position = begin
+  if (first !== '{' && first !== '[') {
+    while (position < text.length && !/[\s,}\]]/.test(text[position] ?? '')) position += 1
+    return position
+  }
+  let depth = 0
+  do {
+    const character = text[position]
+    if (character === '"') {
+      position = endOfString(text, position)
+      continue
+    }
+    if (character === '{' || character === '[') depth += 1
+    if (character === '}' || character === ']') depth -= 1
+    position += 1
+  } while (depth > 0)
+  return position
+}
+
+function endOfString(text: string, begin: number): number {
+  let position = begin + 1
+  while (text[position] !== '"') position += text[position] === '\\' ? 2 : 1
+  return position + 1
+}
+
+function skipSpace(text: string, from: number): number {
+  let position = from
+  while (/[ \t\r\n]/.test(text[position] ?? '')) position += 1
+  return position
+}

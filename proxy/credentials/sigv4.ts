@@ -1,0 +1,196 @@
+import type { CredentialKind, InjectFault, Injected, OutgoingRequest } from '#firewall/credential.js'
+import { derived, field, needlesOf, unsupported } from './shared.js'
+import { resignChunks } from './sigv4-chunks.js'
+import { readClaim, SIGNATURE_PARAMETERS, type Claim } from './sigv4-claim.js'
+import { payloadOf, presignedPayloadOf } from './sigv4-payload.js'
+import { escapePath, parseQuery, writeQuery, type Parameter } from './sigv4-query.js'
+import { isS3, PAYLOAD_HEADER, Signer, type Scope, type Signable, type SigningKeys } from './sigv4-signer.js'
+
+/**
+ * Seconds that a presigned URL is good for once it was signed again, which is when it is used: as long as a clock may be
+ * wrong. Threat: an upstream says it back (in a redirect, in an error), and somebody else uses it later.
+ */
+export const MAX_PRESIGNED_SECONDS = 900
+
+const SIGNATURE_HEADERS = [
+  'authorization',
+  'x-amz-date',
+  'x-amz-security-token',
+  'x-amz-s3session-token',
+  'x-amz-region-set',
+]
+
+/** Headers that are always signed where they stand; the others only when the client had signed them. */
+const ALWAYS_SIGNED = /^(host|content-type|content-md5|x-amz-.*)$/
+
+/** What the way to the service may change: it is sent, and not signed. */
+const NEVER_SIGNED = new Set(['accept-encoding', 'date'])
+
+/** AWS Signature Version 4: a request that the sandbox signed with its stand-ins is signed again with the real keys. */
+export const sigv4: CredentialKind = {
+  name: 'sigv4',
+  summary: 'signs the request with AWS Signature Version 4, for S3 and every service that takes it',
+  fields: {
+    access_key: { secret: true, describe: 'the access key id' },
+    secret_key: { secret: true, describe: 'the secret access key' },
+    session_token: { secret: true, optional: true, describe: 'the session token of temporary keys' },
+    region: { secret: false, describe: 'the region, such as `eu-central-1`' },
+    service: { secret: false, describe: 'the name that the service signs with, such as `s3`' },
+  },
+  shorthand: null,
+  check({ access_key = '', session_token = '', region = '', service = '' }) {
+    if (!/^[\x21-\x7e]+$/.test(access_key) || access_key.includes(','))
+      return 'the access key id holds a character that a header cannot carry'
+    if (!/^[\x21-\x7e]*$/.test(session_token))
+      return 'the session token holds a character that a header cannot carry'
+    if (!/^[A-Za-z0-9_-]+$/.test(region)) return `\`${region}\` is not a region`
+    if (service === 's3express')
+      return 'S3 Express needs a session for every bucket, which cannot be signed again'
+    return /^[a-z0-9-]+$/.test(service) ? null : `\`${service}\` is not the name of a service`
+  },
+  bind(id, values) {
+    const keys: SigningKeys = {
+      accessKey: field(values, 'access_key'),
+      secretKey: field(values, 'secret_key'),
+      sessionToken: values['session_token'] ?? null,
+    }
+    const scope = { region: field(values, 'region').reveal(), service: field(values, 'service').reveal() }
+    const secrets = [
+      keys.accessKey,
+      keys.secretKey,
+      ...(keys.sessionToken === null ? [] : [keys.sessionToken]),
+    ]
+    return {
+      kind: 'sigv4',
+      id,
+      slots: { headers: SIGNATURE_HEADERS, query: SIGNATURE_PARAMETERS },
+      inject: (request, tools) => sign(request, keys, scope, tools.now()),
+      needles: derived(secrets, () => needlesOf(...secrets.flatMap((secret) => secret.revealSensitive()))),
+    }
+  },
+}
+
+async function sign(
+  request: OutgoingRequest,
+  keys: SigningKeys,
+  scope: Scope,
+  now: number,
+): Promise<Injected> {
+  const claim = readClaim(request.sent)
+  if (typeof claim === 'string') return unsupported(claim)
+  const query = parseQuery(request.query)
+  if (query === null) return unsupported('the query holds a malformed escape')
+  const fault = claimFault(request, keys, claim, now) ?? smugglingFault(request, scope, query)
+  if (fault !== null) return fault
+  // What is signed must be what is sent: both are written in the one form that every reader encodes alike.
+  request.path = escapePath(request.path)
+  request.query = writeQuery(query)
+  const signer = await Signer.create(keys, scope, now)
+  return claim?.presigned == null
+    ? signHead(request, signer, scope, query, claim)
+    : signUrl(request, signer, scope, query, claim, now)
+}
+
+async function signHead(
+  request: OutgoingRequest,
+  signer: Signer,
+  scope: Scope,
+  query: readonly Parameter[],
+  claim: Claim | null,
+): Promise<Injected> {
+  const payload = await payloadOf(request, scope.service)
+  if ('reason' in payload) return payload
+  if (isS3(scope.service)) request.headers[PAYLOAD_HEADER] = payload.hash
+  const signable = signableOf(request, query, claim, payload.hash)
+  if ('reason' in signable) return signable
+  const headers = await signer.headers(signable)
+  Object.assign(request.headers, headers)
+  if (payload.chunks === null || request.body === null) return null
+  const seed = headers['authorization']?.slice(-64) ?? ''
+  const length = request.headers['content-length']
+  const transform = resignChunks(signer, seed, payload.chunks === 'signed-with-trailer')
+  request.body.transform(transform, typeof length === 'string' ? Number(length) : null)
+  return null
+}
+
+async function signUrl(
+  request: OutgoingRequest,
+  signer: Signer,
+  scope: Scope,
+  query: readonly Parameter[],
+  claim: Claim,
+  now: number,
+): Promise<Injected> {
+  const stated = query.find(({ name }) => name === 'X-Amz-Content-Sha256')?.value ?? null
+  const payload = await presignedPayloadOf(request, scope.service, stated)
+  if ('reason' in payload) return payload
+  const signable = signableOf(request, query, claim, payload.hash)
+  if ('reason' in signable) return signable
+  const left = Math.ceil((expiryOf(claim) - now) / 1_000)
+  const added = await signer.presign(signable, Math.min(left, MAX_PRESIGNED_SECONDS))
+  request.query = writeQuery([...query, ...added])
+  return null
+}
+
+/** Whether this sandbox made the signature, with what it was given, and whether it still holds. */
+function claimFault(
+  { standIns }: OutgoingRequest,
+  { accessKey }: SigningKeys,
+  claim: Claim | null,
+  now: number,
+): InjectFault | null {
+  if (claim === null) return null
+  if (claim.accessKeyId !== standIns.get(accessKey.name))
+    return unsupported(`the request is signed with another key than the stand-in of ${accessKey.name}`)
+  if (claim.presigned === null) return null
+  if (now >= expiryOf(claim)) return unsupported('the presigned URL has expired')
+  return claim.presigned.signedAt > now + MAX_PRESIGNED_SECONDS * 1_000
+    ? unsupported('the presigned URL is not valid yet')
+    : null
+}
+
+function expiryOf({ presigned }: Claim): number {
+  return presigned === null ? 0 : presigned.signedAt + presigned.expiresInMs
+}
+
+/**
+ * Threat: a second signature, with keys of somebody else's, in a place that the service reads and the slots do not cover:
+ * a parameter in another case, or the fields of an HTML form that uploads to S3.
+ */
+function smugglingFault(
+  { method, headers }: OutgoingRequest,
+  { service }: Scope,
+  query: readonly Parameter[],
+): InjectFault | null {
+  const own = new Set<string>(SIGNATURE_PARAMETERS.map((name) => name.toLowerCase()))
+  if (query.some(({ name }) => own.has(name.toLowerCase())))
+    return unsupported('a parameter of the signature is not spelled as it should be')
+  const form = /^\s*multipart\/form-data/i.test(String(headers['content-type'] ?? ''))
+  return form && method === 'POST' && isS3(service)
+    ? unsupported('S3 uploads by HTML form are signed inside of the form; use PUT')
+    : null
+}
+
+function signableOf(
+  { method, path, headers }: OutgoingRequest,
+  query: readonly Parameter[],
+  claim: Claim | null,
+  payloadHash: string,
+): Signable | InjectFault {
+  const signed: Record<string, string> = {}
+  for (const [name, value] of Object.entries(headers)) {
+    if (NEVER_SIGNED.has(name)) continue
+    if (!ALWAYS_SIGNED.test(name) && claim?.signedHeaders.has(name) !== true) continue
+    const text = utf8Of([value].flat().join(','))
+    if (text === null) return unsupported(`the header ${name} is not UTF-8`)
+    signed[name] = text
+  }
+  return { method, host: signed['host'] ?? '', path, query, headers: signed, payloadHash }
+}
+
+/** A header arrives as latin1, one character for each byte; the signature is of the bytes. */
+function utf8Of(latin1: string): string | null {
+  const bytes = Buffer.from(latin1, 'latin1')
+  const text = bytes.toString('utf8')
+  return Buffer.from(text, 'utf8').equals(bytes) ? text : null
+}

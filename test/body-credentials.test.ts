@@ -1,0 +1,133 @@
+import { createHmac } from 'node:crypto'
+import t, { type Test } from 'tap'
+import { loadPolicy } from '#config/load.js'
+import { writeFiles } from '#config/test-fixtures.js'
+import type { Credential } from '#firewall/credential.js'
+import { Secret } from '#firewall/secret.js'
+import { body, MAX_FIELD_BODY } from '#proxy/credentials/body.js'
+import { hmac } from '#proxy/credentials/hmac.js'
+import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
+import { CertificateAuthority } from '#proxy/tls/authority.js'
+import { connectThrough, exchangeBytes, tls } from '#test/support/client.js'
+import { startGate } from '#test/support/gate.js'
+import { destination, service, testPolicy } from '#test/support/policy.js'
+import { startUpstream } from '#test/support/upstream.js'
+
+// Credentials that read a body before it is sent, or change it.
+
+const SECRET = 'real-secret-0123456789'
+const plain = (text: string) => new Secret('plain text', text, [])
+
+async function setUp(t: Test, credential: Credential) {
+  const authority = await CertificateAuthority.create(Date.now())
+  const bodies: string[] = []
+  const upstream = await startUpstream(authority, (request, response) => {
+    let received = ''
+    request.on('data', (chunk: Buffer) => (received += chunk.toString()))
+    request.on('end', () => {
+      bodies.push(received)
+      response.end(`you sent ${received.slice(0, 200)}`)
+    })
+  })
+  const gate = await startGate(
+    testPolicy({
+      destinations: [
+        destination('https://api.example', ['allow * /**'], {
+          id: 'services.api',
+          service: 'api',
+          ca: authority.pem,
+        }),
+      ],
+      services: [service('api', 'https://api.example', credential)],
+      hosts: { 'api.example': { address: '127.0.0.1', port: upstream.port } },
+    }),
+  )
+  t.teardown(async () => {
+    await gate.close()
+    await upstream.close()
+  })
+  const post = async (head: string, content: string) => {
+    const { socket } = await connectThrough(gate, 'api.example:443')
+    return exchangeBytes(
+      await tls(gate, socket, 'api.example'),
+      `POST /a HTTP/1.1\r\nHost: api.example\r\n${head}\r\n${content}`,
+      1_000,
+    )
+  }
+  return { gate, upstream, bodies, post }
+}
+
+const TYPE = 'Content-Type: application/json\r\nConnection: close\r\n'
+const CHUNKED = `${TYPE}Transfer-Encoding: chunked\r\n`
+
+void t.test('a field that is set changes the length, and what is said back is redacted', async (t) => {
+  const { post, bodies, upstream, gate } = await setUp(
+    t,
+    body.bind('api/body', { field: plain('auth.token'), value: new Secret('TOKEN', SECRET) }),
+  )
+  const expected = `{"auth":{"token":"${SECRET}"},"n":12345678901234567890}`
+  const sent = '{"auth":{"token":"dummy"},"n":12345678901234567890}'
+  const bySize = await post(`${TYPE}Content-Length: ${String(sent.length)}\r\n`, sent)
+  const byChunk = await post(CHUNKED, `5\r\n${sent.slice(0, 5)}\r\n2e\r\n${sent.slice(5)}\r\n0\r\n\r\n`)
+  for (const answer of [bySize, byChunk]) {
+    t.match(answer, /^HTTP\/1\.1 200 [\s\S]*you sent \{"auth"/)
+    t.notMatch(answer, SECRET)
+  }
+  t.strictSame(bodies, [expected, expected])
+  for (const { headers } of upstream.requests) t.equal(headers['content-length'], String(expected.length))
+  const expecting = await post(
+    `${TYPE}Content-Length: ${String(sent.length)}\r\nExpect: 100-continue\r\n`,
+    sent,
+  )
+  t.match(expecting, /^HTTP\/1\.1 100 Continue\r\n\r\nHTTP\/1\.1 200 /)
+  t.match(await post(`${TYPE}Content-Length: 2\r\n`, '[]'), /^HTTP\/1\.1 403 [\s\S]*credential-unsupported/)
+  const size = (MAX_FIELD_BODY + 1).toString(16)
+  t.match(
+    await post(CHUNKED, `${size}\r\n${' '.repeat(MAX_FIELD_BODY + 1)}\r\n0\r\n\r\n`),
+    /^HTTP\/1\.1 413 /,
+  )
+  await post(`${TYPE}Content-Length: 100\r\n`, '{')
+  t.equal(upstream.requests.length, 3, 'none of the others arrived')
+  t.strictSame(gate.failures, [])
+})
+
+void t.test('a body that is signed arrives as it was signed', async (t) => {
+  const { post, bodies, upstream } = await setUp(
+    t,
+    hmac.bind('api/hmac', {
+      secret: new Secret('SECRET', SECRET),
+      header: plain('X-Signature'),
+      sign: plain('{method} {path} {host}{lf}{body}'),
+    }),
+  )
+  await post(`${CHUNKED}X-Signature: dummy\r\n`, '5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n')
+  const expected = createHmac('sha256', SECRET).update('POST /a api.example\nhello world').digest('hex')
+  t.strictSame(bodies, ['hello world'])
+  t.equal(upstream.requests[0]?.headers['x-signature'], expected)
+})
+
+void t.test('policies that sign, as docs/policy.md has them', async (t) => {
+  const load = async (credential: string) => {
+    const cwd = writeFiles(t.testdir({}), {
+      'egress.yaml': `services:\n  api:\n    url: https://api.example.com\n    credential:\n      ${credential}\n    rules: [{ allow: GET /** }]\n`,
+    })
+    const env = { KEY_ID: 'AKIAIOSFODNN7EXAMPLE', KEY: SECRET, TOKEN: 'session-0123456789' }
+    const { policy } = await loadPolicy('egress.yaml', { kinds: CREDENTIAL_KINDS, env, cwd })
+    return policy.services.get('api')
+  }
+  const keys = 'access_key: "${KEY_ID}", secret_key: "${KEY}"'
+  const s3 = await load(`sigv4: { ${keys}, session_token: "\${TOKEN}", region: eu-central-1, service: s3 }`)
+  t.equal(s3?.credential?.id, 'api/sigv4')
+  t.match(s3?.dummies, { KEY_ID: { prefix: 'AKIA', length: 20 }, KEY: {}, TOKEN: {} })
+  t.match((await load(`sigv4: { ${keys}, region: auto, service: s3 }`))?.credential, { kind: 'sigv4' })
+  const signed = 'sign: "v0:{timestamp}:{body}", format: "v0={hex}", timestamp_header: X-T'
+  t.match((await load(`hmac: { secret: "\${KEY}", header: X-S, ${signed} }`))?.credential, { kind: 'hmac' })
+  t.match((await load('body: { field: auth.token, value: "${KEY}" }'))?.credential, { kind: 'body' })
+  for (const bad of [
+    `sigv4: { ${keys}, region: eu/central, service: s3 }`,
+    'sigv4: { access_key: AKIAIOSFODNN7EXAMPLE, secret_key: "${KEY}", region: r, service: s3 }',
+    'hmac: { secret: "${KEY}", header: X-S, sign: "{nothing}" }',
+    'body: { field: "a..b", value: "${KEY}" }',
+  ])
+    await t.rejects(load(bad), { name: 'PolicyError' }, bad)
+})

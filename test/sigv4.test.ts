@@ -1,0 +1,24 @@
+import { SignatureV4 } from '@smithy/signature-v4'
+import t from 'tap'
+import { randomBelow } from '#test/support/random.js'
+import { startOracle, WITHOUT_BOTO3 } from '#test/support/sigv4-oracle.js'
+import { oracleRequest, randomRequest, resignedByProduct, signedBySdk } from '#test/support/sigv4-requests.js'
+
+void t.test(
+  'signatures agree with those of botocore and of the AWS SDK (npm run fuzz:sigv4 tries more)',
+  { skip: WITHOUT_BOTO3 },
+  async (t) => {
+    const oracle = startOracle()
+    const below = randomBelow(20_130_524)
+    for (let count = 0; count < 300; count += 1) {
+      const random = randomRequest(below)
+      const resigned = await resignedByProduct(random)
+      if (resigned === null) continue
+      const botocore = await oracle.sign(oracleRequest(random, resigned))
+      const sdk = await signedBySdk(SignatureV4, random, resigned)
+      if (botocore.signature === resigned.signature && sdk === resigned.signature) continue
+      t.strictSame({ botocore: botocore.signature, sdk }, resigned.signature, JSON.stringify(random))
+    }
+    oracle.close()
+  },
+)
