@@ -17,7 +17,7 @@ void t.test(
     const before = credential.clientCertificate
     t.equal(credential.inject(request, NO_TOOLS), null)
     t.strictSame(request, outgoingRequest(), 'the request is as it was')
-    t.equal(before?.certificate, one.cert)
+    t.equal(before?.certificate.trim(), one.cert.trim())
     t.equal(before?.key.reveal(), one.key)
     t.equal(credential.clientCertificate, before, 'the same until something changes')
     t.ok(credential.needles().bytes.some((needle) => needle.toString() === one.key))
@@ -28,7 +28,7 @@ void t.test(
     t.equal(before?.key.reveal(), one.key, 'a request that is under way keeps its pair')
     certificate.renew(two.cert, [])
     t.equal(credential.inject(request, NO_TOOLS), null)
-    t.match(credential.clientCertificate?.certificate, two.cert)
+    t.match(credential.clientCertificate?.certificate, two.cert.trim())
     t.ok(credential.needles().bytes.some((needle) => needle.toString() === one.key))
 
     t.equal(mtls.check({ certificate: one.cert, key: one.key }), null)
@@ -37,3 +37,23 @@ void t.test(
     t.match(mtls.check({ certificate: one.cert, key: 'nonsense' }), /can be read/)
   },
 )
+
+void t.test('one text that holds both, named for both', async (t) => {
+  const authority = await createAuthority('clients')
+  const [one, two] = [await authority.issue(['one']), await authority.issue(['two'])]
+  const certificate = new Secret('BOTH', one.key + one.cert, [])
+  const key = new Secret('BOTH', one.key + one.cert)
+  const credential = mtls.bind('api/mtls', { certificate, key })
+  t.equal(mtls.check({ certificate: certificate.reveal(), key: key.reveal() }), null)
+  t.equal(credential.inject(outgoingRequest(), NO_TOOLS), null)
+  t.equal(
+    credential.clientCertificate?.certificate.trim(),
+    one.cert.trim(),
+    'no key where certificates are told',
+  )
+  t.equal(credential.clientCertificate?.key.reveal(), one.key)
+  t.ok(credential.needles().bytes.some((needle) => needle.toString() === one.key))
+  for (const secret of [certificate, key]) secret.renew(two.cert + two.key, secret === key ? undefined : [])
+  t.equal(credential.inject(outgoingRequest(), NO_TOOLS), null)
+  t.equal(credential.clientCertificate?.key.reveal(), two.key)
+})

@@ -3,7 +3,10 @@ import type { CredentialKind } from '#firewall/credential.js'
 import { Secret } from '#firewall/secret.js'
 import { derived, field, needlesOf } from './shared.js'
 
-/** A client certificate (RFC 8446 section 4.4.2). The request itself is left as it is. */
+/**
+ * A client certificate (RFC 8446 section 4.4.2). The request itself is left as it is. One secret may hold certificate and
+ * key and be named for both: then they are renewed at once.
+ */
 export const mtls: CredentialKind = {
   name: 'mtls',
   summary: 'shows a client certificate on the TLS connection',
@@ -25,8 +28,8 @@ export const mtls: CredentialKind = {
     const pair = derived([certificate, key], () => ({
       fault: pairFault(certificate.reveal(), key.reveal()),
       shown: {
-        certificate: certificate.reveal(),
-        key: new Secret(key.name, key.reveal(), key.revealSensitive()),
+        certificate: blocksOf(certificate.reveal(), 'CERTIFICATE'),
+        key: new Secret(key.name, privateKeyOf(key.reveal())),
       },
     }))
     return {
@@ -37,7 +40,9 @@ export const mtls: CredentialKind = {
         const { fault } = pair()
         return fault === null ? null : { reason: 'credential-unavailable', detail: fault }
       },
-      needles: derived([key], () => needlesOf(...key.revealSensitive())),
+      needles: derived([key], () =>
+        needlesOf(...new Set(key.revealSensitive().flatMap((text) => [text, privateKeyOf(text)]))),
+      ),
       get clientCertificate() {
         return pair().shown
       },
@@ -45,10 +50,22 @@ export const mtls: CredentialKind = {
   },
 }
 
+/** Threat: of a file that holds both, the key would stand where certificates are told. */
+function blocksOf(pem: string, label: string): string {
+  const block = new RegExp(`-----BEGIN (${label})-----[^-]*-----END \\1-----`, 'g')
+  return [...pem.matchAll(block)].map(([text]) => `${text}\n`).join('')
+}
+
+function privateKeyOf(pem: string): string {
+  return blocksOf(pem, '(?:RSA |EC )?PRIVATE KEY')
+}
+
 /** What keeps a certificate and a key from being used together; null for nothing. */
 function pairFault(certificate: string, key: string): string | null {
   try {
-    return new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key))
+    return new X509Certificate(blocksOf(certificate, 'CERTIFICATE')).checkPrivateKey(
+      createPrivateKey(privateKeyOf(key)),
+    )
       ? null
       : 'the certificate does not belong to the key'
   } catch {
