@@ -30,7 +30,7 @@ export function resignChunks(signer: Signer, seed: string, trailer: boolean): Bo
     const reader = new ByteReader(chunks)
     let previous = seed
     for (;;) {
-      const [, sizeText = '', size] = readHead(await reader.line(MAX_LINE))
+      const [sizeText, size] = readHead(await reader.line(MAX_LINE))
       const pieces = await reader.pieces(size)
       if (pieces === null) throw new UnsupportedBody('a chunk of the body is cut off')
       const hash = createHash('sha256')
@@ -51,13 +51,13 @@ export function resignChunks(signer: Signer, seed: string, trailer: boolean): Bo
   }
 }
 
-function readHead(line: string | null): readonly [line: string, sizeText: string, size: number] {
+function readHead(line: string | null): readonly [text: string, size: number] {
   const match = /^([0-9A-Fa-f]{1,8});chunk-signature=[0-9a-f]{64}$/.exec(line ?? '')
   if (match === null) throw new UnsupportedBody('the body is not made of signed chunks')
   const size = parseInt(match[1] ?? '', 16)
   if (size > MAX_CHUNK)
     throw new UnsupportedBody(`a chunk of the body is larger than ${String(MAX_CHUNK)} bytes`)
-  return [match[0], match[1] ?? '', size]
+  return [match[1] ?? '', size]
 }
 
 /** The checksum that follows the last chunk, and its signature. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { InjectFault, OutgoingRequest } from '#firewall/credential.js'
 import { readBody, unsupported } from './shared.js'
+import type { Parameter } from './sigv4-query.js'
 import { isS3, PAYLOAD_HEADER } from './sigv4-signer.js'
 
 /** How the body takes part in a signature. */
@@ -39,8 +40,9 @@ export async function payloadOf(request: OutgoingRequest, service: string): Prom
 export async function presignedPayloadOf(
   request: OutgoingRequest,
   service: string,
-  inQuery: string | null,
+  query: readonly Parameter[],
 ): Promise<Payload | InjectFault> {
+  const inQuery = query.find(({ name }) => name === 'X-Amz-Content-Sha256')?.value
   const stated = inQuery ?? request.headers[PAYLOAD_HEADER]
   if (stated === undefined && isS3(service)) return { hash: UNSIGNED, chunks: null }
   if (typeof stated !== 'string') return payloadOf(request, service)

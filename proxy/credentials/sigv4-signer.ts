@@ -1,4 +1,4 @@
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto'
+import { createHash, createHmac, type Hash } from 'node:crypto'
 import type { SignatureV4 } from '@smithy/signature-v4'
 import type { Secret } from '#firewall/secret.js'
 import type { Parameter } from './sigv4-query.js'
@@ -127,7 +127,7 @@ function requestOf({ method, host, path, query, headers, payloadHash }: Signable
 
 /** SHA-256 and HMAC-SHA-256 in the form that the library asks for. */
 class Sha256 {
-  readonly #hash: Hash | Hmac
+  readonly #hash: Hash | ReturnType<typeof createHmac>
 
   constructor(secret?: string | ArrayBuffer | ArrayBufferView) {
     this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', bytesOf(secret))

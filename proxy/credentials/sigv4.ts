@@ -2,7 +2,7 @@ import type { CredentialKind, InjectFault, Injected, OutgoingRequest } from '#fi
 import { derived, field, needlesOf, unsupported } from './shared.js'
 import { resignChunks } from './sigv4-chunks.js'
 import { readClaim, SIGNATURE_PARAMETERS, type Claim } from './sigv4-claim.js'
-import { payloadOf, presignedPayloadOf } from './sigv4-payload.js'
+import { payloadOf, presignedPayloadOf, type Payload } from './sigv4-payload.js'
 import { escapePath, parseQuery, writeQuery, type Parameter } from './sigv4-query.js'
 import { isS3, PAYLOAD_HEADER, Signer, type Scope, type Signable, type SigningKeys } from './sigv4-signer.js'
 
@@ -64,7 +64,7 @@ export const sigv4: CredentialKind = {
       kind: 'sigv4',
       id,
       slots: { headers: SIGNATURE_HEADERS, query: SIGNATURE_PARAMETERS },
-      inject: (request, tools) => sign(request, keys, scope, tools.now()),
+      inject: (request, tools) => sign(request, keys, scope, tools.now),
       needles: derived(secrets, () => needlesOf(...secrets.flatMap((secret) => secret.revealSensitive()))),
     }
   },
@@ -74,62 +74,51 @@ async function sign(
   request: OutgoingRequest,
   keys: SigningKeys,
   scope: Scope,
-  now: number,
+  now: () => number,
 ): Promise<Injected> {
   const claim = readClaim(request.sent)
   if (typeof claim === 'string') return unsupported(claim)
   const query = parseQuery(request.query)
   if (query === null) return unsupported('the query holds a malformed escape')
-  const fault = claimFault(request, keys, claim, now) ?? smugglingFault(request, scope, query)
+  const fault = claimFault(request, keys, claim, now()) ?? smugglingFault(request, scope, query)
   if (fault !== null) return fault
+  const presigned = claim?.presigned ?? null
+  const payload = await (presigned === null
+    ? payloadOf(request, scope.service)
+    : presignedPayloadOf(request, scope.service, query))
+  if ('reason' in payload) return payload
+  if (isS3(scope.service) && presigned === null) request.headers[PAYLOAD_HEADER] = payload.hash
   // What is signed must be what is sent: both are written in the one form that every reader encodes alike.
   request.path = escapePath(request.path)
   request.query = writeQuery(query)
-  const signer = await Signer.create(keys, scope, now)
-  return claim?.presigned == null
-    ? signHead(request, signer, scope, query, claim)
-    : signUrl(request, signer, scope, query, claim, now)
+  const signable = signableOf(request, query, claim, payload.hash)
+  if ('reason' in signable) return signable
+  // A body may have taken its time.
+  const signedAt = now()
+  const signer = await Signer.create(keys, scope, signedAt)
+  if (presigned === null) {
+    await signHead(request, signer, signable, payload)
+  } else {
+    const left = Math.max(1, Math.ceil((expiryOf(presigned) - signedAt) / 1_000))
+    const added = await signer.presign(signable, Math.min(left, MAX_PRESIGNED_SECONDS))
+    request.query = writeQuery([...query, ...added])
+  }
+  return null
 }
 
 async function signHead(
   request: OutgoingRequest,
   signer: Signer,
-  scope: Scope,
-  query: readonly Parameter[],
-  claim: Claim | null,
-): Promise<Injected> {
-  const payload = await payloadOf(request, scope.service)
-  if ('reason' in payload) return payload
-  if (isS3(scope.service)) request.headers[PAYLOAD_HEADER] = payload.hash
-  const signable = signableOf(request, query, claim, payload.hash)
-  if ('reason' in signable) return signable
+  signable: Signable,
+  { chunks }: Payload,
+): Promise<void> {
   const headers = await signer.headers(signable)
   Object.assign(request.headers, headers)
-  if (payload.chunks === null || request.body === null) return null
+  if (chunks === null || request.body === null) return
   const seed = headers['authorization']?.slice(-64) ?? ''
   const length = request.headers['content-length']
-  const transform = resignChunks(signer, seed, payload.chunks === 'signed-with-trailer')
+  const transform = resignChunks(signer, seed, chunks === 'signed-with-trailer')
   request.body.transform(transform, typeof length === 'string' ? Number(length) : null)
-  return null
-}
-
-async function signUrl(
-  request: OutgoingRequest,
-  signer: Signer,
-  scope: Scope,
-  query: readonly Parameter[],
-  claim: Claim,
-  now: number,
-): Promise<Injected> {
-  const stated = query.find(({ name }) => name === 'X-Amz-Content-Sha256')?.value ?? null
-  const payload = await presignedPayloadOf(request, scope.service, stated)
-  if ('reason' in payload) return payload
-  const signable = signableOf(request, query, claim, payload.hash)
-  if ('reason' in signable) return signable
-  const left = Math.ceil((expiryOf(claim) - now) / 1_000)
-  const added = await signer.presign(signable, Math.min(left, MAX_PRESIGNED_SECONDS))
-  request.query = writeQuery([...query, ...added])
-  return null
 }
 
 /** Whether this sandbox made the signature, with what it was given, and whether it still holds. */
@@ -143,14 +132,14 @@ function claimFault(
   if (claim.accessKeyId !== standIns.get(accessKey.name))
     return unsupported(`the request is signed with another key than the stand-in of ${accessKey.name}`)
   if (claim.presigned === null) return null
-  if (now >= expiryOf(claim)) return unsupported('the presigned URL has expired')
+  if (now >= expiryOf(claim.presigned)) return unsupported('the presigned URL has expired')
   return claim.presigned.signedAt > now + MAX_PRESIGNED_SECONDS * 1_000
     ? unsupported('the presigned URL is not valid yet')
     : null
 }
 
-function expiryOf({ presigned }: Claim): number {
-  return presigned === null ? 0 : presigned.signedAt + presigned.expiresInMs
+function expiryOf({ signedAt, expiresInMs }: NonNullable<Claim['presigned']>): number {
+  return signedAt + expiresInMs
 }
 
 /**

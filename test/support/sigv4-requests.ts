@@ -85,7 +85,7 @@ export function randomRequest(below: (limit: number) => number): RandomRequest {
     ...(below(2) === 0 ? { 'x-amz-content-sha256': body === null ? sha256('') : sha256(body) } : {}),
   }
   const spelled = (value: string, raw: RegExp) =>
-    [...value].map((one) => (raw.test(one) && below(2) === 0 ? one : escape(one, below))).join('')
+    Array.from(value, (one) => (raw.test(one) && below(2) === 0 ? one : escape(one, below))).join('')
   const path = `/${segments.map((one) => spelled(one, /[A-Za-z0-9._~!$&'()*,;=:@+-]/)).join('/')}`
   const query = parameters
     .map(
