@@ -32,8 +32,8 @@ export function encodedForms(secret: string): readonly Buffer[] {
     ...long.map((form) => Buffer.from(form, 'utf8')),
     // Without the last zero this is in both byte orders.
     Buffer.from(secret, 'utf16le').subarray(0, -1),
-    // Headers carry latin1 (RFC 9110 section 5.5) where bodies carry UTF-8.
-    ...(/^[\x00-\x7f]*$/.test(secret) ? [] : [Buffer.from(secret, 'latin1')]),
+    // Headers carry latin1 (RFC 9110 section 5.5) where bodies carry UTF-8; it has no other characters.
+    ...(/[^\x00-\x7f]/.test(secret) && /^[\x00-\xff]*$/.test(secret) ? [Buffer.from(secret, 'latin1')] : []),
   ]
 }
 
