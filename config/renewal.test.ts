@@ -7,6 +7,8 @@ import type { PolicyError } from './issue.js'
 import type { SecretRenewalEvent } from './renewal.js'
 import { TEST_KINDS, writeFiles } from './test-fixtures.js'
 
+t.setTimeout(120_000)
+
 const [FIRST, SECOND, THIRD] = ['first-value-0123', 'second-value-456', 'third-value-7890']
 
 const POLICY = `services:

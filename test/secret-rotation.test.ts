@@ -16,6 +16,8 @@ import { Gate, type GateSockets } from '#src/gate.js'
 import { upstreamAuthority } from './support/run.js'
 import { listen, startUpstream, type Upstream } from './support/upstream.js'
 
+t.setTimeout(120_000)
+
 const VALUES = ['first-value-0123456789', 'second-value-987654321', 'third-value-5555555555'] as const
 
 interface World {
