@@ -28,11 +28,11 @@ secrets:
 interface World {
   readonly loaded: LoadedPolicy
   readonly events: SecretRenewalEvent[]
-  put(name: string, value: string): void
-  injected(service: string): Promise<unknown>
-  needles(service: string): readonly string[]
+  readonly put: (name: string, value: string) => void
+  readonly injected: (service: string) => Promise<unknown>
+  readonly needles: (service: string) => readonly string[]
   /** Waits for the next event. */
-  next(): Promise<SecretRenewalEvent | undefined>
+  readonly next: () => Promise<SecretRenewalEvent | undefined>
 }
 
 async function world(t: Test): Promise<World> {

@@ -26,10 +26,10 @@ interface World {
   readonly warnings: string[]
   readonly gate: Gate
   /** What the gate has put into its log of renewals. */
-  renewals(): { outcome: string; reason: string | null; secret: unknown }[]
+  readonly renewals: () => { outcome: string; reason: string | null; secret: unknown }[]
   /** Asks the gate for something of the service; the upstream answers `/all` with all values. */
-  get(path?: string): Promise<{ status: number | undefined; body: string }>
-  write(value: string): void
+  readonly get: (path?: string) => Promise<{ status: number | undefined; body: string }>
+  readonly write: (value: string) => void
 }
 
 /** A gate on loopback ports, and an upstream that says back in header and body what it was sent, after a while. */
