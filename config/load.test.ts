@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
+import { join } from 'node:path'
 import t from 'tap'
 import { Judge } from '#firewall/judge.js'
 import { NAME_PROFILES } from '#firewall/name-profiles.js'
@@ -270,6 +271,41 @@ void t.test('a missing or empty file denies everything', async (t) => {
   }
   t.same(denyAllPolicy().agents.get('default'), { name: 'default', services: null, allow: null })
 })
+
+void t.test(
+  "Docker's secrets: by name, in lower case, with hyphens; behind the environment, before .env",
+  async (t) => {
+    const directory = writeFiles(t.testdir({}), {
+      'egress.yaml':
+        'services: { s: { url: "https://s.example.com", credential: { bearer: "${MY_TOKEN}" }, rules: [{ allow: GET /** }] } }',
+      '.env': 'MY_TOKEN=from-the-dotenv',
+    })
+    const load = async (files: Record<string, string>, env: Record<string, string> = {}) => {
+      const mounted = writeFiles(join(directory, String(Math.random())), { '.keep': '', ...files })
+      const loaded = await loadPolicy('egress.yaml', {
+        kinds: TEST_KINDS,
+        env,
+        cwd: directory,
+        mountedSecrets: mounted,
+      })
+      const headers: Record<string, string> = {}
+      void loaded.policy.services.get('s')?.credential?.inject(outgoingRequest({ headers }), NO_TOOLS)
+      const hidden = Object.keys(files).filter((name) => loaded.sensitiveFiles.includes(join(mounted, name)))
+      return [headers['authorization'], ...hidden]
+    }
+    t.same(await load({}), ['Bearer from-the-dotenv'])
+    for (const name of ['MY_TOKEN', 'my_token', 'my-token'])
+      t.same(await load({ [name]: 'from-docker-1\n' }), ['Bearer from-docker-1', name])
+    t.same(await load({ MY_TOKEN: 'from-docker-1', my_token: 'from-docker-2' }), [
+      'Bearer from-docker-1',
+      'MY_TOKEN',
+    ])
+    t.same(await load({ MY_TOKEN: 'from-docker-1' }, { MY_TOKEN: 'from-the-variable' }), [
+      'Bearer from-the-variable',
+    ])
+    await t.rejects(load({ MY_TOKEN: '' }), { message: /MY_TOKEN is set but empty/ })
+  },
+)
 
 void t.test('the environment wins over .env', async (t) => {
   const cwd = writeFiles(t.testdir({}), {

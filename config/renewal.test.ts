@@ -7,6 +7,8 @@ import type { PolicyError } from './issue.js'
 import type { SecretRenewalEvent } from './renewal.js'
 import { TEST_KINDS, writeFiles } from './test-fixtures.js'
 
+t.setTimeout(120_000)
+
 const [FIRST, SECOND, THIRD] = ['first-value-0123', 'second-value-456', 'third-value-7890']
 
 const POLICY = `services:
@@ -26,11 +28,11 @@ secrets:
 interface World {
   readonly loaded: LoadedPolicy
   readonly events: SecretRenewalEvent[]
-  put(name: string, value: string): void
-  injected(service: string): Promise<unknown>
-  needles(service: string): readonly string[]
+  readonly put: (name: string, value: string) => void
+  readonly injected: (service: string) => Promise<unknown>
+  readonly needles: (service: string) => readonly string[]
   /** Waits for the next event. */
-  next(): Promise<SecretRenewalEvent | undefined>
+  readonly next: () => Promise<SecretRenewalEvent | undefined>
 }
 
 async function world(t: Test): Promise<World> {

@@ -4,7 +4,7 @@ import type { Secret } from '#firewall/secret.js'
 import { checkTogether, type Binding } from './credential.js'
 import { scrub } from './scrub.js'
 import type { SecretValues } from './secrets.js'
-import type { SecretSource, SourceKind } from './sources/source.js'
+import { readSource, type SecretSource, type SourceKind } from './sources/source.js'
 import { renderTemplate, type Rendered } from './template.js'
 
 /** After a failure a source is asked again this soon, or when it is due, whichever comes first. Milliseconds. */
@@ -62,7 +62,7 @@ export class SecretRenewal {
       const wait = failing === null ? refreshMs : Math.min(refreshMs, RETRY_MS)
       await sleep(wait, undefined, { signal, ref: false }).catch(() => undefined)
       if (stopped(signal)) return
-      const value = await source.read({ now, signal, valueOf: (name) => this.#current(name) })
+      const value = await readSource(source, { now, signal, valueOf: (name) => this.#current(name) })
       // What a stopped read says is of no interest to anybody.
       if (stopped(signal)) return
       const before = this.#values.lookUp(source.name, true)

@@ -15,6 +15,9 @@ const text = (value: string): string => JSON.stringify(value)
 const service = (credential: string, extra = ''): string =>
   `services:\n  a:\n    url: https://a.example.com\n    credential: ${credential}\n    rules: [{ allow: GET /** }]\n${extra}`
 
+const vault = (address: string, token: string): string =>
+  `secrets: { X: { vault: { address: ${text(address)}, path: a/b, field: c, token: ${text(token)} } } }\n`
+
 /** Mistakes with a secret that nothing but the policy knows. */
 const IN_PLACES_FOR_SECRETS: readonly ((secret: string) => Leak)[] = [
   (s) => ({ policy: service(`{ bearer: ${text(s)} }`) }),
@@ -46,6 +49,13 @@ const IN_PLACES_FOR_SECRETS: readonly ((secret: string) => Leak)[] = [
   (s) => ({ policy: service('{ bearer: "${X}" }'), env: { X: `${s}\n` } }),
   (s) => ({ policy: service('{ bearer: "${X}" }'), env: { X: s, X_FILE: s } }),
   (s) => ({ policy: service('{ bearer: "${X}" }'), env: { X_FILE: s } }),
+  (s) => ({ policy: service('{ bearer: "${X}" }', `secrets: { ${text(s)}: { file: a } }\n`) }),
+  (s) => ({ policy: service('{ bearer: "${X}" }', `secrets: { X: ${text(s)} }\n`) }),
+  (s) => ({ policy: service('{ bearer: "${X}" }', `secrets: { X: { ${text(s)}: 1 } }\n`) }),
+  (s) => ({ policy: service('{ bearer: "${X}" }', `secrets: { X: { file: ${text(s)} } }\n`) }),
+  (s) => ({ policy: service('{ bearer: "${X}" }', `secrets: { X: { command: [a], env: [${text(s)}] } }\n`) }),
+  (s) => ({ policy: service('{ bearer: "${X}" }', vault('https://v.example.com', s)) }),
+  (s) => ({ policy: service('{ bearer: "${X}" }', vault(`https://u:${s}@v.example.com`, '${Y}')) }),
 ]
 
 /** Mistakes with a secret that a variable holds too, or that is shaped like a known token, in any place whatever. */

@@ -16,6 +16,8 @@ import { Gate, type GateSockets } from '#src/gate.js'
 import { upstreamAuthority } from './support/run.js'
 import { listen, startUpstream, type Upstream } from './support/upstream.js'
 
+t.setTimeout(120_000)
+
 const VALUES = ['first-value-0123456789', 'second-value-987654321', 'third-value-5555555555'] as const
 
 interface World {
@@ -24,10 +26,10 @@ interface World {
   readonly warnings: string[]
   readonly gate: Gate
   /** What the gate has put into its log of renewals. */
-  renewals(): { outcome: string; reason: string | null; secret: unknown }[]
+  readonly renewals: () => { outcome: string; reason: string | null; secret: unknown }[]
   /** Asks the gate for something of the service; the upstream answers `/all` with all values. */
-  get(path?: string): Promise<{ status: number | undefined; body: string }>
-  write(value: string): void
+  readonly get: (path?: string) => Promise<{ status: number | undefined; body: string }>
+  readonly write: (value: string) => void
 }
 
 /** A gate on loopback ports, and an upstream that says back in header and body what it was sent, after a while. */

@@ -126,6 +126,7 @@ void t.test('Vault: what goes wrong says so, without token and value', async (t)
       /Vault refused to show `secret\/data\/jira` \(403\)/,
       { VAULT_TOKEN: 'hvs.another-token-1' },
     ],
+    [vaultSource(port), /cannot be read \(ERR_INVALID_CHAR\)/, { VAULT_TOKEN: 'hvs.töken\u{1f511}-0123' }],
     [vaultSource(port, 'secret/jira'), /Vault has no secret `secret\/jira` \(404\)/],
     [vaultSource(port).replace('field: token', 'field: nothing'), /no text in the field `nothing`/],
     [vaultSource(port).replace('field: token', 'field: count'), /no text in the field `count`/],

@@ -124,7 +124,8 @@ function runForValue({ program, args, env, timeoutMs, signal }: Run): Promise<st
     }, timeoutMs)
     const abort = (): void => end({ problem: 'the command was stopped', fix: 'start the gate again' })
     signal.addEventListener('abort', abort, { once: true })
-    child.once('error', () => end({ problem: 'the command cannot be started', fix: byHand }))
+    child.stdout.on('error', () => undefined)
+    child.on('error', () => end({ problem: 'the command cannot be started', fix: byHand }))
     // What it left running would otherwise hold its output open.
     child.once('exit', killGroup)
     child.stdout.on('data', (chunk: Buffer) => {

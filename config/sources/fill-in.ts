@@ -1,6 +1,6 @@
 import type { LoadContext } from '../context.js'
 import type { SecretValues } from '../secrets.js'
-import type { SecretSource } from './source.js'
+import { readSource, type SecretSource } from './source.js'
 
 type Sources = ReadonlyMap<string, SecretSource>
 
@@ -52,7 +52,7 @@ async function readAll(sources: Sources, values: SecretValues, issues: LoadConte
       else if (value !== null) issues.add(['secrets', name, kind, need.key], value)
     }
     if (needs.some((need) => !known.has(need.name))) return
-    const value = await source.read({
+    const value = await readSource(source, {
       now: Date.now,
       valueOf: (need) => known.get(need) ?? '',
       signal: new AbortController().signal,

@@ -55,13 +55,13 @@ export function askStore(request: SourceRequest): Promise<SourceAnswer | Fault> 
             settle({ problem: `${url.host} answered with more than 1 MiB`, fix })
           } else chunks.push(chunk)
         })
-        answer.once('error', fail)
+        answer.on('error', fail)
         answer.once('end', () => {
           settle({ status: answer.statusCode ?? 0, body: parseJson(Buffer.concat(chunks).toString('utf8')) })
         })
       },
     )
-    sent.once('error', fail)
+    sent.on('error', fail)
     sent.end(body ?? undefined)
   })
 }

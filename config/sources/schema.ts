@@ -67,7 +67,7 @@ const source = z.strictObject({
 
 /** The section `secrets`: where the values of named secrets come from. */
 export const secretsSection = field(
-  z.record(text, field(source, 'where a secret comes from', 'JIRA_TOKEN: { file: ./jira-token }')),
+  z.record(text, field(source, 'the source of a secret', 'JIRA_TOKEN: { file: ./jira-token }')),
   'where secrets come from, other than the environment',
   'secrets: { JIRA_TOKEN: { file: ./jira-token } }',
 )

@@ -98,6 +98,13 @@ const BROKEN: readonly Broken[] = [
     fix: /under `env`/,
   },
   {
+    lines: ['TOKEN: { command: [a, "b\\0c"] }'],
+    at: [1, '[a'],
+    problem: /a NUL byte/,
+    fix: /remove it/,
+  },
+  { lines: ['TOKEN: { file: "b\\0c" }'], at: [1, '"b'], problem: /a NUL byte/, fix: /remove it/ },
+  {
     lines: ['TOKEN: { command: [a], env: ["A=b"] }'],
     at: [1, '"A=b"'],
     problem: /not the name of a variable/,

@@ -62,6 +62,10 @@ class SourceReader {
       this.#fault([], `the secret has ${count}`, `write exactly one of: ${SOURCE_KINDS.join(', ')}`)
       return null
     }
+    if (holdsNul(this.#file)) {
+      this.#fault([kind], 'a NUL byte stands in it', 'remove it')
+      return null
+    }
     const refreshMs = this.#duration('refresh', kind)
     const timeoutMs = this.#duration('timeout', kind) ?? SOURCE_TIMEOUT_MS
     if (this.#file.env !== undefined && kind !== 'command') {
@@ -225,6 +229,11 @@ class SourceReader {
     this.#faults += 1
     this.#context.issues.add([...this.#path, ...at], { problem, fix }, at.length === 0 ? 'key' : 'value')
   }
+}
+
+function holdsNul(value: unknown): boolean {
+  if (typeof value === 'string') return value.includes('\0')
+  return typeof value === 'object' && value !== null && Object.values(value).some(holdsNul)
 }
 
 const STORE = { hides: () => [], trusts: () => [] }

@@ -22,12 +22,26 @@ export interface SecretSource {
   readonly needs: readonly { readonly name: string; readonly key: string }[]
   /** Milliseconds between two reads; null when it is read once. */
   readonly refreshMs: number | null
-  /** Reads the value. Never rejects: what went wrong is a fault, which holds nothing of the value. */
+  /** Reads the value. What goes wrong is a fault, which holds nothing of the value. */
   read(tools: SourceTools): Promise<string | Fault>
   /** Files that hold the value, absolute: no sandbox may see them. */
   hides(): readonly string[]
   /** Files that every read obeys, absolute: no sandbox may change them. */
   trusts(): readonly string[]
+}
+
+/** Reads a source, whatever happens. Threat: one value that a library does not take ends the gate. */
+export async function readSource(source: SecretSource, tools: SourceTools): Promise<string | Fault> {
+  try {
+    return await source.read(tools)
+  } catch (error) {
+    // Never its message: libraries quote what they do not like.
+    const code = error instanceof Error && 'code' in error ? String(error.code) : 'no code'
+    return {
+      problem: `the source cannot be read (${code})`,
+      fix: 'see that what it proves itself with is whole: plain characters on one line',
+    }
+  }
 }
 
 /** A service answers within this, or the value that there is stays. */
