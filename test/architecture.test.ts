@@ -49,7 +49,7 @@ const codeOf = ({ text }: Source) => text.replace(/\/\*[\s\S]*?\*\//g, '').repla
 
 /** What is imported, by any form that names a module. */
 function importsOf(source: Source): string[] {
-  const forms = /\b(?:from\s*|(?:import|require)\s*\(?\s*)(['"`])([^'"`\n]+)\1/g
+  const forms = /\b(?:from\s*|(?:import|require)\s*\(?\s*)(['"`])([^'"`\s]+)\1/g
   return [...codeOf(source).matchAll(forms)].map((match) => match[2] ?? '')
 }
 
