@@ -10,7 +10,7 @@ import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { CertificateAuthority } from '#proxy/tls/authority.js'
 import { connectThrough, exchangeBytes, tls } from '#test/support/client.js'
 import { startGate } from '#test/support/gate.js'
-import { destination, service, testPolicy } from '#test/support/policy.js'
+import { oneServicePolicy } from '#test/support/policy.js'
 import { startUpstream } from '#test/support/upstream.js'
 
 // Credentials that read a body before it is sent, or change it.
@@ -29,19 +29,7 @@ async function setUp(t: Test, credential: Credential) {
       response.end(`you sent ${received.slice(0, 200)}`)
     })
   })
-  const gate = await startGate(
-    testPolicy({
-      destinations: [
-        destination('https://api.example', ['allow * /**'], {
-          id: 'services.api',
-          service: 'api',
-          ca: authority.pem,
-        }),
-      ],
-      services: [service('api', 'https://api.example', credential)],
-      hosts: { 'api.example': { address: '127.0.0.1', port: upstream.port } },
-    }),
-  )
+  const gate = await startGate(oneServicePolicy({ credential, port: upstream.port, ca: authority.pem }))
   t.teardown(async () => {
     await gate.close()
     await upstream.close()

@@ -4,7 +4,7 @@ import { bearer } from '#proxy/credentials/bearer.js'
 import { CertificateAuthority } from '#proxy/tls/authority.js'
 import { exchangeBytes, HTTPS_DOORS, statuses, type DoorClient } from '#test/support/client.js'
 import { startGate, type TestGate } from '#test/support/gate.js'
-import { destination, service, testPolicy } from '#test/support/policy.js'
+import { oneServicePolicy } from '#test/support/policy.js'
 import { startRawUpstream, type RawUpstream } from '#test/support/upstream.js'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
@@ -33,16 +33,11 @@ async function setUp(test: Teardown, onData: OnData, rules = ['allow * /rest/**'
   const upstream = await startRawUpstream(authority, onData)
   const credential = bearer.bind('api/bearer', { token: new Secret('API_TOKEN', TOKEN) })
   const gate = await startGate(
-    testPolicy({
-      destinations: [
-        destination('https://api.example', rules, {
-          id: 'services.api',
-          service: 'api',
-          ca: authority.pem,
-        }),
-      ],
-      services: [service('api', 'https://api.example', credential)],
-      hosts: { 'api.example': { address: '127.0.0.1', port: upstream.port } },
+    oneServicePolicy({
+      credential,
+      rules,
+      port: upstream.port,
+      ca: authority.pem,
       http: { responseTimeoutMs: 1_500, maxRequestBytes: 100_000 },
     }),
   )

@@ -6,7 +6,7 @@ import { bearer } from '#proxy/credentials/bearer.js'
 import { CertificateAuthority } from '#proxy/tls/authority.js'
 import { HTTPS_DOORS, type DoorClient } from '#test/support/client.js'
 import { startGate, type TestGate } from '#test/support/gate.js'
-import { destination, service, testPolicy } from '#test/support/policy.js'
+import { oneServicePolicy } from '#test/support/policy.js'
 import { startRawUpstream, startUpstream, type RawUpstream, type Upstream } from '#test/support/upstream.js'
 
 // What the sandbox gets of responses that hold the credential, through the whole gate.
@@ -33,16 +33,10 @@ async function setUp<U extends Upstream | RawUpstream>(
   const authority = await CertificateAuthority.create(Date.now())
   const upstream = await start(authority)
   const gate = await startGate(
-    testPolicy({
-      destinations: [
-        destination('https://api.example', ['allow * /**'], {
-          id: 'services.api',
-          service: 'api',
-          ca: authority.pem,
-        }),
-      ],
-      services: [service('api', 'https://api.example', credential)],
-      hosts: { 'api.example': { address: '127.0.0.1', port: upstream.port } },
+    oneServicePolicy({
+      credential,
+      port: upstream.port,
+      ca: authority.pem,
       http: { responseTimeoutMs: 60_000, idleTimeoutMs: 60_000 },
     }),
   )

@@ -6,7 +6,7 @@ import { bearer } from '#proxy/credentials/bearer.js'
 import { CertificateAuthority } from '#proxy/tls/authority.js'
 import { HTTPS_DOORS, type DoorClient } from '#test/support/client.js'
 import { startGate, type TestGate } from '#test/support/gate.js'
-import { destination, service, testPolicy } from '#test/support/policy.js'
+import { oneServicePolicy } from '#test/support/policy.js'
 import { startUpstream, type Upstream } from '#test/support/upstream.js'
 
 // Nothing is kept back in the gate: what one side wrote reaches the other before the first side goes on. The upstream
@@ -27,16 +27,10 @@ async function setUp(
   const authority = await CertificateAuthority.create(Date.now())
   const upstream = await startUpstream(authority, listener)
   const gate = await startGate(
-    testPolicy({
-      destinations: [
-        destination('https://api.example', ['allow * /**'], {
-          id: 'services.api',
-          service: 'api',
-          ca: authority.pem,
-        }),
-      ],
-      services: [service('api', 'https://api.example', credential)],
-      hosts: { 'api.example': { address: '127.0.0.1', port: upstream.port } },
+    oneServicePolicy({
+      credential,
+      port: upstream.port,
+      ca: authority.pem,
       // No test here may pass because something timed out.
       http: { responseTimeoutMs: 60_000, idleTimeoutMs: 60_000 },
     }),

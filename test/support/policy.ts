@@ -95,3 +95,22 @@ export function service(
     ...extra,
   }
 }
+
+/** A policy of one service, `https://api.example`, which stands on a port of loopback. */
+export function oneServicePolicy(parts: {
+  credential: Credential | null
+  port: number
+  /** PEM of the authority that its certificate comes from. */
+  ca: string
+  rules?: readonly string[]
+  hosts?: Policy['upstream']['hosts']
+  http?: Partial<HttpLimits>
+}): Policy {
+  const { credential, port, ca, rules = ['allow * /**'], hosts, http } = parts
+  return testPolicy({
+    destinations: [destination('https://api.example', rules, { id: 'services.api', service: 'api', ca })],
+    services: [service('api', 'https://api.example', credential)],
+    hosts: { 'api.example': { address: '127.0.0.1', port }, ...hosts },
+    ...(http === undefined ? {} : { http }),
+  })
+}

@@ -7,7 +7,7 @@ import { oauth2 } from '#proxy/credentials/oauth2.js'
 import { CertificateAuthority } from '#proxy/tls/authority.js'
 import { ask, type Answer } from './ask.js'
 import { startGate, SANDBOX, type TestGate } from './gate.js'
-import { destination, service, testPolicy } from './policy.js'
+import { oneServicePolicy } from './policy.js'
 import { TokenIssuer } from './token-issuer.js'
 import { startUpstream, type Upstream } from './upstream.js'
 
@@ -67,19 +67,11 @@ export async function startTokenGate(t: Test, parts: Parts = {}): Promise<Settin
   const endpoint = await startUpstream(parts.authority ?? authority, parts.endpoint ?? issuer.endpoint)
   const api = await startUpstream(authority, parts.api ?? issuer.api)
   const gate = await startGate(
-    testPolicy({
-      destinations: [
-        destination('https://api.example', ['allow * /**'], {
-          id: 'services.api',
-          service: 'api',
-          ca: authority.pem,
-        }),
-      ],
-      services: [service('api', 'https://api.example', kind.bind(`api/${kind.name}`, values))],
-      hosts: {
-        'api.example': { address: '127.0.0.1', port: api.port },
-        'login.example': { address: '127.0.0.1', port: endpoint.port },
-      },
+    oneServicePolicy({
+      credential: kind.bind(`api/${kind.name}`, values),
+      port: api.port,
+      ca: authority.pem,
+      hosts: { 'login.example': { address: '127.0.0.1', port: endpoint.port } },
       // No test may fail because 200 handshakes take their time.
       http: { connectTimeoutMs: 60_000, responseTimeoutMs: parts.responseTimeoutMs ?? 60_000 },
     }),
