@@ -34,12 +34,17 @@ export interface BoundCredential {
 
 type CredentialFile = Readonly<Record<string, string | Record<string, string> | undefined>>
 
-/** Binds the one credential of a service to its secrets. */
+/**
+ * Binds the one credential of a service to its secrets.
+ *
+ * @param shapes of stand-ins whose secrets do not tell theirs, by field
+ */
 export function bindCredential(
   service: string,
   file: CredentialFile,
   path: Path,
   context: LoadContext,
+  shapes: Readonly<Record<string, DummyShape>> = {},
 ): BoundCredential {
   const given = context.kinds.filter(({ name }) => file[name] !== undefined)
   const [kind] = given
@@ -69,7 +74,7 @@ export function bindCredential(
     for (const name of template.names) {
       names.add(name)
       const value = context.secrets.lookUp(name, field.multiline)
-      dummies[name] = dummyShape(typeof value === 'string' ? value : '')
+      dummies[name] = dummyShape(typeof value === 'string' ? value : '', shapes[key])
     }
     const rendered = renderTemplate(template, field, context.secrets)
     if (rendered !== null && isFault(rendered)) {

@@ -7,11 +7,13 @@ const UNKNOWN: DummyShape = { prefix: '', length: 32, alphabet: 'alphanumeric' }
 /**
  * Shape of the worthless value that the sandbox sees instead of a secret. It is a row of a table: of the value itself
  * only the issuer's own prefix decides, so nothing that was chosen for this one secret can show.
+ *
+ * @param otherwise the shape where no prefix tells
  */
-export function dummyShape(value: string): DummyShape {
+export function dummyShape(value: string, otherwise: DummyShape = UNKNOWN): DummyShape {
   // A short value that merely begins alike, such as the password `sk-8chars`, is no such token.
   return (
     TOKEN_SHAPES.find(({ prefix }) => value.startsWith(prefix) && value.length >= prefix.length + 16) ??
-    UNKNOWN
+    otherwise
   )
 }

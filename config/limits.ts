@@ -1,8 +1,9 @@
 import { DEFAULT_NAMES, NAME_PROFILES, type NameLimits } from '#firewall/name-profiles.js'
 import type { DnsSettings, HttpLimits } from '#firewall/policy.js'
+import type { Quota } from '#firewall/quota.js'
 import type { IssueList, Path } from './issue.js'
 import { parseDuration, parseSize } from './quantities.js'
-import type { NamesFile, PolicyFile } from './schema.js'
+import type { NamesFile, PolicyFile, ServiceFile } from './schema.js'
 import { quote } from './scrub.js'
 
 export const DEFAULT_DNS: DnsSettings = {
@@ -57,7 +58,9 @@ export function readNameLimits(
 export function readHttpLimits(file: PolicyFile['http'], issues: IssueList): HttpLimits {
   const timeout = new DurationReader(['http'], issues)
   return {
-    maxRequestBytes: readSize(file?.max_request_bytes, issues) ?? DEFAULT_HTTP.maxRequestBytes,
+    maxRequestBytes:
+      readSize(file?.max_request_bytes, ['http', 'max_request_bytes'], issues) ??
+      DEFAULT_HTTP.maxRequestBytes,
     responseTimeoutMs:
       timeout.read('response_timeout', file?.response_timeout, TIMEOUT) ?? DEFAULT_HTTP.responseTimeoutMs,
     idleTimeoutMs: timeout.read('idle_timeout', file?.idle_timeout, TIMEOUT) ?? DEFAULT_HTTP.idleTimeoutMs,
@@ -92,13 +95,27 @@ class DurationReader {
   }
 }
 
-function readSize(value: number | string | undefined, issues: IssueList): number | null {
+/** A window is counted in memory: it ends with the gate. */
+const QUOTA_WINDOW = { min: 1000, max: 31 * 86_400_000 }
+
+export function readQuota(file: ServiceFile['quota'], path: Path, issues: IssueList): Quota | null {
+  if (file === undefined) return null
+  if (file.requests === undefined && file.bytes === undefined) {
+    const fix = 'write how many `requests` or `bytes` there may be in a window, or remove `quota`'
+    issues.add(path, { problem: '`quota` limits nothing', fix }, 'key')
+  }
+  const windowMs = new DurationReader(path, issues).read('window', file.window, QUOTA_WINDOW)
+  const bytes = readSize(file.bytes, [...path, 'bytes'], issues)
+  return windowMs === null ? null : { requests: file.requests ?? null, bytes, windowMs }
+}
+
+function readSize(value: number | string | undefined, path: Path, issues: IssueList): number | null {
   if (value === undefined || typeof value === 'number') return value ?? null
   const bytes = parseSize(value)
   if (bytes !== null) return bytes
-  issues.add(['http', 'max_request_bytes'], {
+  issues.add(path, {
     problem: `${quote(value)} is not a size`,
-    fix: 'write a number and B, KB, MB, GB, KiB, MiB or GiB: `max_request_bytes: 5GiB`',
+    fix: 'write a number and B, KB, MB, GB, KiB, MiB or GiB: `5GiB`',
   })
   return null
 }

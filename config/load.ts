@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path'
 import type { CredentialKind } from '#firewall/credential.js'
 import { DEFAULT_AGENT, type Destination, type Policy } from '#firewall/policy.js'
 import { buildAgents, OPEN_AGENT } from './agents.js'
+import { narrowDestinations } from './agent-rules.js'
 import { buildAllow, checkAllowConflicts } from './allow.js'
 import { checkServiceConflicts, checkServiceOverlap } from './conflicts.js'
 import type { LoadContext } from './context.js'
@@ -10,6 +11,7 @@ import { deepFreeze, frozenMap } from './freeze.js'
 import { PolicyError, type IssueList, type Path, type Position } from './issue.js'
 import { checkStaticHosts, readDns } from './dns.js'
 import { DEFAULT_DNS, DEFAULT_HTTP, readHttpLimits } from './limits.js'
+import { expandPresets } from './presets/expand.js'
 import { checkReferences } from './references.js'
 import { SecretRenewal } from './renewal.js'
 import { policySchema, type PolicyFile } from './schema.js'
@@ -148,8 +150,11 @@ function shape(
   source: Extract<ReturnType<typeof readYaml>, { scalars: unknown }>,
   context: LoadContext,
 ): Shaped<PolicyFile> | null {
-  checkReferences(source.scalars, context.issues)
-  return checkShape(policySchema(context.kinds), source.value, context.issues)
+  const { issues } = context
+  checkReferences(source.scalars, issues)
+  const expanded = expandPresets(source.value, context.kinds, issues)
+  const shaped = checkShape(policySchema(context.kinds), expanded.value, issues)
+  return shaped === null ? null : { ...shaped, broken: new Set([...shaped.broken, ...expanded.broken]) }
 }
 
 function assemble(
@@ -161,7 +166,6 @@ function assemble(
   const built = Object.entries(value.services ?? {}).map(([name, file]) => buildService(name, file, context))
   const services = built.map(({ service }) => service)
   checkUnused(sources, new Set(built.flatMap(({ secrets }) => secrets)), context)
-  const targets = built.flatMap(({ destinations }) => destinations)
   const dns = readDns(value.dns, issues)
   const entries = (value.allow ?? []).map((entry, index) =>
     buildAllow(allowIndexes[index] ?? index, entry, dns.names, context),
@@ -169,6 +173,7 @@ function assemble(
   const allow = entries.filter((entry) => entry !== null)
   const missing = new Set(entries.includes(null) ? [...broken, 'allow'] : broken)
   const agents = buildAgents(value.agents, { services, allow, broken: missing }, issues)
+  const targets = narrowDestinations(built, value.agents, agents, missing, issues)
   checkAllowConflicts(allow, context)
   checkServiceOverlap(allow, targets, issues)
   checkStaticHosts(dns.hosts, [...targets, ...allow], issues)
@@ -213,7 +218,10 @@ function positionsOf(
   destinations: readonly Destination[],
   issues: IssueList,
 ): (readonly [string, Position])[] {
-  const ids = destinations.flatMap(({ id, rules }) => [id, ...rules.map((rule) => rule.id)])
+  const ids = destinations.flatMap(({ id, rules, agentRules = {} }) => [
+    id,
+    ...[rules, ...Object.values(agentRules)].flat().map((rule) => rule.id),
+  ])
   return [...new Set(ids)].map((id) => [id, issues.position(pathOfId(id))])
 }
 

@@ -57,6 +57,16 @@ const rate = (description: string) =>
     'rate: { per_second: 10, burst: 20 }',
   )
 
+const quota = z.strictObject({
+  requests: field(z.int().min(1).max(1e9), 'requests in a window', 'requests: 1000').optional(),
+  bytes: field(
+    z.union([count, text]),
+    'bytes of request and response bodies in a window: a number, or with its unit',
+    'bytes: 100MiB',
+  ).optional(),
+  window: duration('length of the window', 'window: 1h'),
+})
+
 const dns = z.strictObject({
   ...nameLimits,
   rate: rate('how many queries one sandbox may send').optional(),
@@ -92,7 +102,22 @@ function credentialSchema(kinds: readonly CredentialKind[]) {
       shorthand === null ? full : z.union([text, full])
     return [name, field(schema, summary, example).optional()] as const
   })
-  return z.strictObject(Object.fromEntries(entries))
+  return z.strictObject({
+    ...Object.fromEntries(entries),
+    when: field(
+      z.enum(['always', 'stand-in']),
+      'whether every request gets the credential (`always`, as unless given), or only one that carries its stand-in',
+      'when: stand-in',
+    ).optional(),
+    also: field(
+      z.strictObject({
+        headers: field(z.array(text).min(1), 'names of headers', 'headers: [Authorization]').optional(),
+        query: field(z.array(text).min(1), 'names of parameters', 'query: [key]').optional(),
+      }),
+      'other places in which clients send the credential: a stand-in may stand there, and is taken out',
+      'also: { headers: [Authorization] }',
+    ).optional(),
+  })
 }
 
 function serviceSchema(kinds: readonly CredentialKind[]) {
@@ -107,6 +132,11 @@ function serviceSchema(kinds: readonly CredentialKind[]) {
       'several URLs instead of one `url`',
       'targets: [https://a.example.com, https://b.example.com:8443]',
     ).optional(),
+    use: field(
+      text,
+      'a preset, which fills in what is not written beside it; `egress presets` lists them',
+      'use: jira',
+    ).optional(),
     credential: field(
       credentialSchema(kinds),
       'the credential that the gate puts into requests to this service: exactly one kind',
@@ -118,6 +148,16 @@ function serviceSchema(kinds: readonly CredentialKind[]) {
       'rules: [{ allow: GET /** }]',
     ),
     rate: rate('how many requests one sandbox may send to this service').optional(),
+    quota: field(
+      quota,
+      'how many requests and bytes one sandbox may use in a window',
+      'quota: { requests: 1000, bytes: 100MiB, window: 1h }',
+    ).optional(),
+    sessions: field(
+      z.enum(['drop', 'pass']),
+      'whether cookies and tokens that a service with a credential hands out reach the sandbox; they do not unless said otherwise',
+      'sessions: pass',
+    ).optional(),
     env: field(
       z.record(text, text),
       'variables of the sandbox: text in quotes, in which {url}, {route} and {dummy:NAME} are filled in',
@@ -191,6 +231,11 @@ const agent = z.strictObject({
     some,
     'the services that it may use, or `all`; none unless said otherwise',
     'services: [jira]',
+  ).optional(),
+  rules: field(
+    z.record(text, z.array(rule).min(1)),
+    'rules for some of the services, by name: what is done there must be allowed here and there',
+    'rules: { jira: [{ allow: GET /** }] }',
   ).optional(),
   allow: field(
     some,

@@ -1,13 +1,16 @@
 import { describeOrigin } from '#firewall/describe.js'
 import { isFault } from '#firewall/host-pattern.js'
-import type { Credential } from '#firewall/credential.js'
+import type { Credential, Slots } from '#firewall/credential.js'
 import type { Destination, Rule, Service, ServiceTarget } from '#firewall/policy.js'
 import { readAuthorities } from './authority-file.js'
 import type { LoadContext } from './context.js'
 import { bindCredential } from './credential.js'
 import { serviceEnvironment } from './environment.js'
 import type { Path } from './issue.js'
-import { joinPath, parseRuleText, shadowedBy } from './rule.js'
+import { presetOf } from './presets/expand.js'
+import { joinPath } from './rule.js'
+import { readRules } from './rules.js'
+import { readQuota } from './limits.js'
 import type { ServiceFile } from './schema.js'
 import { quote } from './scrub.js'
 import { parseTargetUrl } from './target-url.js'
@@ -17,6 +20,8 @@ export interface BuiltService {
   readonly destinations: readonly Destination[]
   /** Names of the secrets that its credential refers to. */
   readonly secrets: readonly string[]
+  /** As the policy writes them, below the base path. */
+  readonly rules: readonly Rule[]
 }
 
 /** Names are path segments of the routes door and parts of variable names. */
@@ -31,12 +36,14 @@ export function buildService(name: string, file: ServiceFile, context: LoadConte
     issues.add(path, { problem: `${quote(name)} cannot be the name of a service`, fix }, 'key')
   }
   const targets = readTargets(file, path, context)
-  const rules = readRules(file.rules, path, context)
+  const rules = readRules(file.rules, [...path, 'rules'], context.issues)
+  const { when = 'always', also = {}, ...kinds } = file.credential ?? {}
   const bound =
     file.credential === undefined
       ? { credential: null, dummies: {}, names: [] }
-      : bindCredential(name, file.credential, [...path, 'credential'], context)
+      : bindCredential(name, kinds, [...path, 'credential'], context, presetOf(file.use)?.standIns)
   checkPlain(file, bound.credential, targets, path, context)
+  checkCredentialKeys(file, bound.credential, path, context)
   const ca = readAuthorities(file.ca, [...path, 'ca'], context)
   if (
     file.ca !== undefined &&
@@ -54,6 +61,10 @@ export function buildService(name: string, file: ServiceFile, context: LoadConte
     name,
     targets,
     credential: bound.credential,
+    slots: widenSlots(bound.credential?.slots ?? {}, also),
+    injectWhen: when,
+    sessions: file.sessions ?? 'drop',
+    quota: readQuota(file.quota, [...path, 'quota'], issues),
     rate: file.rate === undefined ? null : { perSecond: file.rate.per_second, burst: file.rate.burst },
     environment: serviceEnvironment(naming, file.env ?? {}, [...path, 'env'], issues),
     dummies: bound.dummies,
@@ -71,7 +82,7 @@ export function buildService(name: string, file: ServiceFile, context: LoadConte
     ca: origin.scheme === 'https' ? ca : null,
     names: null,
   }))
-  return { service, destinations, secrets: bound.names }
+  return { service, destinations, secrets: bound.names, rules }
 }
 
 function readTargets(file: ServiceFile, path: Path, { issues }: LoadContext): readonly ServiceTarget[] {
@@ -103,46 +114,54 @@ export function sameOrigin(a: ServiceTarget['origin'], b: ServiceTarget['origin'
   return a.scheme === b.scheme && a.host === b.host && a.port === b.port
 }
 
-function readRules(lines: ServiceFile['rules'], path: Path, { issues }: LoadContext): readonly Rule[] {
-  const rules: Rule[] = []
-  for (const [index, line] of lines.entries()) {
-    const at = [...path, 'rules', index]
-    const effect = line.allow === undefined ? 'deny' : 'allow'
-    const text = line.allow ?? line.deny
-    if (text === undefined || (line.allow !== undefined && line.deny !== undefined)) {
-      issues.add(at, {
-        problem: text === undefined ? 'the rule is empty' : 'the rule both allows and denies',
-        fix: 'write one `allow:` or one `deny:` for each line',
-      })
-      continue
-    }
-    const parsed = parseRuleText(text)
-    if (isFault(parsed)) {
-      issues.add([...at, effect], parsed)
-      continue
-    }
-    const rule: Rule = { effect, ...parsed, text, id: `services.${String(path[1])}.rules[${index}]` }
-    const over = shadowedBy(rule, rules)
-    if (over !== null) {
-      const names = over.map(({ id, text: earlier }) => `${quote(earlier)} (${id})`).join(' and ')
-      issues.add([...at, effect], {
-        problem: `the rule ${quote(text)} can never decide: ${names} matches first`,
-        fix: 'remove it, or move it up: the first line that matches decides',
-      })
-    }
-    rules.push(rule)
+/** Without these a request is another one, or none. */
+const ESSENTIAL = new Set([
+  'host',
+  'content-length',
+  'content-type',
+  'transfer-encoding',
+  'accept-encoding',
+  'connection',
+])
+
+function widenSlots(
+  slots: Slots,
+  also: { headers?: string[] | undefined; query?: string[] | undefined },
+): Slots {
+  const headers = [...(slots.headers ?? []), ...(also.headers ?? []).map((name) => name.toLowerCase())]
+  const query = [...(slots.query ?? []), ...(also.query ?? [])]
+  return {
+    ...slots,
+    ...(headers.length === 0 ? {} : { headers }),
+    ...(query.length === 0 ? {} : { query }),
   }
-  if (rules.length === lines.length && rules.every(({ effect }) => effect === 'deny')) {
-    issues.add(
-      [...path, 'rules'],
-      {
-        problem: 'all rules deny, so the service can never be used',
-        fix: 'add an `allow:` line, or remove the service',
-      },
-      'key',
-    )
+}
+
+/** Keys that say something about a credential, where there is none that they could speak of. */
+function checkCredentialKeys(
+  file: ServiceFile,
+  credential: Credential | null,
+  path: Path,
+  { issues }: LoadContext,
+): void {
+  if (file.sessions !== undefined && file.credential === undefined) {
+    const problem = '`sessions` says nothing about a service without a credential, whose cookies pass anyway'
+    issues.add([...path, 'sessions'], { problem, fix: 'remove it' }, 'key')
   }
-  return rules
+  const { headers, query, cookies, path: inPath } = credential?.slots ?? {}
+  for (const [index, header] of (file.credential?.also?.headers ?? []).entries()) {
+    if (/^[A-Za-z0-9-]+$/.test(header) && !ESSENTIAL.has(header.toLowerCase())) continue
+    issues.add([...path, 'credential', 'also', 'headers', index], {
+      problem: `the header ${quote(header)} cannot hold a credential`,
+      fix: 'write the name of a header such as `Authorization`',
+    })
+  }
+  if (file.credential?.when !== 'stand-in' || credential === null) return
+  if (headers ?? query ?? cookies ?? inPath) return
+  issues.add([...path, 'credential', 'when'], {
+    problem: `a credential of the kind ${quote(credential.kind)} has no place in which a stand-in could stand`,
+    fix: 'remove `when`',
+  })
 }
 
 /** Threat: a credential on an http:// connection is read by everybody on the way. */

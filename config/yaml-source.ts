@@ -132,7 +132,11 @@ function offsetOf(document: Document, path: Path, part: 'key' | 'value'): number
   for (const [index, step] of path.entries()) {
     const last = index === path.length - 1
     if (isMap(node)) {
-      const pair = node.items.find(({ key }) => isScalar(key) && key.value === step)
+      const { items } = node
+      const pairOf = (name: unknown) => items.find(({ key }) => isScalar(key) && key.value === name)
+      // What stands nowhere in the file came with the preset that it names.
+      const preset = index === 2 && path[0] === 'services' ? pairOf('use') : undefined
+      const pair = pairOf(step) ?? preset
       if (pair === undefined) break
       const key = isNode(pair.key) ? (pair.key.range?.[0] ?? offset) : offset
       const empty = !isNode(pair.value) || pair.value.range?.[0] === pair.value.range?.[1]

@@ -1,5 +1,6 @@
 import type { Slots } from './credential.js'
 import type { Destination, Origin, Rule } from './policy.js'
+import type { Quota } from './quota.js'
 
 /** A rule in plain words, used by `egress check`, `egress explain` and the documentation alike. */
 export function describeRule(rule: Rule): string {
@@ -26,6 +27,15 @@ export function describeDestination({ host, scheme, ports, mode }: Destination):
       ? `${scheme}://${host.text}${ports[0] === standard ? '' : `:${String(ports[0])}`}`
       : `${scheme} on ports ${ports.join(', ')} of ${host.text}`
   return mode === 'tunnel' ? `${where} (TLS tunnel, content unseen)` : where
+}
+
+/** `1000 requests and 104857600 bytes in 60 minutes`. */
+export function describeQuota({ requests, bytes, windowMs }: Quota): string {
+  const parts = [
+    ...(requests === null ? [] : [`${String(requests)} requests`]),
+    ...(bytes === null ? [] : [`${String(bytes)} bytes of bodies`]),
+  ]
+  return `${parts.join(' and ')} in ${String(windowMs / 60_000)} minutes`
 }
 
 /** Where a credential is put, in plain words: `header authorization`, `parameter key and the path`. */

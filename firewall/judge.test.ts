@@ -276,3 +276,33 @@ void t.test('rules and destinations in plain words', (t) => {
   )
   t.end()
 })
+
+void t.test('an agent may do what the service allows and its own rules allow', (t) => {
+  const api = destination('https://api.example', ['deny * /secret/**', 'allow GET,POST /**'], {
+    id: 'services.api',
+    service: 'api',
+  })
+  const narrow = destination('https://api.example', ['deny GET /issue/7', 'allow GET /issue/**'], {
+    id: 'agents.ci.rules.api',
+  }).rules
+  const agents = ['ci', 'open'].map((name) => ({ name, services: null, allow: null }))
+  const judge = new Judge(policy([{ ...api, agentRules: { ci: narrow } }], agents))
+  for (const [method, path, ci, open] of [
+    ['GET', '/issue/1', 'services.api.rules[1]', 'services.api.rules[1]'],
+    ['GET', '/issue/7', 'denied-by-rule', 'services.api.rules[1]'],
+    ['POST', '/issue/1', 'no-rule', 'services.api.rules[1]'],
+    ['GET', '/other', 'no-rule', 'services.api.rules[1]'],
+    ['GET', '/secret/x', 'denied-by-rule', 'denied-by-rule'],
+    // Read as `/issue/7` by some servers: the agent's rules must agree with themselves too.
+    ['GET', '/issue//7', 'ambiguous-path', 'services.api.rules[1]'],
+  ] as const) {
+    t.equal(verdict(judge, method, `https://api.example${path}`, { agent: 'ci' }), ci, `ci ${method} ${path}`)
+    t.equal(verdict(judge, method, `https://api.example${path}`, { agent: 'open' }), open)
+  }
+  t.match(ask(judge, 'GET', 'https://api.example/issue/1', { agent: 'ci' }), {
+    agentRule: { id: 'agents.ci.rules.api.rules[1]' },
+  })
+  t.match(ask(judge, 'POST', 'https://api.example/issue/1', { agent: 'ci' }), { rule: 'agents.ci' })
+  t.equal(verdict(judge, 'POST', 'https://api.example/issue/1?_method=GET', { agent: 'ci' }), 'no-rule')
+  t.end()
+})

@@ -35,6 +35,8 @@ export interface RequestAllowed {
   readonly allowed: true
   readonly destination: Destination
   readonly rule: Rule
+  /** The rule of the agent's own that allows it too; null where the agent has none for this service. */
+  readonly agentRule: Rule | null
 }
 
 export interface AuthorityQuestion {
@@ -127,16 +129,16 @@ export class Judge {
     if (candidates[0] === undefined) {
       return { allowed: false, reason: 'tunnel-only', rule: authority.destinations[0].id }
     }
-    const verdicts = question.path.readings.map((path) => firstMatch(candidates, question.method, path))
-    const [verdict] = verdicts
-    if (verdicts.some((other) => other?.rule !== verdict?.rule)) {
-      return { allowed: false, reason: 'ambiguous-path', rule: candidates[0].id }
-    }
-    if (verdict == null) return { allowed: false, reason: 'no-rule', rule: candidates[0].id }
-    if (verdict.rule.effect === 'deny') {
-      return { allowed: false, reason: 'denied-by-rule', rule: verdict.rule.id }
-    }
-    return { allowed: true, ...verdict }
+    const [first] = candidates
+    const verdict = agreed(question, (path) => firstMatch(candidates, question.method, path), first.id)
+    if (!verdict.allowed) return verdict
+    // What an agent may do at a service is what the service's rules and its own allow.
+    const own = verdict.destination.agentRules?.[question.agent]
+    if (own === undefined) return { ...verdict, agentRule: null }
+    const narrowed = { ...verdict.destination, rules: own }
+    const place = `agents.${question.agent}`
+    const second = agreed(question, (path) => firstMatch([narrowed], question.method, path), place)
+    return second.allowed ? { ...verdict, agentRule: second.rule } : second
   }
 
   /**
@@ -168,6 +170,23 @@ function indexByHost(destinations: readonly Destination[]): AgentIndex {
     else list.push(destination)
   }
   return { exact, wildcard }
+}
+
+/** The one answer of all readings of the path. */
+function agreed(
+  { path }: RequestQuestion,
+  match: (path: string) => { destination: Destination; rule: Rule } | null,
+  place: string,
+): Omit<RequestAllowed, 'agentRule'> | Denied {
+  const verdicts = path.readings.map(match)
+  const [verdict] = verdicts
+  if (verdicts.some((other) => other?.rule !== verdict?.rule)) {
+    return { allowed: false, reason: 'ambiguous-path', rule: place }
+  }
+  if (verdict == null) return { allowed: false, reason: 'no-rule', rule: place }
+  if (verdict.rule.effect === 'deny')
+    return { allowed: false, reason: 'denied-by-rule', rule: verdict.rule.id }
+  return { allowed: true, ...verdict }
 }
 
 function firstMatch(

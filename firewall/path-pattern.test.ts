@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { isFault } from './host-pattern.js'
-import { coversPath, matchPath, parsePathPattern, type PathPattern } from './path-pattern.js'
+import { coversPath, matchPath, overlapsPath, parsePathPattern, type PathPattern } from './path-pattern.js'
 
 function pattern(text: string): PathPattern {
   const parsed = parsePathPattern(text)
@@ -138,6 +138,27 @@ void t.test('no path makes a pattern slow (catastrophic backtracking)', (t) => {
     const started = process.hrtime.bigint()
     matchPath(pattern(text), path)
     t.ok(process.hrtime.bigint() - started < 200_000_000n, text)
+  }
+  t.end()
+})
+
+void t.test('patterns that no path can match both', (t) => {
+  for (const [a, b, overlap] of [
+    ['/a', '/a', true],
+    ['/a', '/b', false],
+    ['/a/**', '/a', true],
+    ['/a/**', '/a/b/c', true],
+    ['/a/**', '/b/**', false],
+    ['/**', '/x/y', true],
+    ['/a/*', '/a/b', true],
+    ['/a/*', '/a', false],
+    ['/a/v*', '/a/w', false],
+    ['/a/v*', '/a/*1', true],
+    ['/a/b', '/a/**', true],
+    ['/a/b/**', '/a', false],
+  ] as const) {
+    t.equal(overlapsPath(pattern(a), pattern(b)), overlap, `${a} ${b}`)
+    t.equal(overlapsPath(pattern(b), pattern(a)), overlap, `${b} ${a}`)
   }
   t.end()
 })

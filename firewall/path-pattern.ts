@@ -73,6 +73,18 @@ export function matchPath(pattern: PathPattern, path: string): boolean {
   return pattern.segments.every((segment, index) => matchSegment(segment, parts[index] ?? ''))
 }
 
+/** False when no path matches both; may say true where it cannot tell. */
+export function overlapsPath(a: PathPattern, b: PathPattern): boolean {
+  const [short, long] = a.segments.length <= b.segments.length ? [a, b] : [b, a]
+  if (short.segments.length < long.segments.length && !short.open) return false
+  return short.segments.every((segment, index) => {
+    const other = long.segments[index]
+    if (other === undefined) return true
+    if ('literal' in segment) return matchSegment(other, segment.literal)
+    return !('literal' in other) || matchSegment(segment, other.literal)
+  })
+}
+
 /** True when every path that `inner` matches is matched by `outer`; may say false where it cannot tell. */
 export function coversPath(outer: PathPattern, inner: PathPattern): boolean {
   const deepEnough = outer.open

@@ -1,7 +1,8 @@
-import type { Credential } from './credential.js'
+import type { Credential, Slots } from './credential.js'
 import type { HostPattern } from './host-pattern.js'
 import type { NameLimits } from './name-profiles.js'
 import type { PathPattern } from './path-pattern.js'
+import type { Quota } from './quota.js'
 import type { RateLimit } from './rate-limit.js'
 
 export type Scheme = 'http' | 'https'
@@ -37,6 +38,8 @@ export interface Destination {
   /** `tunnel` passes TLS through unread: only host and port are judged. */
   readonly mode: 'intercept' | 'tunnel'
   readonly rules: readonly Rule[]
+  /** Rules of agents that may do less here than `rules` say, by the agent's name: both must allow. */
+  readonly agentRules?: Readonly<Record<string, readonly Rule[]>>
   /** The service that this is a target of; null for an `allow` entry. */
   readonly service: string | null
   /** Whether private and loopback addresses may be dialled. */
@@ -58,7 +61,14 @@ export interface Service {
   readonly name: string
   readonly targets: readonly ServiceTarget[]
   readonly credential: Credential | null
+  /** The credential's own slots, and the other places in which clients send it: all are emptied. */
+  readonly slots: Slots
+  /** Whether every request gets the credential, or only one that carries a stand-in of it in a slot of it. */
+  readonly injectWhen: 'always' | 'stand-in'
+  /** Whether headers that hand out a session or a token pass back to the sandbox. */
+  readonly sessions: 'drop' | 'pass'
   readonly rate: RateLimit | null
+  readonly quota: Quota | null
   /** Environment of the sandbox by name; `{url}`, `{route}` and `{dummy:NAME}` in a value are filled in per sandbox. */
   readonly environment: Readonly<Record<string, string>>
   /** The stand-ins for the service's secrets, by the secret's name. */

@@ -26,6 +26,11 @@ export const REASONS = {
   'bad-target': [403, 'X-Sandbox-Target is not one of the targets of this service.'],
   'target-required': [400, 'This service has several targets: name one in X-Sandbox-Target.'],
   'rate-limited': [429, 'This sandbox sends requests to this service faster than the policy allows.'],
+  'quota-exceeded': [429, 'This sandbox has used up what the policy lets it ask of this service for now.'],
+  'stand-in-misplaced': [
+    403,
+    'The request carries the stand-in of a credential to where that credential does not belong.',
+  ],
   'credential-unavailable': [
     503,
     'The gate could not get the credential of this service, so nothing was sent upstream.',

@@ -1,5 +1,6 @@
 import type { NameGate } from '#firewall/name-admission.js'
 import type { Policy, KnownSandbox } from '#firewall/policy.js'
+import type { QuotaMeter } from '#firewall/quota.js'
 import type { RateLimiter } from '#firewall/rate-limit.js'
 import type { HttpAudit, Remote } from './events.js'
 import type { CertificateAuthority } from './tls/authority.js'
@@ -13,6 +14,7 @@ export interface ProxyContext {
   /** The judge, with the leak budget that it shares with the resolver. */
   readonly names: NameGate
   readonly limiter: RateLimiter
+  readonly quotas: QuotaMeter
   readonly audit: HttpAudit
   /** What responses to an agent are searched for. */
   readonly needles: NeedleSets

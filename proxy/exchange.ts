@@ -62,6 +62,10 @@ export interface Exchange {
   path: RequestPath | null
   verdict: RequestAllowed | null
   credential: Credential | null
+  /** Whether this request gets the credential, and not only what guards it: its slots emptied, its answer searched. */
+  injects: boolean
+  /** Whether sessions that the upstream hands out stay here. */
+  keepsSessions: boolean
   upstream: PinnedUpstream | null
   /** Set once the decision was recorded: from then on a refusal ends the request, and is no second decision. */
   decided: boolean

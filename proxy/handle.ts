@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { Needles } from '#firewall/needles.js'
 import type { ProxyContext } from './context.js'
 import { sendDenial } from './denial.js'
-import { refuse, type Binding, type Exchange, type Refusal } from './exchange.js'
+import { refuse, type Binding, type Exchange, type Outcome, type Refusal } from './exchange.js'
 import { collectHeaders } from './headers.js'
 import { closeOf, decisionOf } from './records.js'
 import { REQUEST_STEPS } from './steps.js'
@@ -29,6 +29,7 @@ export async function handleRequest(
       return
     }
     const outcome = await (upgrade === null ? forward : forwardUpgrade)(exchange, context)
+    spend(exchange, outcome, context)
     context.audit.close(closeOf(exchange, outcome, context.now()))
   } catch (error) {
     context.fail(error)
@@ -77,6 +78,17 @@ function giveUp(exchange: Exchange, context: ProxyContext, refusal: Refusal): Pr
   return Promise.resolve()
 }
 
+/** What a request cost is known at its end: it was let through whole, and is paid for by those that follow. */
+function spend(
+  { sandbox, service }: Exchange,
+  outcome: Outcome,
+  { policy, quotas, now }: ProxyContext,
+): void {
+  const quota = policy.services.get(service ?? '')?.quota ?? null
+  if (quota === null || sandbox === null) return
+  quotas.spend(`${sandbox.id}/${service ?? ''}`, outcome.requestBytes + outcome.responseBytes, now())
+}
+
 function newExchange(
   context: ProxyContext,
   binding: Binding,
@@ -100,6 +112,8 @@ function newExchange(
     path: null,
     verdict: null,
     credential: null,
+    injects: false,
+    keepsSessions: false,
     upstream: null,
     decided: false,
     body: null,

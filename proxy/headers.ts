@@ -31,6 +31,27 @@ const NEVER_NOMINATED = new Set([
 /** Answers advertise other ways to the same service; none of them leads through the gate. */
 const DROPPED_FROM_RESPONSES = new Set(['alt-svc', 'alt-used', 'public-key-pins'])
 
+/**
+ * Headers in which services hand out a session or a token (RFC 6265; RFC 7615; OpenStack, Jenkins and their kin). Threat: what
+ * was given for the real credential is as good as the credential, and lies in the sandbox's hands.
+ */
+const SESSION_HEADERS = [
+  'set-cookie',
+  'set-cookie2',
+  'authentication-info',
+  'authorization',
+  'x-access-token',
+  'x-auth-token',
+  'x-refresh-token',
+  'x-session-token',
+  'x-subject-token',
+] as const
+
+/** Takes them out of the response to a request that was given a credential. */
+export function dropSessions(headers: Record<string, unknown>): void {
+  for (const name of SESSION_HEADERS) Reflect.deleteProperty(headers, name)
+}
+
 export function isConnectionHeader(name: string): boolean {
   return HOP_BY_HOP.has(name)
 }

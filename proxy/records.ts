@@ -35,7 +35,7 @@ export function decisionOf(exchange: Exchange, at: number, refusal: Refusal | nu
     rule: refusal === null ? (exchange.verdict?.rule.id ?? null) : refusal.rule,
     status: refusal === null ? null : statusOf(refusal.reason),
     service: exchange.service,
-    credential: refusal === null ? (exchange.credential?.id ?? null) : null,
+    credential: refusal === null && exchange.injects ? (exchange.credential?.id ?? null) : null,
     address: exchange.upstream?.addresses[0] ?? null,
   }
 }

@@ -2,6 +2,7 @@ import type { Headers, Injected } from '#firewall/credential.js'
 import { admitName } from '#firewall/name-admission.js'
 import type { Needles } from '#firewall/needles.js'
 import { parseRequestTarget } from '#firewall/request-path.js'
+import { findStandIns } from '#firewall/stand-ins.js'
 import type { ProxyContext } from './context.js'
 import { readTarget } from './doors/read-target.js'
 import { refuse, settled, type Exchange, type Refusal } from './exchange.js'
@@ -88,7 +89,9 @@ const judgeRequest: Step = {
     if (!verdict.allowed) return refuse(verdict.reason, { rule: verdict.rule })
     exchange.verdict = verdict
     exchange.service = verdict.destination.service
-    exchange.credential = policy.services.get(exchange.service ?? '')?.credential ?? null
+    const service = policy.services.get(exchange.service ?? '')
+    exchange.credential = service?.credential ?? null
+    exchange.keepsSessions = exchange.credential !== null && service?.sessions === 'drop'
     return null
   },
 }
@@ -105,10 +108,43 @@ const limitRate: Step = {
   },
 }
 
+const limitQuota: Step = {
+  name: 'the quota of the service is not used up',
+  run({ sandbox, service, verdict, headers }, { policy, quotas, now }) {
+    const quota = policy.services.get(service ?? '')?.quota ?? null
+    if (quota === null) return null
+    const announced = Number(headers['content-length'] ?? 0)
+    const waitMs = quotas.take(`${settled(sandbox).id}/${service ?? ''}`, quota, announced, now())
+    if (waitMs === 0) return null
+    const { destination } = settled(verdict)
+    return refuse('quota-exceeded', { rule: destination.id, retryAfter: Math.ceil(waitMs / 1000) })
+  },
+}
+
 const limitSize: Step = {
   name: 'the announced body is within the limit',
   run({ headers }, { policy }) {
     return Number(headers['content-length'] ?? 0) > policy.http.maxRequestBytes ? refuse('too-large') : null
+  },
+}
+
+const checkStandIns: Step = {
+  name: 'no stand-in stands where it has no business',
+  run(exchange, { policy }) {
+    const { headers, credential, verdict, path, sandbox } = exchange
+    const service = policy.services.get(exchange.service ?? '')
+    const { misplaced, inSlot } = findStandIns({
+      headers,
+      path: settled(path).path,
+      query: settled(path).query,
+      standIns: settled(sandbox).standIns,
+      own: Object.keys(service?.dummies ?? {}),
+      slots: service?.slots ?? {},
+    })
+    exchange.injects = credential !== null && (service?.injectWhen !== 'stand-in' || inSlot)
+    if (misplaced === null) return null
+    const detail = `the stand-in of ${misplaced.secret} in ${misplaced.place}`
+    return refuse('stand-in-misplaced', { rule: settled(verdict).destination.id, detail })
   },
 }
 
@@ -122,7 +158,8 @@ const pinAddress: Step = {
       settled(exchange.verdict).destination,
     )
     if ('reason' in upstream) return upstream
-    exchange.upstream = { ...upstream, clientCertificate: exchange.credential?.clientCertificate ?? null }
+    const shown = exchange.injects ? exchange.credential?.clientCertificate : null
+    exchange.upstream = { ...upstream, clientCertificate: shown ?? null }
     return null
   },
 }
@@ -144,6 +181,7 @@ const prepareRequest: Step = {
   name: 'drop hop-by-hop headers and what stands in the slots of the credential',
   run(exchange, { policy, needles }) {
     const { origin, path, credential, request, response, method, sandbox } = exchange
+    const service = policy.services.get(exchange.service ?? '')
     const { host, port, scheme } = settled(origin)
     const { path: pathname, query } = settled(path)
     const headers = endToEndHeaders(exchange.headers)
@@ -162,7 +200,7 @@ const prepareRequest: Step = {
       method,
       origin: settled(origin),
       path: pathname,
-      query: credential === null ? query : emptySlots(credential.slots, headers, query),
+      query: service === undefined ? query : emptySlots(service.slots, headers, query),
       headers,
       body: exchange.body,
       sent,
@@ -175,8 +213,8 @@ const prepareRequest: Step = {
 const injectCredential: Step = {
   name: 'put the real credential in, last',
   run(exchange, context) {
-    const { credential, outgoing, verdict, sandbox } = exchange
-    if (credential === null) return null
+    const { credential, injects, outgoing, verdict, sandbox } = exchange
+    if (credential === null || !injects) return null
     const { destination } = settled(verdict)
     const injected = credential.inject(settled(outgoing), {
       now: context.now,
@@ -209,6 +247,8 @@ export const REQUEST_STEPS: readonly Step[] = [
   judgeRequest,
   limitRate,
   limitSize,
+  checkStandIns,
+  limitQuota,
   pinAddress,
   recordDecision,
   prepareRequest,

@@ -11,6 +11,7 @@ import { Judge } from '#firewall/judge.js'
 import { LeakBudget } from '#firewall/leak-budget.js'
 import type { NameGate } from '#firewall/name-admission.js'
 import type { Policy, KnownSandbox } from '#firewall/policy.js'
+import { QuotaMeter } from '#firewall/quota.js'
 import { RateLimiter } from '#firewall/rate-limit.js'
 import type { ProxyContext } from '#proxy/context.js'
 import { NeedleSets } from '#proxy/needle-sets.js'
@@ -62,6 +63,7 @@ export class Gate {
       policy,
       names: this.#names,
       limiter: new RateLimiter(),
+      quotas: new QuotaMeter(),
       audit,
       needles: new NeedleSets(policy),
       authority,

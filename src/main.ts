@@ -114,6 +114,16 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     })
 
   egress
+    .command('presets')
+    .description('list what a service can `use`, or show what one fills in')
+    .argument('[name]', 'the preset')
+    .option('--json', 'one JSON object a line')
+    .action(async (name: string | undefined, { json }: { json?: boolean }) => {
+      const { runPresets } = await import('./commands/presets.js')
+      done(runPresets({ name, json }, io, await credentialKinds()))
+    })
+
+  egress
     .command('logs')
     .description('show the audit log, the oldest first')
     .argument('[log]', 'dns, http or sandbox (default: all)')

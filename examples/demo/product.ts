@@ -16,6 +16,8 @@ export interface SandboxRun {
   /** What the gate alone is told: the real credentials. */
   readonly environment: Readonly<Record<string, string>>
   readonly command: readonly string[]
+  /** More flags of `egress run`. */
+  readonly flags?: readonly string[]
   readonly signal: AbortSignal
   onLine(line: string): void
 }
@@ -31,7 +33,17 @@ export interface SandboxResult {
 /** `egress run --policy … --workdir … --write -- command`, to its end. */
 export async function runInSandbox(run: SandboxRun): Promise<SandboxResult> {
   run.signal.throwIfAborted()
-  const args = ['run', '--policy', run.policyPath, '--workdir', run.workPath, '--write', '--', ...run.command]
+  const args = [
+    'run',
+    '--policy',
+    run.policyPath,
+    '--workdir',
+    run.workPath,
+    '--write',
+    ...(run.flags ?? []),
+    '--',
+    ...run.command,
+  ]
   const started = performance.now()
   const child = spawn(process.execPath, [EGRESS, ...args], {
     env: { ...process.env, ...run.environment },

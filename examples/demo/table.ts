@@ -57,7 +57,7 @@ function layOut(title: string, evidence: string, twin: string, result: string): 
 }
 
 /** Breaks at spaces, and inside a word that is longer than a line. */
-function wrap(text: string, width: number): string[] {
+export function wrap(text: string, width: number): string[] {
   const lines: string[] = []
   let rest = text
   while (rest.length > width) {

@@ -4,7 +4,7 @@ import type { ProxyContext } from '../context.js'
 import { sendDenial } from '../denial.js'
 import { refuse, settled, type Exchange, type Outcome, type Refusal } from '../exchange.js'
 import { decodedHeaders, readCodings, type Coding } from '../content-coding.js'
-import { isReadable, responseHeaders } from '../headers.js'
+import { dropSessions, isReadable, responseHeaders } from '../headers.js'
 import { redactHeaders, Redactor, Tally } from '../redact.js'
 import { redactionsOf } from '../records.js'
 import { codeOf, reasonOf } from './failures.js'
@@ -115,7 +115,9 @@ class Forwarding implements Dispatcher.DispatchHandler {
       controller.abort(new Error(codings.reason))
       return
     }
-    const redacted = redactHeaders(responseHeaders(raw), this.#needles, this.#tally)
+    const passed = responseHeaders(raw)
+    if (this.#exchange.keepsSessions) dropSessions(passed)
+    const redacted = redactHeaders(passed, this.#needles, this.#tally)
     const headers = codings.length === 0 ? redacted : decodedHeaders(redacted)
     this.#status = status
     // The reason phrase is the upstream's free text: ours is written instead.

@@ -8,6 +8,7 @@ import type { ProxyContext } from '../context.js'
 import { shownCertificate } from '../credentials/client-certificate.js'
 import { sendDenial } from '../denial.js'
 import { refuse, settled, type Exchange, type Outcome, type Refusal } from '../exchange.js'
+import { dropSessions } from '../headers.js'
 import { redactionsOf } from '../records.js'
 import { Redactor, Tally } from '../redact.js'
 import { codeOf, reasonOf } from './failures.js'
@@ -89,6 +90,7 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
           upstreamSocket.destroy()
           return
         }
+        if (exchange.keepsSessions) dropSessions(response.headers)
         status = 101
         upstream.setTimeout(0)
         upstreamSocket.setTimeout(context.policy.http.idleTimeoutMs, () => upstreamSocket.destroy())

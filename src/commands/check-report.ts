@@ -1,5 +1,11 @@
 import type { CredentialKind } from '#firewall/credential.js'
-import { describeDestination, describeOrigin, describeRule, describeSlots } from '#firewall/describe.js'
+import {
+  describeDestination,
+  describeOrigin,
+  describeQuota,
+  describeRule,
+  describeSlots,
+} from '#firewall/describe.js'
 import type { NameLimits } from '#firewall/name-profiles.js'
 import type { Destination, Policy, Service } from '#firewall/policy.js'
 import { placeOf, type PolicyOnDisk } from './policy-file.js'
@@ -28,7 +34,10 @@ export function summarisePolicy(loaded: PolicyOnDisk, kinds: readonly Credential
       destinations: destinationsOf(policy, service).map(describeDestination),
       credential: describeCredential(service, kinds),
       rules: rulesOf(policy, service),
+      when: service.credential === null ? null : service.injectWhen,
+      sessions: service.credential === null ? 'pass' : service.sessions,
       rate: service.rate,
+      quota: service.quota,
       environment: Object.keys(service.environment),
     })),
     allow: allow.map((entry) => ({
@@ -38,7 +47,10 @@ export function summarisePolicy(loaded: PolicyOnDisk, kinds: readonly Credential
       rules: entry.rules.map((rule) => ({ id: rule.id, text: rule.text, meaning: describeRule(rule) })),
     })),
     secrets: loaded.sources.map(({ name, kind, refreshMs }) => ({ name, source: kind, refreshMs })),
-    agents: [...policy.agents.values()],
+    agents: [...policy.agents.values()].map((agent) => ({
+      ...agent,
+      rules: agentRulesOf(policy, agent.name),
+    })),
     wildcards: wildcardsOf(policy).map(({ text, limits }) => ({
       text,
       budget: limits.budget,
@@ -64,7 +76,10 @@ export function describePolicy(loaded: PolicyOnDisk, kinds: readonly CredentialK
     ...describeSources(summary),
     '',
     'Agents:',
-    ...summary.agents.map((agent) => `  ${agent.name} ${describeAgent(agent, loaded.policy)}`),
+    ...summary.agents.flatMap((agent) => [
+      `  ${agent.name} ${describeAgent(agent, loaded.policy)}`,
+      ...agent.rules.map(({ service, meaning }) => `    at ${service} only what is also here: ${meaning}`),
+    ]),
     ...describeWildcards(summary),
     ...(summary.warnings.length > 0 ? ['', 'Warnings:'] : []),
     ...summary.warnings.map((warning) => `  ${warning}`),
@@ -77,7 +92,10 @@ function describeService({
   destinations,
   credential,
   rules,
+  when,
+  sessions,
   rate,
+  quota,
 }: Summary['services'][number]): string[] {
   return [
     '',
@@ -88,10 +106,15 @@ function describeService({
       : [
           `    from ${credential.secrets.join(', ') || 'plain text'}, into ${describeSlots(credential.slots)}`,
           ...credential.endpoints.map((endpoint) => `    by way of ${endpoint}, which the gate asks itself`),
+          ...(when === 'stand-in'
+            ? ['    only where the sandbox sends its stand-in; else the place is emptied']
+            : []),
+          ...(sessions === 'pass' ? ['    cookies and tokens that it hands out reach the sandbox'] : []),
         ]),
     ...rules.map(({ meaning }, index) => `  ${index + 1}. ${meaning}`),
     `  ${rules.length + 1}. may not do anything else`,
     ...(rate === null ? [] : [`  at most ${rate.perSecond} requests a second, ${rate.burst} at once`]),
+    ...(quota === null ? [] : [`  at most ${describeQuota(quota)}`]),
   ]
 }
 
@@ -140,6 +163,18 @@ function rulesOf(policy: Policy, service: Service) {
   }))
 }
 
+/** The rules of an agent's own, as the policy writes them. */
+function agentRulesOf(policy: Policy, agent: string) {
+  return [...policy.services.values()].flatMap((service) =>
+    (destinationsOf(policy, service)[0]?.agentRules?.[agent] ?? []).map((rule) => ({
+      service: service.name,
+      id: rule.id,
+      text: rule.text,
+      meaning: describeRule(rule),
+    })),
+  )
+}
+
 function describeCredential({ credential, dummies }: Service, kinds: readonly CredentialKind[]) {
   if (credential === null) return null
   const { id, kind, slots, endpoints = [] } = credential
@@ -178,6 +213,9 @@ function destinationWarnings(destination: Destination, { services }: Policy): st
       : []),
     ...(mode === 'tunnel'
       ? [`${host.text} is a tunnel: the gate sees neither requests nor what they carry.`]
+      : []),
+    ...(credential !== null && services.get(service ?? '')?.sessions === 'pass'
+      ? [`a session that ${host.text} hands out is as good as ${credential.id}, and reaches the sandbox.`]
       : []),
     ...(allowPrivate ? [`${host.text} may resolve to private and loopback addresses.`] : []),
     ...(service === null && mode === 'intercept' && rules.some(isOpen)

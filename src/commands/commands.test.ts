@@ -11,12 +11,13 @@ import type { CommandIo } from './io.js'
 const POLICY = `services:
   jira:
     url: https://jira.example.com/base
-    credential: { bearer: "\${JIRA_TOKEN}" }
+    credential: { bearer: "\${JIRA_TOKEN}", when: stand-in }
     rules:
       - allow: GET,HEAD /rest/**
       - deny: DELETE /**
       - allow: POST /rest/issue
     rate: { per_second: 10, burst: 20 }
+    quota: { requests: 100, bytes: 1MiB, window: 1h }
 allow:
   - host: "*.example.net"
     methods: [GET]
@@ -26,6 +27,7 @@ allow:
 agents:
   ci: { services: [jira], allow: all }
   bare: {}
+  narrow: { services: [jira], rules: { jira: [{ allow: GET /rest/issue }] } }
 `
 
 const TOKEN = 'jira-token-0123456789'
@@ -58,12 +60,15 @@ void t.test('check says what a policy means', async (t) => {
     '  1. may use GET, HEAD on /base/rest and everything below it',
     '  2. may not use DELETE on /base and everything below it',
     '  4. may not do anything else',
+    '    only where the sandbox sends its stand-in; else the place is emptied',
     '  at most 10 requests a second, 20 at once',
+    '  at most 100 requests and 1048576 bytes of bodies in 60 minutes',
+    '    at jira only what is also here: may use GET on /base/rest/issue',
     '    may use GET on /simple and everything below it',
     '  ci may use services jira and every entry of allow',
     '  bare may use services (none) and hosts (none)',
     '  *.example.net: at most 16 new names and 256 bytes in 10 minutes, 16384 bits a day',
-    '  egress.yaml:14: github.com is a tunnel: the gate sees neither requests nor what they carry.',
+    '  egress.yaml:15: github.com is a tunnel: the gate sees neither requests nor what they carry.',
   ]) {
     t.ok(out().split('\n').includes(line), line)
   }
@@ -115,6 +120,18 @@ void t.test('explain asks the judge', async (t) => {
       /^DENY .*\nrule .*rules\[1\]: deny: DELETE .*\nreason {2}denied-by-rule: A rule/,
     ],
     [`GET ${jira}/rest/x`, 1, /no-rule/],
+    [
+      `GET ${jira}/base/rest/x`,
+      0,
+      /, if the request carries its stand-in there\nrate .*\nquota {2}at most 100 requests and/,
+    ],
+    [`GET ${jira}/base/rest/x`, 1, /reason {2}no-rule/, 'narrow'],
+    [
+      `GET ${jira}/base/rest/issue`,
+      0,
+      /rules\[0\].*\nrule {2}agents\.narrow\.rules\.jira\[0\]: allow: GET \/rest\/issue \(egress\.yaml:20\)/,
+      'narrow',
+    ],
     [`GET ${jira}/base/rest/%2e%2e/x`, 1, /path-dot-segment/],
     [`GET ${jira}:8443/base/rest/x`, 1, /port-not-listed/],
     [`GET https://evil.example.com/`, 1, /^DENY .*\nreason {2}host-not-listed: The policy does not list/],
@@ -143,7 +160,7 @@ void t.test('explain asks the judge', async (t) => {
     ['dns 127.0.0.1', 2, /not a host name/],
     ['GET', 2, /incomplete/],
     ['dns a.example.net b', 2, /more words than a question has/],
-    ['dns a.example.net', 2, /no agent `nobody`\n {2}name one with --agent: ci, bare/, 'nobody'],
+    ['dns a.example.net', 2, /no agent `nobody`\n {2}name one with --agent: ci, bare, narrow/, 'nobody'],
   ]
   for (const [words, code, said, agent = 'ci'] of cases) {
     const { io, out, err } = world(cwd)

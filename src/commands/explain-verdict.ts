@@ -1,5 +1,5 @@
 import { localName } from '#dns/local-names.js'
-import { describeDestination, describeRule, describeSlots } from '#firewall/describe.js'
+import { describeDestination, describeQuota, describeRule, describeSlots } from '#firewall/describe.js'
 import type { Denied } from '#firewall/judge.js'
 import { admitName, type NameAdmission, type NameGate } from '#firewall/name-admission.js'
 import type { Destination, Rule, SandboxIdentity, Scheme } from '#firewall/policy.js'
@@ -85,14 +85,22 @@ export function explainRequest(question: RequestQuestion): Explained {
   const authority = gate.judge.judgeAuthority(asked)
   if (!authority.allowed) return deny(authority)
   const [first] = authority.destinations
-  if (first.mode === 'tunnel') return allowed(question, what, first, null)
+  if (first.mode === 'tunnel') return allowed(question, what, first, null, null)
   const path = parseRequestTarget(target)
   if (typeof path === 'string') return deny({ allowed: false, reason: path, rule: null })
   const verdict = gate.judge.judgeRequest({ ...asked, method, path })
-  return verdict.allowed ? allowed(question, what, verdict.destination, verdict.rule) : deny(verdict)
+  return verdict.allowed
+    ? allowed(question, what, verdict.destination, verdict.rule, verdict.agentRule)
+    : deny(verdict)
 }
 
-function allowed({ loaded }: Question, what: string, destination: Destination, rule: Rule | null): Explained {
+function allowed(
+  { loaded }: Question,
+  what: string,
+  destination: Destination,
+  rule: Rule | null,
+  agentRule: Rule | null,
+): Explained {
   const id = rule?.id ?? destination.id
   const service = loaded.policy.services.get(destination.service ?? '')
   const credential = service?.credential ?? null
@@ -109,15 +117,23 @@ function allowed({ loaded }: Question, what: string, destination: Destination, r
       destination: describeDestination(destination),
       credential: credential?.id ?? null,
       slots: credential?.slots ?? {},
+      when: credential === null ? null : (service?.injectWhen ?? null),
+      agentRule: agentRule?.id ?? null,
       rate: service?.rate ?? null,
+      quota: service?.quota ?? null,
     },
     lines: [
       `ALLOW  ${what}`,
       ...ruleLines(loaded, id, text),
+      ...(agentRule === null ? [] : ruleLines(loaded, agentRule.id)),
       `reason  ${meaning}`,
       credential === null
         ? 'credential  none is injected'
-        : `credential  ${credential.id} is put into ${describeSlots(credential.slots)}`,
+        : `credential  ${credential.id} is put into ${describeSlots(credential.slots)}${service?.injectWhen === 'stand-in' ? ', if the request carries its stand-in there' : ''}`,
+      ...(service?.rate == null
+        ? []
+        : [`rate  at most ${service.rate.perSecond} requests a second, ${service.rate.burst} at once`]),
+      ...(service?.quota == null ? [] : [`quota  at most ${describeQuota(service.quota)}`]),
     ],
   }
 }
@@ -150,7 +166,9 @@ function ruleLines(loaded: PolicyOnDisk, id: string, text = ruleText(loaded, id)
 function ruleText({ policy }: PolicyOnDisk, id: string): string {
   const destination = policy.destinations.find((candidate) => candidate.id === id)
   if (destination !== undefined) return describeDestination(destination)
-  const rule = policy.destinations.flatMap(({ rules }) => rules).find((candidate) => candidate.id === id)
+  const rule = policy.destinations
+    .flatMap(({ rules, agentRules = {} }) => [rules, ...Object.values(agentRules)].flat())
+    .find((candidate) => candidate.id === id)
   return rule === undefined ? '' : `${rule.effect}: ${rule.text}`
 }
 

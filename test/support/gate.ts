@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { Judge } from '#firewall/judge.js'
 import { LeakBudget } from '#firewall/leak-budget.js'
 import { DEFAULT_AGENT, type Policy, type KnownSandbox } from '#firewall/policy.js'
+import { QuotaMeter } from '#firewall/quota.js'
 import { RateLimiter } from '#firewall/rate-limit.js'
 import type { ProxyContext } from '#proxy/context.js'
 import type { HttpClose, HttpDecision } from '#proxy/events.js'
@@ -55,6 +56,7 @@ export async function startGate(
     policy,
     names: { judge: new Judge(policy), limits: policy.dns.names, budget: new LeakBudget() },
     limiter: new RateLimiter(),
+    quotas: new QuotaMeter(),
     audit: {
       decide(event) {
         if (gate.auditFails) return Promise.reject(new Error('no space left on device'))

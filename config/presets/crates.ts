@@ -1,0 +1,11 @@
+import type { Preset } from './preset.js'
+
+export const crates: Preset = {
+  name: 'crates',
+  description: 'crates.io: what cargo fetches; nothing can be published',
+  example: {},
+  service: {
+    targets: ['https://index.crates.io', 'https://static.crates.io', 'https://crates.io'],
+    rules: [{ allow: 'GET,HEAD /**' }],
+  },
+}

@@ -1,0 +1,16 @@
+import type { Preset } from './preset.js'
+
+export const debian: Preset = {
+  name: 'debian',
+  description: 'Debian packages, by http and https; apt verifies their signatures',
+  example: {},
+  service: {
+    targets: [
+      'http://deb.debian.org',
+      'https://deb.debian.org',
+      'http://security.debian.org',
+      'https://security.debian.org',
+    ],
+    rules: [{ allow: 'GET,HEAD /debian/**' }, { allow: 'GET,HEAD /debian-security/**' }],
+  },
+}

@@ -1,0 +1,15 @@
+import type { Preset } from './preset.js'
+
+export const gemini: Preset = {
+  name: 'gemini',
+  description: "Google's Gemini API: models, with all that they do",
+  example: {},
+  service: {
+    url: 'https://generativelanguage.googleapis.com',
+    credential: { header: { name: 'X-Goog-Api-Key', value: '${GEMINI_API_KEY}' } },
+    also: { query: ['key'] },
+    rules: [{ allow: 'GET,POST /v1beta/models/**' }, { allow: 'GET,POST /v1/models/**' }],
+    env: { GEMINI_API_KEY: '{dummy:GEMINI_API_KEY}', GOOGLE_API_KEY: '{dummy:GEMINI_API_KEY}' },
+  },
+  standIns: { value: { prefix: 'AIza', length: 39, alphabet: 'alphanumeric' } },
+}

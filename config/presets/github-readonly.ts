@@ -1,0 +1,17 @@
+import { GITHUB_SERVICE, GITHUB_STAND_INS } from './github.js'
+import type { Preset } from './preset.js'
+
+export const githubReadonly: Preset = {
+  name: 'github-readonly',
+  description: 'GitHub, API and git over https: read and clone; a push is refused',
+  example: {},
+  service: {
+    ...GITHUB_SERVICE,
+    rules: [
+      { deny: '* /*/*/git-receive-pack' },
+      { allow: 'GET,HEAD /**' },
+      { allow: 'POST /*/*/git-upload-pack' },
+    ],
+  },
+  standIns: GITHUB_STAND_INS,
+}

@@ -1,0 +1,24 @@
+import type { Preset } from './preset.js'
+
+export const graph: Preset = {
+  name: 'graph',
+  description: 'Microsoft Graph, with the rights of an application: read',
+  example: {
+    credential: {
+      oauth2: { token_url: 'https://login.microsoftonline.com/tenant-id/oauth2/v2.0/token' },
+    },
+  },
+  service: {
+    url: 'https://graph.microsoft.com',
+    credential: {
+      oauth2: {
+        client_id: '${GRAPH_CLIENT_ID}',
+        client_secret: '${GRAPH_CLIENT_SECRET}',
+        scope: 'https://graph.microsoft.com/.default',
+      },
+    },
+    // A POST to `$batch` could be anything: what is in it, no rule sees.
+    rules: [{ allow: 'GET,HEAD /v1.0/**' }],
+    env: { GRAPH_ACCESS_TOKEN: '{dummy:GRAPH_CLIENT_SECRET}' },
+  },
+}

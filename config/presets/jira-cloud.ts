@@ -1,0 +1,18 @@
+import { JIRA_RULES } from './jira.js'
+import type { Preset } from './preset.js'
+
+export const jiraCloud: Preset = {
+  name: 'jira-cloud',
+  description: 'Jira Cloud, with an e-mail address and an API token: read everything, write issues',
+  example: { url: 'https://example.atlassian.net' },
+  service: {
+    credential: { basic: { username: '${JIRA_EMAIL}', password: '${JIRA_API_TOKEN}' } },
+    rules: JIRA_RULES,
+    env: {
+      JIRA_SERVER: '{url}',
+      JIRA_URL: '{url}',
+      JIRA_USERNAME: '{dummy:JIRA_EMAIL}',
+      JIRA_API_TOKEN: '{dummy:JIRA_API_TOKEN}',
+    },
+  },
+}

@@ -1,0 +1,33 @@
+import type { Preset } from './preset.js'
+
+export const s3: Preset = {
+  name: 's3',
+  description: 'Amazon S3 and what speaks like it: read, and write objects below the bucket of the URL',
+  example: {
+    url: 'https://bucket.s3.eu-central-1.amazonaws.com',
+    credential: { sigv4: { region: 'eu-central-1' } },
+  },
+  service: {
+    credential: {
+      sigv4: {
+        access_key: '${AWS_ACCESS_KEY_ID}',
+        secret_key: '${AWS_SECRET_ACCESS_KEY}',
+        region: 'us-east-1',
+        service: 's3',
+      },
+    },
+    // A segment at least: what is done to the bucket itself, its policy or many objects at once, is not allowed.
+    rules: [{ allow: 'GET,HEAD /**' }, { allow: 'PUT,POST /*/**' }],
+    env: {
+      AWS_ACCESS_KEY_ID: '{dummy:AWS_ACCESS_KEY_ID}',
+      AWS_SECRET_ACCESS_KEY: '{dummy:AWS_SECRET_ACCESS_KEY}',
+      AWS_DEFAULT_REGION: '{field:region}',
+      AWS_REGION: '{field:region}',
+      AWS_EC2_METADATA_DISABLED: 'true',
+    },
+  },
+  standIns: {
+    access_key: { prefix: 'AKIA', length: 20, alphabet: 'upper-alphanumeric' },
+    secret_key: { prefix: '', length: 40, alphabet: 'alphanumeric' },
+  },
+}

@@ -1,0 +1,13 @@
+import type { Preset } from './preset.js'
+
+export const slackWebhook: Preset = {
+  name: 'slack-webhook',
+  description: 'Slack: messages through an incoming webhook, whose path is the secret',
+  example: {},
+  service: {
+    url: 'https://hooks.slack.com/services',
+    credential: { path: { value: '${SLACK_WEBHOOK_PATH}' } },
+    rules: [{ allow: 'POST /*' }],
+    env: { SLACK_WEBHOOK_URL: '{url}/{dummy:SLACK_WEBHOOK_PATH}' },
+  },
+}

@@ -1,0 +1,40 @@
+import t from 'tap'
+import { judge, type Evidence } from './judge.js'
+import { ROWS } from './rows.js'
+
+const jira = ROWS.find(({ id }) => id === 'jira')
+if (jira === undefined) throw new Error('there is a row')
+
+const real = {
+  host: 'jira.clients.example',
+  method: 'POST',
+  path: '/rest/api/2/issue/DEMO-2/comment',
+  verified: true,
+}
+
+const GOOD: Evidence = {
+  allowed: { id: 'jira/allowed', code: 0, stdout: 'jira-agent, 1 issues, made DEMO-2\n', stderr: '' },
+  refused: { id: 'jira/refused', code: 1, stdout: '', stderr: 'HTTP 403' },
+  received: [real],
+  leaked: false,
+  pushed: true,
+}
+
+void t.test('a row holds when everything does, and fails when one thing does not', (t) => {
+  t.equal(judge(jira, GOOD).held, true)
+  const deleted = { ...real, method: 'DELETE', path: '/rest/api/2/issue/DEMO-1' }
+  for (const [name, bad] of [
+    ['a client that failed', { allowed: { ...GOOD.allowed, code: 1 } }],
+    ['a client that said something else', { allowed: { ...GOOD.allowed, stdout: 'fine' } }],
+    ['a client that never ran', { allowed: null }],
+    ['a request without the real credential', { received: [real, { ...real, verified: false }] }],
+    ['a service that was never asked', { received: [] }],
+    ['a twin that reached the service', { received: [real, deleted] }],
+    ['a twin that was not refused', { refused: { ...GOOD.refused, stderr: 'timed out' } }],
+    ['a twin that never ran', { refused: null }],
+    ['a credential that was printed', { leaked: true }],
+  ] as const) {
+    t.equal(judge(jira, { ...GOOD, ...bad } as Evidence).held, false, name)
+  }
+  t.end()
+})

@@ -1,0 +1,344 @@
+import t from 'tap'
+import { stringify } from 'yaml'
+import { PolicyError } from '#config/issue.js'
+import { loadPolicy, type LoadedPolicy } from '#config/load.js'
+import { PRESETS } from '#config/presets/index.js'
+import { writeFiles } from '#config/test-fixtures.js'
+import { Judge } from '#firewall/judge.js'
+import { DEFAULT_AGENT } from '#firewall/policy.js'
+import { parseRequestTarget } from '#firewall/request-path.js'
+import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
+import { runPresets } from '#src/commands/presets.js'
+import { makeStandIns, sandboxEnvironment } from '#src/environment.js'
+
+const VALUE = 'a-real-value-0123456789'
+
+/** Requests that a client of the service makes, with the twins that no agent should make. */
+const REQUESTS: Readonly<Record<string, { allowed: string[]; refused: string[] }>> = {
+  jira: {
+    allowed: [
+      'GET https://jira.example.com/rest/api/2/myself',
+      'GET https://jira.example.com/rest/api/2/search?jql=x',
+      'POST https://jira.example.com/rest/api/2/issue',
+      'PUT https://jira.example.com/rest/api/2/issue/A-1',
+      'POST https://jira.example.com/rest/api/2/issue/A-1/comment',
+      'GET https://jira.example.com/rest/agile/1.0/board',
+    ],
+    refused: [
+      'DELETE https://jira.example.com/rest/api/2/issue/A-1',
+      'POST https://jira.example.com/rest/auth/1/session',
+      'POST https://jira.example.com/rest/api/2/user',
+      'GET https://jira.example.com/secure/admin',
+    ],
+  },
+  'jira-cloud': {
+    allowed: [
+      'POST https://example.atlassian.net/rest/api/3/search/jql',
+      'POST https://example.atlassian.net/rest/api/3/issue/A-1/transitions',
+    ],
+    refused: ['DELETE https://example.atlassian.net/rest/api/3/issue/A-1', 'GET https://api.atlassian.com/'],
+  },
+  jenkins: {
+    allowed: [
+      'GET https://ci.example.com/api/json',
+      'GET https://release.example.com/crumbIssuer/api/json',
+      'POST https://ci.example.com/job/app/build',
+      'POST https://ci.example.com/job/team/job/app/buildWithParameters',
+      'POST https://ci.example.com/job/app/7/stop',
+    ],
+    refused: [
+      'GET https://third.example.com/api/json',
+      'POST https://ci.example.com/script',
+      'POST https://ci.example.com/scriptText',
+      'POST https://ci.example.com/job/app/doDelete',
+      'POST https://ci.example.com/createItem',
+    ],
+  },
+  s3: {
+    allowed: [
+      'GET https://bucket.s3.eu-central-1.amazonaws.com/?list-type=2',
+      'PUT https://bucket.s3.eu-central-1.amazonaws.com/key',
+      'POST https://bucket.s3.eu-central-1.amazonaws.com/a/key?uploads',
+    ],
+    refused: [
+      'DELETE https://bucket.s3.eu-central-1.amazonaws.com/key',
+      'PUT https://bucket.s3.eu-central-1.amazonaws.com/?policy',
+      'POST https://bucket.s3.eu-central-1.amazonaws.com/?delete',
+      'GET https://other.s3.eu-central-1.amazonaws.com/',
+    ],
+  },
+  teams: {
+    allowed: ['POST https://example.webhook.office.com/a-stand-in'],
+    refused: [
+      'GET https://example.webhook.office.com/a-stand-in',
+      'POST https://example.webhook.office.com/webhookb2/somebody/else',
+    ],
+  },
+  graph: {
+    allowed: ['GET https://graph.microsoft.com/v1.0/users'],
+    refused: [
+      'POST https://graph.microsoft.com/v1.0/$batch',
+      'POST https://graph.microsoft.com/v1.0/users/a/sendMail',
+      'POST https://login.microsoftonline.com/tenant-id/oauth2/v2.0/token',
+    ],
+  },
+  slack: {
+    allowed: ['POST https://slack.com/api/chat.postMessage', 'POST https://files.slack.com/upload/v1/x'],
+    refused: ['POST https://slack.com/api/auth.revoke', 'POST https://slack.com/api/admin.users.remove'],
+  },
+  'slack-webhook': {
+    allowed: ['POST https://hooks.slack.com/services/a-stand-in'],
+    refused: ['POST https://hooks.slack.com/services/T1/B1/x', 'POST https://hooks.slack.com/a-stand-in'],
+  },
+  github: {
+    allowed: [
+      'GET https://api.github.com/user',
+      'POST https://api.github.com/repos/a/b/issues',
+      'PUT https://api.github.com/repos/a/b/pulls/1/merge',
+      'GET https://github.com/a/b.git/info/refs?service=git-receive-pack',
+      'POST https://github.com/a/b.git/git-receive-pack',
+      'POST https://github.com/a/b.git/git-upload-pack',
+    ],
+    refused: [
+      'DELETE https://api.github.com/repos/a/b',
+      'PUT https://api.github.com/repos/a/b/collaborators/mallory',
+      'POST https://api.github.com/repos/a/b/hooks',
+      'POST https://api.github.com/user/keys',
+      'POST https://api.github.com/graphql',
+      'POST https://gist.github.com/',
+    ],
+  },
+  'github-readonly': {
+    allowed: [
+      'GET https://api.github.com/repos/a/b/issues',
+      'GET https://github.com/a/b.git/info/refs?service=git-upload-pack',
+      'POST https://github.com/a/b.git/git-upload-pack',
+    ],
+    refused: [
+      'POST https://github.com/a/b.git/git-receive-pack',
+      'POST https://github.com/a/b/git-receive-pack',
+      'POST https://api.github.com/repos/a/b/issues',
+    ],
+  },
+  gitlab: {
+    allowed: [
+      'GET https://gitlab.com/api/v4/projects/group%2Fapp',
+      'POST https://gitlab.com/api/v4/projects/7/issues',
+      'POST https://gitlab.com/api/v4/projects/group%2Fapp/merge_requests',
+    ],
+    refused: [
+      'GET https://gitlab.com/api/v4/projects/7/variables',
+      'GET https://gitlab.com/api/v4/projects/group%2Fapp/variables',
+      'POST https://gitlab.com/api/v4/projects/7/hooks',
+      'POST https://gitlab.com/api/v4/user/keys',
+      'DELETE https://gitlab.com/api/v4/projects/7',
+    ],
+  },
+  anthropic: {
+    allowed: ['POST https://api.anthropic.com/v1/messages', 'GET https://api.anthropic.com/v1/models'],
+    refused: [
+      'GET https://api.anthropic.com/v1/organizations/api_keys',
+      'POST https://api.anthropic.com/v1/files',
+    ],
+  },
+  openai: {
+    allowed: ['POST https://api.openai.com/v1/chat/completions', 'POST https://api.openai.com/v1/responses'],
+    refused: [
+      'GET https://api.openai.com/v1/organization/admin_api_keys',
+      'POST https://api.openai.com/v1/files',
+    ],
+  },
+  gemini: {
+    allowed: ['POST https://generativelanguage.googleapis.com/v1beta/models/gemini-pro:generateContent'],
+    refused: [
+      'POST https://generativelanguage.googleapis.com/upload/v1beta/files',
+      'GET https://storage.googleapis.com/',
+    ],
+  },
+  npm: {
+    allowed: [
+      'GET https://registry.npmjs.org/@scope%2fpkg',
+      'GET https://registry.npmjs.org/yaml/-/yaml-2.0.0.tgz',
+      'POST https://registry.npmjs.org/-/npm/v1/security/advisories/bulk',
+    ],
+    refused: [
+      'PUT https://registry.npmjs.org/yaml',
+      'PUT https://registry.npmjs.org/-/user/org.couchdb.user:me',
+    ],
+  },
+  pypi: {
+    allowed: [
+      'GET https://pypi.org/simple/requests/',
+      'GET https://files.pythonhosted.org/packages/a/b/c.whl',
+    ],
+    refused: ['POST https://upload.pypi.org/legacy/', 'POST https://pypi.org/legacy/'],
+  },
+  crates: {
+    allowed: [
+      'GET https://index.crates.io/se/rd/serde',
+      'GET https://static.crates.io/crates/serde/1/download',
+    ],
+    refused: ['PUT https://crates.io/api/v1/crates/new', 'GET https://github.com/rust-lang/crates.io-index'],
+  },
+  go: {
+    allowed: [
+      'GET https://proxy.golang.org/golang.org/x/net/@v/list',
+      'GET https://sum.golang.org/lookup/a@v1',
+    ],
+    refused: ['POST https://proxy.golang.org/', 'GET https://golang.org/x/net?go-get=1'],
+  },
+  debian: {
+    allowed: [
+      'GET http://deb.debian.org/debian/dists/stable/InRelease',
+      'GET https://security.debian.org/debian-security/dists/stable-security/InRelease',
+    ],
+    refused: [
+      'POST http://deb.debian.org/debian/',
+      'GET http://deb.debian.org/',
+      'GET http://ftp.debian.org/debian/',
+    ],
+  },
+}
+
+/** A policy of few lines, loaded with a value for every secret that it turns out to need. */
+async function load(cwd: string, service: object): Promise<LoadedPolicy> {
+  const policy = stringify({ services: { it: service } })
+  writeFiles(cwd, { 'egress.yaml': policy })
+  const env = Object.fromEntries(
+    JSON.stringify(PRESETS)
+      .match(/\$\{\w+\}/g)
+      ?.map((text) => [text.slice(2, -1), VALUE]) ?? [],
+  )
+  return loadPolicy('egress.yaml', { kinds: CREDENTIAL_KINDS, env: { ...env, MINE: VALUE }, cwd })
+}
+
+function judged({ policy }: LoadedPolicy, request: string): boolean {
+  const [, method = '', scheme, host = '', target = ''] =
+    /^(\w+) (https?):\/\/([^/]+)(.*)$/.exec(request) ?? []
+  const path = parseRequestTarget(target)
+  if (typeof path === 'string') throw new Error(path)
+  const plain = scheme === 'http'
+  return new Judge(policy).judgeRequest({
+    agent: DEFAULT_AGENT,
+    scheme: plain ? 'http' : 'https',
+    host,
+    port: plain ? 80 : 443,
+    method,
+    path,
+  }).allowed
+}
+
+const known = new Set(CREDENTIAL_KINDS.map(({ name }) => name))
+
+for (const { name, description, example, service, standIns = {} } of PRESETS) {
+  const kind = Object.keys(service.credential ?? {})[0]
+  const skip = kind === undefined || known.has(kind) ? false : `there is no kind ${kind} yet`
+  void t.test(`${name}: few lines are a working start`, { skip }, async (t) => {
+    t.match(description, /^.{20,100}$/)
+    const loaded = await load(t.testdir({}), { use: name, ...example })
+    t.ok(stringify({ services: { [name]: { use: name, ...example } } }).split('\n').length <= 8)
+    for (const request of REQUESTS[name]?.allowed ?? []) t.equal(judged(loaded, request), true, request)
+    for (const request of REQUESTS[name]?.refused ?? []) t.equal(judged(loaded, request), false, request)
+    t.ok(REQUESTS[name] !== undefined, 'has requests both ways')
+    const made = loaded.policy.services.get('it')
+    t.equal(made?.credential?.kind, kind)
+    const values = makeStandIns(loaded.policy, DEFAULT_AGENT)
+    const environment = sandboxEnvironment(loaded.policy, { agent: DEFAULT_AGENT, standIns: values }, {})
+    for (const variable of Object.keys(service.env ?? {})) {
+      if (service.env?.[variable]?.includes('{url}') && (made?.targets.length ?? 0) > 1) continue
+      t.notMatch(environment[variable] ?? '{', /[{}]/, `${variable} is filled in`)
+    }
+    for (const [field, shape] of Object.entries(standIns)) {
+      const secret = /\$\{(\w+)\}/.exec(service.credential?.[kind ?? '']?.[field] ?? '')?.[1] ?? ''
+      t.match(
+        values.get(secret),
+        new RegExp(`^${shape.prefix}.{${String(shape.length - shape.prefix.length)}}$`),
+      )
+    }
+    t.notOk(JSON.stringify(environment).includes(VALUE))
+  })
+}
+
+void t.test('what stands beside `use` wins', async (t) => {
+  const cwd = t.testdir({})
+  const own = await load(cwd, {
+    use: 'github',
+    url: 'https://github.example.com',
+    credential: { basic: { password: '${MINE}' }, when: 'stand-in' },
+    env: { GH_TOKEN: 'none', GH_HOST: 'github.example.com' },
+    rules: [{ allow: 'GET /**' }],
+  })
+  const service = own.policy.services.get('it')
+  t.equal(service?.targets.length, 1)
+  t.equal(service?.injectWhen, 'stand-in')
+  t.same(Object.keys(service?.dummies ?? {}), ['MINE'])
+  t.match(service?.environment, {
+    GITHUB_TOKEN: '{dummy:MINE}',
+    GH_TOKEN: 'none',
+    GH_HOST: 'github.example.com',
+  })
+  t.equal(judged(own, 'GET https://github.example.com/x'), true)
+  t.equal(judged(own, 'POST https://github.example.com/a/b/git-upload-pack'), false)
+  t.equal(judged(own, 'GET https://github.com/x'), false)
+
+  const other = await load(cwd, { use: 'github', credential: { bearer: '${MINE}' } })
+  t.equal(other.policy.services.get('it')?.credential?.kind, 'bearer')
+  const shorthand = await load(cwd, { use: 'openai', credential: { bearer: '${MINE}' } })
+  t.equal(shorthand.policy.services.get('it')?.environment['OPENAI_API_KEY'], '{dummy:MINE}')
+  const npm = await load(cwd, { use: 'npm', credential: { bearer: '${MINE}' } })
+  t.equal(npm.policy.services.get('it')?.credential?.kind, 'bearer')
+})
+
+void t.test('faults point at the file that the user wrote', async (t) => {
+  const cwd = t.testdir({})
+  const issues = async (text: string, env: Record<string, string> = {}) => {
+    writeFiles(cwd, { 'egress.yaml': text })
+    try {
+      await loadPolicy('egress.yaml', { kinds: CREDENTIAL_KINDS, env, cwd })
+      return []
+    } catch (error) {
+      if (error instanceof PolicyError) return error.issues
+      throw error
+    }
+  }
+  t.match(await issues('services:\n  j:\n    use: jria\nagents:\n  ci: { services: [j] }\n'), [
+    { line: 3, column: 10, problem: 'there is no preset `jria`', fix: 'write `jira`' },
+  ])
+  t.match(await issues('services:\n  it:\n    use: openai\n    env: { A: b }\n'), [
+    { line: 3, column: 10, problem: /`OPENAI_API_KEY` is not set/ },
+  ])
+  t.match(await issues('services:\n  j:\n    use: jira\n', { JIRA_API_TOKEN: VALUE }), [
+    { line: 2, column: 3, problem: 'the service has no `url`' },
+  ])
+  t.match(await issues('services:\n  j:\n    use: npm\n    rulez: []\n'), [
+    { line: 4, column: 5, problem: /`rulez` is not known/ },
+  ])
+  t.match(await issues('services:\n  j:\n    use: [npm]\n'), [
+    { problem: /`rules` is missing/ },
+    { line: 3, column: 10, problem: /`use` does not take a list/ },
+  ])
+})
+
+void t.test('egress presets', (t) => {
+  const show = (args: Parameters<typeof runPresets>[0]) => {
+    let text = ''
+    const io = {
+      stdout: { write: (more: string) => (text += more) },
+      stderr: { write: () => 0 },
+      env: {},
+      cwd: '/',
+    }
+    t.equal(runPresets(args, io, CREDENTIAL_KINDS), 0)
+    return text
+  }
+  t.equal(show({}).trimEnd().split('\n').length, PRESETS.length)
+  t.match(show({}), /^jira {13}Jira Data Center/m)
+  t.match(show({ name: 'github-readonly' }), /# Means:[\s\S]*deny: "\* \/\*\/\*\/git-receive-pack"/)
+  const lines = show({ json: true }).trimEnd().split('\n')
+  t.match(JSON.parse(lines[0] ?? ''), {
+    name: 'jira',
+    service: { use: 'jira', url: 'https://jira.example.com' },
+  })
+  t.throws(() => show({ name: 'jria' }), { code: 'EGRESS_NO_PRESET' })
+  t.end()
+})

@@ -1,0 +1,124 @@
+import type { Socket } from 'node:net'
+import t from 'tap'
+import { Secret } from '#firewall/secret.js'
+import type { Service } from '#firewall/policy.js'
+import { bearer } from '#proxy/credentials/bearer.js'
+import { CertificateAuthority } from '#proxy/tls/authority.js'
+import { exchangeBytes, HTTPS_DOORS } from '#test/support/client.js'
+import { startGate, type TestGate } from '#test/support/gate.js'
+import { destination, service, testPolicy } from '#test/support/policy.js'
+import { startUpstream, type Upstream } from '#test/support/upstream.js'
+
+const HANDED_OUT = [
+  'Set-Cookie: JSESSIONID=a-session',
+  'Authentication-Info: nextnonce=a-nonce',
+  'X-Subject-Token: a-token',
+  'x-auth-token: a-token',
+]
+
+interface Teardown {
+  teardown(close: () => Promise<void>): void
+}
+
+async function setUp(
+  test: Teardown,
+  extra: Partial<Service> = {},
+  injects = true,
+): Promise<{ gate: TestGate; upstream: Upstream }> {
+  const authority = await CertificateAuthority.create(Date.now())
+  const upstream = await startUpstream(
+    authority,
+    (request, response) => {
+      for (const line of HANDED_OUT)
+        response.appendHeader(line.split(': ')[0] ?? '', line.split(': ')[1] ?? '')
+      response.setHeader('X-Own', 'kept')
+      request.resume()
+      request.on('end', () => response.end('0123456789'))
+    },
+    (server) => {
+      server.on('upgrade', (_request, socket: Socket) => {
+        socket.end(
+          `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${HANDED_OUT.join('\r\n')}\r\nX-Own: kept\r\n\r\n`,
+        )
+      })
+    },
+  )
+  const credential = bearer.bind('api/bearer', {
+    token: new Secret('API_TOKEN', 'real-token-0123456789abcdef'),
+  })
+  const gate = await startGate(
+    testPolicy({
+      destinations: [
+        destination('https://api.example', ['allow * /**'], {
+          id: 'services.api',
+          service: 'api',
+          ca: authority.pem,
+        }),
+      ],
+      services: [service('api', 'https://api.example', injects ? credential : null, extra)],
+      hosts: { 'api.example': { address: '127.0.0.1', port: upstream.port } },
+    }),
+  )
+  test.teardown(async () => {
+    await gate.close()
+    await upstream.close()
+  })
+  return { gate, upstream }
+}
+
+async function ask(gate: TestGate, head = '', body = ''): Promise<string> {
+  const [door] = HTTPS_DOORS
+  if (door === undefined) throw new Error('there is a door')
+  const socket = await door.open(gate, 'api.example')
+  const method = body === '' ? 'GET' : 'POST'
+  const length = body === '' ? '' : `Content-Length: ${String(body.length)}\r\n`
+  const connection = head.includes('Connection:') ? '' : 'Connection: close\r\n'
+  return exchangeBytes(
+    socket,
+    `${method} / HTTP/1.1\r\nHost: api.example\r\n${head}${length}${connection}\r\n${body}`,
+  )
+}
+
+const UPGRADE =
+  'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n'
+
+for (const [name, head] of [
+  ['a response', ''],
+  ['an upgrade', UPGRADE],
+] as const) {
+  void t.test(`sessions that are handed out for the credential stay here: ${name}`, async (test) => {
+    const status = head === '' ? /^HTTP\/1\.1 200 / : /^HTTP\/1\.1 101 /
+    const handedOut = /set-cookie|authentication-info|x-subject-token|x-auth-token/i
+    const dropping = await setUp(test)
+    const kept = await ask(dropping.gate, head)
+    test.match(kept, status)
+    test.match(kept, /x-own: kept/i)
+    test.notMatch(kept, handedOut)
+    const passing = await setUp(test, { sessions: 'pass' })
+    test.match(await ask(passing.gate, head), handedOut, '`sessions: pass`')
+    const open = await setUp(test, {}, false)
+    test.match(await ask(open.gate, head), handedOut, 'where there is no credential')
+  })
+}
+
+void t.test('a quota of requests', async (test) => {
+  const { gate, upstream } = await setUp(test, { quota: { requests: 2, bytes: null, windowMs: 60_000 } })
+  test.match(await ask(gate), /^HTTP\/1\.1 200 /)
+  test.match(await ask(gate), /^HTTP\/1\.1 200 /)
+  const refused = await ask(gate)
+  test.match(refused, /^HTTP\/1\.1 429 /)
+  test.match(refused, /retry-after: ([1-9]|[1-5]\d|60)\r\n/i)
+  test.match(refused, /"reason":"quota-exceeded"/)
+  test.equal(upstream.requests.length, 2)
+  test.match(gate.decisions.at(-1), { verdict: 'deny', reason: 'quota-exceeded', rule: 'services.api' })
+})
+
+void t.test('a quota of bytes: what crosses it passes whole, and the next is refused', async (test) => {
+  const { gate, upstream } = await setUp(test, { quota: { requests: null, bytes: 25, windowMs: 60_000 } })
+  test.match(await ask(gate, '', 'x'.repeat(26)), /^HTTP\/1\.1 429 /, 'announced to be too much')
+  test.match(await ask(gate, '', 'x'.repeat(5)), /^HTTP\/1\.1 200 /, '15 bytes')
+  test.match(await ask(gate, '', 'x'.repeat(11)), /^HTTP\/1\.1 429 /, 'more than is left')
+  test.match(await ask(gate, '', 'x'.repeat(9)), /0123456789$/, '34 bytes, and the answer is whole')
+  test.match(await ask(gate), /^HTTP\/1\.1 429 /)
+  test.equal(upstream.requests.length, 2)
+})
