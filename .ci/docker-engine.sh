@@ -91,6 +91,10 @@ pack_node() {
   cp -rL "$(npm root -g)/npm" "$packed/node/lib/node_modules/npm"
   ln -sf ../lib/node_modules/npm/bin/npm-cli.js "$packed/node/bin/npm"
   ln -sf ../lib/node_modules/npm/bin/npx-cli.js "$packed/node/bin/npx"
+  # A registry behind an authority of the machine's own.
+  mkdir -p "$packed/node/etc"
+  cp /etc/ssl/certs/ca-certificates.crt "$packed/node/etc/machine-ca.pem"
+  echo 'cafile=/usr/local/etc/machine-ca.pem' >"$packed/node/etc/npmrc"
   cp "$work/package/bin/node" "$packed/node/bin/node"
   rm -rf "$work"
 }

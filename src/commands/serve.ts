@@ -160,7 +160,7 @@ function openGate(
 
 function nothingAllowed(file: string, empty: 'missing' | 'empty'): string {
   const place = `${file} is ${empty}, so everything is denied.`
-  return `${place} Write a policy (with Compose: policy/egress.yaml beside docker-compose.yml; \`egress init\` shows one), then restart the gate`
+  return `${place} Write a policy (with Compose: egress.yaml beside docker-compose.yml, as docs/docker.md shows), then restart the gate`
 }
 
 /** Hands the text to the resolver, whole; one that is the same already stays, so that nobody starts again for nothing. */
