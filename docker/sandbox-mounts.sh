@@ -88,7 +88,8 @@ run_hide_path() {
   case $1 in
     *[,\"]* | *"$run_tab"*) egress_fail "$1 must be hidden, and has a comma, a quote or a tab in it" 'rename it' ;;
   esac
-  if [ -d "$1" ]; then run_kind=directory; else run_kind=file; fi
+  run_kind="file"
+  [ ! -d "$1" ] || run_kind="directory"
   case $run_line$run_hidden in
     *"$run_line$run_kind$run_tab$1$run_line"*) return ;;
   esac

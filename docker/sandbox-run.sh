@@ -303,12 +303,12 @@ LIST
   if [ ! -d /proc/sys/net ] || [ -d /proc/sys/net/ipv6 ]; then
     set -- --sysctl net.ipv6.conf.all.disable_ipv6=1 --sysctl net.ipv6.conf.default.disable_ipv6=1 "$@"
   fi
-  run_started=1
+  
   exec 3<&0
   docker run --rm --init --interactive --sig-proxy=false --name "$run_name" --hostname sandbox \
     --label "io.egress.project=$run_project" --label "io.egress.sandbox=$run_sandbox" \
     --network "$run_name" --ip "$(run_address "$run_host_sandbox")" \
-    --dns "$(run_address "$run_host_dns")" --dns-search . --add-host "egress:$(run_address "$run_host_proxy")" \
+    --dns "$(run_address "$run_host_dns")" --dns-search . --add-host "egress:$(run_address "$run_host_proxy")" --add-host "egress-dns:$(run_address "$run_host_dns")" \
     --cap-drop ALL --security-opt no-new-privileges:true --read-only --user "$run_uid:$run_gid" \
     --pids-limit "$run_processes" --memory "$run_memory" --memory-swap "$run_memory" --cpus "$run_cpus" \
     --ulimit "nofile=$run_files:$run_files" --ulimit core=0:0 \

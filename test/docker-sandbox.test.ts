@@ -9,7 +9,7 @@ import { docker, DockerGate, inspect, skipWithoutDocker, tryDocker } from './sup
 
 // What a sandbox of the Docker backend is, and what it can reach, on a real engine.
 
-t.setTimeout(300_000)
+t.setTimeout(600_000)
 
 const POLICY = `
 services:
@@ -51,7 +51,7 @@ void t.test('a sandbox on Docker', { skip: skipWithoutDocker() }, async (t) => {
       NetworkMode: name,
       PortBindings: {},
       Dns: [neighbour(own, -2)],
-      ExtraHosts: [`egress:${neighbour(own, -1)}`],
+      ExtraHosts: [`egress:${neighbour(own, -1)}`, `egress-dns:${neighbour(own, -2)}`],
       Init: true,
       AutoRemove: true,
       RestartPolicy: { Name: 'no', MaximumRetryCount: 0 },
