@@ -43,7 +43,12 @@ CMD ["serve"]
 
 # The gate with the outside world of the demonstration in it.
 FROM gate AS demo
+USER 0
 COPY --from=build /app/dist/examples dist/examples
-COPY examples/agent examples/agent
+RUN mkdir -m 700 /demo && chown --reference=/var/log/egress /demo
+ARG UID=1000
+ARG GID=1000
+USER ${UID}:${GID}
+HEALTHCHECK NONE
 
 FROM gate

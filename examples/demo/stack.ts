@@ -43,9 +43,10 @@ export async function startStack(workspace: Workspace): Promise<Stack> {
   }
   try {
     await compose('up', '-d', '--wait', '--wait-timeout', '120')
-  } catch (error) {
-    await down().catch(() => undefined)
-    throw error
+  } catch (cause) {
+    const { stdout } = await compose('logs', '--no-color')
+    await down()
+    throw new Error(`the gate did not come up:\n${stdout}`, { cause })
   }
   return { environment, down }
 }
