@@ -92,6 +92,17 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     })
 
   egress
+    .command('doctor')
+    .description(
+      'try to get out of a throw-away sandbox, and print what could be reached (exit 1: something)',
+    )
+    .option('--json', 'one JSON object a line', false)
+    .action(async (flags: { json: boolean }) => {
+      const { doctor } = await import('./commands/doctor.js')
+      done(await doctor(flags, io))
+    })
+
+  egress
     .command('check')
     .description('say what the policy means in plain words, or everything that is wrong with it')
     .argument('[file]', 'the policy (default: egress.yaml)')

@@ -51,13 +51,13 @@ export async function startStack(workspace: Workspace): Promise<Stack> {
   return { environment, down }
 }
 
-/** An address of this machine that containers reach, and where the stand-ins listen for them. */
+/** A private address of this machine that containers reach, and where the stand-ins listen for them: mostly a bridge. */
 export function hostAddress(): string {
-  const addresses = Object.entries(networkInterfaces()).flatMap(([name, list]) =>
-    (list ?? []).map((one) => ({ name, ...one })),
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
+  const own = addresses.find(
+    ({ internal, address }) =>
+      !internal && /^(10|172\.(1[6-9]|2\d|3[01])|192\.168)\.[\d.]+$/.test(address),
   )
-  const own = addresses.filter(({ internal, family }) => !internal && family === 'IPv4')
-  const [first] = [...own.filter(({ name }) => !/^(docker|br-|veth)/.test(name)), ...own]
-  if (first === undefined) throw new Error('this machine has no address that a container could reach')
-  return first.address
+  if (own === undefined) throw new Error('this machine has no private address that a container could reach')
+  return own.address
 }
