@@ -17,6 +17,8 @@ export type AddressPlan = (sandbox: SandboxIdentity, name: string) => Addresses
 export interface Remote {
   readonly address: string
   readonly port: number
+  /** The gate's own address that it was sent to, where the socket tells. */
+  readonly local?: string
 }
 
 /** All that a resolver needs. UDP and TCP of one gate are given the same one. */

@@ -103,9 +103,9 @@ function serveConnection(socket: Socket, remote: Remote, context: ResolverContex
 }
 
 /** Null when the client is gone already, or its address is not known. */
-function remoteOf({ remoteAddress, remotePort }: Socket): Remote | null {
+function remoteOf({ remoteAddress, remotePort, localAddress = '' }: Socket): Remote | null {
   if (remoteAddress === undefined || remotePort === undefined) return null
-  return { address: remoteAddress, port: remotePort }
+  return { address: remoteAddress, port: remotePort, local: localAddress }
 }
 
 /** Whose connections these are counted among; null when that fails. */

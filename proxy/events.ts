@@ -7,6 +7,8 @@ export type Door = 'transparent' | 'explicit' | 'routes'
 export interface Remote {
   readonly address: string
   readonly port: number
+  /** The gate's own address that it was sent to, where the socket tells. */
+  readonly local?: string
 }
 
 /**

@@ -34,7 +34,8 @@ export function serveProxy(sockets: ProxySockets, context: ProxyContext): { clos
   const bindings = new WeakMap<Duplex, Binding>()
   const open = new Set<Socket>()
   const outer = (socket: Socket, door: Binding['door']): Binding => {
-    const remote = { address: socket.remoteAddress ?? '', port: socket.remotePort ?? 0 }
+    const { remoteAddress = '', remotePort = 0, localAddress = '' } = socket
+    const remote = { address: remoteAddress, port: remotePort, local: localAddress }
     return { door, remote, sandbox: context.identify(remote), host: null, scheme: null, port: null }
   }
   // Requests from inside TLS or CONNECT have a binding of their own; what has none came in on port 80 itself.

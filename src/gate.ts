@@ -1,12 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Server as TcpServer } from 'node:net'
-import type { Socket as UdpSocket } from 'node:dgram'
 import type { SecretRenewal, SecretRenewalEvent } from '#config/renewal.js'
-import { addressesOf, addressRecord } from '#dns/answer.js'
-import type { ResolverContext } from '#dns/flow.js'
-import { QueryLimiter } from '#dns/query-limiter.js'
-import { serveTcp } from '#dns/tcp.js'
-import { serveUdp } from '#dns/udp.js'
 import { Judge } from '#firewall/judge.js'
 import { LeakBudget } from '#firewall/leak-budget.js'
 import type { NameGate } from '#firewall/name-admission.js'
@@ -21,12 +14,10 @@ import { UpstreamPools } from '#proxy/upstream/pools.js'
 import { UpstreamResolver } from '#proxy/upstream/resolver.js'
 import type { Audit } from './audit/audit.js'
 import { GATE_HOST } from './environment.js'
+import { serveDns, type DnsSockets, type GateAddress } from './serve-dns.js'
 
 /** The sockets of one sandbox, or of one network of sandboxes, already bound. */
-export interface GateSockets extends ProxySockets {
-  readonly dnsUdp: UdpSocket
-  readonly dnsTcp: TcpServer
-}
+export interface GateSockets extends ProxySockets, DnsSockets {}
 
 export interface GateOptions {
   readonly policy: Policy
@@ -34,9 +25,9 @@ export interface GateOptions {
   /** Made anew unless given. */
   readonly authority?: CertificateAuthority
   /** Who is behind an address. */
-  readonly identify: (remote: { address: string }) => KnownSandbox | null
+  readonly identify: (remote: { address: string; local?: string }) => KnownSandbox | null
   /** The address that allowed names are answered with. */
-  readonly address: { readonly ipv4: string; readonly ipv6: string | null }
+  readonly address: GateAddress
   /** Bugs, for the program's log. */
   readonly fail: (error: unknown) => void
   /** Keeps the secrets of the policy up to date while the gate is open. */
@@ -83,32 +74,28 @@ export class Gate {
     return gate
   }
 
-  /** Serves on the sockets from now on. */
+  /** Serves on the sockets from now on, as resolver and as proxy. */
   serve(sockets: GateSockets): void {
     const { policy, audit, identify, address, fail } = this.#options
-    const { rate, hosts } = policy.dns
-    const plan = {
-      ipv4: addressRecord(address.ipv4),
-      ipv6: address.ipv6 === null ? null : addressRecord(address.ipv6),
-    }
-    const resolver: ResolverContext = {
+    const dns = serveDns(sockets, {
+      names: this.#names,
+      settings: policy.dns,
       identify,
-      gate: this.#names,
-      limiter: new QueryLimiter(rate),
-      addressOf: () => plan,
-      hosts: new Map(Object.entries(hosts).map(([name, text]) => [name, addressesOf(text)])),
+      address,
       record: audit.dns,
-      now: Date.now,
       fail,
-    }
-    const udp = serveUdp(sockets.dnsUdp, resolver)
-    const tcp = serveTcp(sockets.dnsTcp, resolver)
-    const proxy = serveProxy(sockets, this.#proxy)
-    this.#closers.push(async () => {
-      udp.close()
-      tcp.close()
-      await proxy.close()
     })
+    this.#closers.push(() => {
+      dns.close()
+      return Promise.resolve()
+    })
+    this.serveProxy(sockets)
+  }
+
+  /** Serves as a proxy alone, where the resolver is another process. */
+  serveProxy(sockets: ProxySockets): void {
+    const proxy = serveProxy(sockets, this.#proxy)
+    this.#closers.push(() => proxy.close())
   }
 
   #renewSecrets(): void {

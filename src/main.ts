@@ -81,6 +81,28 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     })
 
   egress
+    .command('serve')
+    .description('go on as the gate of sandboxes that come and go (Docker)')
+    .argument('[role]', 'dns or proxy (default: both in one process)')
+    .option('--policy <file>', 'the policy (default: egress.yaml)')
+    .option('--audit-dir <dir>', 'where the audit log goes')
+    .action(async (role: string | undefined, flags: { policy?: string; auditDir?: string }) => {
+      const { serve } = await import('./commands/serve.js')
+      done(await serve({ role, policy: flags.policy, auditDir: flags.auditDir }, io))
+    })
+
+  egress
+    .command('doctor')
+    .description(
+      'try to get out of a throw-away sandbox, and print what could be reached (exit 1: something)',
+    )
+    .option('--json', 'one JSON object a line', false)
+    .action(async (flags: { json: boolean }) => {
+      const { doctor } = await import('./commands/doctor.js')
+      done(await doctor(flags, io))
+    })
+
+  egress
     .command('check')
     .description('say what the policy means in plain words, or everything that is wrong with it')
     .argument('[file]', 'the policy (default: egress.yaml)')

@@ -66,6 +66,7 @@ export async function runClients(signal: AbortSignal): Promise<readonly JudgedCl
     writeFileSync(join(root, 'ca.pem'), services.ca)
     const said = new Map<string, Said>()
     const { output } = await runInSandbox({
+      stack: null,
       policyPath: join(root, 'policy.yaml'),
       workPath: work,
       environment: { ...secrets, EGRESS_AUDIT_DIR: join(root, 'audit') },

@@ -50,23 +50,32 @@ export async function startServices(secrets: Secrets, repositories: string): Pro
     [HOSTS.openai]: { header: 'authorization', value: `Bearer ${secrets.OPENAI_API_KEY}`, answer: openai },
     [HOSTS.anthropic]: { header: 'x-api-key', value: secrets.ANTHROPIC_API_KEY, answer: anthropic },
   }
-  const { port, close } = await listenTls(identity, async (request, response, body) => {
-    const host = String(request.headers.host)
-    const [path = ''] = (request.url ?? '').split('?')
-    const service = table[host]
-    const verified =
-      host === HOSTS.teams
-        ? path === `/${secrets.TEAMS_WEBHOOK_PATH}`
-        : service !== undefined && checkCredential(request, service.header, service.value) === 'real'
-    // The webhook's path is the secret itself, and would stand in the table.
-    received.push({ host, method: request.method ?? '', path: host === HOSTS.teams ? '/…' : path, verified })
-    // As a careless service does it: redaction and the session rule are in the way of all of them.
-    response.setHeader('x-received', service === undefined ? path : String(request.headers[service.header]))
-    response.setHeader('set-cookie', 'session=worth-as-much-as-the-credential')
-    if (!verified) sendJson(response, 401, { message: 'not the real credential' })
-    else if (service === undefined) response.end('1')
-    else await service.answer(request, response, path, body)
-  })
+  const { port, close } = await listenTls(
+    identity,
+    async (request, response, body) => {
+      const host = String(request.headers.host)
+      const [path = ''] = (request.url ?? '').split('?')
+      const service = table[host]
+      const verified =
+        host === HOSTS.teams
+          ? path === `/${secrets.TEAMS_WEBHOOK_PATH}`
+          : service !== undefined && checkCredential(request, service.header, service.value) === 'real'
+      // The webhook's path is the secret itself, and would stand in the table.
+      received.push({
+        host,
+        method: request.method ?? '',
+        path: host === HOSTS.teams ? '/…' : path,
+        verified,
+      })
+      // As a careless service does it: redaction and the session rule are in the way of all of them.
+      response.setHeader('x-received', service === undefined ? path : String(request.headers[service.header]))
+      response.setHeader('set-cookie', 'session=worth-as-much-as-the-credential')
+      if (!verified) sendJson(response, 401, { message: 'not the real credential' })
+      else if (service === undefined) response.end('1')
+      else await service.answer(request, response, path, body)
+    },
+    '127.0.0.1',
+  )
   return { port, ca: authority.pem, received, close }
 }
 

@@ -1,20 +1,22 @@
 import { randomBytes } from 'node:crypto'
 import { getServers } from 'node:dns'
 import { networkInterfaces } from 'node:os'
-import type { Brief, Endpoint, Fingerprint } from '../attacks/brief.js'
+import type { Brief, Fingerprint } from '../attacks/brief.js'
 import { fingerprint, WINDOW } from '../attacks/inside/lib/fingerprint.mjs'
 import type { Ports } from '../stand-ins/messages.js'
 import { encodingsOf, type Needle } from '../stand-ins/needles.js'
 import { NAMES } from './names.js'
 
-/** Where `egress run` listens inside the sandbox. */
-export const DOORS = {
-  dns: inside(53),
-  http: inside(80),
-  https: inside(443),
-  proxy: inside(3128),
-  routes: inside(9199),
-} as const
+/** Where a sandbox finds the gate: its own loopback, or on Docker two neighbours. */
+export function doorsAt(dns: string, proxy: string): Brief['doors'] {
+  return {
+    dns: { host: dns, port: 53 },
+    http: { host: proxy, port: 80 },
+    https: { host: proxy, port: 443 },
+    proxy: { host: proxy, port: 3128 },
+    routes: { host: proxy, port: 9199 },
+  }
+}
 
 export interface BriefingInput {
   readonly rows: readonly string[]
@@ -62,8 +64,4 @@ function hostAddresses(): string[] {
   const interfaces = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
   // Link-local addresses mean nothing without a zone, and the zone nothing inside another namespace.
   return interfaces.filter(({ internal, scopeid }) => !internal && !scopeid).map(({ address }) => address)
-}
-
-function inside(port: number): Endpoint {
-  return { host: '127.0.0.1', port }
 }

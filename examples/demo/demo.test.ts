@@ -3,7 +3,7 @@ import { parse } from 'yaml'
 import { fingerprint, Scanner } from '../attacks/inside/lib/fingerprint.mjs'
 import type { JudgedRow } from '../attacks/row.js'
 import { judgeAgent } from './agent-check.js'
-import { writeBrief, DOORS } from './briefing.js'
+import { doorsAt, writeBrief } from './briefing.js'
 import { demoPolicy } from './policy.js'
 import { makeSecrets, needlesOf } from './secrets.js'
 import { renderFailures, renderTable, wantsColour } from './table.js'
@@ -51,7 +51,15 @@ await t.test('the policy names secrets and holds none', (t) => {
 await t.test('the brief recognises a secret and cannot tell it', (t) => {
   const secrets = makeSecrets()
   const brief = writeBrief({
-    ...{ rows: [], doors: DOORS, markers: {}, needles: needlesOf(secrets), since: 0, ports, unixName: 'x' },
+    ...{
+      rows: [],
+      doors: doorsAt('127.0.0.1', '127.0.0.1'),
+      markers: {},
+      needles: needlesOf(secrets),
+      since: 0,
+      ports,
+      unixName: 'x',
+    },
     ...{ decoy: { file: 'x', text: 'a text of at least twenty characters' }, hidden: [], ca: '' },
   })
   const told = JSON.stringify(brief)

@@ -1,6 +1,6 @@
 import { runDemo } from './run-demo.js'
 
-const USAGE = `node dist/examples/demo/main.js [--json]
+const USAGE = `node dist/examples/demo/main.js [--backend docker|namespaces] [--json]
 
 Runs an example agent behind the gate, then attacks the gate from inside the sandbox, and prints what got out.
   --json   one JSON object a line on standard output, everything else on standard error
@@ -9,7 +9,8 @@ Exits with 0 only if every line holds.`
 const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const
 
 const args = process.argv.slice(2)
-if (args.some((arg) => arg !== '--json')) {
+const backend = args[0] === '--backend' ? args.splice(0, 2)[1] : 'namespaces'
+if (args.some((arg) => arg !== '--json') || (backend !== 'docker' && backend !== 'namespaces')) {
   console.error(USAGE)
   process.exitCode = args.includes('--help') ? 0 : 2
 } else {
@@ -21,7 +22,7 @@ if (args.some((arg) => arg !== '--json')) {
     })
   }
   try {
-    const held = await runDemo({ json: args.includes('--json'), signal: interruption.signal })
+    const held = await runDemo({ backend, json: args.includes('--json'), signal: interruption.signal })
     process.exitCode ??= held ? 0 : 1
   } catch (error) {
     console.error(`demo: ${error instanceof Error ? error.message : String(error)}`)

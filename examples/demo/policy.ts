@@ -3,11 +3,11 @@ import type { Ports } from '../stand-ins/messages.js'
 import { NAMES } from './names.js'
 
 /**
- * The policy of the demo. Every listed name leads to a stand-in on this machine; every other is asked of the attacker's
+ * The policy of the demo. Every listed name leads to a stand-in; every other is asked of the attacker's
  * name server, so a gate that can be fooled is seen to be.
  */
-export function demoPolicy(ports: Ports): string {
-  const loopback = (port: number): string => `127.0.0.1:${port}`
+export function demoPolicy(ports: Ports, address = '127.0.0.1'): string {
+  const at = (port: number): string => `${address}:${port}`
   const local = { private: true, ca: './ca.pem' }
   return stringify({
     services: {
@@ -44,14 +44,14 @@ export function demoPolicy(ports: Ports): string {
     ],
     upstream: {
       hosts: {
-        [NAMES.jira]: loopback(ports.jira),
-        [NAMES.llm]: loopback(ports.llm),
-        [NAMES.echo]: loopback(ports.echo),
-        [NAMES.tunnel]: loopback(ports.echo),
-        [NAMES.assets]: loopback(ports.echo),
-        [NAMES.impostor]: loopback(ports.attacker),
+        [NAMES.jira]: at(ports.jira),
+        [NAMES.llm]: at(ports.llm),
+        [NAMES.echo]: at(ports.echo),
+        [NAMES.tunnel]: at(ports.echo),
+        [NAMES.assets]: at(ports.echo),
+        [NAMES.impostor]: at(ports.attacker),
       },
-      servers: [loopback(ports.attackerDns)],
+      servers: [at(ports.attackerDns)],
     },
   })
 }

@@ -4,13 +4,16 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-/** The product's real command: the demo has no other way in. */
+/** The product's real commands: the demo has no other way in. */
 const EGRESS = fileURLToPath(new URL('../../src/main.js', import.meta.url))
+const SANDBOX_RUN = fileURLToPath(new URL('../../../sandbox-run', import.meta.url))
 
 /** Milliseconds that the gate gets to take its sandbox down. */
 const GRACE_MS = 3000
 
 export interface SandboxRun {
+  /** Set where the gate is a stack of containers: the environment by which sandbox-run finds it. */
+  readonly stack: Readonly<Record<string, string>> | null
   readonly policyPath: string
   readonly workPath: string
   /** What the gate alone is told: the real credentials. */
@@ -30,23 +33,18 @@ export interface SandboxResult {
   readonly startMs: number | null
 }
 
-/** `egress run --policy … --workdir … --write -- command`, to its end. */
+/** `egress run --policy … --workdir … --write -- command`, or the same with sandbox-run and Docker, to its end. */
 export async function runInSandbox(run: SandboxRun): Promise<SandboxResult> {
   run.signal.throwIfAborted()
-  const args = [
-    'run',
-    '--policy',
-    run.policyPath,
-    '--workdir',
-    run.workPath,
-    '--write',
-    ...(run.flags ?? []),
-    '--',
-    ...run.command,
-  ]
+  const sandbox = ['--workdir', run.workPath, '--write', ...(run.flags ?? []), '--', ...run.command]
+  const [program, args, environment] =
+    run.stack === null
+      ? [process.execPath, [EGRESS, 'run', '--policy', run.policyPath, ...sandbox], run.environment]
+      : [SANDBOX_RUN, ['--backend', 'docker', ...sandbox], run.stack]
   const started = performance.now()
-  const child = spawn(process.execPath, [EGRESS, ...args], {
-    env: { ...process.env, ...run.environment },
+  const child = spawn(program, args, {
+    cwd: run.workPath,
+    env: { ...process.env, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const stop = (): void => {

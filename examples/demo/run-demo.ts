@@ -6,13 +6,14 @@ import { launchStandIns, type World } from '../stand-ins/launch.js'
 import type { Records } from '../stand-ins/messages.js'
 import type { Needle } from '../stand-ins/needles.js'
 import { judgeAgent } from './agent-check.js'
-import { DOORS, writeBrief } from './briefing.js'
+import { doorsAt, writeBrief } from './briefing.js'
 import { NAMES } from './names.js'
 import { demoPolicy } from './policy.js'
 import { runInSandbox, type SandboxResult } from './product.js'
 import { recordsDuring } from './records-during.js'
 import { makeMarker, makeSecrets, needlesOf } from './secrets.js'
 import { renderFailures, renderTable, verdictWord, wantsColour } from './table.js'
+import { hostAddress, startStack, type Stack } from './stack.js'
 import { createWorkspace, type Workspace } from './workspace.js'
 import { watchHost } from './host-watch.js'
 
@@ -20,22 +21,36 @@ import { watchHost } from './host-watch.js'
 const HOSTILE_ADDRESSES = { [NAMES.metadata]: '169.254.169.254' }
 
 export interface DemoOptions {
+  readonly backend: 'docker' | 'namespaces'
   readonly json: boolean
   /** Ends the demo early; everything that it made is gone by the time it rejects. */
   readonly signal: AbortSignal
 }
 
 /** Runs agent and attacks and prints the table. True when every line holds. */
-export async function runDemo({ json, signal }: DemoOptions): Promise<boolean> {
+export async function runDemo({ backend, json, signal }: DemoOptions): Promise<boolean> {
   const say = json ? console.error : console.log
   const since = Date.now()
   const secrets = makeSecrets()
   const unixName = `egress-demo-${randomBytes(8).toString('hex')}`
-  const world = await launchStandIns({ secrets, unixName, addresses: HOSTILE_ADDRESSES })
+  const docker = backend === 'docker'
+  const world = await launchStandIns({
+    ...{ secrets, unixName, addresses: HOSTILE_ADDRESSES },
+    // On every address of the host: what a sandbox reaches of them is an attack that worked.
+    ...(docker ? { host: '0.0.0.0' } : {}),
+  })
   let workspace: Workspace | null = null
+  let stack: Stack | null = null
   try {
-    workspace = await createWorkspace(demoPolicy(world.ports), world.ca)
-    const sandbox = { ...workspace, environment: { ...secrets }, signal }
+    workspace = docker
+      ? await createWorkspace(demoPolicy(world.ports, hostAddress()), world.ca, { ...secrets })
+      : await createWorkspace(demoPolicy(world.ports), world.ca)
+    if (docker) {
+      say('Starting the gate in containers of its own…\n')
+      stack = await startStack(workspace)
+    }
+    const environment = { ...secrets }
+    const sandbox = { ...workspace, environment, stack: stack?.environment ?? null, signal }
     say('The example agent, in its sandbox:\n')
     const agent = await runInSandbox({
       ...sandbox,
@@ -44,7 +59,7 @@ export async function runDemo({ json, signal }: DemoOptions): Promise<boolean> {
     })
     if (agent.startMs === null) throw new Error(`the sandbox did not start (exit ${agent.exitCode})`)
     const agentFinding = judgeAgent(agent, await world.records())
-    const start = `${(agent.startMs / 1000).toFixed(2)} s from \`egress run\` to its first instruction`
+    const start = `${(agent.startMs / 1000).toFixed(2)} s from \`${docker ? 'sandbox-run' : 'egress run'}\` to its first instruction`
     say(`\n${verdictWord(agentFinding.held)}  the agent did its work: ${agentFinding.evidence}\n${start}\n`)
     signal.throwIfAborted()
 
@@ -75,6 +90,7 @@ export async function runDemo({ json, signal }: DemoOptions): Promise<boolean> {
     return held
   } finally {
     await world.close()
+    await stack?.down()
     await workspace?.remove()
   }
 }
@@ -95,7 +111,10 @@ async function attack(input: AttackInput): Promise<JudgedRow[]> {
   const markers = Object.fromEntries(TABLE.map(({ id }) => [id, makeMarker()]))
   const decoy = { file: 'decoy.txt', text: makeMarker() }
   const brief = writeBrief({
-    ...{ doors: DOORS, ports: world.ports, ca: world.ca },
+    ...{
+      doors: sandbox.stack === null ? doorsAt('127.0.0.1', '127.0.0.1') : doorsAt('egress-dns', 'egress'),
+    },
+    ...{ ports: world.ports, ca: world.ca },
     ...{ rows: ATTACKS.map(({ id }) => id), markers, needles, decoy, since, unixName },
     hidden: [workspace.policyPath, workspace.canaryPath],
   })

@@ -28,15 +28,23 @@ export interface Workspace {
 }
 
 /** Prepares the directory. The scripts are copied in, since the sandbox sees nothing else of this machine. */
-export async function createWorkspace(policy: string, ca: string): Promise<Workspace> {
+export async function createWorkspace(
+  policy: string,
+  ca: string,
+  secrets: Readonly<Record<string, string>> = {},
+): Promise<Workspace> {
   const root = await mkdtemp(join(tmpdir(), 'egress-demo-'))
   const workPath = join(root, 'work')
   const canaryPath = join(root, 'canary.txt')
-  const policyPath = join(root, 'policy.yaml')
+  const policyPath = join(root, 'egress.yaml')
+  const dotenv = Object.entries(secrets)
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('')
   const kept = {
     [canaryPath]: randomBytes(16).toString('hex'),
     [policyPath]: policy,
     [join(root, 'ca.pem')]: ca,
+    ...(Object.keys(secrets).length === 0 ? {} : { [join(root, '.env')]: dotenv }),
   }
   for (const [path, text] of Object.entries(kept)) await writeFile(path, text, { mode: 0o600 })
   await mkdir(workPath)

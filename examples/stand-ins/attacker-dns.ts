@@ -11,6 +11,7 @@ export type Note = (entry: Omit<AttackerRecord, 'at' | 'connection'>, connection
 export async function listenDns(
   addresses: Readonly<Record<string, string>>,
   note: Note,
+  host: string,
 ): Promise<{ port: number; close: () => Promise<void> }> {
   const udp = createSocket('udp4')
   udp.on('message', (message, sender) => {
@@ -21,10 +22,10 @@ export async function listenDns(
   const tcp = createServer((socket) => {
     serveStream(socket, (message) => answer(message, 'dns-tcp', addresses, note))
   })
-  udp.bind(0, '127.0.0.1')
+  udp.bind(0, host)
   await once(udp, 'listening')
   const { port } = udp.address()
-  tcp.listen(port, '127.0.0.1')
+  tcp.listen(port, host)
   await once(tcp, 'listening')
   const open = new Set<Socket>()
   tcp.on('connection', (socket: Socket) => {

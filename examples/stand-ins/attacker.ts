@@ -30,6 +30,7 @@ export async function startAttacker(
   identity: Identity,
   addresses: Readonly<Record<string, string>>,
   unixName: string,
+  host = '127.0.0.1',
 ): Promise<Attacker> {
   const records: AttackerRecord[] = []
   let connections = 0
@@ -66,9 +67,9 @@ export async function startAttacker(
       })
     })
   }
-  const tcp = await listen(createServer(accept('tcp')), { port: 0, host: '127.0.0.1' })
+  const tcp = await listen(createServer(accept('tcp')), { port: 0, host })
   const unix = await listen(createServer(accept('unix')), { path: `\0${unixName}` })
-  const dns = await listenDns(addresses, note)
+  const dns = await listenDns(addresses, note, host)
   return {
     port: (tcp.server.address() as AddressInfo).port,
     dnsPort: dns.port,

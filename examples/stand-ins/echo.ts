@@ -80,7 +80,11 @@ interface Exchange {
 }
 
 /** A service that gives back whatever it receives, in every way that a careless or hostile service might. */
-export async function startEcho(identity: Identity, token: string): Promise<StandIn<RequestRecord>> {
+export async function startEcho(
+  identity: Identity,
+  token: string,
+  host = '127.0.0.1',
+): Promise<StandIn<RequestRecord>> {
   const records: RequestRecord[] = []
   const record = (request: IncomingMessage): void => {
     const { method = '', url: target = '' } = request
@@ -94,13 +98,17 @@ export async function startEcho(identity: Identity, token: string): Promise<Stan
       outside: false,
     })
   }
-  const { server, port, close } = await listenTls(identity, async (request, response, body) => {
-    record(request)
-    const { pathname, searchParams: query } = new URL(request.url ?? '/', 'https://echo.invalid')
-    const reflect = REFLECTIONS[pathname] ?? REFLECTIONS['/body']
-    const credential = request.headers.authorization ?? 'nothing'
-    await reflect?.({ request, response, body, query, credential })
-  })
+  const { server, port, close } = await listenTls(
+    identity,
+    async (request, response, body) => {
+      record(request)
+      const { pathname, searchParams: query } = new URL(request.url ?? '/', 'https://echo.invalid')
+      const reflect = REFLECTIONS[pathname] ?? REFLECTIONS['/body']
+      const credential = request.headers.authorization ?? 'nothing'
+      await reflect?.({ request, response, body, query, credential })
+    },
+    host,
+  )
   const upgraded = new Set<{ destroy(): void }>()
   server.on('upgrade', (request, socket, head) => {
     socket.unshift(head)

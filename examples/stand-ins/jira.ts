@@ -14,25 +14,35 @@ interface Issue {
 }
 
 /** A Jira-like REST API that answers to one token only. */
-export async function startJira(identity: Identity, token: string): Promise<StandIn<RequestRecord>> {
+export async function startJira(
+  identity: Identity,
+  token: string,
+  host = '127.0.0.1',
+): Promise<StandIn<RequestRecord>> {
   const records: RequestRecord[] = []
   const issues = new Map<string, Issue>()
   addIssue(issues, 'Rotate the deploy key')
   addIssue(issues, 'Write the release notes')
 
-  const { port, close } = await listenTls(identity, (request, response, body) => {
-    const { method = '', url: target = '' } = request
-    const credential = checkCredential(request, 'authorization', `Bearer ${token}`)
-    const path = readLeniently(target)
-    const outside = !path.startsWith(API) || path.startsWith(DENIED) || method === 'DELETE'
-    records.push({ at: Date.now(), method, target, headers: headerPairs(request), credential, outside })
-    if (credential !== 'real') {
-      sendJson(response, 401, { errorMessages: [`401: received ${describeSlot(request, 'authorization')}`] })
-      return
-    }
-    const [status, answer] = route(method, path, body, issues)
-    sendJson(response, status, answer)
-  })
+  const { port, close } = await listenTls(
+    identity,
+    (request, response, body) => {
+      const { method = '', url: target = '' } = request
+      const credential = checkCredential(request, 'authorization', `Bearer ${token}`)
+      const path = readLeniently(target)
+      const outside = !path.startsWith(API) || path.startsWith(DENIED) || method === 'DELETE'
+      records.push({ at: Date.now(), method, target, headers: headerPairs(request), credential, outside })
+      if (credential !== 'real') {
+        sendJson(response, 401, {
+          errorMessages: [`401: received ${describeSlot(request, 'authorization')}`],
+        })
+        return
+      }
+      const [status, answer] = route(method, path, body, issues)
+      sendJson(response, status, answer)
+    },
+    host,
+  )
   return { port, records, close }
 }
 

@@ -1,10 +1,5 @@
-import { createAuthority } from './certificate-authority.js'
-import { startAttacker } from './attacker.js'
-import { startEcho } from './echo.js'
-import { startJira } from './jira.js'
-import { startLlm } from './llm.js'
 import type { Order, Report } from './messages.js'
-import { NAMES } from '../demo/names.js'
+import { startStandIns } from './start.js'
 
 /**
  * The outside world of the demo, in a process of its own: it shares nothing with the gate but the network. It ends with
@@ -21,18 +16,8 @@ process.once('message', (order: Order) => {
   })
 })
 
-async function open({ secrets, unixName, addresses }: Order): Promise<void> {
-  const [ours, theirs] = await Promise.all([createAuthority('Demo CA'), createAuthority('Another CA')])
-  const [jira, llm, echo, attacker] = await Promise.all([
-    startJira(await ours.issue([NAMES.jira]), secrets.JIRA_TOKEN),
-    startLlm(await ours.issue([NAMES.llm]), secrets.LLM_API_KEY),
-    startEcho(await ours.issue([NAMES.echo, NAMES.tunnel, NAMES.assets]), secrets.ECHO_TOKEN),
-    startAttacker(
-      await theirs.issue([NAMES.attacker, NAMES.impostor, NAMES.jira, NAMES.llm, NAMES.echo, NAMES.tunnel]),
-      addresses,
-      unixName,
-    ),
-  ])
+async function open(order: Order): Promise<void> {
+  const { ca, jira, llm, echo, attacker } = await startStandIns(order)
   process.on('message', () => {
     report({
       kind: 'records',
@@ -41,7 +26,7 @@ async function open({ secrets, unixName, addresses }: Order): Promise<void> {
   })
   report({
     kind: 'ready',
-    ca: ours.pem,
+    ca,
     ports: {
       jira: jira.port,
       llm: llm.port,

@@ -8,6 +8,8 @@ export interface Order {
   readonly unixName: string
   /** What the attacker's name server answers, by name. */
   readonly addresses: Readonly<Record<string, string>>
+  /** The address to listen on; loopback unless given. */
+  readonly host?: string
 }
 
 export interface Ports {

@@ -14,17 +14,18 @@ export type Handler = (
 /** Bytes of a request body that a stand-in reads; the examples send a few hundred. */
 const MAX_BODY = 1_000_000
 
-/** Starts an HTTPS server on a loopback port of the system's choice. */
+/** Starts an HTTPS server on a port of the system's choice. */
 export async function listenTls(
   identity: Identity,
   handler: Handler,
+  host: string,
 ): Promise<{ server: Server; port: number; close: () => Promise<void> }> {
   const server = createServer({ ...identity, ALPNProtocols: ['http/1.1'] }, (request, response) => {
     readBody(request)
       .then((body) => handler(request, response, body))
       .catch(() => response.destroy())
   })
-  server.listen(0, '127.0.0.1')
+  server.listen(0, host)
   await once(server, 'listening')
   const close = async (): Promise<void> => {
     server.close()

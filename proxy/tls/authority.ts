@@ -1,6 +1,6 @@
 // @peculiar/x509 is put together by decorators, which need this first.
 import 'reflect-metadata'
-import { webcrypto } from 'node:crypto'
+import { createPrivateKey, webcrypto, X509Certificate as NodeCertificate } from 'node:crypto'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import {
   AuthorityKeyIdentifierExtension,
@@ -12,8 +12,8 @@ import {
   KeyUsagesExtension,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
+  X509Certificate,
   X509CertificateGenerator,
-  type X509Certificate,
 } from '@peculiar/x509'
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256' } as const
@@ -60,34 +60,52 @@ export class CertificateAuthority {
   /** A new authority, valid from now on (milliseconds since 1970). */
   static async create(now: number, maxLeaves = MAX_LEAVES): Promise<CertificateAuthority> {
     cryptoProvider.set(webcrypto)
-    const [caKeys, leafKeys] = await Promise.all([
-      webcrypto.subtle.generateKey(ALGORITHM, false, ['sign', 'verify']),
-      webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify']),
-    ])
-    const name = 'CN=agent-egress-firewall CA'
-    const certificate = await X509CertificateGenerator.create(
-      {
-        serialNumber: serialNumber(),
-        subject: name,
-        issuer: name,
-        notBefore: new Date(now - BACKDATE_MS),
-        notAfter: new Date(now + CA_LIFE_MS),
-        publicKey: caKeys.publicKey,
-        signingKey: caKeys.privateKey,
-        signingAlgorithm: SIGNING,
-        extensions: [
-          new BasicConstraintsExtension(true, 0, true),
-          new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
-          await SubjectKeyIdentifierExtension.create(caKeys.publicKey),
-        ],
-      },
-      webcrypto,
+    const caKeys = await webcrypto.subtle.generateKey(ALGORITHM, false, ['sign', 'verify'])
+    return CertificateAuthority.#make(await selfSign(caKeys, now), caKeys.privateKey, maxLeaves)
+  }
+
+  /** A new authority whose key can be written to a disk, with that key as PKCS #8 PEM. */
+  static async createToKeep(now: number): Promise<{ authority: CertificateAuthority; key: string }> {
+    cryptoProvider.set(webcrypto)
+    const caKeys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
+    const authority = await CertificateAuthority.#make(
+      await selfSign(caKeys, now),
+      caKeys.privateKey,
+      MAX_LEAVES,
     )
-    const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', leafKeys.privateKey)).toString(
-      'base64',
-    )
-    const pem = `-----BEGIN PRIVATE KEY-----\n${pkcs8}\n-----END PRIVATE KEY-----\n`
-    return new CertificateAuthority(certificate, caKeys.privateKey, leafKeys, pem, maxLeaves)
+    return { authority, key: await keyPem(caKeys.privateKey) }
+  }
+
+  /** The authority that was kept; null when there is none, it cannot be read, or it ends before a leaf of today does. */
+  static async restore(
+    certificatePem: string | null,
+    key: string | null,
+    now: number,
+  ): Promise<CertificateAuthority | null> {
+    if (certificatePem === null || key === null) return null
+    cryptoProvider.set(webcrypto)
+    try {
+      const certificate = new X509Certificate(certificatePem)
+      if (certificate.notAfter.getTime() < now + LEAF_LIFE_MS) return null
+      const pkcs8 = Buffer.from(key.replace(/-----[^-]+-----|\s/g, ''), 'base64')
+      const caKey = await webcrypto.subtle.importKey('pkcs8', pkcs8, ALGORITHM, false, ['sign'])
+      const fits = createPrivateKey(key)
+      return new NodeCertificate(certificatePem).checkPrivateKey(fits)
+        ? await CertificateAuthority.#make(certificate, caKey, MAX_LEAVES)
+        : null
+    } catch {
+      return null
+    }
+  }
+
+  static async #make(
+    certificate: X509Certificate,
+    caKey: webcrypto.CryptoKey,
+    maxLeaves: number,
+  ): Promise<CertificateAuthority> {
+    const leafKeys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
+    const leafKeyPem = await keyPem(leafKeys.privateKey)
+    return new CertificateAuthority(certificate, caKey, leafKeys, leafKeyPem, maxLeaves)
   }
 
   /** The public certificate, as PEM. */
@@ -134,6 +152,35 @@ export class CertificateAuthority {
     )
     return createSecureContext({ key: this.#leafKeyPem, cert: leaf.toString('pem'), minVersion: 'TLSv1.2' })
   }
+}
+
+/** Valid from now on, in milliseconds since 1970. */
+async function selfSign(keys: webcrypto.CryptoKeyPair, now: number): Promise<X509Certificate> {
+  const name = 'CN=agent-egress-firewall CA'
+  return X509CertificateGenerator.create(
+    {
+      serialNumber: serialNumber(),
+      subject: name,
+      issuer: name,
+      notBefore: new Date(now - BACKDATE_MS),
+      notAfter: new Date(now + CA_LIFE_MS),
+      publicKey: keys.publicKey,
+      signingKey: keys.privateKey,
+      signingAlgorithm: SIGNING,
+      extensions: [
+        new BasicConstraintsExtension(true, 0, true),
+        new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true),
+        await SubjectKeyIdentifierExtension.create(keys.publicKey),
+      ],
+    },
+    webcrypto,
+  )
+}
+
+/** PKCS #8. */
+async function keyPem(key: webcrypto.CryptoKey): Promise<string> {
+  const base64 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', key)).toString('base64')
+  return `-----BEGIN PRIVATE KEY-----\n${base64}\n-----END PRIVATE KEY-----\n`
 }
 
 /** 127 random bits, positive (RFC 5280 section 4.1.2.2). */

@@ -25,6 +25,10 @@ export interface AuditOptions {
   readonly now: () => number
   /** Told once when the log stops working, and once when it works again. */
   readonly onChange: (message: string) => void
+  /** The files that are this process's own; all unless said otherwise. What belongs to another is not opened. */
+  readonly roles?: readonly AuditRole[]
+  /** Shown every record that is in its file, as a line of JSON. */
+  readonly onLine?: (line: string) => void
 }
 
 /**
@@ -32,22 +36,22 @@ export interface AuditOptions {
  * request that cannot be written is counted and told later, for the request is over already.
  */
 export class Audit {
-  readonly #files: Readonly<Record<AuditRole, Log>>
+  readonly #files: ReadonlyMap<AuditRole, Log>
 
   constructor(options: AuditOptions) {
-    const open = (role: AuditRole) => new Log(role, options)
-    this.#files = { dns: open('dns'), http: open('http'), sandbox: open('sandbox') }
+    const { roles = AUDIT_ROLES } = options
+    this.#files = new Map(roles.map((role) => [role, new Log(role, options)]))
   }
 
   /** Tells `done` that the record is in the file, or of the AuditUnavailable that kept it out. */
   readonly dns = (event: DnsEvent, done: (error: Error | null) => void): void => {
-    this.#files.dns.write({ at: event.time, build: (header) => dnsLine(header, event), settle: done })
+    this.#file('dns').write({ at: event.time, build: (header) => dnsLine(header, event), settle: done })
   }
 
   /** Resolves once the record is in the file. Rejects with AuditUnavailable. */
   readonly decide = (event: HttpDecision): Promise<void> =>
     new Promise((resolve, reject) => {
-      this.#files.http.write({
+      this.#file('http').write({
         at: event.at,
         build: (header) => JSON.stringify(decisionRecord(header, event)),
         settle: (error) => (error === null ? resolve() : reject(error)),
@@ -55,20 +59,26 @@ export class Audit {
     })
 
   readonly close = (event: HttpClose): void => {
-    this.#files.http.writeOrCount(event.at, (header) => JSON.stringify(closeRecord(header, event)))
+    this.#file('http').writeOrCount(event.at, (header) => JSON.stringify(closeRecord(header, event)))
   }
 
   readonly renewal = (event: SecretRenewalEvent): void => {
-    this.#files.http.writeOrCount(event.at, (header) => JSON.stringify(renewalRecord(header, event)))
+    this.#file('http').writeOrCount(event.at, (header) => JSON.stringify(renewalRecord(header, event)))
   }
 
   /** @throws AuditUnavailable */
   readonly sandbox = (event: SandboxEvent): void => {
-    this.#files.sandbox.writeNow(event.at, (header) => JSON.stringify(sandboxRecord(header, event)))
+    this.#file('sandbox').writeNow(event.at, (header) => JSON.stringify(sandboxRecord(header, event)))
   }
 
   end(): void {
-    for (const log of Object.values(this.#files)) log.end()
+    for (const log of this.#files.values()) log.end()
+  }
+
+  #file(role: AuditRole): Log {
+    const log = this.#files.get(role)
+    if (log === undefined) throw new Error(`this process keeps no ${role} log`)
+    return log
   }
 }
 
@@ -166,6 +176,8 @@ class Log {
     }
     this.#sequence = sequence
     this.#lost = 0
+    const { onLine } = this.#options
+    if (onLine !== undefined) lines.forEach(onLine)
     return null
   }
 }

@@ -3,10 +3,11 @@ import { join, resolve } from 'node:path'
 import type { Server as TcpServer } from 'node:net'
 import type { Socket as UdpSocket } from 'node:dgram'
 import { readSettings } from '#config/settings.js'
-import { DEFAULT_AGENT, type KnownSandbox, type Policy } from '#firewall/policy.js'
+import type { KnownSandbox, Policy } from '#firewall/policy.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { CertificateAuthority } from '#proxy/tls/authority.js'
 import { Audit } from '../audit/audit.js'
+import { chooseAgent } from '../choose-agent.js'
 import { certificateFiles, GATE_HOST, makeStandIns, PORTS, sandboxEnvironment } from '../environment.js'
 import { EgressError } from '../errors.js'
 import type { Gate, GateSockets } from '../gate.js'
@@ -124,20 +125,7 @@ export async function run(command: readonly string[], options: RunOptions, io: C
 }
 
 function identify(named: string | undefined, policy: Policy): KnownSandbox {
-  const { agents } = policy
-  const agent = named ?? DEFAULT_AGENT
-  if (!agents.has(agent)) {
-    const known = [...agents.keys()].join(', ')
-    throw new EgressError({
-      code: 'EGRESS_UNKNOWN_AGENT',
-      problem:
-        named === undefined
-          ? `the policy names its agents (${known}), and none was chosen`
-          : `the policy has no agent \`${agent}\``,
-      fix: `choose one with --agent: ${known}`,
-      exitCode: 125,
-    })
-  }
+  const agent = chooseAgent(named, policy.agents)
   return { id: newSandboxId(), agent, standIns: makeStandIns(policy, agent) }
 }
 

@@ -1,0 +1,22 @@
+import { DEFAULT_AGENT } from '#firewall/policy.js'
+import { EgressError } from './errors.js'
+
+/**
+ * The agent that a run is for: the one that was named, or `default` where the policy has it.
+ *
+ * @throws EgressError
+ */
+export function chooseAgent(named: string | undefined, agents: ReadonlyMap<string, unknown>): string {
+  const agent = named ?? DEFAULT_AGENT
+  if (agents.has(agent)) return agent
+  const known = [...agents.keys()].join(', ')
+  throw new EgressError({
+    code: 'EGRESS_UNKNOWN_AGENT',
+    problem:
+      named === undefined
+        ? `the policy names its agents (${known}), and none was chosen`
+        : `the policy has no agent \`${agent}\``,
+    fix: `choose one with --agent: ${known}`,
+    exitCode: 125,
+  })
+}

@@ -1,0 +1,201 @@
+import { randomBytes } from 'node:crypto'
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import { loadPolicy } from '#config/load.js'
+import { readSettings, type Settings } from '#config/settings.js'
+import { Judge } from '#firewall/judge.js'
+import { LeakBudget } from '#firewall/leak-budget.js'
+import type { Policy } from '#firewall/policy.js'
+import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
+import { Audit, type AuditRole } from '../audit/audit.js'
+import { EgressError } from '../errors.js'
+import { createLog } from '../log.js'
+import { formatRecord, painter } from '../logs/format.js'
+import type { LogRecord } from '../logs/read.js'
+import { serveDns } from '../serve-dns.js'
+import { serveAdmin } from '../serve/admin-server.js'
+import { openAuthority } from '../serve/authority-store.js'
+import { readFixedNetworks } from '../serve/fixed-networks.js'
+import { withStandIns } from '../serve/fixed-stand-ins.js'
+import { SandboxRegistry } from '../serve/registry.js'
+import { sandboxAdmin } from '../serve/sandbox-admin.js'
+import { bindDns, bindProxy } from '../serve/sockets.js'
+import {
+  adminSocketIn,
+  policyIn,
+  sandboxesIn,
+  stateDirectories,
+  type StateDirectories,
+} from '../serve/state.js'
+import type { CommandIo } from './io.js'
+import { openPolicy, policyFile } from './policy-file.js'
+
+/** The words of `egress serve`. */
+export interface ServeOptions {
+  /** Both roles in one process unless one is named. */
+  readonly role: string | undefined
+  readonly policy: string | undefined
+  readonly auditDir: string | undefined
+}
+
+/** Milliseconds between two looks at the policy that the proxy hands over. */
+const POLICY_POLL_MS = 500
+
+/** A gate that goes on until it is told to stop, for sandboxes that come and go. */
+export async function serve({ role, ...flags }: ServeOptions, io: CommandIo): Promise<number> {
+  if (role === 'dns') return serveResolver(flags, io)
+  if (role === undefined || role === 'proxy') return serveGate(role === undefined, flags, io)
+  throw new EgressError({
+    code: 'EGRESS_USAGE',
+    problem: `there is no role \`${role}\``,
+    fix: 'write `egress serve dns`, `egress serve proxy`, or `egress serve` for both in one process',
+  })
+}
+
+/** Proxy, or both roles around one judge and one budget. */
+async function serveGate(both: boolean, flags: Omit<ServeOptions, 'role'>, io: CommandIo): Promise<number> {
+  const loaded = await openPolicy(flags.policy, io, CREDENTIAL_KINDS)
+  const { policy, empty, renewal } = loaded
+  const settings = readSettings({ flags, env: io.env, cwd: io.cwd, file: loaded.gate })
+  const { log, state, registry, audit } = openGate(
+    both ? ['dns', 'http', 'sandbox'] : ['http', 'sandbox'],
+    settings,
+    io,
+    policy,
+  )
+  const { Gate } = await import('../gate.js')
+  const gate = await Gate.create({
+    policy,
+    audit,
+    authority: await openAuthority(state, Date.now()),
+    identify: (remote) => registry.identify(remote),
+    address: (sandbox) => registry.proxyFor(sandbox),
+    fail: (error) => log.error({ err: error }, 'the gate failed on one connection'),
+    renewal,
+    warn: (message) => log.warn(message),
+  })
+  if (both) gate.serve({ ...(await bindDns()), ...(await bindProxy()) })
+  else gate.serveProxy(await bindProxy())
+  publishPolicy(settings.policy, policyIn(state))
+  const admin = await serveAdmin(
+    adminSocketIn(state.run),
+    sandboxAdmin({ policy, registry, audit, now: Date.now }),
+  )
+  if (empty !== null) log.warn(nothingAllowed(loaded.file, empty))
+  log.info(`ready: ${both ? 'resolver and proxy' : 'proxy'}`)
+  await stopSignal()
+  admin.close()
+  await gate.close()
+  audit.end()
+  return 0
+}
+
+/** The resolver alone: names and nothing else. It has no upstream, no secret, and no need of either. */
+async function serveResolver(flags: Omit<ServeOptions, 'role'>, io: CommandIo): Promise<number> {
+  const settings = readSettings({ flags, env: io.env, cwd: io.cwd })
+  const { log, state, registry, audit } = openGate(['dns'], settings, io, null)
+  const file = flags.policy === undefined ? policyIn(state) : policyFile(flags.policy, io)
+  const stopped = new AbortController()
+  const stop = stopSignal().finally(() => stopped.abort())
+  const version = (known: string | null) => nextVersion(file, known, stopped.signal).catch(() => undefined)
+  const seen = await Promise.race([version(null), stop])
+  if (seen === undefined) return 0
+  const { policy } = await loadPolicy(file, {
+    kinds: CREDENTIAL_KINDS,
+    env: {},
+    cwd: io.cwd,
+    secrets: 'names',
+  })
+  const dns = serveDns(await bindDns(), {
+    names: { judge: new Judge(policy), limits: policy.dns.names, budget: new LeakBudget() },
+    settings: policy.dns,
+    identify: (remote) => registry.identify(remote),
+    address: (sandbox) => registry.proxyFor(sandbox),
+    record: audit.dns,
+    fail: (error) => log.error({ err: error }, 'the resolver failed on one query'),
+  })
+  const admin = await serveAdmin(adminSocketIn(state.run), () => [])
+  log.info('ready: resolver')
+  const replaced = await Promise.race([version(seen), stop])
+  if (replaced !== undefined)
+    log.info('the policy was replaced: ending, to be started again with the new one')
+  admin.close()
+  dns.close()
+  audit.end()
+  return 0
+}
+
+interface OpenGate {
+  readonly log: Logger
+  readonly state: StateDirectories
+  readonly registry: SandboxRegistry
+  readonly audit: Audit
+}
+
+/** What both roles begin with. Decisions are shown as they are recorded. */
+function openGate(
+  roles: readonly AuditRole[],
+  settings: Settings,
+  io: CommandIo,
+  policy: Policy | null,
+): OpenGate {
+  const log = createLog(settings.logLevel, (line) => io.stderr.write(line), false)
+  const state = stateDirectories(io.env)
+  const networks = readFixedNetworks(io.env)
+  const known = policy === null ? networks : withStandIns(networks, policy, state.shared)
+  const registry = new SandboxRegistry(sandboxesIn(state), known)
+  const paint = painter(process.stdout.isTTY, io.env)
+  const audit = new Audit({
+    directory: settings.auditDir,
+    gate: `gate-${randomBytes(5).toString('hex')}`,
+    now: Date.now,
+    onChange: (message) => log.error(message),
+    roles,
+    onLine: (line) => io.stdout.write(`${formatRecord(JSON.parse(line) as LogRecord, paint)}\n`),
+  })
+  return { log, state, registry, audit }
+}
+
+function nothingAllowed(file: string, empty: 'missing' | 'empty'): string {
+  const place = `${file} is ${empty}, so everything is denied.`
+  return `${place} Write a policy (with Compose: egress.yaml beside docker-compose.yml, as docs/docker.md shows), then restart the gate`
+}
+
+/** Hands the text to the resolver, whole; one that is the same already stays, so that nobody starts again for nothing. */
+function publishPolicy(from: string, to: string): void {
+  const text = readText(from) ?? ''
+  if (readText(to) === text) return
+  mkdirSync(dirname(to), { recursive: true })
+  writeFileSync(`${to}.new`, text)
+  renameSync(`${to}.new`, to)
+}
+
+function readText(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return null
+  }
+}
+
+const versionOf = (file: string): string | null => {
+  const found = statSync(file, { throwIfNoEntry: false })
+  return found === undefined ? null : `${String(found.ino)} ${String(found.mtimeMs)}`
+}
+
+/** Resolves with the version that stands in the place of the known one; never, once the signal fires. */
+async function nextVersion(file: string, known: string | null, signal: AbortSignal): Promise<string> {
+  for (;;) {
+    const version = versionOf(file)
+    if (version !== null && version !== known) return version
+    await sleep(POLICY_POLL_MS, undefined, { signal })
+  }
+}
+
+function stopSignal(): Promise<undefined> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(undefined))
+  })
+}

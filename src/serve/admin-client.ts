@@ -1,0 +1,53 @@
+#!/usr/bin/env node
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import type { AdminReply, AdminRequest } from './admin-protocol.js'
+import { adminSocketIn, stateDirectories } from './state.js'
+
+// What sandbox-run and the health check start inside the gate's container: a start-up of a few milliseconds counts, so
+// it asks the gate that runs already, and loads nothing else.
+
+function readWords([action, ...words]: readonly string[]): AdminRequest | null {
+  const [first = '', second = '', third = '', fourth = ''] = words
+  switch (action) {
+    case 'health':
+    case 'list':
+      return { do: action }
+    case 'add':
+      return { do: 'add', id: first, subnet: second, agent: third, command: fourth }
+    case 'remove':
+      return { do: 'remove', id: first, exitCode: second === '' ? null : Number(second) }
+    case 'environment':
+      return { do: 'environment', network: first }
+    default:
+      return null
+  }
+}
+
+async function ask(request: AdminRequest): Promise<AdminReply> {
+  const socket = connect(adminSocketIn(stateDirectories(process.env).run))
+  socket.end(JSON.stringify(request))
+  try {
+    return JSON.parse(await text(socket)) as AdminReply
+  } catch {
+    return {
+      problem: 'the gate does not answer',
+      fix: 'see why with `docker compose logs proxy dns`',
+      exitCode: 125,
+    }
+  }
+}
+
+const request = readWords(process.argv.slice(2))
+if (request === null) {
+  process.stderr.write('egress: internal command: health | list | add | remove | environment\n')
+  process.exitCode = 2
+} else {
+  const reply = await ask(request)
+  if ('lines' in reply) {
+    process.stdout.write(reply.lines.map((line) => `${line}\n`).join(''))
+  } else {
+    process.stderr.write(`egress: ${reply.problem}\n  ${reply.fix}\n`)
+    process.exitCode = reply.exitCode
+  }
+}

@@ -1,0 +1,28 @@
+import { EgressError } from '../errors.js'
+import type { FixedNetwork } from './registry.js'
+import { parseSubnet } from './subnet.js'
+
+const VARIABLE = /^EGRESS_NETWORK_([A-Z0-9_]+)$/
+
+/**
+ * Networks of agents that are not started by sandbox-run, one variable each, so that compose files can be laid over each
+ * other: `EGRESS_NETWORK_RESEARCH=10.231.255.16/28 agent` makes one sandbox `research` of all that stands in it.
+ *
+ * @throws EgressError
+ */
+export function readFixedNetworks(env: Readonly<Record<string, string | undefined>>): FixedNetwork[] {
+  return Object.entries(env).flatMap(([variable, value = '']) => {
+    const name = VARIABLE.exec(variable)?.[1]
+    if (name === undefined || value === '') return []
+    const [network = '', agent = '', ...rest] = value.trim().split(/\s+/)
+    const subnet = parseSubnet(network)
+    if (subnet === null || agent === '' || rest.length > 0) {
+      throw new EgressError({
+        code: 'EGRESS_NETWORK',
+        problem: `${variable} is not a network and the name of an agent: \`${value}\``,
+        fix: 'write for example `10.231.255.16/28 default`; the network holds at least 8 addresses',
+      })
+    }
+    return [{ subnet, identity: { id: name.toLowerCase().replaceAll('_', '-'), agent, standIns: new Map() } }]
+  })
+}

@@ -1,0 +1,147 @@
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { KnownSandbox, SandboxIdentity } from '#firewall/policy.js'
+import { addressNumber, addressText, baseOf, hostIn, HOSTS, parseSubnet, type Subnet } from './subnet.js'
+
+/** Size of the network that every run has for itself: the engine, two gates and one sandbox. */
+export const RUN_BITS = 29
+
+/** A network whose every container is one sandbox: agents that somebody else starts and stops. */
+export interface FixedNetwork {
+  readonly subnet: Subnet
+  readonly identity: KnownSandbox
+}
+
+/** The sandbox of one run, as the gate was told of it. */
+export interface Registration extends KnownSandbox {
+  /** Its network, as `parseSubnet` reads it. */
+  readonly subnet: string
+  /** The command's first word, for the audit log. */
+  readonly command: string
+}
+
+/** Where a connection or a datagram comes from; `local` is the gate's own address that it was sent to, where known. */
+export interface Origin {
+  readonly address: string
+  readonly local?: string
+}
+
+interface Known {
+  readonly inode: number
+  readonly modified: number
+  readonly registration: Registration | null
+}
+
+/**
+ * Who is behind an address: one file for each run's network, named after it. The files outlive the gate, and whoever
+ * answers for the resolver reads the same ones. No sandbox sees them.
+ */
+export class SandboxRegistry {
+  readonly #directory: string
+  readonly #fixed: readonly FixedNetwork[]
+  /** What the files held when they were read last, by the network's number. */
+  readonly #known = new Map<number, Known>()
+
+  constructor(directory: string, fixed: readonly FixedNetwork[]) {
+    this.#directory = directory
+    this.#fixed = fixed
+  }
+
+  /**
+   * Only the sandbox's own address counts, so that neither gate can speak as a sandbox, and only what was sent to the
+   * gate's address in the same network.
+   */
+  identify({ address, local }: Origin): KnownSandbox | null {
+    const number = addressNumber(address)
+    if (number === null) return null
+    const to = local === undefined ? null : addressNumber(local)
+    const fixed = this.#fixed.find(({ subnet }) => baseOf(number, subnet.bits) === subnet.base)
+    if (fixed !== undefined) {
+      const { base, bits } = fixed.subnet
+      const own = number - base >= HOSTS.sandbox
+      return own && (to === null || baseOf(to, bits) === base) ? fixed.identity : null
+    }
+    const base = baseOf(number, RUN_BITS)
+    if (number - base !== HOSTS.sandbox || (to !== null && baseOf(to, RUN_BITS) !== base)) return null
+    const registration = this.#read(base)
+    if (registration === null) return null
+    const { id, agent, standIns } = registration
+    return { id, agent, standIns }
+  }
+
+  /** The identity of a network that stays, by its name. */
+  fixed(name: string): KnownSandbox | null {
+    return this.#fixed.find(({ identity }) => identity.id === name)?.identity ?? null
+  }
+
+  /** The proxy's address in the network of a sandbox that was identified just now. */
+  proxyFor({ id }: SandboxIdentity): string {
+    const fixed = this.#fixed.find(({ identity }) => identity.id === id)
+    if (fixed !== undefined) return hostIn(fixed.subnet, 'proxy')
+    for (const [base, { registration }] of this.#known) {
+      if (registration?.id === id) return hostIn({ base, bits: RUN_BITS }, 'proxy')
+    }
+    throw new Error(`the sandbox ${id} went away in the middle of its query`)
+  }
+
+  /** The file appears whole, with a number of its own, so that nobody takes a new sandbox for an old one. */
+  add(registration: Registration): void {
+    const path = this.#path(parseSubnet(registration.subnet)?.base ?? 0)
+    const temporary = `${path}.new`
+    mkdirSync(this.#directory, { recursive: true })
+    const standIns = Object.fromEntries(registration.standIns)
+    writeFileSync(temporary, JSON.stringify({ ...registration, standIns }))
+    renameSync(temporary, path)
+  }
+
+  /** Null when there is no such sandbox (any more). */
+  remove(id: string): Registration | null {
+    const registration = this.list().find((one) => one.id === id)
+    if (registration === undefined) return null
+    rmSync(this.#path(parseSubnet(registration.subnet)?.base ?? 0), { force: true })
+    return registration
+  }
+
+  list(): Registration[] {
+    let names: string[] = []
+    try {
+      names = readdirSync(this.#directory)
+    } catch {
+      // Nothing was registered yet.
+    }
+    return names
+      .map((name) => addressNumber(name.replace(/\.json$/, '')))
+      .map((base) => (base === null ? null : this.#read(base)))
+      .filter((registration) => registration !== null)
+  }
+
+  #read(base: number): Registration | null {
+    const path = this.#path(base)
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (found === undefined) {
+      this.#known.delete(base)
+      return null
+    }
+    const known = this.#known.get(base)
+    if (known?.inode === found.ino && known.modified === found.mtimeMs) return known.registration
+    const registration = parseRegistration(readFileSync(path, 'utf8'))
+    this.#known.set(base, { inode: found.ino, modified: found.mtimeMs, registration })
+    return registration
+  }
+
+  #path(base: number): string {
+    return join(this.#directory, `${addressText(base)}.json`)
+  }
+}
+
+/** Null for what cannot be read: an unknown sandbox is refused. */
+function parseRegistration(text: string): Registration | null {
+  try {
+    const { id, agent, subnet, command, standIns } = JSON.parse(text) as Record<string, unknown>
+    const whole = [id, agent, subnet, command].every((part) => typeof part === 'string')
+    if (!whole || typeof standIns !== 'object' || standIns === null) return null
+    return { id, agent, subnet, command, standIns: new Map(Object.entries(standIns)) } as Registration
+  } catch {
+    return null
+  }
+}

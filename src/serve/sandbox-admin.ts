@@ -1,0 +1,90 @@
+import type { KnownSandbox, Policy } from '#firewall/policy.js'
+import type { Audit } from '../audit/audit.js'
+import { chooseAgent } from '../choose-agent.js'
+import { makeStandIns, sandboxEnvironment } from '../environment.js'
+import { EgressError } from '../errors.js'
+import type { AdminRequest } from './admin-protocol.js'
+import type { AdminHandler } from './admin-server.js'
+import { RUN_BITS, type Registration, type SandboxRegistry } from './registry.js'
+import { parseSubnet } from './subnet.js'
+
+export interface AdminContext {
+  readonly policy: Policy
+  readonly registry: SandboxRegistry
+  readonly audit: Pick<Audit, 'sandbox'>
+  readonly now: () => number
+}
+
+/** What sandbox-run asks of the gate. */
+export function sandboxAdmin(context: AdminContext): AdminHandler {
+  return (request) => {
+    switch (request.do) {
+      case 'health':
+        return []
+      case 'list':
+        return context.registry.list().map(({ id, subnet, agent }) => `${id} ${subnet} ${agent}`)
+      case 'add':
+        return add(request, context)
+      case 'remove':
+        return remove(request, context)
+      case 'environment':
+        return environmentOf(request.network, context)
+    }
+  }
+}
+
+/** Recorded first: a sandbox that is in no log is known to nobody. */
+function add(
+  { id, subnet, agent: named, command }: Extract<AdminRequest, { do: 'add' }>,
+  { policy, registry, audit, now }: AdminContext,
+): readonly string[] {
+  if (!/^sb-[0-9a-f]{10}$/.test(id) || parseSubnet(subnet)?.bits !== RUN_BITS) {
+    throw new EgressError({
+      code: 'EGRESS_USAGE',
+      problem: 'this is no sandbox and its network',
+      fix: 'start sandboxes with ./sandbox-run',
+      exitCode: 125,
+    })
+  }
+  const agent = agentOf(named, policy)
+  const registration: Registration = { id, subnet, agent, command, standIns: makeStandIns(policy, agent) }
+  audit.sandbox({ at: now(), sandbox: { id, agent }, action: 'sandbox-start', command, exitCode: null })
+  registry.add(registration)
+  return environmentLines(policy, registration)
+}
+
+/** Unknown already is fine: whoever sweeps may come twice. */
+function remove(
+  { id, exitCode }: Extract<AdminRequest, { do: 'remove' }>,
+  { registry, audit, now }: AdminContext,
+): readonly string[] {
+  const registration = registry.remove(id)
+  if (registration === null) return []
+  const { agent, command } = registration
+  audit.sandbox({ at: now(), sandbox: { id, agent }, action: 'sandbox-end', command, exitCode })
+  return []
+}
+
+/** For agents that sandbox-run does not start: the same at every call, for they may ask again. */
+function environmentOf(network: string, { policy, registry }: AdminContext): readonly string[] {
+  const identity = registry.fixed(network)
+  if (identity !== null) return environmentLines(policy, identity)
+  throw new EgressError({
+    code: 'EGRESS_USAGE',
+    problem: `there is no network \`${network}\` of agents`,
+    fix: 'write the NAME of a variable EGRESS_NETWORK_NAME of the gate, in lower case',
+    exitCode: 2,
+  })
+}
+
+function agentOf(named: string, policy: Policy): string {
+  return chooseAgent(named === '' ? undefined : named, policy.agents)
+}
+
+/** As `--env-file` takes them; values hold no control bytes, which the policy's loader sees to. */
+function environmentLines(
+  policy: Policy,
+  sandbox: Pick<KnownSandbox, 'agent' | 'standIns'>,
+): readonly string[] {
+  return Object.entries(sandboxEnvironment(policy, sandbox, {})).map(([name, value]) => `${name}=${value}`)
+}

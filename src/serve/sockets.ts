@@ -1,0 +1,53 @@
+import { createSocket, type Socket } from 'node:dgram'
+import { createServer, type Server } from 'node:net'
+import { PORTS } from '../environment.js'
+import { EgressError } from '../errors.js'
+import type { GateSockets } from '../gate.js'
+import type { DnsSockets } from '../serve-dns.js'
+
+/**
+ * Sockets on every address that the gate has now or gets later: each sandbox network that it joins is one more. What
+ * comes in on any other is answered by a refusal, since nobody there is known.
+ */
+const ANY = '0.0.0.0'
+
+export async function bindDns(): Promise<DnsSockets> {
+  const [dnsUdp, dnsTcp] = await Promise.all([bindUdp(PORTS.dns), bindTcp(PORTS.dns)])
+  return { dnsUdp, dnsTcp }
+}
+
+export async function bindProxy(): Promise<Omit<GateSockets, keyof DnsSockets>> {
+  const [http, https, explicit, routes] = await Promise.all([
+    bindTcp(PORTS.http),
+    bindTcp(PORTS.https),
+    bindTcp(PORTS.explicit),
+    bindTcp(PORTS.routes),
+  ])
+  return { http, https, explicit, routes }
+}
+
+function bindTcp(port: number): Promise<Server> {
+  const server = createServer()
+  return new Promise((resolve, reject) => {
+    server.once('error', (error) => reject(inUse(port, error)))
+    server.listen({ port, host: ANY, backlog: 511 }, () => resolve(server))
+  })
+}
+
+function bindUdp(port: number): Promise<Socket> {
+  const socket = createSocket('udp4')
+  return new Promise((resolve, reject) => {
+    socket.once('error', (error) => reject(inUse(port, error)))
+    socket.bind(port, ANY, () => resolve(socket))
+  })
+}
+
+function inUse(port: number, cause: NodeJS.ErrnoException): EgressError {
+  return new EgressError({
+    code: 'EGRESS_BIND',
+    problem: `port ${String(port)} cannot be bound (${cause.code ?? cause.message})`,
+    fix: 'run the gate in a container or a network namespace of its own, where ports below 1024 are free and allowed',
+    exitCode: 1,
+    cause,
+  })
+}
