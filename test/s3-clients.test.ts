@@ -49,6 +49,10 @@ async function setUp(t: Test, secret = KEYS.secret) {
       services: [
         service('s3', `https://${S3_HOST}`, credential, {
           targets: [first, second].flatMap((one) => one?.targets ?? []),
+          dummies: {
+            AWS_ACCESS_KEY_ID: { prefix: 'AKIA', length: 20, alphabet: 'upper-alphanumeric' },
+            AWS_SECRET_ACCESS_KEY: { prefix: '', length: 40, alphabet: 'alphanumeric' },
+          },
         }),
       ],
       // The attacker's bucket is there, beside: what keeps the sandbox from it is the policy.
