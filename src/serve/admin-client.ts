@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { AdminReply, AdminRequest } from './admin-protocol.js'
 import { adminSocketIn, stateDirectories } from './state.js'
 
@@ -24,17 +25,33 @@ function readWords([action, ...words]: readonly string[]): AdminRequest | null {
   }
 }
 
+/** Milliseconds that a gate which starts at this moment is waited for. */
+const PATIENCE_MS = 15_000
+const PAUSE_MS = 100
+
 async function ask(request: AdminRequest): Promise<AdminReply> {
+  const until = request.do === 'health' ? 0 : Date.now() + PATIENCE_MS
+  for (;;) {
+    const reply = await askOnce(request)
+    if (reply !== null) return reply
+    if (Date.now() >= until) break
+    await sleep(PAUSE_MS)
+  }
+  return {
+    problem: 'the gate does not answer',
+    fix: 'see why with `docker compose logs proxy dns`',
+    exitCode: 125,
+  }
+}
+
+/** Null when nobody listens, or whoever did went away. */
+async function askOnce(request: AdminRequest): Promise<AdminReply | null> {
   const socket = connect(adminSocketIn(stateDirectories(process.env).run))
   socket.end(JSON.stringify(request))
   try {
     return JSON.parse(await text(socket)) as AdminReply
   } catch {
-    return {
-      problem: 'the gate does not answer',
-      fix: 'see why with `docker compose logs proxy dns`',
-      exitCode: 125,
-    }
+    return null
   }
 }
 
