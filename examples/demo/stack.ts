@@ -55,8 +55,7 @@ export async function startStack(workspace: Workspace): Promise<Stack> {
 export function hostAddress(): string {
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
   const own = addresses.find(
-    ({ internal, address }) =>
-      !internal && /^(10|172\.(1[6-9]|2\d|3[01])|192\.168)\.[\d.]+$/.test(address),
+    ({ internal, address }) => !internal && /^(10|172\.(1[6-9]|2\d|3[01])|192\.168)\.[\d.]+$/.test(address),
   )
   if (own === undefined) throw new Error('this machine has no private address that a container could reach')
   return own.address
