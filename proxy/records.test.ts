@@ -50,6 +50,7 @@ void t.test('an allowed request', (t) => {
       service: 'api',
       verdict: { allowed: true, rule } as Exchange['verdict'],
       credential: { id: 'api/bearer' } as Exchange['credential'],
+      injects: true,
       upstream: { addresses: ['1.1.1.1', '8.8.8.8'] } as unknown as Exchange['upstream'],
     }),
     2_000,

@@ -213,21 +213,27 @@ const prepareRequest: Step = {
 const injectCredential: Step = {
   name: 'put the real credential in, last',
   run(exchange, context) {
-    const { credential, injects, outgoing, verdict, sandbox } = exchange
+    const { credential, injects, outgoing, verdict } = exchange
     if (credential === null || !injects) return null
     const { destination } = settled(verdict)
     const injected = credential.inject(settled(outgoing), {
       now: context.now,
       send: (request) => sendGateRequest(request, credential, destination, context),
     })
-    const judge = (fault: Injected) => {
-      if (fault !== null) return refuse(fault.reason, { rule: destination.id, detail: fault.detail })
-      // A token that came just now is looked for too, and may be longer than what was before.
-      exchange.needles = context.needles.of(settled(sandbox).agent)
-      dropShortRange(settled(outgoing).headers, exchange.needles)
-      return null
-    }
+    const judge = (fault: Injected) =>
+      fault === null ? null : refuse(fault.reason, { rule: destination.id, detail: fault.detail })
     return injected instanceof Promise ? injected.then(judge) : judge(injected)
+  },
+}
+
+const chooseNeedles: Step = {
+  name: 'choose what the response is searched for: a token that came just now, too',
+  run(exchange, { needles }) {
+    if (exchange.credential === null) return null
+    exchange.needles = needles.of(settled(exchange.sandbox).agent)
+    // The new token may be longer than what was looked for before.
+    dropShortRange(settled(exchange.outgoing).headers, exchange.needles)
+    return null
   },
 }
 
@@ -253,4 +259,5 @@ export const REQUEST_STEPS: readonly Step[] = [
   recordDecision,
   prepareRequest,
   injectCredential,
+  chooseNeedles,
 ]
