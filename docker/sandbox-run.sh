@@ -194,7 +194,8 @@ run_sweep() {
 
 # $1: network, which is the container's name too; $2: the exit code, or nothing
 run_remove() {
-  docker rm -f "$1" >/dev/null 2>&1
+  # A command that ended has taken its container along.
+  [ -n "$2" ] || docker rm -f "$1" >/dev/null 2>&1
   docker exec "$run_proxy" egress-admin remove "${1#egress-}" "$2" >/dev/null 2>&1 &
   docker network disconnect -f "$1" "$run_dns" >/dev/null 2>&1 &
   docker network disconnect -f "$1" "$run_proxy" >/dev/null 2>&1 &

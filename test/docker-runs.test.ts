@@ -175,6 +175,14 @@ void t.test('runs on Docker', { skip: skipWithoutDocker() }, async (t) => {
     t.strictSame(await sandboxes(gate), [])
   })
 
+  await t.test('a gate that was set up is chosen without being named', async (t) => {
+    const backend = async (words: string[], env: Record<string, string>) =>
+      (await collect(gate.start([...words, '--', 'cat', '/etc/resolv.conf'], env))).stdout
+    t.match(await backend([], { EGRESS_BACKEND: 'auto' }), /^nameserver 10\./)
+    t.match(await backend(['--backend', 'docker'], { EGRESS_BACKEND: 'namespaces' }), /^nameserver 10\./)
+    t.match(await backend([], { EGRESS_BACKEND: 'namespaces' }), /nameserver 127\./)
+  })
+
   await t.test('strangers on the gate’s networks are refused', async (t) => {
     const proxy = gate.container('proxy')
     const [outside] = Object.entries(

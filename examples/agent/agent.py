@@ -13,8 +13,11 @@ LLM = "https://llm.demo.example"
 jira = requests.Session()
 jira.headers["authorization"] = f"Bearer {os.environ.get('JIRA_TOKEN', '')}"
 
-issues = jira.get(f"{JIRA}/rest/api/2/search", params={"jql": "status=Open"}, timeout=30)
-if issues.status_code == 403 or not issues.ok:
+try:
+    issues = jira.get(f"{JIRA}/rest/api/2/search", params={"jql": "status=Open"}, timeout=30)
+except requests.RequestException as error:
+    sys.exit(f"agent: {JIRA} cannot be reached: {error}")
+if not issues.ok:
     sys.exit(f"agent: the gate answered {issues.status_code}: {issues.text.strip()}")
 found = [issue["fields"]["summary"] for issue in issues.json()["issues"]]
 print(f"agent: {len(found)} open issues ({'; '.join(found)})")
