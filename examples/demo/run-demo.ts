@@ -43,7 +43,7 @@ export async function runDemo({ backend, json, signal }: DemoOptions): Promise<b
   let stack: Stack | null = null
   try {
     workspace = docker
-      ? await createWorkspace(demoPolicy(world.ports, hostAddress()), world.ca, { ...secrets })
+      ? await createWorkspace(demoPolicy(world.ports, await hostAddress()), world.ca, { ...secrets })
       : await createWorkspace(demoPolicy(world.ports), world.ca)
     if (docker) {
       say('Starting the gate in containers of its own…\n')

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
 import { randomInt } from 'node:crypto'
 import { chown, readdir } from 'node:fs/promises'
-import { networkInterfaces } from 'node:os'
+import { isIPv4 } from 'node:net'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -51,12 +51,12 @@ export async function startStack(workspace: Workspace): Promise<Stack> {
   return { environment, down }
 }
 
-/** A private address of this machine that containers reach, and where the stand-ins listen for them: mostly a bridge. */
-export function hostAddress(): string {
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
-  const own = addresses.find(
-    ({ internal, address }) => !internal && /^(10|172\.(1[6-9]|2\d|3[01])|192\.168)\.[\d.]+$/.test(address),
-  )
-  if (own === undefined) throw new Error('this machine has no private address that a container could reach')
-  return own.address
+/** The host's address on the engine's default bridge: containers of every network reach it, and it is private. */
+export async function hostAddress(): Promise<string> {
+  const format = '{{range .IPAM.Config}}{{.Gateway}} {{end}}'
+  const { stdout } = await execute('docker', ['network', 'inspect', 'bridge', '--format', format])
+  const address = stdout.split(' ').find((text) => isIPv4(text))
+  if (address === undefined)
+    throw new Error('the engine has no default bridge, by which the gate would reach the stand-ins')
+  return address
 }
