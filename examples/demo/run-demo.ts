@@ -33,19 +33,20 @@ export async function runDemo({ backend, json, signal }: DemoOptions): Promise<b
   const since = Date.now()
   const secrets = makeSecrets()
   const unixName = `egress-demo-${randomBytes(8).toString('hex')}`
-  const docker = backend === 'docker'
+  const host = backend === 'docker' ? await hostAddress() : null
   const world = await launchStandIns({
     ...{ secrets, unixName, addresses: HOSTILE_ADDRESSES },
     // On every address of the host: what a sandbox reaches of them is an attack that worked.
-    ...(docker ? { host: '0.0.0.0' } : {}),
+    ...(host === null ? {} : { host: '0.0.0.0', dnsHost: host }),
   })
   let workspace: Workspace | null = null
   let stack: Stack | null = null
   try {
-    workspace = docker
-      ? await createWorkspace(demoPolicy(world.ports, await hostAddress()), world.ca, { ...secrets })
-      : await createWorkspace(demoPolicy(world.ports), world.ca)
-    if (docker) {
+    workspace =
+      host !== null
+        ? await createWorkspace(demoPolicy(world.ports, host), world.ca, { ...secrets })
+        : await createWorkspace(demoPolicy(world.ports), world.ca)
+    if (host !== null) {
       say('Starting the gate in containers of its own…\n')
       stack = await startStack(workspace)
     }
@@ -59,7 +60,7 @@ export async function runDemo({ backend, json, signal }: DemoOptions): Promise<b
     })
     if (agent.startMs === null) throw new Error(`the sandbox did not start (exit ${agent.exitCode})`)
     const agentFinding = judgeAgent(agent, await world.records())
-    const start = `${(agent.startMs / 1000).toFixed(2)} s from \`${docker ? 'sandbox-run' : 'egress run'}\` to its first instruction`
+    const start = `${(agent.startMs / 1000).toFixed(2)} s from \`${host !== null ? 'sandbox-run' : 'egress run'}\` to its first instruction`
     say(`\n${verdictWord(agentFinding.held)}  the agent did its work: ${agentFinding.evidence}\n${start}\n`)
     signal.throwIfAborted()
 

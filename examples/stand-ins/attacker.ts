@@ -31,6 +31,7 @@ export async function startAttacker(
   addresses: Readonly<Record<string, string>>,
   unixName: string,
   host = '127.0.0.1',
+  dnsHost = host,
 ): Promise<Attacker> {
   const records: AttackerRecord[] = []
   let connections = 0
@@ -69,7 +70,7 @@ export async function startAttacker(
   }
   const tcp = await listen(createServer(accept('tcp')), { port: 0, host })
   const unix = await listen(createServer(accept('unix')), { path: `\0${unixName}` })
-  const dns = await listenDns(addresses, note, host)
+  const dns = await listenDns(addresses, note, dnsHost)
   return {
     port: (tcp.server.address() as AddressInfo).port,
     dnsPort: dns.port,

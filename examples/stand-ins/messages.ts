@@ -10,6 +10,8 @@ export interface Order {
   readonly addresses: Readonly<Record<string, string>>
   /** The address to listen on; loopback unless given. */
   readonly host?: string
+  /** That of the name server, where it is another: a datagram from 0.0.0.0 may leave by another address than it was sent to. */
+  readonly dnsHost?: string
 }
 
 export interface Ports {

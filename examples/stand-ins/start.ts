@@ -17,7 +17,13 @@ export interface StandIns {
 }
 
 /** Starts them all in this process. */
-export async function startStandIns({ secrets, unixName, addresses, host }: Order): Promise<StandIns> {
+export async function startStandIns({
+  secrets,
+  unixName,
+  addresses,
+  host,
+  dnsHost,
+}: Order): Promise<StandIns> {
   const [ours, theirs] = await Promise.all([createAuthority('Demo CA'), createAuthority('Another CA')])
   const [jira, llm, echo, attacker] = await Promise.all([
     startJira(await ours.issue([NAMES.jira]), secrets.JIRA_TOKEN, host),
@@ -28,6 +34,7 @@ export async function startStandIns({ secrets, unixName, addresses, host }: Orde
       addresses,
       unixName,
       host,
+      dnsHost,
     ),
   ])
   return { ca: ours.pem, jira, llm, echo, attacker }
