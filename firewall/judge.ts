@@ -52,8 +52,13 @@ export interface RequestQuestion extends AuthorityQuestion {
   readonly path: RequestPath
   /** Set by the routes door: only this service's destinations count. */
   readonly service?: string
-  /** Methods and paths that the request names beside its own, and that its server may take instead. */
-  readonly overrides?: { readonly methods: readonly string[]; readonly paths: readonly RequestPath[] }
+  readonly overrides?: Overrides | null
+}
+
+/** Methods and paths that a request names beside its own, and that its server may take instead. */
+export interface Overrides {
+  readonly methods: readonly string[]
+  readonly paths: readonly RequestPath[]
 }
 
 interface AgentIndex {
@@ -106,17 +111,15 @@ export class Judge {
    * method or path the server may take instead must be allowed too.
    */
   judgeRequest(question: RequestQuestion): RequestAllowed | Denied {
-    const { method, path, overrides = { methods: [], paths: [] } } = question
-    // WordPress, Symfony and others take `?_method=DELETE` for the method.
-    const named = path.query === '' ? [] : new URLSearchParams(path.query).getAll('_method')
-    const methods = [method, ...[...overrides.methods, ...named].map((other) => other.toUpperCase())]
-    const verdicts = methods.flatMap((one) =>
-      [path, ...overrides.paths].map((other) =>
-        this.#judgeReading({ ...question, method: one, path: other }),
-      ),
+    const { method, path, overrides } = question
+    const verdict = this.#judgeReading(question)
+    const named = methodsInQuery(path.query)
+    if (overrides == null && named.length === 0) return verdict
+    const { methods, paths } = overrides ?? { methods: [], paths: [] }
+    const others = [method, ...[...methods, ...named].map((other) => other.toUpperCase())].flatMap((one) =>
+      [path, ...paths].map((other) => this.#judgeReading({ ...question, method: one, path: other })),
     )
-    const [first = this.#judgeReading(question)] = verdicts
-    return verdicts.find(({ allowed }) => !allowed) ?? first
+    return others.find(({ allowed }) => !allowed) ?? verdict
   }
 
   #judgeReading(question: RequestQuestion): RequestAllowed | Denied {
@@ -170,6 +173,11 @@ function indexByHost(destinations: readonly Destination[]): AgentIndex {
     else list.push(destination)
   }
   return { exact, wildcard }
+}
+
+/** WordPress, Symfony and others take `?_method=DELETE` for the method. */
+function methodsInQuery(query: string): readonly string[] {
+  return /_method|%/.test(query) ? new URLSearchParams(query).getAll('_method') : []
 }
 
 /** The one answer of all readings of the path. */

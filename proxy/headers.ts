@@ -56,9 +56,11 @@ export function isConnectionHeader(name: string): boolean {
   return HOP_BY_HOP.has(name)
 }
 
+const NONE: readonly string[] = []
+
 /** Names in a `Connection` header, lower case. */
-function nominated(value: string | readonly string[] | undefined): string[] {
-  if (value === undefined || value === 'keep-alive' || value === 'close') return []
+function nominated(value: string | readonly string[] | undefined): readonly string[] {
+  if (value === undefined || value === 'keep-alive' || value === 'close') return NONE
   return (typeof value === 'string' ? [value] : value)
     .flatMap((line) => line.split(','))
     .map((name) => name.trim().toLowerCase())
@@ -100,21 +102,21 @@ export function framingFault(headers: Headers): string | null {
 
 /** The request headers that travel on: hop-by-hop ones, and those that Connection names, stay here. */
 export function endToEndHeaders(headers: Headers): Headers {
-  const dropped = new Set(nominated(headers['connection']))
+  const dropped = nominated(headers['connection'])
   const kept = Object.create(null) as Headers
   for (const [name, value] of Object.entries(headers)) {
     // `Expect` is between the client and us: an upstream's 100 Continue must not decide what we inject.
-    if (!HOP_BY_HOP.has(name) && !dropped.has(name) && name !== 'expect') kept[name] = value
+    if (!HOP_BY_HOP.has(name) && !dropped.includes(name) && name !== 'expect') kept[name] = value
   }
   return kept
 }
 
 /** The response headers that travel back to the sandbox. */
 export function responseHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): Headers {
-  const dropped = new Set(nominated(headers['connection']))
+  const dropped = nominated(headers['connection'])
   const kept = Object.create(null) as Headers
   for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined || HOP_BY_HOP.has(name) || dropped.has(name)) continue
+    if (value === undefined || HOP_BY_HOP.has(name) || dropped.includes(name)) continue
     if (!DROPPED_FROM_RESPONSES.has(name)) kept[name] = value
   }
   return kept
@@ -144,23 +146,25 @@ export function isReadable(
 }
 
 /** Headers that frameworks take for the method (Express, Rails, Spring, Google, OData) and the path (IIS, Symfony, Zend). */
-const OVERRIDES: Readonly<Record<string, 'methods' | 'targets'>> = {
-  'x-http-method-override': 'methods',
-  'x-http-method': 'methods',
-  'x-method-override': 'methods',
-  'x-original-url': 'targets',
-  'x-rewrite-url': 'targets',
-}
+const OVERRIDES: ReadonlyMap<string, 'methods' | 'targets'> = new Map([
+  ['x-http-method-override', 'methods'],
+  ['x-http-method', 'methods'],
+  ['x-method-override', 'methods'],
+  ['x-original-url', 'targets'],
+  ['x-rewrite-url', 'targets'],
+])
 
-/** The methods and targets that a request names beside those of its first line (CVE-2018-14773 and its kin). */
-export function overridesOf(headers: Headers): { methods: string[]; targets: string[] } {
-  const found: { methods: string[]; targets: string[] } = { methods: [], targets: [] }
-  for (const [name, value] of Object.entries(headers)) {
+/** The methods and targets that a request names beside those of its first line (CVE-2018-14773 and its kin); null for none. */
+export function overridesOf(headers: Headers): { methods: string[]; targets: string[] } | null {
+  let found: { methods: string[]; targets: string[] } | null = null
+  for (const name in headers) {
     // To CGI and its heirs an underscore is a hyphen.
-    const plain = name.replaceAll('_', '-')
-    if (!Object.hasOwn(OVERRIDES, plain)) continue
-    const kind = OVERRIDES[plain] ?? 'methods'
-    const values = [value].flat().flatMap((line) => (kind === 'methods' ? line.split(',') : [line]))
+    const kind = OVERRIDES.get(name.replaceAll('_', '-'))
+    if (kind === undefined) continue
+    found ??= { methods: [], targets: [] }
+    const values = [headers[name] ?? '']
+      .flat()
+      .flatMap((line) => (kind === 'methods' ? line.split(',') : [line]))
     found[kind].push(...values.map((text) => text.trim()))
   }
   return found

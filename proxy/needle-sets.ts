@@ -1,10 +1,12 @@
+import type { Credential } from '#firewall/credential.js'
 import { Needles } from '#firewall/needles.js'
 import type { Policy } from '#firewall/policy.js'
 
 interface NeedleSet {
-  /** The needles that it was made of: a credential gives new ones when its secret changes. */
-  readonly of: readonly Needles[]
-  readonly union: Needles
+  readonly credentials: readonly Credential[]
+  /** The needles of each, of which the union was made: a credential gives new ones when its secret changes. */
+  of: readonly Needles[]
+  union: Needles
 }
 
 /**
@@ -21,21 +23,21 @@ export class NeedleSets {
 
   /** The same object until a secret changes. */
   of(agent: string): Needles {
-    const credentials = this.#credentialsOf(agent)
-    const of = credentials.map((credential) => credential.needles())
-    const made = this.#sets.get(agent)
-    if (made?.of.length === of.length && made.of.every((needles, index) => needles === of[index])) {
-      return made.union
-    }
-    const union = Needles.union(credentials.map(({ id }, index) => [id, of[index] ?? Needles.NONE] as const))
-    this.#sets.set(agent, { of, union })
-    return union
+    const set = this.#sets.get(agent) ?? this.#open(agent)
+    const { credentials, of } = set
+    if (credentials.every((credential, index) => credential.needles() === of[index])) return set.union
+    set.of = credentials.map((credential) => credential.needles())
+    set.union = Needles.union(credentials.map(({ id }, index) => [id, set.of[index] ?? Needles.NONE]))
+    return set.union
   }
 
-  #credentialsOf(agent: string) {
+  #open(agent: string): NeedleSet {
     const usable = this.#policy.agents.get(agent)?.services ?? null
-    return [...this.#policy.services.values()].flatMap(({ name, credential }) =>
+    const credentials = [...this.#policy.services.values()].flatMap(({ name, credential }) =>
       credential !== null && (usable === null || usable.includes(name)) ? [credential] : [],
     )
+    const set = { credentials, of: [], union: Needles.NONE }
+    this.#sets.set(agent, set)
+    return set
   }
 }

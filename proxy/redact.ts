@@ -7,16 +7,23 @@ const EMPTY = Buffer.alloc(0)
 
 /** How many secrets were taken out, by the id of their credential; null where the needles do not say. */
 export class Tally {
-  readonly byOwner = new Map<string | null, number>()
+  #byOwner: Map<string | null, number> | null = null
 
-  add(owner: string | null): void {
-    this.byOwner.set(owner, (this.byOwner.get(owner) ?? 0) + 1)
+  get byOwner(): ReadonlyMap<string | null, number> {
+    return this.#byOwner ?? NONE
   }
 
   get total(): number {
     return [...this.byOwner.values()].reduce((sum, count) => sum + count, 0)
   }
+
+  add(owner: string | null): void {
+    this.#byOwner ??= new Map()
+    this.#byOwner.set(owner, (this.#byOwner.get(owner) ?? 0) + 1)
+  }
 }
+
+const NONE: ReadonlyMap<string | null, number> = new Map()
 
 /**
  * Replaces secrets in a byte stream by stars, as many as the secret is long: Content-Length, chunk and WebSocket frame
@@ -151,11 +158,10 @@ export function redactText(text: string, needles: Needles, tally: Tally): string
 
 /** Redacts every value, and drops a header whose very name holds a secret (names are case-insensitive). */
 export function redactHeaders(headers: Headers, needles: Needles, tally: Tally): Headers {
-  // Nearly always there is none: one look at all of them together.
-  const names = Object.keys(headers)
-  const values = Object.values(headers).flat()
-  if (ownersIn(names.join('\n'), needles.folded).length + ownersIn(values.join('\n'), needles).length === 0)
-    return headers
+  // Nearly always there is none: one look at all of them together. A header holds no NUL (RFC 9110 section 5.5).
+  const names = Object.keys(headers).join('\0')
+  const values = Object.values(headers).flat().join('\0')
+  if (!holdsSecret(names, needles.folded) && !holdsSecret(values, needles)) return headers
   const clean = Object.create(null) as Headers
   for (const [name, value] of Object.entries(headers)) {
     const owners = ownersIn(name, needles.folded)
@@ -168,8 +174,16 @@ export function redactHeaders(headers: Headers, needles: Needles, tally: Tally):
   return clean
 }
 
+function holdsSecret(text: string, needles: Needles): boolean {
+  return ownersIn(text, needles).length > 0
+}
+
 function ownersIn(text: string, needles: Needles): readonly (string | null)[] {
-  const tally = new Tally()
-  new Redactor(needles, tally).push(Buffer.from(text, 'latin1'))
-  return [...tally.byOwner.keys()]
+  const owners: (string | null)[] = []
+  if (needles.bytes.length === 0) return owners
+  const scanner = new Scanner(needles.matcher, (_start, _end, needle) => {
+    owners.push(needles.owners[needle] ?? null)
+  })
+  scanner.scan(Buffer.from(text, 'latin1'))
+  return owners
 }

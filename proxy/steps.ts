@@ -1,7 +1,8 @@
 import type { Headers, Injected } from '#firewall/credential.js'
 import { admitName } from '#firewall/name-admission.js'
 import type { Needles } from '#firewall/needles.js'
-import { parseRequestTarget } from '#firewall/request-path.js'
+import type { Overrides } from '#firewall/judge.js'
+import { parseRequestTarget, type PathFault, type RequestPath } from '#firewall/request-path.js'
 import { findStandIns } from '#firewall/stand-ins.js'
 import type { ProxyContext } from './context.js'
 import { readTarget } from './doors/read-target.js'
@@ -74,12 +75,11 @@ const canonicalisePath: Step = {
 const judgeRequest: Step = {
   name: 'a rule allows this method and path',
   run(exchange, { names, policy }) {
-    const { methods, targets } = overridesOf(exchange.headers)
-    const paths = targets.map(parseRequestTarget)
-    const fault = paths.find((path) => typeof path === 'string')
-    if (fault !== undefined) return refuse(fault, { detail: 'in a header that names another path' })
+    const overrides = readOverrides(exchange.headers)
+    if (typeof overrides === 'string')
+      return refuse(overrides, { detail: 'in a header that names another path' })
     const verdict = names.judge.judgeRequest({
-      overrides: { methods, paths: paths.filter((path) => typeof path !== 'string') },
+      overrides,
       ...settled(exchange.origin),
       agent: settled(exchange.sandbox).agent,
       method: exchange.method,
@@ -94,6 +94,18 @@ const judgeRequest: Step = {
     exchange.keepsSessions = exchange.credential !== null && service?.sessions === 'drop'
     return null
   },
+}
+
+function readOverrides(headers: Headers): Overrides | PathFault | null {
+  const named = overridesOf(headers)
+  if (named === null) return null
+  const paths: RequestPath[] = []
+  for (const target of named.targets) {
+    const path = parseRequestTarget(target)
+    if (typeof path === 'string') return path
+    paths.push(path)
+  }
+  return { methods: named.methods, paths }
 }
 
 const limitRate: Step = {

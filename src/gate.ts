@@ -13,6 +13,7 @@ import { CertificateAuthority } from '#proxy/tls/authority.js'
 import { UpstreamPools } from '#proxy/upstream/pools.js'
 import { UpstreamResolver } from '#proxy/upstream/resolver.js'
 import type { Audit } from './audit/audit.js'
+import { tuneCollector } from './collector.js'
 import { GATE_HOST } from './environment.js'
 import { serveDns, type DnsSockets, type GateAddress } from './serve-dns.js'
 
@@ -69,6 +70,7 @@ export class Gate {
   }
 
   static async create(options: GateOptions): Promise<Gate> {
+    tuneCollector()
     const gate = new Gate(options, options.authority ?? (await CertificateAuthority.create(Date.now())))
     gate.#renewSecrets()
     return gate

@@ -39,16 +39,18 @@ export function createDoor(context: ProxyContext, bindingOf: (socket: Socket) =>
     socket.on('error', () => socket.destroy())
     // Node tells only the response whose turn it is; those behind it would wait for ever, and hold their upstreams.
     socket.on('close', () => {
-      for (const response of unanswered.get(socket) ?? []) response.emit('close')
+      for (const response of [...responsesOf(socket)]) response.emit('close')
     })
   })
-  const onRequest = (request: IncomingMessage, response: ServerResponse) => {
+  const takeRequest = async (request: IncomingMessage, response: ServerResponse) => {
     const { socket } = request
-    const waiting = unanswered.get(socket) ?? new Set()
-    unanswered.set(socket, waiting.add(response))
-    response.once('close', () => waiting.delete(response))
-    void handleRequest(context, bindingOf(socket), request, response, null)
+    const waiting = responsesOf(socket)
+    waiting.push(response)
+    await handleRequest(context, bindingOf(socket), request, response, null)
+    waiting.splice(waiting.indexOf(response), 1)
   }
+  const onRequest = (request: IncomingMessage, response: ServerResponse) =>
+    void takeRequest(request, response)
   server.on('request', onRequest)
   // Judged before the client is told to send its body: forwarding writes the 100.
   server.on('checkContinue', onRequest)
@@ -77,12 +79,23 @@ export function createDoor(context: ProxyContext, bindingOf: (socket: Socket) =>
   return server
 }
 
-/** The responses of a connection that were not written to their end yet. */
-const unanswered = new WeakMap<Duplex, Set<ServerResponse>>()
+/**
+ * The responses of a connection that were not written to their end yet. A list, for a Set that things come into and leave
+ * all the time holds the memory of those that left.
+ */
+const unanswered = new WeakMap<Duplex, ServerResponse[]>()
+
+function responsesOf(socket: Duplex): ServerResponse[] {
+  const known = unanswered.get(socket)
+  if (known !== undefined) return known
+  const responses: ServerResponse[] = []
+  unanswered.set(socket, responses)
+  return responses
+}
 
 /** What takes a connection over may not come before the answers that the connection still owes: both would write to it. */
 export function isUnanswered(socket: Socket): boolean {
-  return (unanswered.get(socket)?.size ?? 0) > 0
+  return responsesOf(socket).length > 0
 }
 
 export const OVERTAKES = refuse('bad-framing', { detail: 'a request before this one has no answer yet' })

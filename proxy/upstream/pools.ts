@@ -28,7 +28,9 @@ const MAX_CONNECTIONS = 256
  */
 export class UpstreamPools {
   readonly #limits: HttpLimits
+  /** The least recently used one first. */
   readonly #pools = new Map<string, Pool>()
+  #latest = ''
 
   constructor(limits: HttpLimits) {
     this.#limits = limits
@@ -42,6 +44,8 @@ export class UpstreamPools {
       shown === null ? '' : ` ${shown.certificate} ${String(shown.key.version)}`
     }`
     const pool = this.#pools.get(key) ?? this.#open(upstream)
+    if (key === this.#latest) return pool
+    this.#latest = key
     this.#pools.delete(key)
     this.#pools.set(key, pool)
     const [oldest] = this.#pools
@@ -55,6 +59,7 @@ export class UpstreamPools {
   async close(): Promise<void> {
     const pools = [...this.#pools.values()]
     this.#pools.clear()
+    this.#latest = ''
     await Promise.all(pools.map((pool) => pool.destroy()))
   }
 

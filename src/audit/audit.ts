@@ -4,8 +4,8 @@ import type { DnsEvent } from '#dns/events.js'
 import type { HttpClose, HttpDecision } from '#proxy/events.js'
 import { AuditFile } from './audit-file.js'
 import {
-  closeRecord,
-  decisionRecord,
+  closeLine,
+  decisionLine,
   dnsLine,
   gapRecord,
   renewalRecord,
@@ -53,13 +53,13 @@ export class Audit {
     new Promise((resolve, reject) => {
       this.#file('http').write({
         at: event.at,
-        build: (header) => JSON.stringify(decisionRecord(header, event)),
+        build: (header) => decisionLine(header, event),
         settle: (error) => (error === null ? resolve() : reject(error)),
       })
     })
 
   readonly close = (event: HttpClose): void => {
-    this.#file('http').writeOrCount(event.at, (header) => JSON.stringify(closeRecord(header, event)))
+    this.#file('http').writeOrCount(event.at, (header) => closeLine(header, event))
   }
 
   readonly renewal = (event: SecretRenewalEvent): void => {

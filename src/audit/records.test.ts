@@ -118,8 +118,11 @@ const sandboxEvents: fc.Arbitrary<records.SandboxEvent> = fc.record({
   exitCode: maybe(fc.nat(255)),
 })
 
-const dnsRecord = (head: records.Header, event: DnsEvent) =>
-  JSON.parse(records.dnsLine(head, event)) as records.AuditRecord
+const parsed = (line: string) => JSON.parse(line) as records.AuditRecord
+const dnsRecord = (head: records.Header, event: DnsEvent) => parsed(records.dnsLine(head, event))
+const decisionRecord = (head: records.Header, event: HttpDecision) =>
+  parsed(records.decisionLine(head, event))
+const closeRecord = (head: records.Header, event: HttpClose) => parsed(records.closeLine(head, event))
 const renewals: fc.Arbitrary<SecretRenewalEvent> = fc.record({
   at,
   secret: text,
@@ -130,8 +133,8 @@ const renewals: fc.Arbitrary<SecretRenewalEvent> = fc.record({
 
 const KINDS: Readonly<Record<keyof typeof records, fc.Arbitrary<records.AuditRecord>>> = {
   dnsLine: fc.tuple(header, dnsEvents).map(([head, event]) => dnsRecord(head, event)),
-  decisionRecord: fc.tuple(header, decisions).map(([head, event]) => records.decisionRecord(head, event)),
-  closeRecord: fc.tuple(header, closes).map(([head, event]) => records.closeRecord(head, event)),
+  decisionLine: fc.tuple(header, decisions).map(([head, event]) => decisionRecord(head, event)),
+  closeLine: fc.tuple(header, closes).map(([head, event]) => closeRecord(head, event)),
   sandboxRecord: fc.tuple(header, sandboxEvents).map(([head, event]) => records.sandboxRecord(head, event)),
   renewalRecord: fc.tuple(header, renewals).map(([head, event]) => records.renewalRecord(head, event)),
   gapRecord: fc
@@ -219,8 +222,8 @@ void t.test('what is not in an event by name gets into no record', (t) => {
     events: fc.Arbitrary<object>,
   ])[] = [
     [dnsRecord, dnsEvents],
-    [records.decisionRecord, decisions],
-    [records.closeRecord, closes],
+    [decisionRecord, decisions],
+    [closeRecord, closes],
     [records.sandboxRecord, sandboxEvents],
     [records.renewalRecord, renewals],
   ]
@@ -272,10 +275,65 @@ void t.test('dnsLine: what JSON.stringify would write, for any name', (t) => {
   t.end()
 })
 
+void t.test('decisionLine and closeLine: what JSON.stringify would write, whatever was asked for', (t) => {
+  const same = (line: string, fields: readonly (readonly [path: string, value: unknown])[]) => {
+    const record: unknown = JSON.parse(line)
+    const at = (path: string) =>
+      path.split('.').reduce<unknown>((value, key) => (value as Record<string, unknown>)[key], record)
+    const wrong = fields.filter(([path, value]) => JSON.stringify(at(path)) !== JSON.stringify(value))
+    if (wrong.length > 0) throw new Error(wrong.map(([path]) => path).join())
+    return JSON.stringify(record) === line
+  }
+  fc.assert(
+    fc.property(header, decisions, (head, event) =>
+      same(records.decisionLine(head, event), [
+        ['event.reason', event.reason],
+        ['rule.name', event.rule],
+        ['source', { ip: event.remote.address, port: event.remote.port }],
+        ['destination.ip', event.address],
+        [
+          'url',
+          {
+            scheme: event.scheme,
+            domain: event.host,
+            port: event.port,
+            path: event.path,
+            query: event.query === null ? null : event.query.slice(1),
+          },
+        ],
+        [
+          'http',
+          { request: { id: event.id, method: event.method }, response: { status_code: event.status } },
+        ],
+        ['egress.sandbox', event.sandbox],
+        ['egress.service', event.service],
+        ['egress.credential', event.credential],
+        ['egress.detail', event.detail],
+      ]),
+    ),
+    { numRuns: 1000 },
+  )
+  fc.assert(
+    fc.property(header, closes, (head, event) =>
+      same(records.closeLine(head, event), [
+        ['event.reason', event.reason],
+        ['http.request', { id: event.id, bytes: event.requestBytes }],
+        ['http.response', { status_code: event.status, bytes: event.responseBytes }],
+        ['egress.gate', head.gate],
+        ['egress.sandbox', event.sandbox],
+        ['egress.detail', event.detail],
+        ['egress.redacted', event.redactions],
+      ]),
+    ),
+    { numRuns: 1000 },
+  )
+  t.end()
+})
+
 void t.test('figures', (t) => {
   const [close] = fc.sample(closes, 1)
   t.match(
-    records.closeRecord(
+    closeRecord(
       { time: '1970-01-01T00:00:00.000Z', sequence: 7, gate: 'g' },
       { ...(close as HttpClose), durationMs: 12, status: 200 },
     ),
@@ -287,10 +345,7 @@ void t.test('figures', (t) => {
   )
   const [decision] = fc.sample(decisions, 1)
   t.match(
-    records.decisionRecord(
-      { time: '', sequence: 0, gate: 'g' },
-      { ...(decision as HttpDecision), query: '?a=?' },
-    ),
+    decisionRecord({ time: '', sequence: 0, gate: 'g' }, { ...(decision as HttpDecision), query: '?a=?' }),
     {
       url: { query: 'a=?' },
     },

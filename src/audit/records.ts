@@ -44,9 +44,7 @@ export function dnsLine(header: Header, event: DnsEvent): string {
         ? 'null'
         : `{"name":${jsonText(question.name)},"type":${jsonText(question.type)},"class":${jsonText(question.class)}}`
     },"response_code":${jsonText(event.rcode)},"resolved_ip":[${event.answers.map(jsonText).join()}]},` +
-    `"egress":{"gate":${jsonText(header.gate)},"sandbox":${
-      sandbox === null ? 'null' : `{"id":${jsonText(sandbox.id)},"agent":${jsonText(sandbox.agent)}}`
-    },"verdict":"${event.verdict}","wildcard":${jsonText(event.wildcard)},"shape":${
+    `"egress":{"gate":${jsonText(header.gate)},"sandbox":${jsonSandbox(sandbox)},"verdict":"${event.verdict}","wildcard":${jsonText(event.wildcard)},"shape":${
       shape === null
         ? 'null'
         : `{"length":${shape.length},"entropy":${shape.entropy},"signal":${jsonText(shape.signal)}}`
@@ -55,73 +53,46 @@ export function dnsLine(header: Header, event: DnsEvent): string {
   )
 }
 
-export function decisionRecord(header: Header, event: HttpDecision): AuditRecord {
-  return {
-    '@timestamp': header.time,
-    ecs: ECS,
-    event: {
-      kind: 'event',
-      category: ['network', 'web'],
-      type: ['access', event.verdict === 'allow' ? 'allowed' : 'denied'],
-      action: `http-${event.kind}`,
-      outcome: event.verdict === 'allow' ? 'unknown' : 'failure',
-      reason: event.reason,
-      sequence: header.sequence,
-    },
-    rule: { name: event.rule },
-    source: { ip: event.remote.address, port: event.remote.port },
-    destination: { ip: event.address },
-    url: {
-      scheme: event.scheme,
-      domain: event.host,
-      port: event.port,
-      path: event.path,
-      query: event.query?.replace(/^\?/, '') ?? null,
-    },
-    http: {
-      request: { id: event.id, method: event.method },
-      response: { status_code: event.status },
-    },
-    egress: {
-      gate: header.gate,
-      sandbox: event.sandbox,
-      verdict: event.verdict,
-      door: event.door,
-      service: event.service,
-      credential: event.credential,
-      detail: event.detail,
-      previous: null,
-    },
-  }
+/** The record of a decision as its line of JSON, by hand as the one of a query is. */
+export function decisionLine(header: Header, event: HttpDecision): string {
+  const allowed = event.verdict === 'allow'
+  return (
+    `{"@timestamp":"${header.time}","ecs":{"version":"${ECS.version}"},` +
+    `"event":{"kind":"event","category":["network","web"],"type":["access","${allowed ? 'allowed' : 'denied'}"],` +
+    `"action":"http-${event.kind}","outcome":"${allowed ? 'unknown' : 'failure'}",` +
+    `"reason":${jsonText(event.reason)},"sequence":${header.sequence}},` +
+    `"rule":{"name":${jsonText(event.rule)}},` +
+    `"source":{"ip":${jsonText(event.remote.address)},"port":${event.remote.port}},` +
+    `"destination":{"ip":${jsonText(event.address)}},` +
+    `"url":{"scheme":${jsonText(event.scheme)},"domain":${jsonText(event.host)},"port":${event.port},` +
+    `"path":${jsonText(event.path)},"query":${jsonText(event.query?.replace(/^\?/, '') ?? null)}},` +
+    `"http":{"request":{"id":${jsonText(event.id)},"method":${jsonText(event.method)}},` +
+    `"response":{"status_code":${event.status}}},` +
+    `"egress":{"gate":${jsonText(header.gate)},"sandbox":${jsonSandbox(event.sandbox)},"verdict":"${event.verdict}",` +
+    `"door":"${event.door}","service":${jsonText(event.service)},"credential":${jsonText(event.credential)},` +
+    `"detail":${jsonText(event.detail)},"previous":null}}`
+  )
 }
 
-export function closeRecord(header: Header, event: HttpClose): AuditRecord {
-  return {
-    '@timestamp': header.time,
-    ecs: ECS,
-    event: {
-      kind: 'event',
-      category: ['network', 'web'],
-      type: ['end'],
-      action: 'http-close',
-      outcome: event.outcome,
-      reason: event.reason,
-      duration: event.durationMs * NANOSECONDS,
-      sequence: header.sequence,
-    },
-    http: {
-      request: { id: event.id, bytes: event.requestBytes },
-      response: { status_code: event.status, bytes: event.responseBytes },
-    },
-    egress: {
-      gate: header.gate,
-      sandbox: event.sandbox,
-      detail: event.detail,
-      redactions: event.redactions.reduce((sum, { count }) => sum + count, 0),
-      redacted: event.redactions,
-      previous: null,
-    },
-  }
+/** The record of a request's end, likewise. */
+export function closeLine(header: Header, event: HttpClose): string {
+  const { redactions } = event
+  return (
+    `{"@timestamp":"${header.time}","ecs":{"version":"${ECS.version}"},` +
+    `"event":{"kind":"event","category":["network","web"],"type":["end"],"action":"http-close",` +
+    `"outcome":"${event.outcome}","reason":${jsonText(event.reason)},` +
+    `"duration":${event.durationMs * NANOSECONDS},"sequence":${header.sequence}},` +
+    `"http":{"request":{"id":${jsonText(event.id)},"bytes":${event.requestBytes}},` +
+    `"response":{"status_code":${event.status},"bytes":${event.responseBytes}}},` +
+    `"egress":{"gate":${jsonText(header.gate)},"sandbox":${jsonSandbox(event.sandbox)},` +
+    `"detail":${jsonText(event.detail)},` +
+    `"redactions":${redactions.reduce((sum, { count }) => sum + count, 0)},` +
+    `"redacted":${JSON.stringify(redactions)},"previous":null}}`
+  )
+}
+
+function jsonSandbox(sandbox: SandboxIdentity | null): string {
+  return sandbox === null ? 'null' : `{"id":${jsonText(sandbox.id)},"agent":${jsonText(sandbox.agent)}}`
 }
 
 /** A sandbox that began or ended. */
