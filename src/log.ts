@@ -1,9 +1,27 @@
-import pino, { type Logger } from 'pino'
+import { createRequire } from 'node:module'
+import type * as Pino from 'pino'
+
+const require = createRequire(import.meta.url)
 
 /** The program's own log, on standard error. Traffic is in the audit log, not here. */
-export function createLog(level: string, write: (line: string) => void, json: boolean): Logger {
-  const destination = json ? { write } : { write: (line: string) => write(humanLine(line)) }
-  return pino({ level, base: null }, destination)
+export interface ProgramLog {
+  error(message: string, cause?: unknown): void
+  warn(message: string): void
+  info(message: string): void
+}
+
+/** Loads what it needs with the first message: most runs have nothing to say. */
+export function createLog(level: string, write: (line: string) => void): ProgramLog {
+  let made: Pino.Logger | null = null
+  const logger = () => {
+    const { pino } = require('pino') as typeof Pino
+    return (made ??= pino({ level, base: null }, { write: (line: string) => write(humanLine(line)) }))
+  }
+  return {
+    error: (message, cause) => logger().error(cause === undefined ? {} : { err: cause }, message),
+    warn: (message) => logger().warn(message),
+    info: (message) => logger().info(message),
+  }
 }
 
 /** `egress: message`, as other command-line tools write; the record's other fields follow it. */

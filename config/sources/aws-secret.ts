@@ -1,5 +1,4 @@
 import { createHash, createHmac } from 'node:crypto'
-import { SignatureV4 } from '@smithy/signature-v4'
 import type { Fault } from '#firewall/host-pattern.js'
 import { quote } from '../scrub.js'
 import { askStore, member, parseJson } from './https.js'
@@ -27,6 +26,8 @@ export async function readAwsSecret(
 ): Promise<string | Fault> {
   const { id, region, field, endpoint, sessionToken, ca, timeoutMs } = options
   const body = JSON.stringify({ SecretId: id })
+  // Loaded here, for most gates never need it and it takes as long as a small policy.
+  const { SignatureV4 } = await import('@smithy/signature-v4')
   const signer = new SignatureV4({
     service: 'secretsmanager',
     region,

@@ -1,4 +1,5 @@
-import { buildConnector, Pool, type Dispatcher } from 'undici'
+import { createRequire } from 'node:module'
+import type * as Undici from 'undici'
 import type { ClientCertificate } from '#firewall/credential.js'
 import type { HttpLimits, Origin } from '#firewall/policy.js'
 import { shownCertificate } from '../credentials/client-certificate.js'
@@ -16,6 +17,11 @@ export interface PinnedUpstream {
   readonly clientCertificate: ClientCertificate | null
 }
 
+const require = createRequire(import.meta.url)
+
+/** Loaded with the first pool, for it is as much as all the rest of the gate, and an agent that starts need not wait for it. */
+const loadUndici = () => require('undici') as typeof Undici
+
 /** Pools kept; beyond it the least recently used one is closed once its requests are done. */
 const MAX_POOLS = 256
 
@@ -29,14 +35,19 @@ const MAX_CONNECTIONS = 256
 export class UpstreamPools {
   readonly #limits: HttpLimits
   /** The least recently used one first. */
-  readonly #pools = new Map<string, Pool>()
+  readonly #pools = new Map<string, Undici.Pool>()
   #latest = ''
 
   constructor(limits: HttpLimits) {
     this.#limits = limits
   }
 
-  get(upstream: PinnedUpstream): Dispatcher {
+  /** Loads the client ahead of the first pool. */
+  load(): void {
+    loadUndici()
+  }
+
+  get(upstream: PinnedUpstream): Undici.Dispatcher {
     const { origin, addresses, port, ca, clientCertificate: shown } = upstream
     const { scheme, host } = origin
     const key = `${scheme}://${host}:${String(origin.port)} ${addresses.join()} ${String(port)} ${ca ?? ''}${
@@ -63,8 +74,9 @@ export class UpstreamPools {
     await Promise.all(pools.map((pool) => pool.destroy()))
   }
 
-  #open(upstream: PinnedUpstream): Pool {
+  #open(upstream: PinnedUpstream): Undici.Pool {
     const { scheme, host, port } = upstream.origin
+    const { Pool } = loadUndici()
     return new Pool(`${scheme}://${host}:${String(port)}`, {
       connections: MAX_CONNECTIONS,
       connect: pinnedConnector(upstream, this.#limits.connectTimeoutMs),
@@ -75,8 +87,8 @@ export class UpstreamPools {
 }
 
 /** Dials the judged addresses in turn, and verifies the certificate for the judged name. */
-function pinnedConnector(upstream: PinnedUpstream, timeout: number): buildConnector.connector {
-  const connect = buildConnector({
+function pinnedConnector(upstream: PinnedUpstream, timeout: number): Undici.buildConnector.connector {
+  const connect = loadUndici().buildConnector({
     timeout,
     maxCachedSessions: 16,
     allowH2: false,
@@ -93,7 +105,7 @@ function pinnedConnector(upstream: PinnedUpstream, timeout: number): buildConnec
         port: String(upstream.port),
         servername: upstream.origin.host,
       }
-      connect(pinned, (...result: Parameters<buildConnector.Callback>) => {
+      connect(pinned, (...result: Parameters<Undici.buildConnector.Callback>) => {
         if (result[0] !== null && index + 1 < upstream.addresses.length) attempt(index + 1)
         else callback(...result)
       })

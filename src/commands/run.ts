@@ -5,12 +5,13 @@ import type { Socket as UdpSocket } from 'node:dgram'
 import { readSettings } from '#config/settings.js'
 import type { KnownSandbox, Policy } from '#firewall/policy.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
-import { CertificateAuthority } from '#proxy/tls/authority.js'
+import type { CertificateAuthority } from '#proxy/tls/authority.js'
 import { Audit } from '../audit/audit.js'
 import { chooseAgent } from '../choose-agent.js'
 import { certificateFiles, GATE_HOST, makeStandIns, PORTS, sandboxEnvironment } from '../environment.js'
 import { EgressError } from '../errors.js'
 import type { Gate, GateSockets } from '../gate.js'
+import type * as gateModule from '../gate.js'
 import { createLog } from '../log.js'
 import { newSandboxId } from '../sandbox-id.js'
 import { closeInheritedDescriptors } from '../sandbox/descriptors.js'
@@ -54,7 +55,7 @@ export async function run(command: readonly string[], options: RunOptions, io: C
   } = await openPolicy(options.policy, io, CREDENTIAL_KINDS)
   const flags = { policy: options.policy, auditDir: options.auditDir }
   const settings = readSettings({ flags, env: io.env, cwd: io.cwd, file })
-  const log = createLog(settings.logLevel, (line) => io.stderr.write(line), false)
+  const log = createLog(settings.logLevel, (line) => io.stderr.write(line))
   if (empty === 'missing' && isNamed(options.policy, io)) throw noPolicy(loaded.file)
   if (empty !== null)
     log.warn(`${loaded.file} is ${empty}, so everything is denied; \`egress init\` writes a policy`)
@@ -73,15 +74,16 @@ export async function run(command: readonly string[], options: RunOptions, io: C
     now: Date.now,
     onChange: (message) => log.error(message),
   })
-  const authority = await CertificateAuthority.create(Date.now())
-  const building = launchSandbox({
+  let loading: Promise<LoadedGate> | null = null
+  const gateLoaded = () => (loading ??= loadGate())
+  const sandbox = await launchSandbox({
     command,
     workdir,
     writable: options.write,
     mounts,
     masked: [...sensitiveFiles, settings.auditDir, join(homedir(), '.local/state/egress')],
     env: sandboxEnvironment(policy, identity, parseEnvironment(options.env)),
-    files: certificateFiles(authority.pem),
+    files: async () => certificateFiles((await gateLoaded()).authority.pem),
     limits: options.limits,
     listen: [
       { name: 'dnsUdp', kind: 'udp', port: PORTS.dns },
@@ -94,18 +96,18 @@ export async function run(command: readonly string[], options: RunOptions, io: C
     hosts: { [GATE_HOST]: '127.0.0.1' },
     terminal: process.stdin.isTTY && process.stdout.isTTY,
   })
-  // The gate is loaded while other processes build the sandbox.
-  const [sandbox, gateModule] = await Promise.all([building, import('../gate.js')])
   for (const warning of sandbox.warnings) log.warn(warning)
   let gate: Gate | null = null
   try {
-    gate = await gateModule.Gate.create({
+    const { authority, module } = await gateLoaded()
+    const { Gate } = await module
+    gate = await Gate.create({
       policy,
       audit,
       authority,
       identify: () => identity,
       address: { ipv4: '127.0.0.1', ipv6: null },
-      fail: (error) => log.error({ err: error }, 'the gate failed on one connection'),
+      fail: (error) => log.error('the gate failed on one connection', error),
       renewal,
       warn: (message) => log.warn(message),
     })
@@ -114,6 +116,7 @@ export async function run(command: readonly string[], options: RunOptions, io: C
     audit.sandbox({ ...event, at: Date.now(), action: 'sandbox-start' })
     forwardSignals(sandbox)
     sandbox.start()
+    setImmediate(() => gate?.warmUp())
     const { code } = await sandbox.exit
     audit.sandbox({ ...event, at: Date.now(), action: 'sandbox-end', exitCode: code })
     return code
@@ -122,6 +125,17 @@ export async function run(command: readonly string[], options: RunOptions, io: C
     await gate?.close()
     audit.end()
   }
+}
+
+interface LoadedGate {
+  readonly authority: CertificateAuthority
+  readonly module: Promise<typeof gateModule>
+}
+
+/** While other processes build the sandbox: first what it waits for, then the rest. */
+async function loadGate(): Promise<LoadedGate> {
+  const { CertificateAuthority } = await import('#proxy/tls/authority.js')
+  return { authority: await CertificateAuthority.create(Date.now()), module: import('../gate.js') }
 }
 
 function identify(named: string | undefined, policy: Policy): KnownSandbox {

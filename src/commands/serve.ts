@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Logger } from 'pino'
 import { loadPolicy } from '#config/load.js'
 import { readSettings, type Settings } from '#config/settings.js'
 import { Judge } from '#firewall/judge.js'
@@ -11,7 +10,7 @@ import type { Policy } from '#firewall/policy.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { Audit, type AuditRole } from '../audit/audit.js'
 import { EgressError } from '../errors.js'
-import { createLog } from '../log.js'
+import { createLog, type ProgramLog } from '../log.js'
 import { formatRecord, painter } from '../logs/format.js'
 import type { LogRecord } from '../logs/read.js'
 import { serveDns } from '../serve-dns.js'
@@ -72,7 +71,7 @@ async function serveGate(both: boolean, flags: Omit<ServeOptions, 'role'>, io: C
     authority: await openAuthority(state, Date.now()),
     identify: (remote) => registry.identify(remote),
     address: (sandbox) => registry.proxyFor(sandbox),
-    fail: (error) => log.error({ err: error }, 'the gate failed on one connection'),
+    fail: (error) => log.error('the gate failed on one connection', error),
     renewal,
     warn: (message) => log.warn(message),
   })
@@ -85,6 +84,7 @@ async function serveGate(both: boolean, flags: Omit<ServeOptions, 'role'>, io: C
   )
   if (empty !== null) log.warn(nothingAllowed(loaded.file, empty))
   log.info(`ready: ${both ? 'resolver and proxy' : 'proxy'}`)
+  setImmediate(() => gate.warmUp())
   await stopSignal()
   admin.close()
   await gate.close()
@@ -114,7 +114,7 @@ async function serveResolver(flags: Omit<ServeOptions, 'role'>, io: CommandIo): 
     identify: (remote) => registry.identify(remote),
     address: (sandbox) => registry.proxyFor(sandbox),
     record: audit.dns,
-    fail: (error) => log.error({ err: error }, 'the resolver failed on one query'),
+    fail: (error) => log.error('the resolver failed on one query', error),
   })
   const admin = await serveAdmin(adminSocketIn(state.run), () => [])
   log.info('ready: resolver')
@@ -128,7 +128,7 @@ async function serveResolver(flags: Omit<ServeOptions, 'role'>, io: CommandIo): 
 }
 
 interface OpenGate {
-  readonly log: Logger
+  readonly log: ProgramLog
   readonly state: StateDirectories
   readonly registry: SandboxRegistry
   readonly audit: Audit
@@ -141,7 +141,7 @@ function openGate(
   io: CommandIo,
   policy: Policy | null,
 ): OpenGate {
-  const log = createLog(settings.logLevel, (line) => io.stderr.write(line), false)
+  const log = createLog(settings.logLevel, (line) => io.stderr.write(line))
   const state = stateDirectories(io.env)
   const networks = readFixedNetworks(io.env)
   const known = policy === null ? networks : withStandIns(networks, policy, state.shared)

@@ -15,7 +15,7 @@ import { findProcFiles } from './proc-files.js'
 import { pathInside, resolveCommand } from './resolve-command.js'
 import { resolveMounts } from './resolve-mounts.js'
 import { SandboxError } from './sandbox-error.js'
-import type { Sandbox, SandboxSpec } from './spec.js'
+import type { Sandbox, SandboxFiles, SandboxSpec } from './spec.js'
 import { checkAccess, stage, withoutStaging } from './staging.js'
 import { filterInstaller } from './syscall-filter.js'
 import { listSystemFiles } from './system-files.js'
@@ -35,7 +35,6 @@ export async function launchSandbox(
   const system = listSystemFiles()
   const trees = [...mounts, ...system.filter(({ kind }) => kind !== 'link')].map(({ path }) => path)
   const callerPath = process.env.PATH ?? ''
-  checkFiles(Object.keys(spec.files), trees)
   const { warning } = resolveCommand({ command: spec.command[0] ?? '', workdir, path: callerPath, trees })
 
   const identity = chooseIdentity({
@@ -68,17 +67,20 @@ export async function launchSandbox(
     ...directories.flatMap(({ path }) => findMaskedPaths(path)),
     ...maskExplicit(spec.masked, trees),
   ]
-  const plan = planSandbox({
-    root: staging.root,
-    table: parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8')),
-    system,
-    mounts: staging.mounts,
-    masks: identity ? hideClosedDirectories(masks, trees, identity) : masks,
-    links,
-    ...findProcFiles(),
-    files: { ...generateEtc({ hosts: spec.hosts, shell, workdir }), ...spec.files, [launchScript]: agent },
-    listen: spec.listen,
-  })
+  const planWith = (files: SandboxFiles) => {
+    checkFiles(Object.keys(files), trees)
+    return planSandbox({
+      root: staging.root,
+      table: parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8')),
+      system,
+      mounts: staging.mounts,
+      masks: identity ? hideClosedDirectories(masks, trees, identity) : masks,
+      links,
+      ...findProcFiles(),
+      files: { ...generateEtc({ hosts: spec.hosts, shell, workdir }), ...files, [launchScript]: agent },
+      listen: spec.listen,
+    })
+  }
 
   const restoreTerminal = spec.terminal ? rememberTerminal() : () => undefined
   const helper = readFileSync(fileURLToPath(new URL('./socket-helper.js', import.meta.url)), 'utf8')
@@ -89,7 +91,7 @@ export async function launchSandbox(
       helper,
       tmpBytes: spec.limits.tmpBytes,
     }),
-    order: plan.order,
+    order: async () => planWith(typeof spec.files === 'function' ? await spec.files() : spec.files).order,
     staging: identity && staging.script !== null ? { script: staging.script, identity } : null,
     keepsTerminal: script !== null,
     descriptors,

@@ -17,7 +17,8 @@ export type AgentDescriptors = readonly [input: number, output: number, error: n
 export interface ProcessTreeInput {
   /** first part of PID 1's script */
   init: string
-  order: HelperOrder
+  /** asked for once the processes are on their way, so that what takes time to make does not hold them up */
+  order: () => Promise<HelperOrder>
   /** what root stages, and who it then becomes; null where an ordinary user launches */
   staging: { script: string; identity: Identity } | null
   /** whether the tree stays in the session of the caller's terminal */
@@ -138,11 +139,13 @@ function setUp(
       clearTimeout(timer)
       then()
     }
-    const fail = (text: string) =>
+    const giveUp = (error: Error) =>
       settle(() => {
         for (const socket of sockets.values()) socket.close()
-        reject(explainFailure(text))
+        reject(error)
       })
+    const fail = (text: string) => giveUp(explainFailure(text))
+    let wanted = Infinity
     const timer = setTimeout(() => fail(`not ready after ${setUpLimitMs / 1000} s; ${said}`), setUpLimitMs)
     child.once('error', (error) => fail(error.message))
     child.on('message', (message: HelperReport, socket) => {
@@ -154,12 +157,16 @@ function setUp(
     standard.output.on('data', (chunk: Buffer) => {
       progress += chunk.toString()
       if (!progress.includes(readyLine + '\n')) return
-      if (sockets.size === input.order.listen.length) settle(() => resolve(sockets))
+      if (sockets.size === wanted) settle(() => resolve(sockets))
       else fail('a socket was not handed over')
     })
     void exit.then(() => fail(said))
     standard.input.write(input.init)
-    child.send(input.order)
+    input.order().then((order) => {
+      wanted = order.listen.length
+      // A tree that has gone is told by its exit.
+      if (child.connected) child.send(order)
+    }, giveUp)
   })
 }
 

@@ -15,8 +15,8 @@ export interface SandboxSpec {
   masked: readonly string[]
   /** complete environment of the product; PATH, HOME and the like are added */
   env: Readonly<Record<string, string>>
-  /** path inside -> content, read-only inside */
-  files: Readonly<Record<string, string>>
+  /** path inside -> content, read-only inside; a function is called while the sandbox's processes start */
+  files: SandboxFiles | (() => Promise<SandboxFiles>)
   limits: SandboxLimits
   /** sockets to open on 127.0.0.1 inside */
   listen: readonly ListenRequest[]
@@ -25,6 +25,8 @@ export interface SandboxSpec {
   /** whether stdin and stdout are a terminal */
   terminal: boolean
 }
+
+export type SandboxFiles = Readonly<Record<string, string>>
 
 export interface ExtraMount {
   path: string
