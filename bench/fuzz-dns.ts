@@ -2,6 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { bench, HOSTS, opt, query } from '#dns/fixtures.js'
 import { QueryLimiter } from '#dns/query-limiter.js'
 import { resolveQuery } from '#dns/resolver.js'
+import { tuneCollector } from '#src/collector.js'
 
 // Packets that were made up or mutated, through parser, steps and encoder. Ends with an error when one of them throws, is
 // answered in a way that no answer may be, or takes longer than a packet may; and when memory grows.
@@ -25,6 +26,7 @@ function generator(seed: number): () => number {
   }
 }
 
+tuneCollector()
 const random = generator(SEED)
 const below = (limit: number): number => random() % limit
 const pick = <T>(list: readonly T[]): T => list[below(list.length)] as T
