@@ -93,11 +93,13 @@ function ask(socket: ReturnType<typeof createSocket>, port: number, name: string
   const head = Buffer.from('123401000001000000000000', 'hex')
   const query = Buffer.concat([head, ...wire, Buffer.from('0000010001', 'hex')])
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, 100)
-    socket.once('message', () => {
+    const settle = () => {
       clearTimeout(timer)
+      socket.off('message', settle)
       resolve()
-    })
+    }
+    const timer = setTimeout(settle, 100)
+    socket.on('message', settle)
     socket.send(query, port, '127.0.0.1')
   })
 }
