@@ -11,7 +11,7 @@ interface Flood {
 /** `pass`: answer it. `note`: drop it and write a record. `drop`: drop it and count it. */
 export type RateVerdict = 'pass' | 'note' | 'drop'
 
-/** One per gate, shared by UDP and TCP. Its size is bounded by the number of sandboxes; see `forget`. */
+/** One per gate, shared by UDP and TCP. Its size is bounded by the number of sandboxes; see `keepOnly`. */
 export class QueryLimiter {
   readonly #rate: RateLimit
   readonly #buckets = new RateLimiter()
@@ -23,7 +23,7 @@ export class QueryLimiter {
 
   /** Takes one query of this sandbox. `now` in milliseconds. */
   take(sandbox: string, now: number): RateVerdict {
-    if (this.#buckets.take(keyOf(sandbox), this.#rate, now) === 0) return 'pass'
+    if (this.#buckets.take(sandbox, this.#rate, now) === 0) return 'pass'
     const flood = this.#floods.get(sandbox) ?? { dropped: 0, recorded: -Infinity }
     this.#floods.set(sandbox, flood)
     // Either direction: a clock that was set back must not silence the records until it has caught up.
@@ -46,14 +46,9 @@ export class QueryLimiter {
     if (flood !== undefined) flood.dropped -= dropped
   }
 
-  /** Drops a sandbox that is gone. */
-  forget(sandbox: string): void {
-    this.#buckets.forget(keyOf(sandbox))
-    this.#floods.delete(sandbox)
+  /** Drops the state of sandboxes that are gone. */
+  keepOnly(isThere: (sandbox: string) => boolean): void {
+    this.#buckets.keepOnly(isThere)
+    for (const sandbox of this.#floods.keys()) if (!isThere(sandbox)) this.#floods.delete(sandbox)
   }
-}
-
-/** Ends in a byte that no id holds: `RateLimiter.forget` goes by prefix, and `a` must not take `ab` along. */
-function keyOf(sandbox: string): string {
-  return `${sandbox}\0`
 }

@@ -49,7 +49,7 @@ export interface BudgetQuestion {
   readonly charge: boolean
 }
 
-/** Accounts by sandbox and wildcard. Their number is bounded by the policy times the sandboxes; see `forget`. */
+/** Accounts by sandbox and wildcard. Their number is bounded by the policy times the sandboxes; see `keepOnly`. */
 export class LeakBudget {
   readonly #accounts = new Map<string, Map<string, Account>>()
 
@@ -81,9 +81,9 @@ export class LeakBudget {
     return { spent: false, namesLeft: left.namesLeft - 1, bytesLeft: left.bytesLeft - item.bytes }
   }
 
-  /** Drops a sandbox that is gone. */
-  forget(sandbox: string): void {
-    this.#accounts.delete(sandbox)
+  /** Drops the accounts of sandboxes that are gone. */
+  keepOnly(isThere: (sandbox: string) => boolean): void {
+    for (const sandbox of this.#accounts.keys()) if (!isThere(sandbox)) this.#accounts.delete(sandbox)
   }
 
   #account(sandbox: string, wildcard: string): Account {

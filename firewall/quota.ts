@@ -44,9 +44,9 @@ export class QuotaMeter {
     if (window !== undefined && window.ends > now) window.bytes += bytes
   }
 
-  /** Drops every window whose key begins so: a sandbox that is gone. */
-  forget(prefix: string): void {
-    for (const key of this.#windows.keys()) if (key.startsWith(prefix)) this.#windows.delete(key)
+  /** Drops the windows of what is gone. */
+  keepOnly(isThere: (key: string) => boolean): void {
+    for (const key of this.#windows.keys()) if (!isThere(key)) this.#windows.delete(key)
   }
 
   #windowOf(key: string, { windowMs }: Quota, now: number): Window {

@@ -9,7 +9,7 @@ interface Bucket {
   updated: number
 }
 
-/** Token buckets by key. Their number is bounded by sandboxes times services; see `forget`. */
+/** Token buckets by key. Their number is bounded by sandboxes times services; see `keepOnly`. */
 export class RateLimiter {
   readonly #buckets = new Map<string, Bucket>()
 
@@ -25,8 +25,8 @@ export class RateLimiter {
     return 0
   }
 
-  /** Drops every bucket whose key begins so: a sandbox that is gone. */
-  forget(prefix: string): void {
-    for (const key of this.#buckets.keys()) if (key.startsWith(prefix)) this.#buckets.delete(key)
+  /** Drops the buckets of what is gone. */
+  keepOnly(isThere: (key: string) => boolean): void {
+    for (const key of this.#buckets.keys()) if (!isThere(key)) this.#buckets.delete(key)
   }
 }

@@ -5,6 +5,7 @@ import type { ProxyContext } from './context.js'
 import { sendDenial } from './denial.js'
 import { refuse, type Binding, type Exchange, type Outcome, type Refusal } from './exchange.js'
 import { collectHeaders } from './headers.js'
+import { meterKey } from './meter-key.js'
 import { closeOf, decisionOf } from './records.js'
 import { REQUEST_STEPS } from './steps.js'
 import { forward } from './upstream/forward.js'
@@ -86,7 +87,7 @@ function spend(
 ): void {
   const quota = policy.services.get(service ?? '')?.quota ?? null
   if (quota === null || sandbox === null) return
-  quotas.spend(`${sandbox.id}/${service ?? ''}`, outcome.requestBytes + outcome.responseBytes, now())
+  quotas.spend(meterKey(sandbox.id, service), outcome.requestBytes + outcome.responseBytes, now())
 }
 
 function newExchange(

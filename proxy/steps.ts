@@ -8,6 +8,7 @@ import type { ProxyContext } from './context.js'
 import { readTarget } from './doors/read-target.js'
 import { refuse, settled, type Exchange, type Refusal } from './exchange.js'
 import { endToEndHeaders, framingFault, hasBody, overridesOf } from './headers.js'
+import { meterKey } from './meter-key.js'
 import { decisionOf } from './records.js'
 import { isSearchableRange } from './redact.js'
 import { RequestBody } from './request-body.js'
@@ -113,7 +114,7 @@ const limitRate: Step = {
   run(exchange, { policy, limiter, now }) {
     const rate = policy.services.get(exchange.service ?? '')?.rate ?? null
     if (rate === null) return null
-    const waitMs = limiter.take(`${settled(exchange.sandbox).id}/${exchange.service ?? ''}`, rate, now())
+    const waitMs = limiter.take(meterKey(settled(exchange.sandbox).id, exchange.service), rate, now())
     if (waitMs === 0) return null
     const { destination } = settled(exchange.verdict)
     return refuse('rate-limited', { rule: destination.id, retryAfter: Math.ceil(waitMs / 1000) })
@@ -126,7 +127,7 @@ const limitQuota: Step = {
     const quota = policy.services.get(service ?? '')?.quota ?? null
     if (quota === null) return null
     const announced = Number(headers['content-length'] ?? 0)
-    const waitMs = quotas.take(`${settled(sandbox).id}/${service ?? ''}`, quota, announced, now())
+    const waitMs = quotas.take(meterKey(settled(sandbox).id, service), quota, announced, now())
     if (waitMs === 0) return null
     const { destination } = settled(verdict)
     return refuse('quota-exceeded', { rule: destination.id, retryAfter: Math.ceil(waitMs / 1000) })

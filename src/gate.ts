@@ -7,6 +7,7 @@ import type { Policy, KnownSandbox } from '#firewall/policy.js'
 import { QuotaMeter } from '#firewall/quota.js'
 import { RateLimiter } from '#firewall/rate-limit.js'
 import type { ProxyContext } from '#proxy/context.js'
+import { sandboxOf } from '#proxy/meter-key.js'
 import { NeedleSets } from '#proxy/needle-sets.js'
 import { serveProxy, type ProxySockets } from '#proxy/proxy.js'
 import { CertificateAuthority } from '#proxy/tls/authority.js'
@@ -15,7 +16,7 @@ import { UpstreamResolver } from '#proxy/upstream/resolver.js'
 import type { Audit } from './audit/audit.js'
 import { tuneCollector } from './collector.js'
 import { GATE_HOST } from './environment.js'
-import { serveDns, type DnsSockets, type GateAddress } from './serve-dns.js'
+import { serveDns, type DnsService, type DnsSockets, type GateAddress } from './serve-dns.js'
 
 /** The sockets of one sandbox, or of one network of sandboxes, already bound. */
 export interface GateSockets extends ProxySockets, DnsSockets {}
@@ -44,6 +45,7 @@ export class Gate {
   readonly #options: GateOptions
   readonly #names: NameGate
   readonly #proxy: ProxyContext
+  #dns: DnsService | null = null
   readonly #closers: (() => Promise<void>)[] = []
 
   private constructor(options: GateOptions, authority: CertificateAuthority) {
@@ -92,6 +94,7 @@ export class Gate {
       record: audit.dns,
       fail,
     })
+    this.#dns = dns
     this.#closers.push(() => {
       dns.close()
       return Promise.resolve()
@@ -103,6 +106,15 @@ export class Gate {
   serveProxy(sockets: ProxySockets): void {
     const proxy = serveProxy(sockets, this.#proxy)
     this.#closers.push(() => proxy.close())
+  }
+
+  /** Drops what is counted for sandboxes that are gone. */
+  keepOnly(isThere: (sandbox: string) => boolean): void {
+    const isKept = (key: string) => isThere(sandboxOf(key))
+    this.#proxy.limiter.keepOnly(isKept)
+    this.#proxy.quotas.keepOnly(isKept)
+    this.#names.budget.keepOnly(isThere)
+    this.#dns?.keepOnly(isThere)
   }
 
   #renewSecrets(): void {

@@ -24,15 +24,22 @@ export interface DnsOptions extends Pick<ResolverContext, 'identify' | 'record' 
   readonly address: GateAddress
 }
 
+export interface DnsService {
+  /** Drops what is counted for sandboxes that are gone. */
+  keepOnly(isThere: (sandbox: string) => boolean): void
+  close(): void
+}
+
 /** The resolver on both transports. */
 export function serveDns(
   sockets: DnsSockets,
   { names, settings: { rate, hosts }, address, ...given }: DnsOptions,
-): { close(): void } {
+): DnsService {
+  const limiter = new QueryLimiter(rate)
   const context: ResolverContext = {
     ...given,
     gate: names,
-    limiter: new QueryLimiter(rate),
+    limiter,
     addressOf: planOf(address),
     hosts: new Map(Object.entries(hosts).map(([name, text]) => [name, addressesOf(text)])),
     now: Date.now,
@@ -40,6 +47,11 @@ export function serveDns(
   const udp = serveUdp(sockets.dnsUdp, context)
   const tcp = serveTcp(sockets.dnsTcp, context)
   return {
+    keepOnly(isThere) {
+      names.budget.keepOnly(isThere)
+      // All strangers together are the sandbox without a name.
+      limiter.keepOnly((sandbox) => sandbox === '' || isThere(sandbox))
+    },
     close() {
       udp.close()
       tcp.close()

@@ -10,6 +10,7 @@ import type { Policy } from '#firewall/policy.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { Audit, type AuditRole } from '../audit/audit.js'
 import { EgressError } from '../errors.js'
+import type { Gate } from '../gate.js'
 import { createLog, type ProgramLog } from '../log.js'
 import { formatRecord, painter } from '../logs/format.js'
 import type { LogRecord } from '../logs/read.js'
@@ -30,6 +31,8 @@ import {
 } from '../serve/state.js'
 import type { CommandIo } from './io.js'
 import { openPolicy, policyFile } from './policy-file.js'
+
+const FORGET_MS = 60_000
 
 /** The words of `egress serve`. */
 export interface ServeOptions {
@@ -85,6 +88,7 @@ async function serveGate(both: boolean, flags: Omit<ServeOptions, 'role'>, io: C
   if (empty !== null) log.warn(nothingAllowed(loaded.file, empty))
   log.info(`ready: ${both ? 'resolver and proxy' : 'proxy'}`)
   setImmediate(() => gate.warmUp())
+  forgetTheGone(gate, registry)
   await stopSignal()
   admin.close()
   await gate.close()
@@ -118,6 +122,7 @@ async function serveResolver(flags: Omit<ServeOptions, 'role'>, io: CommandIo): 
   })
   const admin = await serveAdmin(adminSocketIn(state.run), () => [])
   log.info('ready: resolver')
+  forgetTheGone(dns, registry)
   const replaced = await Promise.race([version(seen), stop])
   if (replaced !== undefined)
     log.info('the policy was replaced: ending, to be started again with the new one')
@@ -125,6 +130,18 @@ async function serveResolver(flags: Omit<ServeOptions, 'role'>, io: CommandIo): 
   dns.close()
   audit.end()
   return 0
+}
+
+/** A gate that goes on for months must not keep what it counted for every sandbox that there ever was. */
+function forgetTheGone(service: Pick<Gate, 'keepOnly'>, registry: SandboxRegistry): void {
+  const forget = () => {
+    try {
+      service.keepOnly(registry.presence())
+    } catch {
+      // Whoever is there cannot be told, out of descriptors say: then nobody is forgotten, and nobody's budget begins anew.
+    }
+  }
+  setInterval(forget, FORGET_MS).unref()
 }
 
 interface OpenGate {

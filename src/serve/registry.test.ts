@@ -90,6 +90,16 @@ void t.test('networks that stay are told by variables', (t) => {
   t.end()
 })
 
+void t.test('who is there: runs while they last, and networks that stay', (t) => {
+  const { registry } = registryOf({ EGRESS_NETWORK_MY_TEAM: '10.9.0.16/28 research' })
+  registry.add(registration('sb-0123456789', '10.231.0.8/29'))
+  const there = () => ['sb-0123456789', 'my-team', 'sb-9876543210'].map(registry.presence())
+  t.strictSame(there(), [true, true, false])
+  registry.remove('sb-0123456789')
+  t.strictSame(there(), [false, true, false])
+  t.end()
+})
+
 void t.test('addresses', (t) => {
   for (const text of ['0.0.0.0', '10.231.255.248', '255.255.255.255']) {
     t.equal(addressText(addressNumber(text) ?? -1), text)

@@ -1,4 +1,13 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import type { KnownSandbox, SandboxIdentity } from '#firewall/policy.js'
 import { addressNumber, addressText, baseOf, hostIn, HOSTS, parseSubnet, type Subnet } from './subnet.js'
@@ -102,13 +111,17 @@ export class SandboxRegistry {
     return registration
   }
 
+  /** Whether a sandbox is there, by its id, as the files are now. */
+  presence(): (id: string) => boolean {
+    const there = new Set(
+      [...this.list(), ...this.#fixed.map(({ identity }) => identity)].map(({ id }) => id),
+    )
+    return (id) => there.has(id)
+  }
+
   list(): Registration[] {
-    let names: string[] = []
-    try {
-      names = readdirSync(this.#directory)
-    } catch {
-      // Nothing was registered yet.
-    }
+    // It comes with the first registration.
+    const names = existsSync(this.#directory) ? readdirSync(this.#directory) : []
     return names
       .map((name) => addressNumber(name.replace(/\.json$/, '')))
       .map((base) => (base === null ? null : this.#read(base)))
