@@ -7,8 +7,9 @@ import { CertificateAuthority } from '#proxy/tls/authority.js'
 import { connectThrough, exchangeBytes, tls } from '#test/support/client.js'
 import { SANDBOX, startGate } from '#test/support/gate.js'
 import { destination, service, testPolicy } from '#test/support/policy.js'
-import { startS3 } from '#test/support/s3.js'
-import { WITHOUT_BOTO3, PYTHON } from '#test/support/sigv4-oracle.js'
+import { PYTHON, startS3 } from '#examples/stand-ins/s3.js'
+import { WITHOUT_BOTO3 } from '#test/support/sigv4-oracle.js'
+import { forAnyName } from '#test/support/upstream.js'
 
 // Requests to S3 by its real clients, which have nothing but worthless keys, against a stand-in that verifies every
 // signature with botocore.
@@ -29,7 +30,7 @@ const BUCKET_HOST = `reports.${S3_HOST}`
 
 async function setUp(t: Test, secret = KEYS.secret) {
   const authority = await CertificateAuthority.create(Date.now())
-  const s3 = await startS3(authority, KEYS)
+  const s3 = await startS3(forAnyName(authority), KEYS)
   const credential = sigv4.bind('s3/sigv4', {
     access_key: new Secret('AWS_ACCESS_KEY_ID', KEYS.access),
     secret_key: new Secret('AWS_SECRET_ACCESS_KEY', secret),

@@ -28,6 +28,14 @@ export interface JudgedClient {
   readonly saw: string
   readonly twin: string
   readonly held: boolean
+  /** Debian packages without which it was not run. */
+  readonly missing: readonly string[]
+}
+
+/** A row of which the client is not installed: it shows nothing, and does not hold. */
+export function notRun({ id, client, does }: Row, missing: readonly string[]): JudgedClient {
+  const saw = `not installed: ${missing.join(', ')}`
+  return { id, client, does, received: 'nothing', saw, twin: 'not run', held: false, missing }
 }
 
 /** A row holds when the stand-ins saw the real credential with every request, and nothing of the refused twin. */
@@ -57,6 +65,7 @@ export function judge(row: Row, { allowed, refused, received, leaked, pushed }: 
     saw: worked ? allowed.stdout.trim() : `code ${String(allowed?.code ?? null)}: ${lastLine(allowed)}`,
     twin: twinHeld ? 'refused' : refusedReached ? 'REACHED THE SERVICE' : `no refusal: ${lastLine(refused)}`,
     held: arrived && worked && verified.length === mine.length && twinHeld && pushHeld && !leaked,
+    missing: [],
   }
 }
 

@@ -5,6 +5,10 @@ export const HOSTS = {
   release: 'release.clients.example',
   /** In no policy. */
   third: 'third.clients.example',
+  /** Two buckets that may be used, and one of somebody else. */
+  reports: 'reports.s3.eu-central-1.amazonaws.com',
+  backups: 'backups.s3.eu-central-1.amazonaws.com',
+  otherBucket: 'attacker.s3.eu-central-1.amazonaws.com',
   teams: 'teams.clients.example',
   /** A GitHub that may be written to. */
   git: 'git.clients.example',
@@ -13,5 +17,8 @@ export const HOSTS = {
   openai: 'api.openai.com',
   anthropic: 'api.anthropic.com',
 } as const
+
+/** What the buckets are signed for. */
+export const S3_REGION = 'eu-central-1'
 
 export type Host = (typeof HOSTS)[keyof typeof HOSTS]

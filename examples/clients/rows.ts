@@ -5,6 +5,8 @@ export interface Row {
   readonly id: string
   readonly client: string
   readonly does: string
+  /** Debian packages that it takes; an npm package is always there. */
+  readonly needs: readonly string[]
   readonly allowed: Call
   readonly refused: Call
 }
@@ -42,6 +44,7 @@ export const ROWS: readonly Row[] = [
     id: 'jira',
     client: 'python3-jira',
     does: 'search, make an issue, comment; may not delete',
+    needs: ['python3-jira'],
     ...script(
       'jira_client.py',
       'POST /rest/api/2/issue/DEMO-2/comment',
@@ -54,6 +57,7 @@ export const ROWS: readonly Row[] = [
     id: 'jenkins',
     client: 'python3-jenkins',
     does: 'build at two instances; not at a third',
+    needs: ['python3-jenkins'],
     allowed: {
       command: ['python', '@/jenkins_client.py', HOSTS.ci, HOSTS.release],
       says: /Build Agent, build 7; Build Agent, build 7/,
@@ -68,9 +72,41 @@ export const ROWS: readonly Row[] = [
     },
   },
   {
+    id: 'boto3',
+    client: 'boto3, S3',
+    does: 'put, get, list, 64 MiB in parts, presigned get; may not delete',
+    needs: ['python3-boto3'],
+    ...script(
+      's3_client.py',
+      'PUT /dir/report',
+      'DELETE /dir/report',
+      HOSTS.reports,
+      /^1 object, 64 MiB in parts and back, presigned$/,
+    ),
+  },
+  {
+    id: 'aws',
+    client: 'aws command line, S3',
+    does: 'put, get, list, 64 MiB in parts, presigned get; not to another bucket',
+    needs: ['awscli', 'python3-boto3'],
+    allowed: {
+      command: ['sh', '@/aws-client.sh', 'backups'],
+      says: /^1 object, 64 MiB in parts and back, presigned$/,
+      hosts: [HOSTS.backups],
+      request: 'PUT /dir/report',
+    },
+    refused: {
+      command: ['sh', '@/aws-client.sh', 'attacker'],
+      says: /Failed to connect to proxy URL|403/,
+      hosts: [HOSTS.otherBucket],
+      request: 'PUT /dir/report',
+    },
+  },
+  {
     id: 'git',
     client: 'git over https',
     does: 'clone and push; push with the read-only preset is refused',
+    needs: ['git'],
     allowed: {
       command: ['sh', '@/git-client.sh', 'push', HOSTS.git],
       says: /pushed [0-9a-f]{7}/,
@@ -88,6 +124,7 @@ export const ROWS: readonly Row[] = [
     id: 'clone',
     client: 'git over https, read-only',
     does: 'clone; not from a host in no policy',
+    needs: ['git'],
     allowed: {
       command: ['sh', '@/git-client.sh', 'clone', HOSTS.github],
       says: /cloned: An application/,
@@ -105,6 +142,7 @@ export const ROWS: readonly Row[] = [
     id: 'teams',
     client: 'curl, Teams webhook',
     does: 'post a message; not to another webhook there',
+    needs: ['curl'],
     allowed: {
       command: ['sh', '-c', 'curl -sS -d \'{"text":"hello"}\' "$TEAMS_WEBHOOK_URL"'],
       says: /^1$/,
@@ -126,12 +164,14 @@ export const ROWS: readonly Row[] = [
     id: 'openai',
     client: 'openai (npm), streaming',
     does: 'chat; may not list files',
+    needs: [],
     ...script('openai-client.mjs', 'POST /v1/chat/completions', 'GET /v1/files', HOSTS.openai, hello),
   },
   {
     id: 'anthropic',
     client: '@anthropic-ai/sdk, streaming',
     does: 'messages; may not list keys',
+    needs: [],
     ...script(
       'anthropic-client.mjs',
       'POST /v1/messages',
@@ -144,6 +184,7 @@ export const ROWS: readonly Row[] = [
     id: 'octokit',
     client: '@octokit/rest',
     does: 'read user and issues; may not make one',
+    needs: [],
     ...script(
       'octokit-client.mjs',
       'GET /repos/team/app/issues',

@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runInSandbox } from '../demo/product.js'
+import { PYTHON } from '../stand-ins/s3.js'
 import { branchOf, makeRepository } from './git-backend.js'
-import { judge, type JudgedClient, type Said } from './judge.js'
+import { judge, notRun, type JudgedClient, type Said } from './judge.js'
 import { clientsPolicy } from './policy.js'
 import { HOSTS } from './names.js'
-import { ROWS, type Call } from './rows.js'
+import { ROWS, type Call, type Row } from './rows.js'
 import { confidential, makeSecrets } from './secrets.js'
 import { startServices } from './services.js'
 
-const PYTHON = '/usr/bin/python3'
 /** Of the compiled scripts, and of those that are not compiled. */
 const COMPILED = fileURLToPath(new URL('./inside/', import.meta.url))
 const SOURCES = fileURLToPath(new URL('../../../examples/clients/inside/', import.meta.url))
@@ -22,12 +22,13 @@ const MODULES = fileURLToPath(new URL('../../../node_modules/', import.meta.url)
 const NEEDED: readonly (readonly [debian: string, command: readonly [string, ...string[]]])[] = [
   ['python3-jira', [PYTHON, '-c', 'import jira']],
   ['python3-jenkins', [PYTHON, '-c', 'import jenkins']],
+  ['python3-boto3', [PYTHON, '-c', 'import boto3']],
+  ['awscli', ['/usr/bin/aws', '--version']],
   ['git', ['git', '--version']],
   ['curl', ['curl', '--version']],
 ]
 
-/** Debian packages that are missing here. */
-export function missingClients(): readonly string[] {
+function missingPackages(): readonly string[] {
   return NEEDED.filter(([, [program, ...words]]) => {
     try {
       execFileSync(program, words, { stdio: 'ignore' })
@@ -38,13 +39,15 @@ export function missingClients(): readonly string[] {
   }).map(([debian]) => debian)
 }
 
-/** Runs every client in one sandbox, and judges what the stand-ins received. */
+/** Runs every client that is installed in one sandbox, and judges what the stand-ins received. */
 export async function runClients(signal: AbortSignal): Promise<readonly JudgedClient[]> {
   const root = mkdtempSync(join(tmpdir(), 'egress-clients-'))
   const repositories = join(root, 'repositories')
   const secrets = makeSecrets()
   for (const host of [HOSTS.git, HOSTS.github]) makeRepository(join(repositories, host))
-  const services = await startServices(secrets, repositories)
+  const missing = missingPackages()
+  const lacks = ({ needs }: Row) => needs.filter((debian) => missing.includes(debian))
+  const services = await startServices(secrets, repositories, !missing.includes('python3-boto3'))
   try {
     const work = join(root, 'work')
     mkdirSync(work)
@@ -53,7 +56,7 @@ export async function runClients(signal: AbortSignal): Promise<readonly JudgedCl
     writeFileSync(
       join(work, 'calls.json'),
       JSON.stringify(
-        ROWS.flatMap(({ id, allowed, refused }) => [
+        ROWS.filter((row) => lacks(row).length === 0).flatMap(({ id, allowed, refused }) => [
           { id: `${id}/allowed`, command: commandOf(allowed) },
           { id: `${id}/refused`, command: commandOf(refused) },
         ]),
@@ -62,7 +65,7 @@ export async function runClients(signal: AbortSignal): Promise<readonly JudgedCl
     // Started by root, the sandbox is another user.
     chmodSync(work, 0o777)
     chmodSync(root, 0o711)
-    writeFileSync(join(root, 'policy.yaml'), clientsPolicy(services.port), { mode: 0o600 })
+    writeFileSync(join(root, 'policy.yaml'), clientsPolicy(services.ports), { mode: 0o600 })
     writeFileSync(join(root, 'ca.pem'), services.ca)
     const said = new Map<string, Said>()
     const { output } = await runInSandbox({
@@ -78,16 +81,21 @@ export async function runClients(signal: AbortSignal): Promise<readonly JudgedCl
         if (one !== null) said.set(one.id, one)
       },
     })
+    const evidence = {
+      received: services.received(),
+      leaked: confidential(secrets).some((secret) => output.includes(secret)),
+      pushed:
+        branchOf(join(repositories, HOSTS.git), 'agent') !== null &&
+        branchOf(join(repositories, HOSTS.github), 'agent') === null,
+    }
     return ROWS.map((row) =>
-      judge(row, {
-        allowed: said.get(`${row.id}/allowed`) ?? null,
-        refused: said.get(`${row.id}/refused`) ?? null,
-        received: services.received,
-        leaked: confidential(secrets).some((secret) => output.includes(secret)),
-        pushed:
-          branchOf(join(repositories, HOSTS.git), 'agent') !== null &&
-          branchOf(join(repositories, HOSTS.github), 'agent') === null,
-      }),
+      lacks(row).length > 0
+        ? notRun(row, lacks(row))
+        : judge(row, {
+            ...evidence,
+            allowed: said.get(`${row.id}/allowed`) ?? null,
+            refused: said.get(`${row.id}/refused`) ?? null,
+          }),
     )
   } finally {
     await services.close()

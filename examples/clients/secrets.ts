@@ -5,6 +5,8 @@ export interface Secrets {
   readonly JIRA_API_TOKEN: string
   readonly JENKINS_USER: string
   readonly JENKINS_API_TOKEN: string
+  readonly AWS_ACCESS_KEY_ID: string
+  readonly AWS_SECRET_ACCESS_KEY: string
   readonly TEAMS_WEBHOOK_PATH: string
   readonly GITHUB_TOKEN: string
   readonly OPENAI_API_KEY: string
@@ -17,6 +19,8 @@ export function makeSecrets(): Secrets {
     JIRA_API_TOKEN: random(22),
     JENKINS_USER: 'build-agent',
     JENKINS_API_TOKEN: `11${random(16)}`,
+    AWS_ACCESS_KEY_ID: `AKIA${random(8).toUpperCase()}`,
+    AWS_SECRET_ACCESS_KEY: random(20),
     TEAMS_WEBHOOK_PATH: `webhookb2/${random(16)}/IncomingWebhook/${random(16)}`,
     GITHUB_TOKEN: `ghp_${random(18)}`,
     OPENAI_API_KEY: `sk-proj-${random(40)}`,

@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import { createAuthority } from '../stand-ins/certificate-authority.js'
 import { checkCredential } from '../stand-ins/credential-check.js'
 import { listenTls, sendJson } from '../stand-ins/tls-server.js'
+import { startS3, type S3 } from '../stand-ins/s3.js'
 import { serveGit } from './git-backend.js'
-import { HOSTS } from './names.js'
+import { HOSTS, S3_REGION } from './names.js'
 import type { Secrets } from './secrets.js'
 
 /** One request as it arrived. */
@@ -18,10 +19,10 @@ export interface Received {
 }
 
 export interface Services {
-  readonly port: number
+  readonly ports: { readonly web: number; readonly s3: number }
   /** PEM of the authority that their certificates come from. */
   readonly ca: string
-  readonly received: readonly Received[]
+  received(): readonly Received[]
   close(): Promise<void>
 }
 
@@ -30,8 +31,15 @@ type Answer = (request: IncomingMessage, response: ServerResponse, path: string,
 const basic = (user: string, password: string) =>
   `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
 
-/** All stand-ins behind one TLS port. Each answers only to its own real credential, and says it back where it can. */
-export async function startServices(secrets: Secrets, repositories: string): Promise<Services> {
+/**
+ * All stand-ins: the one for S3, which needs botocore, on a TLS port of its own, the others behind another. Each answers
+ * only to its own real credential, and most say it back.
+ */
+export async function startServices(
+  secrets: Secrets,
+  repositories: string,
+  withS3: boolean,
+): Promise<Services> {
   const received: Received[] = []
   const authority = await createAuthority('Clients demo CA')
   const [first = '', ...others] = Object.values(HOSTS)
@@ -76,7 +84,30 @@ export async function startServices(secrets: Secrets, repositories: string): Pro
     },
     '127.0.0.1',
   )
-  return { port, ca: authority.pem, received, close }
+  const keys = {
+    access: secrets.AWS_ACCESS_KEY_ID,
+    secret: secrets.AWS_SECRET_ACCESS_KEY,
+    region: S3_REGION,
+  }
+  const s3 = withS3 ? await startS3(identity, keys) : null
+  return {
+    ports: { web: port, s3: s3?.port ?? port },
+    ca: authority.pem,
+    received: () => [...received, ...receivedByS3(s3)],
+    close: async () => {
+      s3?.close()
+      await close()
+    },
+  }
+}
+
+function receivedByS3(s3: S3 | null): readonly Received[] {
+  return (s3?.requests ?? []).map(({ method, host, target, error }) => ({
+    method,
+    host,
+    path: target.split('?')[0] ?? '',
+    verified: error === null,
+  }))
 }
 
 function jira(request: IncomingMessage, response: ServerResponse, path: string): void {

@@ -212,8 +212,8 @@ class Handler(BaseHTTPRequestHandler):
             error, status, headers = refused.code, refused.status, {'content-type': 'application/xml'}
             answer = (f'<?xml version="1.0"?><Error><Code>{refused.code}</Code>'
                       f'<Message>{escape(refused.message)}</Message></Error>').encode()
-        report({'method': self.command, 'target': self.target, 'status': status, 'error': error,
-                'payload': self.headers.get('x-amz-content-sha256')})
+        report({'method': self.command, 'host': self.header('host'), 'target': self.target, 'status': status,
+                'error': error, 'payload': self.headers.get('x-amz-content-sha256')})
         self.send_response(status)
         for name, value in headers.items():
             self.send_header(name, value)

@@ -1,16 +1,9 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
-
-/** Python's program, not a newer one that a developer may have: it comes with botocore from Debian. */
-export const PYTHON = '/usr/bin/python3'
+import { hasPackage, PYTHON, STAND_INS } from '#examples/stand-ins/s3.js'
 
 /** Why what needs botocore is skipped, or false. */
-export const WITHOUT_BOTO3 =
-  spawnSync(PYTHON, ['-c', 'import boto3']).status === 0 ? false : 'python3-boto3 is not installed'
-
-/** The folder of the stand-ins' sources, which are not all compiled. */
-export const STAND_INS = fileURLToPath(new URL('../../../examples/stand-ins/', import.meta.url))
+export const WITHOUT_BOTO3 = hasPackage('boto3') ? false : 'python3-boto3 is not installed'
 
 /** A request head of which the signature is asked. */
 export interface OracleRequest {

@@ -1,7 +1,7 @@
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net'
 import { createServer as createHttpServer, type IncomingMessage, type RequestListener } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
-import { TLSSocket } from 'node:tls'
+import { TLSSocket, type TlsOptions } from 'node:tls'
 import type { CertificateAuthority } from '#proxy/tls/authority.js'
 
 /** An upstream that keeps what reached it. */
@@ -19,6 +19,15 @@ export interface RecordedRequest {
   readonly socket: Socket
 }
 
+/** TLS for any name, with certificates of this authority. */
+export function forAnyName(authority: CertificateAuthority): TlsOptions {
+  return {
+    SNICallback: (name, done) => {
+      authority.contextFor(name, Date.now()).then((context) => done(null, context), done)
+    },
+  }
+}
+
 /** TLS for any name, with certificates of the given authority; plain HTTP without one. */
 export async function startUpstream(
   authority: CertificateAuthority | null,
@@ -32,16 +41,7 @@ export async function startUpstream(
     listener(request, response)
   }
   const server =
-    authority === null
-      ? createHttpServer(record)
-      : createHttpsServer(
-          {
-            SNICallback: (name, done) => {
-              authority.contextFor(name, Date.now()).then((context) => done(null, context), done)
-            },
-          },
-          record,
-        )
+    authority === null ? createHttpServer(record) : createHttpsServer(forAnyName(authority), record)
   onServer(server)
   const port = await listen(server)
   return {
