@@ -11,6 +11,7 @@ import { presetOf } from './presets/expand.js'
 import { joinPath } from './rule.js'
 import { readRules } from './rules.js'
 import { readQuota } from './limits.js'
+import { checkBuckets } from './s3-bucket.js'
 import type { ServiceFile } from './schema.js'
 import { quote } from './scrub.js'
 import { parseTargetUrl } from './target-url.js'
@@ -82,6 +83,7 @@ export function buildService(name: string, file: ServiceFile, context: LoadConte
     ca: origin.scheme === 'https' ? ca : null,
     names: null,
   }))
+  if (bound.credential !== null) checkBuckets(destinations, (index) => targetPath(file, path, index), issues)
   return { service, destinations, secrets: bound.names, rules }
 }
 
@@ -96,7 +98,7 @@ function readTargets(file: ServiceFile, path: Path, { issues }: LoadContext): re
   const given = file.url === undefined ? (file.targets ?? []) : [file.url]
   const targets: ServiceTarget[] = []
   for (const [index, text] of given.entries()) {
-    const at = file.url === undefined ? [...path, 'targets', index] : [...path, 'url']
+    const at = targetPath(file, path, index)
     const target = parseTargetUrl(text)
     if (isFault(target)) {
       issues.add(at, target)
@@ -108,6 +110,10 @@ function readTargets(file: ServiceFile, path: Path, { issues }: LoadContext): re
     } else targets.push(target)
   }
   return targets
+}
+
+function targetPath(file: ServiceFile, path: Path, index: number): Path {
+  return file.url === undefined ? [...path, 'targets', index] : [...path, 'url']
 }
 
 export function sameOrigin(a: ServiceTarget['origin'], b: ServiceTarget['origin']): boolean {
@@ -175,7 +181,7 @@ function checkPlain(
   const index = targets.findIndex(({ origin }) => origin.scheme === 'http')
   const exposed = index >= 0 && file.credential !== undefined
   if (exposed && file.plain !== true) {
-    issues.add(file.url === undefined ? [...path, 'targets', index] : [...path, 'url'], {
+    issues.add(targetPath(file, path, index), {
       problem: 'the credential would go over an unencrypted http:// connection',
       fix: 'use https://, or write `plain: true` if the network is trusted (a test on this machine)',
     })

@@ -212,6 +212,17 @@ async function load(cwd: string, service: object): Promise<LoadedPolicy> {
   return loadPolicy('egress.yaml', { kinds: CREDENTIAL_KINDS, env: { ...env, MINE: VALUE }, cwd })
 }
 
+/** What is wrong with a policy, and nothing where it loads. */
+async function faults(loading: Promise<LoadedPolicy>): Promise<PolicyError['issues']> {
+  try {
+    await loading
+    return []
+  } catch (error) {
+    if (error instanceof PolicyError) return error.issues
+    throw error
+  }
+}
+
 function judged({ policy }: LoadedPolicy, request: string): boolean {
   const [, method = '', scheme, host = '', target = ''] =
     /^(\w+) (https?):\/\/([^/]+)(.*)$/.exec(request) ?? []
@@ -259,6 +270,35 @@ for (const { name, description, example, service, standIns = {} } of PRESETS) {
   })
 }
 
+void t.test('s3: in the path, too, the bucket must be named', async (t) => {
+  const cwd = t.testdir({})
+  const endpoint = 'https://s3.eu-central-1.amazonaws.com'
+  const named = await load(cwd, { use: 's3', url: `${endpoint}/reports` })
+  for (const [request, allowed] of [
+    ['GET /reports/?list-type=2', true],
+    ['PUT /reports/key', true],
+    ['PUT /reports?policy', false],
+    ['PUT /attacker/key', false],
+    ['GET /attacker/key', false],
+  ] as const)
+    t.equal(judged(named, request.replace(' ', ` ${endpoint}`)), allowed, request)
+  const message = /no bucket is named at `https:\/\/s3\.eu-central-1\.amazonaws\.com`.*every bucket/
+  t.match(await faults(load(cwd, { use: 's3', url: endpoint })), [{ problem: message, line: 4, column: 10 }])
+  const own = { use: 's3', targets: ['https://reports.s3.amazonaws.com', endpoint] }
+  t.match(await faults(load(cwd, own)), [{ problem: message }])
+  for (const host of [
+    's3',
+    's3.us-west-2',
+    's3-us-west-2',
+    's3.dualstack.us-west-2',
+    's3-fips.us-gov-west-1',
+  ])
+    await t.rejects(load(cwd, { use: 's3', url: `https://${host}.amazonaws.com` }), PolicyError, host)
+  t.ok(await load(cwd, { use: 's3', url: endpoint, rules: [{ allow: 'GET /reports/**' }] }))
+  for (const url of ['https://minio.example.com', 'https://s3-reports.s3.us-west-2.amazonaws.com'])
+    t.ok(await load(cwd, { use: 's3', url }), url)
+})
+
 void t.test('what stands beside `use` wins', async (t) => {
   const cwd = t.testdir({})
   const own = await load(cwd, {
@@ -291,15 +331,9 @@ void t.test('what stands beside `use` wins', async (t) => {
 
 void t.test('faults point at the file that the user wrote', async (t) => {
   const cwd = t.testdir({})
-  const issues = async (text: string, env: Record<string, string> = {}) => {
+  const issues = (text: string, env: Record<string, string> = {}) => {
     writeFiles(cwd, { 'egress.yaml': text })
-    try {
-      await loadPolicy('egress.yaml', { kinds: CREDENTIAL_KINDS, env, cwd })
-      return []
-    } catch (error) {
-      if (error instanceof PolicyError) return error.issues
-      throw error
-    }
+    return faults(loadPolicy('egress.yaml', { kinds: CREDENTIAL_KINDS, env, cwd }))
   }
   t.match(await issues('services:\n  j:\n    use: jria\nagents:\n  ci: { services: [j] }\n'), [
     { line: 3, column: 10, problem: 'there is no preset `jria`', fix: 'write `jira`' },
