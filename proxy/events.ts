@@ -12,8 +12,8 @@ export interface Remote {
 }
 
 /**
- * What was decided about a request, a CONNECT, a TLS hello, a tunnel or the look-up of a name under a wildcard: recorded
- * before anything happens.
+ * What was decided about a request, a CONNECT, a TLS hello, a tunnel, the look-up of a name under a wildcard or a request
+ * of the gate's own for a token: recorded before anything happens.
  */
 export interface HttpDecision {
   /** Milliseconds since 1970. */
@@ -22,7 +22,7 @@ export interface HttpDecision {
   readonly sandbox: SandboxIdentity | null
   readonly remote: Remote
   readonly door: Door
-  readonly kind: 'request' | 'upgrade' | 'connect' | 'tls' | 'tunnel' | 'lookup'
+  readonly kind: 'request' | 'upgrade' | 'connect' | 'tls' | 'tunnel' | 'lookup' | 'token'
   readonly method: string | null
   readonly scheme: Scheme | null
   readonly host: string | null
@@ -31,7 +31,7 @@ export interface HttpDecision {
   readonly query: string | null
   readonly verdict: 'allow' | 'deny'
   readonly reason: Reason | null
-  /** What about this request the reason speaks of; null where the reason says it all. */
+  /** What about this request the reason speaks of, or which request a token is for; null where there is no more to say. */
   readonly detail: string | null
   readonly rule: string | null
   /** Status of a denial's response; null while there is none. */

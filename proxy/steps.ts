@@ -231,7 +231,7 @@ const injectCredential: Step = {
     const { destination } = settled(verdict)
     const injected = credential.inject(settled(outgoing), {
       now: context.now,
-      send: (request) => sendGateRequest(request, credential, destination, context),
+      send: (request) => sendGateRequest(request, { exchange, credential, destination }, context),
     })
     const judge = (fault: Injected) =>
       fault === null ? null : refuse(fault.reason, { rule: destination.id, detail: fault.detail })

@@ -5,7 +5,15 @@ import { Secret } from '#firewall/secret.js'
 import { githubApp } from '#proxy/credentials/github-app.js'
 import { google } from '#proxy/credentials/google.js'
 import { oauth2 } from '#proxy/credentials/oauth2.js'
-import { CLIENT, isUnavailable, plain, REFRESH, SCOPE, startTokenGate } from '#test/support/token-gate.js'
+import {
+  CLIENT,
+  CLIENT_SECRET,
+  isUnavailable,
+  plain,
+  REFRESH,
+  SCOPE,
+  startTokenGate,
+} from '#test/support/token-gate.js'
 
 // Tokens that the gate gets for itself: what the endpoint verified, what reached the API, and that neither a log nor a
 // response holds a secret.
@@ -116,6 +124,69 @@ void t.test('what is wrong with a grant keeps the request from the API', async (
     t.strictSame(api.requests, [])
     checkSecrecy(t)
   }
+})
+
+void t.test(
+  'each request for a token is in the audit log before it is sent, and its end after it',
+  async (t) => {
+    let recorded = 0
+    const setting = await startTokenGate(t, {
+      endpoint(request, response) {
+        recorded = setting.gate.decisions.filter(({ kind }) => kind === 'token').length
+        setting.issuer.endpoint(request, response)
+      },
+    })
+    const { gate, ask, checkSecrecy } = setting
+    t.equal((await ask()).status, 200)
+    t.equal(recorded, 1)
+    t.equal((await ask()).status, 200)
+    const [request, token, ...others] = gate.decisions.filter(
+      ({ kind }) => kind !== 'connect' && kind !== 'tls',
+    )
+    t.match(request, { kind: 'request', host: 'api.example' })
+    t.match(token, {
+      kind: 'token',
+      sandbox: { id: 'sb-test' },
+      verdict: 'allow',
+      reason: null,
+      rule: request?.rule?.replace(/\.rules.*/, '') ?? '',
+      detail: `for the request ${request?.id ?? ''}`,
+      ...{ method: 'POST', scheme: 'https', host: 'login.example', port: 443, path: '/token', query: null },
+      ...{ status: null, service: 'api', credential: 'api/oauth2', address: '127.0.0.1' },
+    })
+    t.equal(others.length, 1, 'the second request needed none')
+    t.strictSame(
+      gate.closes.map(({ id }) => id),
+      [token?.id, request?.id, others[0]?.id],
+    )
+    t.match(gate.closes[0], { outcome: 'success', reason: null, status: 200, sandbox: { id: 'sb-test' } })
+    t.ok((gate.closes[0]?.requestBytes ?? 0) > 0 && (gate.closes[0]?.responseBytes ?? 0) > 0)
+    checkSecrecy(t)
+  },
+)
+
+void t.test('a request for a token that cannot be recorded is not sent', async (t) => {
+  const { gate, ask, endpoint, api, pass } = await startTokenGate(t)
+  gate.auditFails = 'token'
+  isUnavailable(t, await ask(), /^login\.example: audit-unavailable$/)
+  t.strictSame(endpoint.requests, [])
+  t.strictSame(api.requests, [])
+  gate.auditFails = false
+  pass(5_000)
+  t.equal((await ask()).status, 200)
+})
+
+void t.test('a secret in the URL of a token endpoint is in no record', async (t) => {
+  const url = `https://login.example/${CLIENT_SECRET}/token?key=${CLIENT_SECRET}`
+  const { gate, ask, endpoint, checkSecrecy } = await startTokenGate(t, {
+    values: { ...CLIENT, token_url: plain(url) },
+  })
+  isUnavailable(t, await ask(), /^login\.example answered 400/)
+  t.match(endpoint.requests[0]?.url, CLIENT_SECRET)
+  const token = gate.decisions.find(({ kind }) => kind === 'token')
+  t.match(token, { path: /^\/\*+\/token$/, query: null })
+  t.match(gate.closes[0], { id: token?.id, status: 400, outcome: 'success' })
+  checkSecrecy(t)
 })
 
 void t.test('an expired token is never sent', async (t) => {

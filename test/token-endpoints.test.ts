@@ -16,8 +16,16 @@ void t.test('an endpoint that is not there: each request has its 503 at once', a
   for (const answer of [...answers, await ask()])
     isUnavailable(t, answer, /^login\.example: upstream-unreachable \(ECONNREFUSED\)$/)
   t.strictSame(api.requests, [])
-  t.equal(gate.closes.length, 21)
+  const attempt = gate.decisions.find(({ kind }) => kind === 'token')
   t.match(gate.closes[0], {
+    id: attempt?.id ?? 'none',
+    outcome: 'failure',
+    reason: 'upstream-unreachable',
+    detail: 'ECONNREFUSED',
+    status: null,
+  })
+  t.equal(gate.closes.length, 22, 'of one request for a token, and of those that needed it')
+  t.match(gate.closes[1], {
     outcome: 'failure',
     reason: 'credential-unavailable',
     detail: 'login.example: upstream-unreachable (ECONNREFUSED)',
@@ -113,7 +121,7 @@ for (const [name, detail, endpoint] of HOSTILE) {
     isUnavailable(t, await setting.ask(), detail)
     t.equal(setting.endpoint.requests.length, 1, 'it was asked')
     t.strictSame(setting.api.requests, [], 'and nothing went to the API')
-    t.match(setting.gate.closes[0], { reason: 'credential-unavailable', detail })
+    t.match(setting.gate.closes[1], { reason: 'credential-unavailable', detail })
     setting.checkSecrecy(t, Buffer.from(`me:${encodeURIComponent(CLIENT_SECRET)}`).toString('base64'))
   })
 }
@@ -131,7 +139,11 @@ void t.test('a credential can send to its own endpoints alone', async (t) => {
     ...oauth2,
     bind: (id, values) => ({ ...oauth2.bind(id, values), endpoints: [] }),
   }
-  const { ask, endpoint } = await startTokenGate(t, { kind: elsewhere })
+  const { ask, endpoint, gate } = await startTokenGate(t, { kind: elsewhere })
   isUnavailable(t, await ask(), /no such endpoint/)
   t.strictSame(endpoint.requests, [])
+  t.match(
+    gate.decisions.find(({ kind }) => kind === 'token'),
+    { verdict: 'deny', reason: 'host-not-listed', host: 'login.example' },
+  )
 })

@@ -1,8 +1,14 @@
 import type { Credential, GateRequest, GateResponse, Headers } from '#firewall/credential.js'
 import type { Destination, Origin } from '#firewall/policy.js'
+import type { Reason } from '#firewall/reasons.js'
 import type { ProxyContext } from '../context.js'
+import type { HttpDecision } from '../events.js'
+import { settled, type Exchange } from '../exchange.js'
+import { connectionDecision } from '../records.js'
+import { redactText, Tally } from '../redact.js'
 import { codeOf, reasonOf } from './failures.js'
 import { resolveOnce } from './pin.js'
+import type { PinnedUpstream } from './pools.js'
 
 /** Bytes of an answer: tokens are a few thousand, and an endpoint that never ends must not fill the memory. */
 const MAX_ANSWER = 262_144
@@ -12,55 +18,148 @@ export class GateRequestError extends Error {
   readonly code = 'EGRESS_GATE_REQUEST'
 }
 
+/** Whom a request of the gate's own is sent for. */
+export interface GateErrand {
+  /** The sandbox's request that needs it. */
+  readonly exchange: Pick<Exchange, 'id' | 'binding' | 'service' | 'sandbox'>
+  /** Names the endpoints. */
+  readonly credential: Pick<Credential, 'id' | 'endpoints' | 'needles'>
+  /** Its `ca` and `private` hold. */
+  readonly destination: Destination
+}
+
 /**
  * Sends a request of the gate's own (for a token, say) as strictly as a sandbox's: the address is resolved once, judged
- * and pinned, the certificate verified for the name, redirects not followed, the answer bounded in bytes and time.
+ * and pinned, the decision recorded before anything is sent, the certificate verified for the name, redirects not
+ * followed, the answer bounded in bytes and time.
  *
  *     gate ── request ──▶ endpoint
  *     gate ◀── answer, whole ── endpoint        (the sandbox sees neither)
  *
- * @param credential that it is sent for: it names the endpoints
- * @param destination whose `ca` and `private` hold for it
  * @throws GateRequestError
  */
 export async function sendGateRequest(
-  { method, url, headers, body }: GateRequest,
-  credential: Pick<Credential, 'endpoints'>,
-  destination: Destination,
+  request: GateRequest,
+  errand: GateErrand,
   context: ProxyContext,
 ): Promise<GateResponse> {
+  const { url } = request
   const scheme = url.protocol === 'http:' ? 'http' : 'https'
   const port = url.port === '' ? (scheme === 'https' ? 443 : 80) : Number(url.port)
   const origin: Origin = { scheme, host: url.hostname, port }
+  const id = context.newId()
+  const decide = (more: Partial<HttpDecision>) => decideErrand(request, origin, id, errand, context, more)
   // Threat: a secret that changed, or an answer, leads the next one elsewhere than the policy was checked for.
-  const known = credential.endpoints?.some(
+  const known = errand.credential.endpoints?.some(
     (one) => one.scheme === origin.scheme && one.host === origin.host && one.port === origin.port,
   )
-  if (known !== true) throw new GateRequestError('the policy names no such endpoint')
+  if (known !== true) {
+    await decide({ reason: 'host-not-listed' })
+    throw new GateRequestError('the policy names no such endpoint')
+  }
   const host = { kind: 'exact', host: url.hostname, text: url.hostname } as const
-  const upstream = await resolveOnce(context, origin, { ...destination, host })
-  if ('reason' in upstream) throw new GateRequestError(`${url.host}: ${upstream.detail ?? upstream.reason}`)
-  const limits = context.policy.http
-  const signal = AbortSignal.timeout(limits.responseTimeoutMs)
+  const upstream = await resolveOnce(context, origin, { ...errand.destination, host })
+  if ('reason' in upstream) {
+    const { reason, detail } = upstream
+    await decide({ reason, detail })
+    throw new GateRequestError(`${url.host}: ${detail ?? reason}`)
+  }
+  const startedAt = context.now()
+  await decide({ address: upstream.addresses[0] ?? null })
+  const answer = await exchangeWith(upstream, request, context)
+  const at = context.now()
+  context.audit.close({
+    at,
+    id,
+    sandbox: settled(errand.exchange.sandbox),
+    outcome: answer.fault === null ? 'success' : 'failure',
+    reason: answer.fault?.reason ?? null,
+    detail: answer.fault?.detail ?? null,
+    status: answer.status,
+    requestBytes: Buffer.byteLength(request.body ?? ''),
+    responseBytes: answer.body.length,
+    durationMs: at - startedAt,
+    redactions: [],
+  })
+  const { status, headers, body, fault } = answer
+  if (status === null || fault !== null) {
+    throw new GateRequestError(`${url.host}: ${fault?.text ?? 'no answer'}`)
+  }
+  return { status, headers, body }
+}
+
+/** @throws GateRequestError when it cannot be recorded: then nothing may be sent */
+async function decideErrand(
+  { method, url }: GateRequest,
+  origin: Origin,
+  id: string,
+  { exchange, credential, destination }: GateErrand,
+  { audit, now }: ProxyContext,
+  more: Partial<HttpDecision>,
+): Promise<void> {
+  const event: HttpDecision = {
+    ...connectionDecision(exchange.binding, { at: now(), id, kind: 'token', ...origin, ...more }),
+    method,
+    // Threat: whoever wrote the policy put a key into the URL. The query, where keys stand, is not recorded at all.
+    path: redactText(url.pathname, credential.needles(), new Tally()),
+    rule: destination.id,
+    service: exchange.service,
+    credential: credential.id,
+    detail: more.detail ?? `for the request ${exchange.id}`,
+    // Of its own it answers nobody.
+    status: null,
+  }
   try {
-    const answer = await context.pools.get(upstream).request({
+    await audit.decide(event)
+  } catch {
+    throw new GateRequestError(`${url.host}: audit-unavailable`)
+  }
+}
+
+interface WholeAnswer {
+  readonly status: number | null
+  readonly headers: Headers
+  readonly body: Buffer
+  /** Why it is no use, with the text for the agent; null for an answer that was read to its end. */
+  readonly fault: { readonly reason: Reason; readonly detail: string | null; readonly text: string } | null
+}
+
+/** Never rejects: what failed is told with as much of the answer as there was. */
+async function exchangeWith(
+  upstream: PinnedUpstream,
+  { method, url, headers, body }: GateRequest,
+  { policy, pools }: ProxyContext,
+): Promise<WholeAnswer> {
+  const signal = AbortSignal.timeout(policy.http.responseTimeoutMs)
+  const chunks: Buffer[] = []
+  let status: number | null = null
+  let length = 0
+  let answered: Headers = {}
+  const whole = (fault: WholeAnswer['fault']): WholeAnswer => {
+    return { status, headers: answered, body: Buffer.concat(chunks), fault }
+  }
+  try {
+    const answer = await pools.get(upstream).request({
       method,
       path: url.pathname + url.search,
       headers: { host: url.host, ...headers, 'accept-encoding': 'identity' },
       body,
       signal,
     })
-    const chunks: Buffer[] = []
-    let length = 0
+    status = answer.statusCode
+    answered = answer.headers as Headers
     for await (const chunk of answer.body) {
       length += (chunk as Buffer).length
-      if (length > MAX_ANSWER) throw new GateRequestError(`${url.host}: the answer is too large`)
+      if (length > MAX_ANSWER) {
+        const text = 'the answer is too large'
+        return whole({ reason: 'upstream-protocol', detail: text, text })
+      }
       chunks.push(chunk as Buffer)
     }
-    return { status: answer.statusCode, headers: answer.headers as Headers, body: Buffer.concat(chunks) }
+    return whole(null)
   } catch (error) {
-    if (error instanceof GateRequestError) throw error
     const reason = signal.aborted ? 'upstream-timeout' : reasonOf(error)
-    throw new GateRequestError(`${url.host}: ${reason} (${codeOf(error)})`, { cause: error })
+    const detail = codeOf(error)
+    return whole({ reason, detail, text: `${reason} (${detail})` })
   }
 }

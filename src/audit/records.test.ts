@@ -77,7 +77,7 @@ const decisions: fc.Arbitrary<HttpDecision> = fc.record({
   sandbox: maybe(sandbox),
   remote,
   door: fc.constantFrom('transparent', 'explicit', 'routes'),
-  kind: fc.constantFrom('request', 'upgrade', 'connect', 'tls', 'tunnel', 'lookup'),
+  kind: fc.constantFrom('request', 'upgrade', 'connect', 'tls', 'tunnel', 'lookup', 'token'),
   method: maybe(text),
   scheme: maybe(fc.constantFrom('http', 'https')),
   host: maybe(text),

@@ -57,7 +57,9 @@ function dnsLine(record: LogRecord, paint: Paint): string {
 
 function decisionLine(record: LogRecord, paint: Paint): string {
   const { url, http, event, egress, rule } = record
-  const method = http?.request?.method ?? event.action.replace('http-', '').toUpperCase()
+  const asked = http?.request?.method ?? event.action.replace('http-', '').toUpperCase()
+  // What the gate asked of its own accord must not pass for what the sandbox asked.
+  const method = event.action === 'http-token' ? `TOKEN ${asked}` : asked
   const where = placeOf(url)
   const status = http?.response?.status_code == null ? '' : ` ${String(http.response.status_code)}`
   const why =

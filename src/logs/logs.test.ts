@@ -217,6 +217,14 @@ void t.test('as much of a URL as the request had', (t) => {
   t.end()
 })
 
+void t.test("the gate's own requests do not pass for the sandbox's", (t) => {
+  const record = parseLine(http({ second: 1, mark: 'token' }))?.record as LogRecord
+  const token = { ...record, event: { action: 'http-token', reason: null } }
+  t.match(formatRecord(token, plain), 'http ALLOW TOKEN GET https://a.example/token')
+  t.match(formatRecord(record, plain), 'http ALLOW GET https://a.example/token')
+  t.end()
+})
+
 void t.test('what the sandbox wrote moves no cursor and makes no line', (t) => {
   const nasty = '\x1b[2J\r\n2026 http ALLOW\x07\x7f\x9b31m'
   const record = JSON.parse(

@@ -26,8 +26,8 @@ export interface TestGate {
   readonly decisions: HttpDecision[]
   readonly closes: HttpClose[]
   readonly failures: unknown[]
-  /** While set, the audit log cannot be written. */
-  auditFails: boolean
+  /** While set, the audit log cannot be written, or decisions of one kind cannot. */
+  auditFails: boolean | HttpDecision['kind']
   close(): Promise<void>
 }
 
@@ -59,7 +59,8 @@ export async function startGate(
     quotas: new QuotaMeter(),
     audit: {
       decide(event) {
-        if (gate.auditFails) return Promise.reject(new Error('no space left on device'))
+        if (gate.auditFails === true || gate.auditFails === event.kind)
+          return Promise.reject(new Error('no space left on device'))
         gate.decisions.push(event)
         return Promise.resolve()
       },
