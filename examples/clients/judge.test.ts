@@ -1,5 +1,5 @@
 import t from 'tap'
-import { judge, type Evidence } from './judge.js'
+import { judge, notRun, type Evidence } from './judge.js'
 import { ROWS } from './rows.js'
 
 const jira = ROWS.find(({ id }) => id === 'jira')
@@ -36,5 +36,16 @@ void t.test('a row holds when everything does, and fails when one thing does not
   ] as const) {
     t.equal(judge(jira, { ...GOOD, ...bad } as Evidence).held, false, name)
   }
+  t.end()
+})
+
+void t.test('a client that is not installed shows nothing, and says so', (t) => {
+  const row = notRun(jira, ['python3-jira'])
+  t.match(row, {
+    held: false,
+    saw: 'not installed: python3-jira',
+    twin: 'not run',
+    missing: ['python3-jira'],
+  })
   t.end()
 })

@@ -2,6 +2,7 @@
 set -eu
 export HOME=/tmp
 cd "$(mktemp -d)"
+# Debian's, not another one on the path.
 aws() { /usr/bin/aws "$@"; }
 printf 'a report' > report
 aws s3 cp report "s3://$1/dir/report" --only-show-errors
