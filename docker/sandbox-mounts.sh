@@ -41,7 +41,7 @@ run_check_workdir() {
     .config/google-chrome .local/share/keyrings .password-store .netrc .git-credentials; do
     [ ! -e "$1/$run_place_name" ] || run_places=$((run_places + 1))
   done
-  [ "$1" != "$(run_real_path "${HOME:-/}")" ] || run_places=$((run_places * 2))
+  [ "$run_places" -eq 0 ] || [ "$1" != "$(run_real_path "${HOME:-/}")" ] || run_places=2
   [ "$run_places" -lt 2 ] ||
     egress_fail "$1 is a home directory: it contains credentials" 'start in a project directory'
 }
@@ -49,9 +49,9 @@ run_check_workdir() {
 # Adds to run_hidden a line for everything in a tree that looks like a credential by its name, and for sockets and
 # pipes, which neither a network nor a read-only mount stops: a kind (file, directory), a tab, the path.
 run_hide() {
-  run_breaks=$(find "$1" -name "*$run_line*" -print 2>/dev/null | head -n 1)
-  [ -z "$run_breaks" ] || egress_fail "$1 holds a file with a line break in its name" 'rename it'
+  # No path is `//`: it stands for a name that would be read as two.
   run_candidates=$(find "$1" \
+    \( -name "*$run_line*" -exec echo // \; -prune \) -o \
     \( -type d \( -name node_modules -o -path '*/.git/objects' \) -prune \) -o \
     \( \( -type s -o -type p \
     -o -name .aws -o -name .ssh -o -name .gnupg -o -name .docker -o -name .kube \
@@ -61,6 +61,9 @@ run_hide() {
     -o -name '*.key' -o -name '*.p12' -o -name '*.pfx' -o -name '*.pem' \
     -o -path '*/.git/config' -o -path '*/.git/modules/*/config' \
     -o -path '*/.cargo/credentials' -o -path '*/.cargo/credentials.toml' \) -print \) 2>/dev/null) || :
+  case $run_line$run_candidates$run_line in
+    *"$run_line//$run_line"*) egress_fail "$1 holds a file with a line break in its name" 'rename it' ;;
+  esac
   while IFS= read -r run_path; do
     [ -n "$run_path" ] && run_is_secret "$run_path" || continue
     run_real=$(run_real_path "$run_path") || continue

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os'
 import type { KnownSandbox, Policy } from '#firewall/policy.js'
 import type { Audit } from '../audit/audit.js'
 import { chooseAgent } from '../choose-agent.js'
@@ -33,7 +34,10 @@ export function sandboxAdmin(context: AdminContext): AdminHandler {
   }
 }
 
-/** Recorded first: a sandbox that is in no log is known to nobody. */
+/**
+ * Recorded first: a sandbox that is in no log is known to nobody. Its environment comes behind a comment with what only the
+ * engine's side knows.
+ */
 function add(
   { id, subnet, agent: named, command }: Extract<AdminRequest, { do: 'add' }>,
   { policy, registry, audit, now }: AdminContext,
@@ -50,7 +54,7 @@ function add(
   const registration: Registration = { id, subnet, agent, command, standIns: makeStandIns(policy, agent) }
   audit.sandbox({ at: now(), sandbox: { id, agent }, action: 'sandbox-start', command, exitCode: null })
   registry.add(registration)
-  return environmentLines(policy, registration)
+  return [`# processors ${String(availableParallelism())}`, ...environmentLines(policy, registration)]
 }
 
 /** Unknown already is fine: whoever sweeps may come twice. */
