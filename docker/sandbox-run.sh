@@ -1,8 +1,6 @@
 # The Docker backend of sandbox-run. Sourced; POSIX sh, and nothing but docker on the host. What needs the policy is asked
 # of the gate by `docker exec`. Every name of its own begins with `run_`.
 
-# Inside a run's network of eight addresses: .1 the engine's (left without an interface), then these.
-run_host_dns=2 run_host_proxy=3 run_host_sandbox=4
 run_home=/home/agent
 run_default_image=agent-egress-sandbox:local
 run_line='
@@ -149,141 +147,6 @@ run_build_image() {
     egress_fail 'the default sandbox image cannot be built' 'see the lines above, or name another image with --image'
 }
 
-# --- whose run it is --------------------------------------------------------------------------------------------------
-
-# Sets run_owner to a name for a process that no later process will have: where, which, since when.
-run_name_owner() {
-  run_owner=''
-  if [ -r "/proc/$1/stat" ]; then
-    read -r run_stat <"/proc/$1/stat" || return 1
-    # shellcheck disable=SC2086 # split on purpose: the fields after the program's name, which may hold spaces
-    set -- "$1" ${run_stat##*) }
-    run_owner=$run_place/$1/${21}
-  else
-    run_since=$(ps -o lstart= -p "$1" 2>/dev/null | tr -s ' ' _) && [ -n "$run_since" ] &&
-      run_owner=$run_place/$1/$run_since
-  fi
-}
-
-run_find_place() {
-  if [ -r /proc/sys/kernel/random/boot_id ]; then
-    read -r run_place </proc/sys/kernel/random/boot_id
-    run_place=$run_place/$(readlink /proc/self/ns/pid)
-  else
-    run_place=$(hostname)/0
-  fi
-}
-
-# Takes away what runs left that were killed. Of processes elsewhere nothing is known; they are left alone.
-run_sweep() {
-  docker network ls --filter "label=io.egress.project=$run_project" \
-    --format '{{.Name}} {{.Label "io.egress.owner"}}' 2>/dev/null |
-    while read -r run_net run_label; do
-      run_there=${run_label%/*}
-      [ "${run_there%/*}" = "$run_place" ] || continue
-      run_name_owner "${run_there##*/}" || :
-      [ "$run_owner" = "$run_label" ] || run_remove "$run_net" '' </dev/null
-    done
-}
-
-# $1: network, which is the container's name too; $2: the exit code, or nothing
-run_remove() {
-  # A command that ended has taken its container along.
-  [ -n "$2" ] || docker rm -f "$1" >/dev/null 2>&1 || :
-  docker network disconnect -f "$1" "$run_dns" >/dev/null 2>&1 &
-  run_pid_dns=$!
-  docker network disconnect -f "$1" "$run_proxy" >/dev/null 2>&1 &
-  run_pid_proxy=$!
-  docker exec "$run_proxy" egress-admin remove "${1#egress-}" "$2" >/dev/null 2>&1 &
-  run_pid_exec=$!
-  wait "$run_pid_dns" "$run_pid_proxy" || :
-  docker network rm "$1" >/dev/null 2>&1 || :
-  wait "$run_pid_exec" || :
-}
-
-# --- the network of a run ---------------------------------------------------------------------------------------------
-
-# Sets run_number, run_subnet and the addresses. The pool is cut into networks of eight, and one of them drawn.
-run_pick_subnet() {
-  run_bits=${run_pool#*/}
-  IFS=. read -r run_a run_b run_c run_d <<POOL
-${run_pool%/*}
-POOL
-  case "$run_bits$run_a$run_b$run_c$run_d" in
-    '' | *[!0-9]*) egress_fail "EGRESS_POOL \`$run_pool\` is no network" 'write for example 10.231.0.0/16' ;;
-  esac
-  [ "$run_bits" -ge 8 ] && [ "$run_bits" -le 26 ] ||
-    egress_fail "EGRESS_POOL \`$run_pool\` is too small or too large" 'give it between /8 and /26'
-  run_draw
-  run_size=$((1 << (32 - run_bits)))
-  run_number=$((((run_a * 256 + run_b) * 256 + run_c) * 256 + run_d))
-  run_number=$((run_number - run_number % run_size + (0x${run_drawn%??} % (run_size / 8)) * 8))
-  run_address 0
-  run_subnet=$run_at/29
-  run_address "$run_host_dns"
-  run_at_dns=$run_at
-  run_address "$run_host_proxy"
-  run_at_proxy=$run_at
-  run_address "$run_host_sandbox"
-  run_at_sandbox=$run_at
-}
-
-# Sets run_drawn to ten hexadecimal digits.
-run_draw() {
-  run_drawn=$(od -An -N5 -tx1 /dev/urandom)
-  IFS=' ' read -r run_1 run_2 run_3 run_4 run_5 <<DIGITS
-$run_drawn
-DIGITS
-  run_drawn=$run_1$run_2$run_3$run_4$run_5
-}
-
-run_address() {
-  run_full=$((run_number + $1))
-  run_at=$((run_full >> 24)).$((run_full >> 16 & 255)).$((run_full >> 8 & 255)).$((run_full & 255))
-}
-
-# In the background: what is waited for afterwards is made meanwhile.
-run_make_network() {
-  run_pick_subnet
-  docker network create --internal --subnet "$run_subnet" --opt com.docker.network.bridge.inhibit_ipv4=true \
-    --label "io.egress.project=$run_project" --label "io.egress.owner=$run_owner" "$run_name" \
-    >/dev/null 2>"$run_dir/network" &
-  run_creating=$!
-}
-
-run_await_network() {
-  run_tries=0
-  until wait "$run_creating"; do
-    run_said=$(cat "$run_dir/network")
-    run_tries=$((run_tries + 1))
-    case $run_tries$run_said in
-      [1-9]*overlap* | [1-3][0-9]*overlap*) run_make_network ;;
-      *)
-        egress_fail "the sandbox's network cannot be made: ${run_said#Error response from daemon: }" \
-          'if the pool is taken, name another with EGRESS_POOL (10.231.0.0/16 unless set)'
-        ;;
-    esac
-  done
-}
-
-# Both gates join the network while the proxy is told of the sandbox. Its answer is the sandbox's environment, behind a
-# comment with the number of the engine's processors.
-run_join_network() {
-  docker network connect --ip "$run_at_dns" "$run_name" "$run_dns" 2>"$run_dir/dns" &
-  run_pid_dns=$!
-  docker network connect --ip "$run_at_proxy" "$run_name" "$run_proxy" 2>"$run_dir/proxy" &
-  run_pid_proxy=$!
-  docker exec "$run_proxy" egress-admin add "$run_sandbox" "$run_subnet" "$run_agent" "$1" \
-    >"$run_dir/env" 2>"$run_dir/said" || run_code=$?
-  wait "$run_pid_dns" && wait "$run_pid_proxy" ||
-    egress_fail "the gate cannot join the sandbox's network: $(cat "$run_dir/dns" "$run_dir/proxy")" \
-      'see whether it runs: docker compose ps'
-  [ -z "$run_code" ] || {
-    cat "$run_dir/said" >&2
-    exit 125
-  }
-}
-
 # --- the container ----------------------------------------------------------------------------------------------------
 
 run_write_files() {
@@ -396,6 +259,8 @@ run_doctor() {
 
 # The whole of it, top to bottom: gate, network, engine, files, container, and away with it again.
 run_docker() {
+  . "$root/docker/sandbox-mounts.sh"
+  . "$root/docker/sandbox-network.sh"
   run_code='' run_client='' run_creating='' run_sweeping='' run_shown='' run_hidden='' run_hidden_count=0
   run_defaults
   run_parse "$@"

@@ -25,7 +25,7 @@ export interface DnsOptions extends Pick<ResolverContext, 'identify' | 'record' 
 }
 
 export interface DnsService {
-  /** Drops what is counted for sandboxes that are gone. */
+  /** Drops the queries that were counted for sandboxes that are gone; the budget of names is its maker's to keep. */
   keepOnly(isThere: (sandbox: string) => boolean): void
   close(): void
 }
@@ -48,7 +48,6 @@ export function serveDns(
   const tcp = serveTcp(sockets.dnsTcp, context)
   return {
     keepOnly(isThere) {
-      names.budget.keepOnly(isThere)
       // All strangers together are the sandbox without a name.
       limiter.keepOnly((sandbox) => sandbox === '' || isThere(sandbox))
     },

@@ -79,10 +79,7 @@ export function createDoor(context: ProxyContext, bindingOf: (socket: Socket) =>
   return server
 }
 
-/**
- * The responses of a connection that were not written to their end yet. A list, for a Set that things come into and leave
- * all the time holds the memory of those that left.
- */
+/** The responses of a connection that are still worked on. */
 const unanswered = new WeakMap<Duplex, ServerResponse[]>()
 
 function responsesOf(socket: Duplex): ServerResponse[] {

@@ -34,9 +34,7 @@ const MAX_CONNECTIONS = 256
  */
 export class UpstreamPools {
   readonly #limits: HttpLimits
-  /** The least recently used one first. */
   readonly #pools = new Map<string, Undici.Pool>()
-  #latest = ''
 
   constructor(limits: HttpLimits) {
     this.#limits = limits
@@ -55,8 +53,6 @@ export class UpstreamPools {
       shown === null ? '' : ` ${shown.certificate} ${String(shown.key.version)}`
     }`
     const pool = this.#pools.get(key) ?? this.#open(upstream)
-    if (key === this.#latest) return pool
-    this.#latest = key
     this.#pools.delete(key)
     this.#pools.set(key, pool)
     const [oldest] = this.#pools
@@ -70,7 +66,6 @@ export class UpstreamPools {
   async close(): Promise<void> {
     const pools = [...this.#pools.values()]
     this.#pools.clear()
-    this.#latest = ''
     await Promise.all(pools.map((pool) => pool.destroy()))
   }
 

@@ -9,6 +9,7 @@ import { LeakBudget } from '#firewall/leak-budget.js'
 import type { Policy } from '#firewall/policy.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { Audit, type AuditRole } from '../audit/audit.js'
+import { tuneCollector } from '../collector.js'
 import { EgressError } from '../errors.js'
 import type { Gate } from '../gate.js'
 import { createLog, type ProgramLog } from '../log.js'
@@ -88,7 +89,7 @@ async function serveGate(both: boolean, flags: Omit<ServeOptions, 'role'>, io: C
   if (empty !== null) log.warn(nothingAllowed(loaded.file, empty))
   log.info(`ready: ${both ? 'resolver and proxy' : 'proxy'}`)
   setImmediate(() => gate.warmUp())
-  forgetTheGone(gate, registry)
+  forgetTheGone([gate], registry)
   await stopSignal()
   admin.close()
   await gate.close()
@@ -112,8 +113,10 @@ async function serveResolver(flags: Omit<ServeOptions, 'role'>, io: CommandIo): 
     cwd: io.cwd,
     secrets: 'names',
   })
+  tuneCollector()
+  const budget = new LeakBudget()
   const dns = serveDns(await bindDns(), {
-    names: { judge: new Judge(policy), limits: policy.dns.names, budget: new LeakBudget() },
+    names: { judge: new Judge(policy), limits: policy.dns.names, budget },
     settings: policy.dns,
     identify: (remote) => registry.identify(remote),
     address: (sandbox) => registry.proxyFor(sandbox),
@@ -122,7 +125,7 @@ async function serveResolver(flags: Omit<ServeOptions, 'role'>, io: CommandIo): 
   })
   const admin = await serveAdmin(adminSocketIn(state.run), () => [])
   log.info('ready: resolver')
-  forgetTheGone(dns, registry)
+  forgetTheGone([budget, dns], registry)
   const replaced = await Promise.race([version(seen), stop])
   if (replaced !== undefined)
     log.info('the policy was replaced: ending, to be started again with the new one')
@@ -133,10 +136,11 @@ async function serveResolver(flags: Omit<ServeOptions, 'role'>, io: CommandIo): 
 }
 
 /** A gate that goes on for months must not keep what it counted for every sandbox that there ever was. */
-function forgetTheGone(service: Pick<Gate, 'keepOnly'>, registry: SandboxRegistry): void {
+function forgetTheGone(counters: readonly Pick<Gate, 'keepOnly'>[], registry: SandboxRegistry): void {
   const forget = () => {
     try {
-      service.keepOnly(registry.presence())
+      const isThere = registry.presence()
+      for (const counter of counters) counter.keepOnly(isThere)
     } catch {
       // Whoever is there cannot be told, out of descriptors say: then nobody is forgotten, and nobody's budget begins anew.
     }

@@ -1,0 +1,79 @@
+import { randomBytes } from 'node:crypto'
+import { createSocket } from 'node:dgram'
+import { readFileSync } from 'node:fs'
+import { query } from '#dns/fixtures.js'
+import { DEFAULT_NAMES } from '#firewall/name-profiles.js'
+import { startWorker } from './support/processes.js'
+
+// A million different names, half of them under a wildcard: what the resolver keeps of them is bounded, and so is its
+// memory. Ends with an error when it grows by more than it may, or answers more names than the wildcard's budget has.
+//
+//     npm run bench:dns-flood -- [NAMES]
+
+const NAMES = Number(process.argv[2] ?? 1_000_000)
+const GROWTH_MIB = 50
+const BUDGET = DEFAULT_NAMES.budget.names
+/** Queries that wait for an answer at a time: more would be lost where the socket's buffer ends. */
+const WINDOW = 100
+const IDLE_MS = 1_500
+const LOST_MS = 5_000
+
+const gate = await startWorker<number>('dns-gate', ['"**.flood.example"'])
+const memory = (field: string) => {
+  const status = readFileSync(`/proc/${String(gate.pid)}/status`, 'utf8')
+  return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1024
+}
+
+/** Sends all of them; resolves to the number of answers by their code (RFC 1035 section 4.1.1). */
+function flood(port: number): Promise<ReadonlyMap<number, number>> {
+  const socket = createSocket('udp4')
+  const codes = new Map<number, number>()
+  let sent = 0
+  let open = 0
+  return new Promise((resolve) => {
+    const end = () => {
+      socket.close()
+      resolve(codes)
+    }
+    // What was lost on the way is not waited for.
+    const timer = setTimeout(end, LOST_MS)
+    const fill = () => {
+      for (; open < WINDOW && sent < NAMES; open += 1, sent += 1) {
+        const place = sent % 2 === 0 ? 'flood' : `other${String(sent % 977)}`
+        const label = `${randomBytes(3).toString('hex')}${sent.toString(36)}`
+        socket.send(query(`${label}.${place}.example`), port, '127.0.0.1')
+      }
+      if (open > 0) return
+      clearTimeout(timer)
+      end()
+    }
+    socket.on('message', (answer) => {
+      const code = (answer[3] ?? 0) & 15
+      codes.set(code, (codes.get(code) ?? 0) + 1)
+      open -= 1
+      timer.refresh()
+      fill()
+    })
+    fill()
+  })
+}
+
+await new Promise((resolve) => setTimeout(resolve, IDLE_MS))
+const idle = memory('VmRSS')
+const codes = await flood(gate.ready)
+const peak = memory('VmHWM')
+await gate.stop()
+const of = (code: number) => codes.get(code) ?? 0
+const answered = of(0) + of(3) + of(5)
+process.stdout.write(
+  `${String(answered)} of ${String(NAMES)} names answered: ${String(of(0))} with an address, ` +
+    `${String(of(3))} NXDOMAIN, ${String(of(5))} REFUSED\n` +
+    `resident memory: idle ${idle.toFixed(1)} MiB, peak ${peak.toFixed(1)} MiB\n`,
+)
+if (peak - idle > GROWTH_MIB || of(0) !== BUDGET || answered < NAMES * 0.99) {
+  process.stderr.write(
+    `bench:dns-flood: too much memory, too many addresses, or too few answers\n` +
+      `  at most ${String(GROWTH_MIB)} MiB more, ${String(BUDGET)} addresses, and no more than 1 % lost\n`,
+  )
+  process.exitCode = 1
+}
