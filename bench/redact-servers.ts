@@ -84,31 +84,25 @@ function sendEvents(response: ServerResponse, count: number): void {
   }, EVENTS_EVERY_MS)
 }
 
-/** Services `s0` (no credential), `s1`, `s10` … with as many secrets each, all at the same upstream. */
-async function serveGate(port: string, ca: string, counts: string): Promise<number> {
-  const names = counts.split(',').map(Number)
-  const gate = await startGate(
-    testPolicy({
-      destinations: names.map((count) =>
-        destination(`https://s${String(count)}.example`, ['allow * /**'], {
-          id: `services.s${String(count)}`,
-          service: `s${String(count)}`,
-          ca: Buffer.from(ca, 'base64').toString(),
-        }),
-      ),
-      services: names.map((count) =>
-        service(
-          `s${String(count)}`,
-          `https://s${String(count)}.example`,
-          count === 0 ? null : credentialWith(count),
-        ),
-      ),
-      hosts: Object.fromEntries(
-        names.map((count) => [`s${String(count)}.example`, { address: '127.0.0.1', port: Number(port) }]),
-      ),
-    }),
+/** A gate for each count of secrets, since it looks for all secrets of an agent at once. Returns their ports. */
+async function serveGates(port: string, ca: string, counts: string): Promise<readonly number[]> {
+  const url = 'https://upstream.example'
+  const gates = counts.split(',').map((count) =>
+    startGate(
+      testPolicy({
+        destinations: [
+          destination(url, ['allow * /**'], {
+            id: 'services.bench',
+            service: 'bench',
+            ca: Buffer.from(ca, 'base64').toString(),
+          }),
+        ],
+        services: [service('bench', url, count === '0' ? null : credentialWith(Number(count)))],
+        hosts: { 'upstream.example': { address: '127.0.0.1', port: Number(port) } },
+      }),
+    ),
   )
-  return gate.ports.routes
+  return (await Promise.all(gates)).map(({ ports }) => ports.routes)
 }
 
 function credentialWith(count: number): Credential {
@@ -122,5 +116,5 @@ function credentialWith(count: number): Credential {
 
 const [role = '', ...rest] = process.argv.slice(2)
 tellStarter(
-  role === 'upstream' ? await serveUpstream() : await serveGate(...(rest as [string, string, string])),
+  role === 'upstream' ? await serveUpstream() : await serveGates(...(rest as [string, string, string])),
 )

@@ -2,7 +2,7 @@ import { Agent, get } from 'node:http'
 import { startWorker } from './support/processes.js'
 import { median, percentile, table } from './support/statistics.js'
 
-// What redaction costs: the same responses through the same gate, without a credential and with 1, 10 and 100 secrets, from
+// What redaction costs: the same responses through gates without a credential and with 1, 10 and 100 secrets, from
 // an upstream with TLS. In turns, so that a noisy machine is noisy for all of them: the ratios count.
 
 const SECRETS = [0, 1, 10, 100]
@@ -27,21 +27,21 @@ function fetchAll(port: number, path: string, onData: (chunk: Buffer) => void): 
 }
 
 /** MB/s. */
-async function throughput(port: number, count: number, kind: string): Promise<number> {
+async function throughput(port: number, kind: string): Promise<number> {
   let bytes = 0
   const begin = performance.now()
-  await fetchAll(port, `/s${String(count)}/body/${kind}/${String(BYTES)}`, (chunk) => (bytes += chunk.length))
+  await fetchAll(port, `/bench/body/${kind}/${String(BYTES)}`, (chunk) => (bytes += chunk.length))
   if (bytes !== BYTES) throw new Error(`${String(bytes)} bytes came`)
   return bytes / 1e3 / (performance.now() - begin)
 }
 
-async function compareThroughput(port: number): Promise<void> {
+async function compareThroughput(ports: readonly number[]): Promise<void> {
   const rows: string[][] = []
   for (const kind of KINDS) {
     const results = SECRETS.map((): number[] => [])
     for (let round = -1; round < ROUNDS; round += 1) {
-      for (const [i, count] of SECRETS.entries()) {
-        const speed = await throughput(port, count, kind)
+      for (const [i, port] of ports.entries()) {
+        const speed = await throughput(port, kind)
         if (round >= 0) results[i]?.push(speed)
       }
     }
@@ -68,23 +68,23 @@ async function compareThroughput(port: number): Promise<void> {
   )
 }
 
-async function compareEvents(port: number): Promise<void> {
+async function compareEvents(ports: readonly number[]): Promise<void> {
   const first = SECRETS.map((): number[] => [])
   const delays = SECRETS.map((): number[] => [])
   for (let stream = 0; stream < STREAMS; stream += 1) {
-    for (const [i, count] of SECRETS.entries()) {
+    for (const [i, port] of ports.entries()) {
       const begin = performance.now()
       let took = -1
-      await fetchAll(port, `/s${String(count)}/events/1`, () => {
+      await fetchAll(port, '/bench/events/1', () => {
         if (took < 0) took = performance.now() - begin
       })
       first[i]?.push(took)
     }
   }
   await Promise.all(
-    SECRETS.map((count, i) => {
+    ports.map((port, i) => {
       let open = ''
-      return fetchAll(port, `/s${String(count)}/events/${String(EVENTS)}`, (chunk) => {
+      return fetchAll(port, `/bench/events/${String(EVENTS)}`, (chunk) => {
         const now = process.hrtime.bigint()
         const events = (open + chunk.toString()).split('\n\n')
         open = events.pop() ?? ''
@@ -114,7 +114,7 @@ async function compareEvents(port: number): Promise<void> {
 
 const upstream = await startWorker<{ port: number; ca: string }>('redact-servers', ['upstream'])
 const { port, ca } = upstream.ready
-const gate = await startWorker<number>('redact-servers', [
+const gate = await startWorker<readonly number[]>('redact-servers', [
   'gate',
   String(port),
   Buffer.from(ca).toString('base64'),

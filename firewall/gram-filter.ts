@@ -14,7 +14,7 @@ export class GramFilter {
 
   constructor(patterns: readonly Uint8Array[]) {
     const grams = patterns.reduce((sum, { length }) => sum + Math.max(length - GRAM + 1, 0), 1)
-    const exponent = Math.min(Math.max(Math.ceil(Math.log2(grams * BITS_PER_GRAM)), 10), 31)
+    const exponent = Math.min(Math.max(Math.ceil(Math.log2(grams * BITS_PER_GRAM)), 16), 31)
     this.#bits = new Uint32Array(2 ** (exponent - 5))
     this.#shift = 32 - exponent
     for (const pattern of patterns) {

@@ -142,6 +142,23 @@ function digitOf(byte: number): number {
 /** The escapes under which redaction looks; whatever mixture of escaped and plain characters an encoder writes. */
 export const ESCAPES: readonly EscapeSyntax[] = [percent, backslash, ampersand]
 
+/** What two bytes say of the escape that they may begin, beside the codes of the escapes that they are. */
+export const NOTHING = 0
+export const BEGINNING = 1
+
+const PAIRS = new Uint8Array(2 ** 16)
+for (const syntax of ESCAPES)
+  for (let second = 0; second < 256; second += 1) {
+    const escape = syntax.read([syntax.first, second], 0, 2)
+    if (escape !== NO_ESCAPE)
+      PAIRS[syntax.first | (second << 8)] = escape === INCOMPLETE ? BEGINNING : codeOf(escape)
+  }
+
+/** A quick look at two bytes: `NOTHING` where they begin no escape, `BEGINNING` of a longer one, or what they stand for. */
+export function glance(first: number, second: number | undefined): number {
+  return second === undefined ? BEGINNING : (PAIRS[first | (second << 8)] ?? 0)
+}
+
 /** The UTF-8 of a code point. Surrogates do not come here. */
 export function utf8Of(code: number): readonly number[] {
   if (code < 0x80) return [code]

@@ -2,12 +2,15 @@ import { GRAM, type GramFilter } from '#firewall/gram-filter.js'
 import type { Automaton } from '#firewall/automaton.js'
 import type { Matcher } from '#firewall/needles.js'
 import {
+  BEGINNING,
   codeOf,
   ESCAPES,
   INCOMPLETE,
   lengthOf,
+  glance,
   MAX_ESCAPE,
   NO_ESCAPE,
+  NOTHING,
   utf8Of,
   type EscapeSyntax,
 } from './escapes.js'
@@ -19,13 +22,25 @@ const isBreak = (code: number) => code === LF || code === CR
 /** 1 for the bytes that begin an escape, and for line breaks: all others mean themselves in every reading. */
 const SPECIAL = new Uint8Array(256)
 for (const byte of [LF, CR, ...ESCAPES.map(({ first }) => first)]) SPECIAL[byte] = 1
-/** The same for two bytes at once. */
-const SPECIAL_PAIR = Uint8Array.from({ length: 2 ** 16 }, (_, i) =>
-  Math.max(SPECIAL[i & 255] ?? 0, SPECIAL[i >> 8] ?? 0),
+/** The same for two bytes at once: a bit for each. */
+const SPECIAL_PAIR = Uint8Array.from(
+  { length: 2 ** 16 },
+  (_, i) => (SPECIAL[i & 255] ?? 0) | ((SPECIAL[i >> 8] ?? 0) << 1),
 )
 
-function isPlain(four: number): boolean {
-  return SPECIAL_PAIR[four & 0xffff] === 0 && SPECIAL_PAIR[four >>> 16] === 0
+function specialsIn(four: number): number {
+  return (SPECIAL_PAIR[four & 0xffff] ?? 0) | ((SPECIAL_PAIR[four >>> 16] ?? 0) << 2)
+}
+
+/** Where the next special byte is before `end`, or `end`. Without a branch for each byte, which nothing could predict. */
+function nextSpecial(chunk: Buffer, view: DataView, from: number, end: number): number {
+  let at = from
+  for (; at + 8 <= end; at += 8) {
+    const bits = specialsIn(view.getInt32(at, true)) | (specialsIn(view.getInt32(at + 4, true)) << 4)
+    if (bits !== 0) return at + 31 - Math.clz32(bits & -bits)
+  }
+  while (at < end && SPECIAL[chunk[at] ?? 0] === 0) at += 1
+  return at
 }
 
 /** By the byte that an escape begins with. */
@@ -33,6 +48,9 @@ const SYNTAX_OF = Array.from(SPECIAL, (_, byte) => ESCAPES.find(({ first }) => f
 
 /** Bytes from one sample to the next, at most: beyond it, looking for escapes is what takes the time. */
 const MAX_STRIDE = 32
+
+/** Bytes searched for escapes before the samples among them are looked at, since two short loops are faster than one. */
+const BLOCK = 512
 
 /** Needles shorter than this are looked for without skipping. */
 const MIN_SKIPPED = 8
@@ -158,35 +176,29 @@ export class Scanner {
   /** Looks at samples and escapes only; returns where walking must begin, or the chunk's length. */
   #skip(chunk: Buffer, view: DataView, from: number): number {
     const end = chunk.length
-    let at = from
-    for (let sample = from; ; sample += this.#stride) {
-      const last = sample + GRAM > end
-      const stop = last ? end : sample + GRAM
-      while (at < stop) {
-        while (
-          at < stop &&
-          at + 8 <= end &&
-          isPlain(view.getInt32(at, true)) &&
-          isPlain(view.getInt32(at + 4, true))
-        )
-          at += 8
-        while (at < stop && SPECIAL[chunk[at] ?? 0] === 0) at += 1
-        if (at >= stop) break
-        const after = this.#pass(chunk, view, at)
-        if (after < 0) {
-          this.#walkTo = at + 1
-          return this.#goBack(chunk, view, at, from)
-        }
-        at = after
-      }
-      if (last) {
-        this.#walkTo = Infinity
-        return this.#goBack(chunk, view, end, from)
-      }
-      if (this.#filter.mayHold(view.getInt32(sample, true))) {
+    let sample = from
+    for (let at = from; ;) {
+      const limit = Math.min(at + BLOCK, end)
+      at = this.#passEscapes(chunk, view, at, limit)
+      for (; sample + GRAM <= at; sample += this.#stride) {
+        if (!this.#filter.mayHold(view.getInt32(sample, true))) continue
         this.#walkTo = sample + GRAM
         return this.#goBack(chunk, view, sample + GRAM, from)
       }
+      if (at < limit || at === end) {
+        this.#walkTo = at < limit ? at + 1 : Infinity
+        return this.#goBack(chunk, view, at, from)
+      }
+    }
+  }
+
+  /** The first escape or line break before `limit` that a needle could span; where there is none, `limit` or beyond. */
+  #passEscapes(chunk: Buffer, view: DataView, from: number, limit: number): number {
+    for (let at = from; ;) {
+      const special = nextSpecial(chunk, view, at, limit)
+      if (special >= limit) return special
+      at = this.#pass(chunk, view, special)
+      if (at < 0) return special
     }
   }
 
@@ -201,6 +213,15 @@ export class Scanner {
   /** The end of an escape or of line breaks that no needle can span; -1 where one could. */
   #pass(chunk: Buffer, view: DataView, at: number): number {
     const byte = chunk[at] ?? 0
+    // Nearly all are told by two bytes.
+    const code = isBreak(byte) ? byte : glance(byte, chunk[at + 1])
+    if (code === NOTHING) return at + 1
+    if (code !== BEGINNING) {
+      const after = at + (isBreak(byte) ? 1 : 2)
+      if (!isBreak(code)) return this.#alphabet[code] === 1 ? -1 : after
+      if (at >= GRAM && after + GRAM <= chunk.length && specialsIn(view.getInt32(after, true)) === 0)
+        return this.#mayBridge(view, at, after) ? -1 : after
+    }
     let end = at
     while (isBreak(chunk[end] ?? 0)) end += 1
     const syntax = SYNTAX_OF[byte] ?? null
@@ -218,7 +239,8 @@ export class Scanner {
       }
       end += lengthOf(escape)
     }
-    return this.#mayBridge(chunk, view, at, end) ? -1 : end
+    if (at < GRAM || end + GRAM > chunk.length || specialsIn(view.getInt32(end, true)) !== 0) return -1
+    return this.#mayBridge(view, at, end) ? -1 : end
   }
 
   #isUsed(syntax: EscapeSyntax, code: number): boolean {
@@ -226,17 +248,10 @@ export class Scanner {
     return utf8Of(code).some((byte) => this.#alphabet[byte] === 1)
   }
 
-  /** Whether a needle may stand on both sides of line breaks: one of the grams across them would then be one of its. */
-  #mayBridge(chunk: Buffer, view: DataView, at: number, end: number): boolean {
-    if (at < GRAM || end + GRAM > chunk.length) return true
-    for (let i = end; i < end + GRAM - 1; i += 1) if (SPECIAL[chunk[i] ?? 0] === 1) return true
-    const before = view.getInt32(at - GRAM, true)
-    const after = view.getInt32(end, true)
-    return (
-      this.#filter.mayHold((before >>> 24) | (after << 8)) ||
-      this.#filter.mayHold((before >>> 16) | (after << 16)) ||
-      this.#filter.mayHold((before >>> 8) | (after << 24))
-    )
+  /** Whether a needle may stand on both sides of line breaks: it is long enough to have a gram next to them. */
+  #mayBridge(view: DataView, before: number, after: number): boolean {
+    const filter = this.#filter
+    return filter.mayHold(view.getInt32(before - GRAM, true)) || filter.mayHold(view.getInt32(after, true))
   }
 }
 
