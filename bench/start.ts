@@ -3,40 +3,43 @@ import { fileURLToPath } from 'node:url'
 import { DockerGate, ensureImages, SANDBOX_IMAGE } from '../test/support/docker.js'
 import { collect } from '../test/support/run.js'
 
-// What a sandbox of the Docker backend costs over a bare `docker run` with the same limits, taken in turns; and how long
-// the gate is away when one of its containers restarts.
+// What a sandbox of the Docker backend costs over a bare `docker run` with the same flags, taken in turns; and how long the
+// gate is away when one of its containers restarts.
 
 const ROUNDS = Number(process.env['ROUNDS'] ?? 11)
 const SANDBOX_RUN = fileURLToPath(new URL('../../sandbox-run', import.meta.url))
 
-/** The flags of sandbox-run that an engine has to act on. */
-const BARE = [
-  ...[
-    'run',
-    '--rm',
-    '--init',
-    '--cap-drop',
-    'ALL',
-    '--read-only',
-    '--user',
-    '1000:1000',
-    '--network',
-    'none',
-  ],
-  ...['--security-opt', 'no-new-privileges:true', '--pids-limit', '512', '--memory', '4g', '--cpus', '1'],
-  ...[
-    '--ipc',
-    'private',
-    '--log-driver',
-    'none',
-    '--tmpfs',
-    '/tmp',
-    '--tmpfs',
-    '/run',
-    SANDBOX_IMAGE,
-    'true',
-  ],
-]
+/** What sandbox-run gives to `docker run`, but for what belongs to one run, in a network that is there already. */
+function bareRun(project: string, network: string, work: string): string[] {
+  const volume = (target: string) =>
+    `type=volume,source=${project}_certificates,target=${target},readonly,volume-nocopy`
+  const bind = (source: string, target: string) => `type=bind,source=${source},target=${target},readonly`
+  const temporary = 'rw,exec,nosuid,nodev'
+  return [
+    ...'run --rm --init --interactive --sig-proxy=false --hostname sandbox --dns 192.0.2.53 --dns-search .'.split(
+      ' ',
+    ),
+    ...['--network', network, '--add-host', 'egress:192.0.2.1', '--add-host', 'egress-dns:192.0.2.53'],
+    ...'--cap-drop ALL --security-opt no-new-privileges:true --read-only --user 1000:1000'.split(' '),
+    ...'--pids-limit 512 --memory 4g --memory-swap 4g --cpus 1 --ulimit nofile=4096:4096 --ulimit core=0:0'.split(
+      ' ',
+    ),
+    ...'--ipc private --cgroupns private --shm-size 64m --log-driver none --no-healthcheck'.split(' '),
+    ...['/tmp', '/var/tmp', '/run', '/home/agent'].flatMap((path) => [
+      '--tmpfs',
+      `${path}:${temporary},size=64m`,
+    ]),
+    ...[
+      bind('/etc/resolv.conf', '/etc/resolv.conf'),
+      bind('/etc/passwd', '/etc/passwd'),
+      bind('/etc/group', '/etc/group'),
+    ]
+      .concat(['/etc/ssl/certs', '/etc/pki/tls/certs', '/etc/egress'].map(volume), bind(work, work))
+      .flatMap((mount) => ['--mount', mount]),
+    ...['all', 'default'].flatMap((name) => ['--sysctl', `net.ipv6.conf.${name}.disable_ipv6=1`]),
+    ...['--workdir', work, '--entrypoint', 'true', SANDBOX_IMAGE],
+  ]
+}
 
 function millisecondsOf(command: string, words: readonly string[], env: NodeJS.ProcessEnv): number {
   const started = performance.now()
@@ -55,21 +58,22 @@ const gate = new DockerGate('allow: [{ host: api.test.example }]\n')
 try {
   await gate.up()
   const env = { ...process.env, ...gate.env, PWD: gate.work }
+  const bareWords = bareRun(gate.project, `${gate.project}_agents`, gate.work)
   const bare: number[] = []
   const whole: number[] = []
   for (let round = 0; round < ROUNDS; round += 1) {
-    bare.push(millisecondsOf('docker', BARE, process.env))
+    bare.push(millisecondsOf('docker', bareWords, process.env))
     whole.push(millisecondsOf(SANDBOX_RUN, ['--workdir', gate.work, '--', 'true'], env))
   }
   show('docker run, median', median(bare))
   show('sandbox-run, median', median(whole))
   show('overhead, median of the pairs', median(whole.map((value, round) => value - (bare[round] ?? 0))))
   for (const role of ['proxy', 'dns'] as const) {
+    const restarted = performance.now()
     spawnSync('docker', ['restart', gate.container(role)])
-    const back = performance.now()
     const isReady = async () => (await collect(probe(gate.container(role)))).code === 0
     while (!(await isReady()));
-    show(`${role}: from its start to ready`, performance.now() - back)
+    show(`${role}: from \`docker restart\` to ready`, performance.now() - restarted)
   }
 } finally {
   await gate.down()

@@ -48,11 +48,12 @@ run_remove() {
   run_pid_dns=$!
   docker network disconnect -f "$1" "$run_proxy" >/dev/null 2>&1 &
   run_pid_proxy=$!
-  docker exec "$run_proxy" egress-admin remove "${1#egress-}" "$2" >/dev/null 2>&1 &
-  run_pid_exec=$!
+  # The file's name tells the gate, when it looks next.
+  docker cp "$run_dir/ended" "$run_proxy:/var/lib/egress/shared/ended/${1#egress-}.$2" >/dev/null 2>&1 &
+  run_pid_ended=$!
   wait "$run_pid_dns" "$run_pid_proxy" || :
   docker network rm "$1" >/dev/null 2>&1 || :
-  wait "$run_pid_exec" || :
+  wait "$run_pid_ended" || :
 }
 
 # --- the network of a run ---------------------------------------------------------------------------------------------
@@ -96,44 +97,41 @@ run_address() {
   run_at=$((run_full >> 24)).$((run_full >> 16 & 255)).$((run_full >> 8 & 255)).$((run_full & 255))
 }
 
-# In the background: what is waited for afterwards is made meanwhile.
+# Makes a network and tells the proxy of the sandbox in it, in the background. The proxy's answer is the sandbox's
+# environment, behind a comment with the number of the engine's processors. $1: the command, for the log
 run_make_network() {
   run_pick_subnet
   docker network create --internal --subnet "$run_subnet" --opt com.docker.network.bridge.inhibit_ipv4=true \
     --label "io.egress.project=$run_project" --label "io.egress.owner=$run_owner" "$run_name" \
     >/dev/null 2>"$run_dir/network" &
-  run_creating=$!
+  run_pid_network=$!
+  docker exec "$run_proxy" egress-admin add "$run_sandbox" "$run_subnet" "$run_agent" "$1" \
+    >"$run_dir/env" 2>"$run_dir/said" &
+  run_pid_add=$!
 }
 
-run_await_network() {
-  run_tries=0
-  until wait "$run_creating"; do
-    run_said=$(cat "$run_dir/network")
-    run_tries=$((run_tries + 1))
-    case $run_tries$run_said in
-      [1-9]*overlap* | [1-3][0-9]*overlap*) run_make_network ;;
-      *)
-        egress_fail "the sandbox's network cannot be made: ${run_said#Error response from daemon: }" \
-          'if the pool is taken, name another with EGRESS_POOL (10.231.0.0/16 unless set)'
-        ;;
-    esac
-  done
-}
-
-# Both gates join the network while the proxy is told of the sandbox. Its answer is the sandbox's environment, behind a
-# comment with the number of the engine's processors.
+# Both gates join it. False when the addresses are somebody else's: then there is another draw.
 run_join_network() {
+  wait "$run_pid_network" || {
+    run_is_overlap "$run_dir/network" && return 1
+    egress_fail "the sandbox's network cannot be made: $(cat "$run_dir/network")" \
+      'if the pool is taken, name another with EGRESS_POOL (10.231.0.0/16 unless set)'
+  }
   docker network connect --ip "$run_at_dns" "$run_name" "$run_dns" 2>"$run_dir/dns" &
   run_pid_dns=$!
   docker network connect --ip "$run_at_proxy" "$run_name" "$run_proxy" 2>"$run_dir/proxy" &
   run_pid_proxy=$!
-  docker exec "$run_proxy" egress-admin add "$run_sandbox" "$run_subnet" "$run_agent" "$1" \
-    >"$run_dir/env" 2>"$run_dir/said" || run_code=$?
-  wait "$run_pid_dns" && wait "$run_pid_proxy" ||
-    egress_fail "the gate cannot join the sandbox's network: $(cat "$run_dir/dns" "$run_dir/proxy")" \
-      'see whether it runs: docker compose ps'
-  [ -z "$run_code" ] || {
+  wait "$run_pid_add" || {
+    run_is_overlap "$run_dir/said" && return 1
     cat "$run_dir/said" >&2
     exit 125
   }
+  wait "$run_pid_dns" && wait "$run_pid_proxy" ||
+    egress_fail "the gate cannot join the sandbox's network: $(cat "$run_dir/dns" "$run_dir/proxy")" \
+      'see whether it runs: docker compose ps'
+}
+
+run_is_overlap() {
+  run_draws=$((run_draws + 1))
+  [ "$run_draws" -lt 40 ] && grep -q overlap "$1"
 }

@@ -227,8 +227,8 @@ run_signal() {
 run_end() {
   trap '' INT TERM HUP QUIT
   # What the engine has begun to make comes into being, whoever waits for it.
-  [ -z "$run_creating" ] || {
-    wait "$run_creating" || :
+  [ -z "$run_pid_network" ] || {
+    wait "$run_pid_network" "$run_pid_add" || :
     run_remove "$run_name" "$run_code"
   }
   [ -z "$run_sweeping" ] || wait "$run_sweeping" || :
@@ -261,7 +261,8 @@ run_doctor() {
 run_docker() {
   . "$root/docker/sandbox-mounts.sh"
   . "$root/docker/sandbox-network.sh"
-  run_code='' run_client='' run_creating='' run_sweeping='' run_shown='' run_hidden='' run_hidden_count=0
+  run_code='' run_client='' run_pid_network='' run_pid_add='' run_draws=0
+  run_sweeping='' run_shown='' run_hidden='' run_hidden_count=0
   run_defaults
   run_parse "$@"
   shift "$run_taken"
@@ -274,6 +275,7 @@ run_docker() {
   run_sandbox=sb-$run_drawn
   run_name=egress-$run_sandbox
   run_dir=$(mktemp -d "${TMPDIR:-/tmp}/egress-run.XXXXXX")
+  : >"$run_dir/ended"
   trap run_end EXIT
   trap 'run_signal TERM 143' TERM
   trap 'run_signal INT 130' INT
@@ -281,14 +283,6 @@ run_docker() {
   trap 'run_signal QUIT 131' QUIT
   trap 'run_signal USR1 138' USR1
   trap 'run_signal USR2 140' USR2
-  run_make_network
-  docker version --format '{{.Server.Version}}' >"$run_dir/engine" 2>/dev/null &
-  run_pid_engine=$!
-  # `index` takes containers and images alike: where the policy is, and whether the image is there.
-  docker inspect --format '{{range index . "Mounts"}}{{if eq .Destination "/etc/egress"}}{{.Source}}{{end}}{{end}}' \
-    "$run_proxy" "$run_image" >"$run_dir/policy" 2>/dev/null &
-  run_pid_policy=$!
-
   run_workdir=$(run_real_path "$run_workdir") || egress_fail "$run_workdir cannot be read" 'name another with --workdir'
   run_check_workdir "$run_workdir"
   if [ -n "$run_write" ]; then run_show "$run_workdir:rw"; else run_show "$run_workdir:ro"; fi
@@ -297,6 +291,14 @@ run_docker() {
   done <<LIST
 $run_mounts
 LIST
+  run_make_network "${1##*/}"
+  docker version --format '{{.Server.Version}}' >"$run_dir/engine" 2>/dev/null &
+  run_pid_engine=$!
+  # `index` takes containers and images alike: where the policy is, and whether the image is there.
+  docker inspect --format '{{range index . "Mounts"}}{{if eq .Destination "/etc/egress"}}{{.Source}}{{end}}{{end}}' \
+    "$run_proxy" "$run_image" >"$run_dir/policy" 2>/dev/null &
+  run_pid_policy=$!
+
   while IFS=$run_tab read -r run_tree _; do
     [ -z "$run_tree" ] || run_hide "$run_tree"
   done <<LIST
@@ -311,8 +313,10 @@ LIST
   # Another image is fetched by docker run, or it says why not.
   wait "$run_pid_policy" || [ "$run_image" != "$run_default_image" ] || run_build_image
   run_hide_policy
-  run_await_network
-  run_join_network "${1##*/}"
+  until run_join_network; do
+    run_remove "$run_name" ''
+    run_make_network "${1##*/}"
+  done
   run_write_files
   run_sweep >/dev/null 2>&1 &
   run_sweeping=$!

@@ -18,13 +18,15 @@ import type { LogRecord } from '../logs/read.js'
 import { serveDns } from '../serve-dns.js'
 import { serveAdmin } from '../serve/admin-server.js'
 import { openAuthority } from '../serve/authority-store.js'
+import { EndedSandboxes } from '../serve/ended.js'
 import { readFixedNetworks } from '../serve/fixed-networks.js'
 import { withStandIns } from '../serve/fixed-stand-ins.js'
 import { SandboxRegistry } from '../serve/registry.js'
-import { sandboxAdmin } from '../serve/sandbox-admin.js'
+import { endSandbox, sandboxAdmin } from '../serve/sandbox-admin.js'
 import { bindDns, bindProxy } from '../serve/sockets.js'
 import {
   adminSocketIn,
+  endedIn,
   policyIn,
   sandboxesIn,
   stateDirectories,
@@ -82,9 +84,11 @@ async function serveGate(both: boolean, flags: Omit<ServeOptions, 'role'>, io: C
   if (both) gate.serve({ ...(await bindDns()), ...(await bindProxy()) })
   else gate.serveProxy(await bindProxy())
   publishPolicy(settings.policy, policyIn(state))
+  const context = { policy, registry, audit, now: Date.now }
+  const ended = new EndedSandboxes(endedIn(state), (id, exitCode) => endSandbox(id, exitCode, context))
   const admin = await serveAdmin(
     adminSocketIn(state.run),
-    sandboxAdmin({ policy, registry, audit, now: Date.now }),
+    sandboxAdmin({ ...context, readEnded: () => ended.read() }),
   )
   if (empty !== null) log.warn(nothingAllowed(loaded.file, empty))
   log.info(`ready: ${both ? 'resolver and proxy' : 'proxy'}`)
@@ -92,6 +96,7 @@ async function serveGate(both: boolean, flags: Omit<ServeOptions, 'role'>, io: C
   forgetTheGone([gate], registry)
   await stopSignal()
   admin.close()
+  ended.close()
   await gate.close()
   audit.end()
   return 0

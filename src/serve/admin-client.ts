@@ -16,8 +16,6 @@ function readWords([action, ...words]: readonly string[]): AdminRequest | null {
       return { do: action }
     case 'add':
       return { do: 'add', id: first, subnet: second, agent: third, command: fourth }
-    case 'remove':
-      return { do: 'remove', id: first, exitCode: second === '' ? null : Number(second) }
     case 'environment':
       return { do: 'environment', network: first }
     default:
@@ -57,7 +55,7 @@ async function askOnce(request: AdminRequest): Promise<AdminReply | null> {
 
 const request = readWords(process.argv.slice(2))
 if (request === null) {
-  process.stderr.write('egress: internal command: health | list | add | remove | environment\n')
+  process.stderr.write('egress: internal command: health | list | add | environment\n')
   process.exitCode = 2
 } else {
   const reply = await ask(request)

@@ -9,7 +9,6 @@ export type AdminRequest =
       readonly agent: string
       readonly command: string
     }
-  | { readonly do: 'remove'; readonly id: string; readonly exitCode: number | null }
   | { readonly do: 'list' }
   | { readonly do: 'environment'; readonly network: string }
 

@@ -93,6 +93,11 @@ export class SandboxRegistry {
     throw new Error(`the sandbox ${id} went away in the middle of its query`)
   }
 
+  /** Whose a run's network is; null for nobody's. */
+  holder(subnet: string): Registration | null {
+    return this.#read(parseSubnet(subnet)?.base ?? 0)
+  }
+
   /** The file appears whole, with a number of its own, so that nobody takes a new sandbox for an old one. */
   add(registration: Registration): void {
     const path = this.#path(parseSubnet(registration.subnet)?.base ?? 0)
@@ -104,11 +109,12 @@ export class SandboxRegistry {
   }
 
   /** Null when there is no such sandbox (any more). */
-  remove(id: string): Registration | null {
-    const registration = this.list().find((one) => one.id === id)
-    if (registration === undefined) return null
-    rmSync(this.#path(parseSubnet(registration.subnet)?.base ?? 0), { force: true })
-    return registration
+  find(id: string): Registration | null {
+    return this.list().find((one) => one.id === id) ?? null
+  }
+
+  remove({ subnet }: Registration): void {
+    rmSync(this.#path(parseSubnet(subnet)?.base ?? 0), { force: true })
   }
 
   /** Whether a sandbox is there, by its id, as the files are now. */

@@ -16,9 +16,16 @@ export interface AdminContext {
   readonly now: () => number
 }
 
+/** What only the gate's own process does beside. */
+export interface AdminOptions extends AdminContext {
+  /** Takes notice of the sandboxes that ended. */
+  readonly readEnded: () => void
+}
+
 /** What sandbox-run asks of the gate. */
-export function sandboxAdmin(context: AdminContext): AdminHandler {
+export function sandboxAdmin({ readEnded, ...context }: AdminOptions): AdminHandler {
   return (request) => {
+    readEnded()
     switch (request.do) {
       case 'health':
         return []
@@ -26,8 +33,6 @@ export function sandboxAdmin(context: AdminContext): AdminHandler {
         return context.registry.list().map(({ id, subnet, agent }) => `${id} ${subnet} ${agent}`)
       case 'add':
         return add(request, context)
-      case 'remove':
-        return remove(request, context)
       case 'environment':
         return environmentOf(request.network, context)
     }
@@ -50,6 +55,15 @@ function add(
       exitCode: 125,
     })
   }
+  // The network is made at the same time: until it is, only this says whose the addresses are.
+  if (registry.holder(subnet) !== null) {
+    throw new EgressError({
+      code: 'EGRESS_NETWORK',
+      problem: `the network ${subnet} overlaps with that of another sandbox`,
+      fix: 'draw another one',
+      exitCode: 125,
+    })
+  }
   const agent = agentOf(named, policy)
   const registration: Registration = { id, subnet, agent, command, standIns: makeStandIns(policy, agent) }
   audit.sandbox({ at: now(), sandbox: { id, agent }, action: 'sandbox-start', command, exitCode: null })
@@ -57,16 +71,21 @@ function add(
   return [`# processors ${String(availableParallelism())}`, ...environmentLines(policy, registration)]
 }
 
-/** Unknown already is fine: whoever sweeps may come twice. */
-function remove(
-  { id, exitCode }: Extract<AdminRequest, { do: 'remove' }>,
-  { registry, audit, now }: AdminContext,
-): readonly string[] {
-  const registration = registry.remove(id)
-  if (registration === null) return []
+/**
+ * Unknown already is fine: whoever sweeps may come twice. Recorded first, as its beginning was.
+ *
+ * @throws AuditUnavailable
+ */
+export function endSandbox(
+  id: string,
+  exitCode: number | null,
+  { registry, audit, now }: Omit<AdminContext, 'policy'>,
+): void {
+  const registration = registry.find(id)
+  if (registration === null) return
   const { agent, command } = registration
   audit.sandbox({ at: now(), sandbox: { id, agent }, action: 'sandbox-end', command, exitCode })
-  return []
+  registry.remove(registration)
 }
 
 /** For agents that sandbox-run does not start: the same at every call, for they may ask again. */

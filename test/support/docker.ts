@@ -9,7 +9,7 @@ import { collect } from './run.js'
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 const SANDBOX_RUN = join(ROOT, 'sandbox-run')
 
-export const GATE_IMAGE = 'agent-egress-firewall:local'
+export const GATE_IMAGE = process.env['EGRESS_GATE_IMAGE'] ?? 'agent-egress-firewall:local'
 export const SANDBOX_IMAGE = 'agent-egress-sandbox:local'
 
 /** Why the tests of Docker cannot run here; false where they can, and on CI, where they must. */
