@@ -4,6 +4,7 @@ import type { QuotaMeter } from '#firewall/quota.js'
 import type { RateLimiter } from '#firewall/rate-limit.js'
 import type { HttpAudit, Remote } from './events.js'
 import type { CertificateAuthority } from './tls/authority.js'
+import type { Shutdown } from './shutdown.js'
 import type { NeedleSets } from './needle-sets.js'
 import type { UpstreamPools } from './upstream/pools.js'
 import type { UpstreamResolver } from './upstream/resolver.js'
@@ -21,6 +22,7 @@ export interface ProxyContext {
   readonly authority: CertificateAuthority
   readonly resolver: UpstreamResolver
   readonly pools: UpstreamPools
+  readonly shutdown: Shutdown
   /** The host name by which sandboxes know the gate. */
   readonly gateName: string
   /** Who is behind a connection; null for nobody that we know. */

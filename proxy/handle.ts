@@ -23,6 +23,7 @@ export async function handleRequest(
   // A client may go away at any time; its absence shows where bytes are written, not here.
   request.on('error', () => undefined)
   response.on('error', () => undefined)
+  context.shutdown.enter()
   try {
     const refusal = await runSteps(exchange, context)
     if (refusal !== null) {
@@ -35,6 +36,8 @@ export async function handleRequest(
   } catch (error) {
     context.fail(error)
     await deny(exchange, context, refuse('internal'))
+  } finally {
+    context.shutdown.leave()
   }
 }
 

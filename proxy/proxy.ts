@@ -1,4 +1,4 @@
-import type { Server as HttpServer, IncomingMessage } from 'node:http'
+import type { IncomingMessage } from 'node:http'
 import type { Server as TcpServer, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { parseAuthority, type Authority } from '#firewall/hostname.js'
@@ -9,6 +9,9 @@ import { createDoor, isUnanswered, OVERTAKES } from './doors/http-server.js'
 import { peek, serveTls } from './doors/tls.js'
 import { refuse, type Binding, type Refusal } from './exchange.js'
 import { collectHeaders } from './headers.js'
+
+/** Milliseconds that requests have to end in when the gate ends; what needs longer is cut off. */
+const STOP_MS = 1_000
 
 /** The listening sockets of one sandbox network, already bound. */
 export interface ProxySockets {
@@ -86,10 +89,15 @@ export function serveProxy(sockets: ProxySockets, context: ProxyContext): { clos
   routes.listen(sockets.routes)
   return {
     async close() {
-      sockets.https.close()
+      const servers = [transparent, explicit, routes]
+      const closed = [sockets.https, ...servers].map(stopListening)
+      context.shutdown.begin()
+      const drained = context.pools.close()
+      await context.shutdown.idle(STOP_MS)
       for (const socket of open) socket.destroy()
-      await Promise.all([transparent, explicit, routes].map(closeServer))
-      await context.pools.close()
+      for (const server of servers) server.closeAllConnections()
+      await Promise.all([...closed, drained])
+      await context.shutdown.idle(STOP_MS)
     },
   }
 }
@@ -171,9 +179,6 @@ function guard(context: ProxyContext, socket: Socket, serve: () => Promise<void>
   })
 }
 
-function closeServer(server: HttpServer): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
-    server.closeAllConnections()
-  })
+function stopListening(server: TcpServer): Promise<void> {
+  return new Promise((resolve) => server.close(() => resolve()))
 }

@@ -177,6 +177,11 @@ const pinAddress: Step = {
   },
 }
 
+const checkOpen: Step = {
+  name: 'the gate is not shutting down',
+  run: (_exchange, { shutdown }) => (shutdown.begun ? refuse('shutting-down') : null),
+}
+
 const recordDecision: Step = {
   name: 'write the decision to the audit log',
   async run(exchange, { audit, now }) {
@@ -269,6 +274,7 @@ export const REQUEST_STEPS: readonly Step[] = [
   checkStandIns,
   limitQuota,
   pinAddress,
+  checkOpen,
   recordDecision,
   prepareRequest,
   injectCredential,

@@ -10,6 +10,7 @@ import type { ProxyContext } from '#proxy/context.js'
 import { sandboxOf } from '#proxy/meter-key.js'
 import { NeedleSets } from '#proxy/needle-sets.js'
 import { serveProxy, type ProxySockets } from '#proxy/proxy.js'
+import { Shutdown } from '#proxy/shutdown.js'
 import { CertificateAuthority } from '#proxy/tls/authority.js'
 import { UpstreamPools } from '#proxy/upstream/pools.js'
 import { UpstreamResolver } from '#proxy/upstream/resolver.js'
@@ -63,6 +64,7 @@ export class Gate {
       authority,
       resolver: new UpstreamResolver(policy.upstream, policy.http.connectTimeoutMs, Date.now),
       pools: new UpstreamPools(policy.http),
+      shutdown: new Shutdown(),
       gateName: GATE_HOST,
       identify,
       now: Date.now,

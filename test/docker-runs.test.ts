@@ -131,6 +131,7 @@ void t.test('runs on Docker', { skip: skipWithoutDocker() }, async (t) => {
           (await gate.seen()).some(({ url }) => url === '/slow/20000' || role === 'dns'),
         )
         await until(async () => (await gate.seen()).length > before + 3)
+        const asked = Date.now() / 1000
         await docker('restart', '-t', '5', gate.container(role))
         const back = Date.now() / 1000
         const { stdout } = await running
@@ -138,26 +139,28 @@ void t.test('runs on Docker', { skip: skipWithoutDocker() }, async (t) => {
           .trim()
           .split('\n')
           .map((line) => line.split(' '))
-        // How soon is measured by `npm run bench:start`: on a busy machine it is the machine's affair.
-        t.ok(
-          results.some(([at, status]) => Number(at) > back && status === '200'),
-          `served again: ${stdout}`,
-        )
+        const served = results.find(([at, status]) => Number(at) > back && status === '200')
+        t.ok(served, `served again: ${stdout}`)
+        // How soon is measured by `npm run bench:start`; this bound holds on a busy machine, too.
+        t.ok(Number(served?.[0]) - asked < 20, 'soon')
         t.ok(
           results.some(([, status]) => status !== '200'),
           'it was away',
         )
-        if (role === 'proxy') {
-          const { code, stderr } = await slow
-          t.not(code, 0)
-          t.match(stderr, /curl: \(\d+\)/, 'a request that was under way ended with an error')
-        } else {
-          t.equal((await slow).code, 0, 'the resolver is not asked for what is under way')
-        }
+        const answer = await slow
+        t.equal(answer.code, 0, answer.stderr)
+        if (role === 'proxy') t.match(answer.stdout, '"reason":"shutting-down"', 'what was under way is told')
+        else t.match(answer.stdout, 'from s2', 'the resolver is not asked for what is under way')
         const arrived = (await gate.seen()).map(({ url }) => url).filter((url) => url.startsWith(`/${role}-`))
-        const recorded = JSON.stringify(await gate.records())
+        const records = (await gate.records()).map((record) => JSON.stringify(record))
+        const recorded = records.join('\n')
         t.ok(arrived.length > 0)
         for (const url of arrived) t.ok(recorded.includes(`"path":"${url}"`), `${url} is in the log`)
+        const idOf = (record: string) => /"request":\{"id":"([^"]+)"/.exec(record)?.[1]
+        const ended = records.filter((record) => record.includes('"action":"http-close"')).map(idOf)
+        const begun = records.filter((record) => /"action":"http-request".*"verdict":"allow"/.test(record))
+        t.ok(begun.length > 0)
+        for (const record of begun) t.ok(ended.includes(idOf(record)), 'what was let through has its end')
       },
     )
   }

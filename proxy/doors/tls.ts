@@ -130,6 +130,10 @@ async function openTunnel(
     await denyHello(context, socket, binding, upstream, host)
     return
   }
+  if (context.shutdown.begun) {
+    await denyHello(context, socket, binding, refuse('shutting-down'), host)
+    return
+  }
   const id = context.newId()
   const startedAt = context.now()
   try {
@@ -146,7 +150,13 @@ async function openTunnel(
     socket.destroy()
     return
   }
+  context.shutdown.enter()
+  const forget = context.shutdown.onBegin(() => socket.destroy())
   const end = await tunnel(socket, upstream, context.policy.http)
+  forget()
+  const cut = context.shutdown.begun ? ({ outcome: 'failure', reason: 'shutting-down' } as const) : {}
   const at = context.now()
-  context.audit.close({ ...end, at, id, sandbox, status: null, durationMs: at - startedAt, redactions: [] })
+  const durationMs = at - startedAt
+  context.audit.close({ ...end, ...cut, at, id, sandbox, status: null, durationMs, redactions: [] })
+  context.shutdown.leave()
 }

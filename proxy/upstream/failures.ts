@@ -6,6 +6,8 @@ const REASONS_BY_CODE: Readonly<Record<string, Reason>> = {
   UND_ERR_BODY_TIMEOUT: 'upstream-timeout',
   UND_ERR_CONNECT_TIMEOUT: 'upstream-timeout',
   ETIMEDOUT: 'upstream-timeout',
+  // The pool was closed under the request: nobody does that but a gate that ends.
+  UND_ERR_DESTROYED: 'shutting-down',
   UND_ERR_HEADERS_OVERFLOW: 'upstream-protocol',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'upstream-protocol',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'upstream-tls',

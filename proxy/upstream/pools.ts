@@ -35,6 +35,7 @@ const MAX_CONNECTIONS = 256
 export class UpstreamPools {
   readonly #limits: HttpLimits
   readonly #pools = new Map<string, Undici.Pool>()
+  #closed = false
 
   constructor(limits: HttpLimits) {
     this.#limits = limits
@@ -63,7 +64,9 @@ export class UpstreamPools {
     return pool
   }
 
+  /** Ends the requests that are under way, and each that comes later, with `UND_ERR_DESTROYED`. */
   async close(): Promise<void> {
+    this.#closed = true
     const pools = [...this.#pools.values()]
     this.#pools.clear()
     await Promise.all(pools.map((pool) => pool.destroy()))
@@ -72,12 +75,14 @@ export class UpstreamPools {
   #open(upstream: PinnedUpstream): Undici.Pool {
     const { scheme, host, port } = upstream.origin
     const { Pool } = loadUndici()
-    return new Pool(`${scheme}://${host}:${String(port)}`, {
+    const pool = new Pool(`${scheme}://${host}:${String(port)}`, {
       connections: MAX_CONNECTIONS,
       connect: pinnedConnector(upstream, this.#limits.connectTimeoutMs),
       headersTimeout: this.#limits.responseTimeoutMs,
       bodyTimeout: this.#limits.idleTimeoutMs,
     })
+    if (this.#closed) void pool.destroy()
+    return pool
   }
 }
 

@@ -52,6 +52,7 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
     // A proxy of its own for each upgrade: options of a shared one would win over those of the call.
     const proxy = createProxyServer({ xfwd: false })
     const settle = (aborted: Outcome['aborted']) => {
+      forget()
       resolve({
         refusal,
         aborted,
@@ -69,7 +70,15 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
       settle(null)
       client.destroy()
     }
+    const forget = context.shutdown.onBegin(() => {
+      fail(refuse('shutting-down'))
+      // What was upgraded before ends like a connection that broke.
+      refusal ??= refuse('shutting-down')
+      settle(null)
+      client.destroy()
+    })
     proxy.on('proxyReqWs', (upstream: ClientRequest) => {
+      client.once('close', () => upstream.destroy())
       upstream.setTimeout(context.policy.http.responseTimeoutMs, () => {
         fail(refuse('upstream-timeout'))
         upstream.destroy()

@@ -48,10 +48,17 @@ export interface ServeOptions {
 /** Milliseconds between two looks at the policy that the proxy hands over. */
 const POLICY_POLL_MS = 500
 
+/** Milliseconds that what is open at the end (a look-up that nobody answers) may hold the process up. */
+const EXIT_MS = 500
+
 /** A gate that goes on until it is told to stop, for sandboxes that come and go. */
 export async function serve({ role, ...flags }: ServeOptions, io: CommandIo): Promise<number> {
   if (role === 'dns') return serveResolver(flags, io)
-  if (role === undefined || role === 'proxy') return serveGate(role === undefined, flags, io)
+  if (role === undefined || role === 'proxy') {
+    const code = await serveGate(role === undefined, flags, io)
+    setTimeout(() => process.exit(code), EXIT_MS).unref()
+    return code
+  }
   throw new EgressError({
     code: 'EGRESS_USAGE',
     problem: `there is no role \`${role}\``,
@@ -61,6 +68,7 @@ export async function serve({ role, ...flags }: ServeOptions, io: CommandIo): Pr
 
 /** Proxy, or both roles around one judge and one budget. */
 async function serveGate(both: boolean, flags: Omit<ServeOptions, 'role'>, io: CommandIo): Promise<number> {
+  const stop = stopSignal()
   const loaded = await openPolicy(flags.policy, io, CREDENTIAL_KINDS)
   const { policy, empty, renewal } = loaded
   const settings = readSettings({ flags, env: io.env, cwd: io.cwd, file: loaded.gate })
@@ -94,7 +102,7 @@ async function serveGate(both: boolean, flags: Omit<ServeOptions, 'role'>, io: C
   log.info(`ready: ${both ? 'resolver and proxy' : 'proxy'}`)
   setImmediate(() => gate.warmUp())
   forgetTheGone([gate], registry)
-  await stopSignal()
+  await stop
   admin.close()
   ended.close()
   await gate.close()

@@ -8,6 +8,7 @@ import { RateLimiter } from '#firewall/rate-limit.js'
 import type { ProxyContext } from '#proxy/context.js'
 import type { HttpClose, HttpDecision } from '#proxy/events.js'
 import { NeedleSets } from '#proxy/needle-sets.js'
+import { Shutdown } from '#proxy/shutdown.js'
 import { serveProxy } from '#proxy/proxy.js'
 import { CertificateAuthority } from '#proxy/tls/authority.js'
 import { UpstreamPools } from '#proxy/upstream/pools.js'
@@ -70,6 +71,7 @@ export async function startGate(
     authority,
     resolver: new UpstreamResolver(policy.upstream, 2_000, now),
     pools: new UpstreamPools(policy.http),
+    shutdown: new Shutdown(),
     gateName: 'egress',
     identify,
     now,
