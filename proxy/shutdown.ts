@@ -8,7 +8,7 @@ export class Shutdown {
   #whenIdle: () => void = () => undefined
   readonly #listeners = new Set<() => void>()
 
-  get begun(): boolean {
+  hasBegun(): boolean {
     return this.#begun
   }
 

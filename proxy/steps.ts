@@ -179,7 +179,7 @@ const pinAddress: Step = {
 
 const checkOpen: Step = {
   name: 'the gate is not shutting down',
-  run: (_exchange, { shutdown }) => (shutdown.begun ? refuse('shutting-down') : null),
+  run: (_exchange, { shutdown }) => (shutdown.hasBegun() ? refuse('shutting-down') : null),
 }
 
 const recordDecision: Step = {

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
 import { collect } from './support/run.js'
@@ -178,12 +179,21 @@ void t.test('runs on Docker', { skip: skipWithoutDocker() }, async (t) => {
     t.strictSame(await sandboxes(gate), [])
   })
 
-  await t.test('a gate that was set up is chosen without being named', async (t) => {
-    const backend = async (words: string[], env: Record<string, string>) =>
-      (await collect(gate.start([...words, '--', 'cat', '/etc/resolv.conf'], env))).stdout
-    t.match(await backend([], { EGRESS_BACKEND: 'auto' }), /^nameserver 10\./)
-    t.match(await backend(['--backend', 'docker'], { EGRESS_BACKEND: 'namespaces' }), /^nameserver 10\./)
-    t.match(await backend([], { EGRESS_BACKEND: 'namespaces' }), /nameserver 127\./)
+  await t.test('the backend: Docker where the gate was set up, namespaces elsewhere', async (t) => {
+    const start = (words: string[], env: Record<string, string>) =>
+      collect(gate.start([...words, '--', 'cat', '/etc/resolv.conf'], { EGRESS_BACKEND: 'auto', ...env }))
+    const docker = /^nameserver 10\./
+    const namespaces = /nameserver 127\./
+    const noEngine = { DOCKER_HOST: 'unix:///nowhere/docker.sock' }
+    t.match((await start([], {})).stdout, docker)
+    t.match((await start([], { COMPOSE_PROJECT_NAME: 'egress-never-set-up' })).stdout, namespaces)
+    t.match((await start([], noEngine)).stdout, namespaces)
+    t.match((await start(['--policy', join(gate.directory, 'egress.yaml')], {})).stdout, namespaces)
+    t.match((await start(['--backend', 'docker'], { EGRESS_BACKEND: 'namespaces' })).stdout, docker)
+    t.match((await start([], { EGRESS_BACKEND: 'namespaces' })).stdout, namespaces)
+    const refused = await start(['--backend', 'docker'], noEngine)
+    t.equal(refused.code, 125)
+    t.match(refused.stderr, 'no Docker engine answers')
   })
 
   await t.test('strangers on the gate’s networks are refused', async (t) => {

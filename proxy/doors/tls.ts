@@ -130,7 +130,7 @@ async function openTunnel(
     await denyHello(context, socket, binding, upstream, host)
     return
   }
-  if (context.shutdown.begun) {
+  if (context.shutdown.hasBegun()) {
     await denyHello(context, socket, binding, refuse('shutting-down'), host)
     return
   }
@@ -154,7 +154,7 @@ async function openTunnel(
   const forget = context.shutdown.onBegin(() => socket.destroy())
   const end = await tunnel(socket, upstream, context.policy.http)
   forget()
-  const cut = context.shutdown.begun ? ({ outcome: 'failure', reason: 'shutting-down' } as const) : {}
+  const cut = context.shutdown.hasBegun() ? ({ outcome: 'failure', reason: 'shutting-down' } as const) : {}
   const at = context.now()
   const durationMs = at - startedAt
   context.audit.close({ ...end, ...cut, at, id, sandbox, status: null, durationMs, redactions: [] })
