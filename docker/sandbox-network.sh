@@ -36,24 +36,27 @@ run_sweep() {
       run_there=${run_label%/*}
       [ "${run_there%/*}" = "$run_place" ] || continue
       run_name_owner "${run_there##*/}" || :
-      [ "$run_owner" = "$run_label" ] || run_remove "$run_net" '' </dev/null
+      [ "$run_owner" = "$run_label" ] || {
+        run_tell_end "$run_net" ''
+        run_remove "$run_net"
+      } </dev/null
     done
 }
 
-# $1: network, which is the container's name too; $2: the exit code, or nothing
-run_remove() {
+# The file's name tells the gate, when it looks next. $1: network; $2: the exit code, or nothing
+run_tell_end() {
   # A command that ended has taken its container along.
   [ -n "$2" ] || docker rm -f "$1" >/dev/null 2>&1 || :
+  docker cp "$run_dir/ended" "$run_proxy:/var/lib/egress/shared/ended/${1#egress-}.$2" >/dev/null 2>&1 || :
+}
+
+# $1: network
+run_remove() {
   docker network disconnect -f "$1" "$run_dns" >/dev/null 2>&1 &
   run_pid_dns=$!
   docker network disconnect -f "$1" "$run_proxy" >/dev/null 2>&1 &
-  run_pid_proxy=$!
-  # The file's name tells the gate, when it looks next.
-  docker cp "$run_dir/ended" "$run_proxy:/var/lib/egress/shared/ended/${1#egress-}.$2" >/dev/null 2>&1 &
-  run_pid_ended=$!
-  wait "$run_pid_dns" "$run_pid_proxy" || :
+  wait "$run_pid_dns" "$!" || :
   docker network rm "$1" >/dev/null 2>&1 || :
-  wait "$run_pid_ended" || :
 }
 
 # --- the network of a run ---------------------------------------------------------------------------------------------

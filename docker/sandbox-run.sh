@@ -224,15 +224,21 @@ run_signal() {
   (for _ in 1 2 3 4 5; do docker kill -s "$1" "$run_name" >/dev/null 2>&1 && break; sleep 1; done) &
 }
 
+# Nobody waits for what the engine takes away, for who asked has the exit code by then.
 run_end() {
   trap '' INT TERM HUP QUIT
+  if [ -z "$run_pid_network" ]; then
+    rm -rf "$run_dir" "${run_empty:-$run_dir}"
+    return
+  fi
   # What the engine has begun to make comes into being, whoever waits for it.
-  [ -z "$run_pid_network" ] || {
-    wait "$run_pid_network" "$run_pid_add" || :
-    run_remove "$run_name" "$run_code"
-  }
-  [ -z "$run_sweeping" ] || wait "$run_sweeping" || :
-  rm -rf "$run_dir" "${run_empty:-$run_dir}"
+  wait "$run_pid_network" "$run_pid_add" || :
+  run_tell_end "$run_name" "$run_code"
+  {
+    run_remove "$run_name"
+    run_sweep
+    rm -rf "$run_dir" "${run_empty:-$run_dir}"
+  } </dev/null >/dev/null 2>&1 &
 }
 
 # Tries to get out of a throw-away sandbox; the probes stand in the gate's own image.
@@ -261,8 +267,7 @@ run_doctor() {
 run_docker() {
   . "$root/docker/sandbox-mounts.sh"
   . "$root/docker/sandbox-network.sh"
-  run_code='' run_client='' run_pid_network='' run_pid_add='' run_draws=0
-  run_sweeping='' run_shown='' run_hidden='' run_hidden_count=0
+  run_code='' run_client='' run_pid_network='' run_pid_add='' run_draws=0 run_shown='' run_hidden='' run_hidden_count=0
   run_defaults
   run_parse "$@"
   shift "$run_taken"
@@ -314,12 +319,11 @@ LIST
   wait "$run_pid_policy" || [ "$run_image" != "$run_default_image" ] || run_build_image
   run_hide_policy
   until run_join_network; do
-    run_remove "$run_name" ''
+    run_tell_end "$run_name" ''
+    run_remove "$run_name"
     run_make_network "${1##*/}"
   done
   run_write_files
-  run_sweep >/dev/null 2>&1 &
-  run_sweeping=$!
   run_container "$@"
   exit "$run_code"
 }

@@ -93,7 +93,7 @@ void t.test('a sandbox on Docker', { skip: skipWithoutDocker() }, async (t) => {
     })
     child.kill('SIGTERM')
     t.equal((await done).code, 143)
-    t.strictSame(await gate.networks(), [])
+    t.strictSame(await gate.networksLeft(), [])
   })
 
   await t.test('the gate itself is as bare', async (t) => {
@@ -142,7 +142,7 @@ void t.test('a sandbox on Docker', { skip: skipWithoutDocker() }, async (t) => {
     t.equal((await gate.run('--limit', 'tmp=lots', '--', 'true')).code, 125)
     t.equal((await gate.run('--mount', '/var/run/docker.sock', '--', 'true')).code, 125)
     t.equal((await gate.run('--mount', '/', '--', 'true')).code, 125)
-    t.strictSame(await gate.networks(), [], 'and nothing stays behind')
+    t.strictSame(await gate.networksLeft(), [], 'and nothing stays behind')
   })
 
   await t.test('files: the work directory, what is hidden in it, what may be written', async (t) => {

@@ -25,7 +25,8 @@ export class EndedSandboxes {
 
   /** Ends what was told until now. */
   read(): void {
-    for (const name of readdirSync(this.#directory)) {
+    // One that has the code before one that has not: whoever sweeps after a run may know less than the run.
+    for (const name of readdirSync(this.#directory).sort().reverse()) {
       const [, id, code = ''] = /^(sb-[0-9a-f]{10})\.(\d{0,3})$/.exec(name) ?? []
       if (id === undefined) continue
       try {

@@ -3,6 +3,7 @@ import { randomInt } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { collect } from './run.js'
 
@@ -139,6 +140,12 @@ export class DockerGate {
       ...['network', 'ls', '--filter', `label=io.egress.project=${this.project}`, '--format', '{{.Name}}'],
     )
     return found === '' ? [] : found.split('\n')
+  }
+
+  /** The same once the engine has taken away what ended runs had, which goes on after them; what is left after ten seconds. */
+  async networksLeft(): Promise<string[]> {
+    for (let tries = 0; tries < 50 && (await this.networks()).length > 0; tries += 1) await sleep(200)
+    return this.networks()
   }
 
   /** The audit log, as records. */
