@@ -12,6 +12,11 @@ import { createServer } from 'node:net'
 import { dirname } from 'node:path'
 import type { HelperOrder, HelperReport } from './helper-messages.js'
 
+// What Node writes about an error by itself is a screen long, and its last lines say nothing.
+process.once('uncaughtException', (error) => {
+  process.stderr.write(`the helper that opens the sockets failed: ${error.message}\n`)
+  process.exit(1)
+})
 // Without the gate there is nobody to decide anything: no channel, no sandbox.
 process.once('disconnect', () => process.exit(1))
 process.once('message', (order: HelperOrder) => {
