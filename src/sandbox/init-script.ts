@@ -36,7 +36,9 @@ const bytesPerInode = 8192
 export function formatInitScript({ root, node, helper, tmpBytes }: InitInput): string {
   const inodes = Math.max(1024, Math.floor(tmpBytes / bytesPerInode))
   const scratch = root + scratchRoot
+  // What follows the processes of the gate, such as a tool that measures coverage, has nothing to write to in here.
   return `set -eu
+unset NODE_OPTIONS
 umask 022
 mount -n -t tmpfs -o mode=0755,nosuid,nodev,size=32m,nr_inodes=16k none ${quoteWord(root)}
 mkdir -p ${quoteWord(scratch)} ${quoteWord(root + oldRoot)}
