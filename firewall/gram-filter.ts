@@ -4,6 +4,9 @@ export const GRAM = 4
 /** Bits for each gram that is in: one in this many other grams is taken for one that is, at most. */
 const BITS_PER_GRAM = 32
 
+/** Of two, the bits that there are at least: the nearest cache holds them, and few patterns are told apart better yet. */
+const MIN_EXPONENT = 16
+
 /**
  * Tells quickly where none of some byte patterns can be: it knows every run of four bytes that they have. A no is
  * certain; a yes is to be looked into.
@@ -14,7 +17,7 @@ export class GramFilter {
 
   constructor(patterns: readonly Uint8Array[]) {
     const grams = patterns.reduce((sum, { length }) => sum + Math.max(length - GRAM + 1, 0), 1)
-    const exponent = Math.min(Math.max(Math.ceil(Math.log2(grams * BITS_PER_GRAM)), 16), 31)
+    const exponent = Math.min(Math.max(Math.ceil(Math.log2(grams * BITS_PER_GRAM)), MIN_EXPONENT), 31)
     this.#bits = new Uint32Array(2 ** (exponent - 5))
     this.#shift = 32 - exponent
     for (const pattern of patterns) {
