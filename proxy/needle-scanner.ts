@@ -51,6 +51,8 @@ const MAX_STRIDE = 32
 
 /** Bytes searched for escapes before the samples among them are looked at, since two short loops are faster than one. */
 const BLOCK = 512
+/** The first ones are shorter: in a text full of samples that could be a needle's, each begins them anew. */
+const FIRST_BLOCK = 32
 
 /** Needles shorter than this are looked for without skipping. */
 const MIN_SKIPPED = 8
@@ -177,8 +179,10 @@ export class Scanner {
   #skip(chunk: Buffer, view: DataView, from: number): number {
     const end = chunk.length
     let sample = from
+    let block = FIRST_BLOCK
     for (let at = from; ;) {
-      const limit = Math.min(at + BLOCK, end)
+      const limit = Math.min(at + block, end)
+      block = Math.min(block * 2, BLOCK)
       at = this.#passEscapes(chunk, view, at, limit)
       for (; sample + GRAM <= at; sample += this.#stride) {
         if (!this.#filter.mayHold(view.getInt32(sample, true))) continue
