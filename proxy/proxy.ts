@@ -53,13 +53,16 @@ export function serveProxy(sockets: ProxySockets, context: ProxyContext): { clos
     transparent.emit('connection', socket)
   }
   const track = (socket: Socket) => {
+    if (open.has(socket)) return
     open.add(socket)
     socket.once('close', () => open.delete(socket))
     socket.on('error', () => socket.destroy())
   }
+  // Threat: Node forgets a connection that it has handed over (CONNECT, upgrades), but its server waits for it to end,
+  // which its client need never do.
+  for (const server of [sockets.https, transparent, explicit, routes]) server.on('connection', track)
 
   sockets.https.on('connection', (socket: Socket) => {
-    track(socket)
     const binding: Binding = { ...outer(socket, 'transparent'), scheme: 'https', port: 443 }
     guard(context, socket, async () => {
       const opening = await peek(socket)
@@ -70,7 +73,6 @@ export function serveProxy(sockets: ProxySockets, context: ProxyContext): { clos
 
   explicit.on('connect', (request: IncomingMessage, duplex: Duplex, head: Buffer) => {
     const socket = duplex as Socket
-    track(socket)
     guard(context, socket, () =>
       serveConnect(context, request, socket, head, outer(socket, 'explicit'), hand),
     )
@@ -89,13 +91,11 @@ export function serveProxy(sockets: ProxySockets, context: ProxyContext): { clos
   routes.listen(sockets.routes)
   return {
     async close() {
-      const servers = [transparent, explicit, routes]
-      const closed = [sockets.https, ...servers].map(stopListening)
+      const closed = [sockets.https, transparent, explicit, routes].map(stopListening)
       context.shutdown.begin()
       const drained = context.pools.close()
       await context.shutdown.idle(STOP_MS)
       for (const socket of open) socket.destroy()
-      for (const server of servers) server.closeAllConnections()
       await Promise.all([...closed, drained])
       await context.shutdown.idle(STOP_MS)
     },

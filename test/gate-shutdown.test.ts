@@ -1,7 +1,8 @@
-import type { Server } from 'node:net'
 import type { RequestListener } from 'node:http'
-import type { Socket } from 'node:net'
+import { connect, type Server, type Socket } from 'node:net'
+import type { Writable } from 'node:stream'
 import { connect as connectTls } from 'node:tls'
+import { Worker } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import { CertificateAuthority } from '#proxy/tls/authority.js'
 import { connectThrough, HTTPS_DOORS, type DoorClient } from '#test/support/client.js'
@@ -11,7 +12,12 @@ import { startUpstream } from '#test/support/upstream.js'
 
 // A gate that ends tells everybody who waits for it, and every request that it let through has its end in the log.
 
-async function setUp(test: Test, listener: RequestListener, onServer?: (server: Server) => void) {
+async function setUp(
+  test: Test,
+  listener: RequestListener,
+  onServer?: (server: Server) => void,
+  tunnelPort?: number,
+) {
   const authority = await CertificateAuthority.create(Date.now())
   const upstream = await startUpstream(authority, listener, onServer)
   const at = { address: '127.0.0.1', port: upstream.port }
@@ -22,9 +28,9 @@ async function setUp(test: Test, listener: RequestListener, onServer?: (server: 
         destination('https://tunnel.example', [], { id: 'tunnel', mode: 'tunnel' }),
       ],
       services: [service('api', 'https://api.example', null)],
-      hosts: { 'api.example': at, 'tunnel.example': at },
+      hosts: { 'api.example': at, 'tunnel.example': { ...at, port: tunnelPort ?? at.port } },
       // No test here may pass because something timed out.
-      http: { responseTimeoutMs: 60_000, idleTimeoutMs: 60_000 },
+      http: { responseTimeoutMs: 60_000, idleTimeoutMs: 60_000, connectTimeoutMs: 60_000 },
     }),
   )
   test.teardown(() => upstream.close())
@@ -101,16 +107,14 @@ void t.test('WebSockets: one that waits is told, one that is open is closed', as
         socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
       }),
   )
-  const [door] = HTTPS_DOORS
-  if (door === undefined) return
-  const open = await ask(gate, door, '/open', ...WEBSOCKET)
-  await open.until('101')
-  const held = await ask(gate, door, '/held', ...WEBSOCKET)
-  await until(() => waiting.length === 2)
+  const open = await Promise.all(HTTPS_DOORS.map((door) => ask(gate, door, '/open', ...WEBSOCKET)))
+  for (const line of open) await line.until('101')
+  const held = await Promise.all(HTTPS_DOORS.map((door) => ask(gate, door, '/held', ...WEBSOCKET)))
+  await until(() => waiting.length === 2 * HTTPS_DOORS.length)
   await gate.close()
-  test.match(await held.all, /^HTTP\/1\.1 503 [^]*"reason":"shutting-down"/)
-  await open.all
-  checkRecords(test, gate, 2)
+  for (const line of held) test.match(await line.all, /^HTTP\/1\.1 503 [^]*"reason":"shutting-down"/)
+  for (const line of open) await line.all
+  checkRecords(test, gate, 2 * HTTPS_DOORS.length)
 })
 
 void t.test('a tunnel ends with its record', async (test) => {
@@ -126,20 +130,82 @@ void t.test('a tunnel ends with its record', async (test) => {
   checkRecords(test, gate, 1)
 })
 
-void t.test('a client that takes nothing more cannot hold the gate up', async (test) => {
-  const { gate } = await setUp(test, (_request, response) => {
-    const more = () => {
-      while (response.write(Buffer.alloc(65_536)));
-    }
-    response.on('drain', more)
-    more()
+/** A port where connecting takes for ever: nobody takes what waits there, and no more may wait. */
+async function startDeafPort(test: Test): Promise<number> {
+  const worker = new Worker(
+    `const { parentPort } = require('node:worker_threads')
+    const server = require('node:net').createServer()
+    server.listen({ port: 0, host: '127.0.0.1', backlog: 1 }, () => {
+      parentPort.postMessage(server.address().port)
+      setImmediate(() => Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0))
+    })`,
+    { eval: true },
+  )
+  const port = await new Promise<number>((resolve) => worker.once('message', resolve))
+  const waiting = Array.from({ length: 8 }, () => connect(port, '127.0.0.1').on('error', () => undefined))
+  test.teardown(async () => {
+    for (const socket of waiting) socket.destroy()
+    await worker.terminate()
   })
-  const [door] = HTTPS_DOORS
-  if (door === undefined) return
-  const socket = await door.open(gate, 'api.example')
-  socket.write('GET / HTTP/1.1\r\nHost: api.example\r\n\r\n')
-  await new Promise((resolve) => socket.once('readable', resolve))
+  await until(() => waiting.some(({ connecting }) => !connecting))
+  return port
+}
+
+void t.test('a tunnel that is still being opened ends with its record', async (test) => {
+  const { gate } = await setUp(test, () => undefined, undefined, await startDeafPort(test))
+  const { socket } = await connectThrough(gate, 'tunnel.example:443')
+  connectTls({ socket, servername: 'tunnel.example' }).on('error', () => undefined)
+  await until(() => gate.decisions.length === 1)
   await gate.close()
-  test.equal(gate.closes.length, 1)
-  socket.destroy()
+  checkRecords(test, gate, 1)
+})
+
+void t.test('a client that takes nothing more cannot hold the gate up', async (test) => {
+  const flood = (stream: Writable) => {
+    const more = () => {
+      while (stream.write(Buffer.alloc(65_536)));
+    }
+    stream.on('error', () => undefined).on('drain', more)
+    more()
+  }
+  const { gate } = await setUp(
+    test,
+    (_request, response) => flood(response),
+    (server) =>
+      server.on('upgrade', (_request: unknown, socket: Socket) => {
+        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+        flood(socket)
+      }),
+  )
+  for (const door of HTTPS_DOORS)
+    for (const fields of [[], WEBSOCKET]) {
+      const socket = await door.open(gate, 'api.example')
+      test.teardown(() => socket.destroy())
+      const { target, host } = door.head('api.example', '/')
+      socket.write([`GET ${target} HTTP/1.1`, `Host: ${host}`, ...fields, '', ''].join('\r\n'))
+      await new Promise((resolve) => socket.once('readable', resolve))
+    }
+  await gate.close()
+  test.equal(gate.closes.length, 2 * HTTPS_DOORS.length)
+})
+
+void t.test('a client that was refused and does not hang up cannot hold the gate up', async (test) => {
+  const { gate } = await setUp(test, () => undefined)
+  const get = (path: string) => ['GET ' + path + ' HTTP/1.1', 'Host: egress:9199']
+  const refused: readonly [port: number, lines: readonly string[]][] = [
+    [gate.ports.http, ['CONNECT api.example:443 HTTP/1.1', 'Host: api.example:443', '', '']],
+    [gate.ports.routes, ['CONNECT api.example:443 HTTP/1.1', 'Host: api.example:443', '', '']],
+    [gate.ports.explicit, ['CONNECT other.example:443 HTTP/1.1', 'Host: other.example:443', '', '']],
+    [gate.ports.routes, [...get('/api/'), '', ...get('/api/'), ...WEBSOCKET, '', '']],
+    [gate.ports.routes, [...get('/api/'), 'Host: twice', '', '']],
+    [gate.ports.https, ['GET / HTTP/1.1', 'Host: api.example', '', '']],
+  ]
+  for (const [port, lines] of refused) {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true }).on('error', () => undefined)
+    test.teardown(() => socket.destroy())
+    socket.resume().write(lines.join('\r\n'))
+  }
+  await until(() => gate.decisions.filter(({ verdict }) => verdict === 'deny').length === refused.length)
+  await gate.close()
+  checkRecords(test, gate, 1)
 })

@@ -136,6 +136,8 @@ async function openTunnel(
   }
   const id = context.newId()
   const startedAt = context.now()
+  // Before the record: a gate that ends between the two would not wait for the one of the end.
+  context.shutdown.enter()
   try {
     await context.audit.decide(
       connectionDecision(binding, {
@@ -148,9 +150,9 @@ async function openTunnel(
     )
   } catch {
     socket.destroy()
+    context.shutdown.leave()
     return
   }
-  context.shutdown.enter()
   const forget = context.shutdown.onBegin(() => socket.destroy())
   const end = await tunnel(socket, upstream, context.policy.http)
   forget()

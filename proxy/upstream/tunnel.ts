@@ -19,37 +19,40 @@ export async function tunnel(
 ): Promise<TunnelEnd> {
   let failure = 'unknown'
   for (const address of upstream.addresses) {
-    const dialled = await dial(address, upstream.port, limits.connectTimeoutMs)
+    if (client.destroyed) break
+    const dialled = await dial(client, address, upstream.port, limits.connectTimeoutMs)
     if (typeof dialled === 'string') failure = dialled
     else return join(client, dialled, limits.idleTimeoutMs)
   }
+  const reason = client.destroyed ? 'client-abort' : 'upstream-unreachable'
   client.destroy()
   return {
     outcome: 'failure',
-    reason: 'upstream-unreachable',
+    reason,
     detail: failure,
     requestBytes: 0,
     responseBytes: 0,
   }
 }
 
-/** A connected socket, or the code of the failure. */
-function dial(address: string, port: number, timeoutMs: number): Promise<Socket | string> {
+/** A connected socket, or the code of the failure; nobody is dialled for a client that is gone. */
+function dial(client: Socket, address: string, port: number, timeoutMs: number): Promise<Socket | string> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port, noDelay: true })
-    const timer = setTimeout(
-      () => socket.destroy(Object.assign(new Error(), { code: 'ETIMEDOUT' })),
-      timeoutMs,
-    )
+    const giveUp = (code: string) => socket.destroy(Object.assign(new Error(), { code }))
+    const timer = setTimeout(() => giveUp('ETIMEDOUT'), timeoutMs)
+    const onGone = () => giveUp('ECONNABORTED')
+    client.once('close', onGone)
+    const settle = (result: Socket | string) => {
+      clearTimeout(timer)
+      client.off('close', onGone)
+      resolve(result)
+    }
     socket.once('connect', () => {
-      clearTimeout(timer)
       socket.removeAllListeners('error')
-      resolve(socket)
+      settle(socket)
     })
-    socket.once('error', (error) => {
-      clearTimeout(timer)
-      resolve(codeOf(error))
-    })
+    socket.once('error', (error) => settle(codeOf(error)))
   })
 }
 
