@@ -319,6 +319,8 @@ LIST
   wait "$run_pid_policy" || [ "$run_image" != "$run_default_image" ] || run_build_image
   run_hide_policy
   until run_join_network; do
+    # An end that is told before the gate has heard of the beginning ends nothing.
+    wait
     run_tell_end "$run_name" ''
     run_remove "$run_name"
     run_make_network "${1##*/}"

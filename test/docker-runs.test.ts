@@ -1,3 +1,4 @@
+import { randomInt } from 'node:crypto'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
@@ -235,3 +236,32 @@ async function until(condition: () => Promise<boolean>): Promise<void> {
   }
   throw new Error('it never came to that')
 }
+
+void t.test(
+  'networks that are somebody else’s are drawn again, and nothing is left',
+  { skip: skipWithoutDocker() },
+  async (t) => {
+    const pool = `10.${String(randomInt(200, 230))}.${String(randomInt(256))}`
+    const gate = new DockerGate('agents: { default: { services: all } }\n', { EGRESS_POOL: `${pool}.0/26` })
+    const others = [0, 8, 16, 24, 32].map((base) => ({
+      subnet: `${pool}.${String(base)}/29`,
+      name: `${gate.project}-${String(base)}`,
+    }))
+    t.teardown(async () => {
+      for (const { name } of others) await tryDocker('network', 'rm', name)
+      await gate.down()
+    })
+    await gate.up()
+    for (const { subnet, name } of others) await docker('network', 'create', '--subnet', subnet, name)
+    for (let run = 0; run < 4; run += 1) {
+      const { code, stderr } = await gate.run('--', 'true')
+      t.equal(code, 0, stderr)
+    }
+    t.strictSame(await gate.networksLeft(), [])
+    t.equal(await docker('exec', gate.container('proxy'), 'egress-admin', 'list'), '')
+    const records = await gate.records()
+    const count = (action: string) =>
+      records.filter((record) => JSON.stringify(record).includes(`"${action}"`)).length
+    t.equal(count('sandbox-end'), count('sandbox-start'))
+  },
+)
