@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { networkInterfaces } from 'node:os'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { loadPolicy } from '#config/load.js'
@@ -22,7 +23,7 @@ import { EndedSandboxes } from '../serve/ended.js'
 import { readFixedNetworks } from '../serve/fixed-networks.js'
 import { withStandIns } from '../serve/fixed-stand-ins.js'
 import { SandboxRegistry } from '../serve/registry.js'
-import { endSandbox, sandboxAdmin } from '../serve/sandbox-admin.js'
+import { endSandbox, sandboxAdmin, type AdminContext } from '../serve/sandbox-admin.js'
 import { bindDns, bindProxy } from '../serve/sockets.js'
 import {
   adminSocketIn,
@@ -36,6 +37,9 @@ import type { CommandIo } from './io.js'
 import { openPolicy, policyFile } from './policy-file.js'
 
 const FORGET_MS = 60_000
+
+/** Milliseconds in which a run that begins has made its network, on the slowest machine. */
+const ABANDONED_MS = 300_000
 
 /** The words of `egress serve`. */
 export interface ServeOptions {
@@ -102,6 +106,7 @@ async function serveGate(both: boolean, flags: Omit<ServeOptions, 'role'>, io: C
   log.info(`ready: ${both ? 'resolver and proxy' : 'proxy'}`)
   setImmediate(() => gate.warmUp())
   forgetTheGone([gate], registry)
+  endTheAbandoned(context)
   await stop
   admin.close()
   ended.close()
@@ -159,6 +164,20 @@ function forgetTheGone(counters: readonly Pick<Gate, 'keepOnly'>[], registry: Sa
     }
   }
   setInterval(forget, FORGET_MS).unref()
+}
+
+/** Else the subnet of a run that was killed while it began would be held for ever, and its end be in no log. */
+function endTheAbandoned(context: AdminContext): void {
+  const end = () => {
+    try {
+      const own = new Set(Object.values(networkInterfaces()).flatMap((all) => all?.map((one) => one.address)))
+      const abandoned = context.registry.abandoned(context.now() - ABANDONED_MS, (address) => own.has(address))
+      for (const { id } of abandoned) endSandbox(id, null, context)
+    } catch {
+      // The log cannot be written, or descriptors are out: later, then.
+    }
+  }
+  setInterval(end, FORGET_MS).unref()
 }
 
 interface OpenGate {

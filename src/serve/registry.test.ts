@@ -105,6 +105,18 @@ void t.test('who is there: runs while they last, and networks that stay', (t) =>
   t.end()
 })
 
+void t.test('a run is abandoned when the gate is not in its network for long', (t) => {
+  const { registry } = registryOf()
+  registry.add(registration('sb-0000000001', '10.231.0.8/29'))
+  registry.add(registration('sb-0000000002', '10.231.0.16/29'))
+  const at = Date.now()
+  const isOwn = (address: string) => address === '10.231.0.11'
+  const abandoned = (before: number) => registry.abandoned(before, isOwn).map(({ id }) => id)
+  t.strictSame(abandoned(at + 1000), ['sb-0000000002'])
+  t.strictSame(abandoned(at - 1000), [], 'its network is being made')
+  t.end()
+})
+
 void t.test('addresses', (t) => {
   for (const text of ['0.0.0.0', '10.231.255.248', '255.255.255.255']) {
     t.equal(addressText(addressNumber(text) ?? -1), text)

@@ -125,6 +125,18 @@ export class SandboxRegistry {
     return (id) => there.has(id)
   }
 
+  /**
+   * Registered before that time (Unix, ms), in a network that the gate is not in: whoever began the run was killed before
+   * there was one, or after it was taken away, and told nobody.
+   */
+  abandoned(before: number, isOwn: (address: string) => boolean): Registration[] {
+    return this.list().filter(({ subnet }) => {
+      const parsed = parseSubnet(subnet)
+      if (parsed === null || isOwn(hostIn(parsed, 'proxy'))) return false
+      return (this.#known.get(parsed.base)?.modified ?? before) < before
+    })
+  }
+
   list(): Registration[] {
     // It comes with the first registration.
     const names = existsSync(this.#directory) ? readdirSync(this.#directory) : []
