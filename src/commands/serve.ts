@@ -171,7 +171,9 @@ function endTheAbandoned(context: AdminContext): void {
   const end = () => {
     try {
       const own = new Set(Object.values(networkInterfaces()).flatMap((all) => all?.map((one) => one.address)))
-      const abandoned = context.registry.abandoned(context.now() - ABANDONED_MS, (address) => own.has(address))
+      const abandoned = context.registry.abandoned(context.now() - ABANDONED_MS, (address) =>
+        own.has(address),
+      )
       for (const { id } of abandoned) endSandbox(id, null, context)
     } catch {
       // The log cannot be written, or descriptors are out: later, then.
