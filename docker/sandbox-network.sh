@@ -54,8 +54,12 @@ run_tell_end() {
 run_remove() {
   docker network disconnect -f "$1" "$run_dns" >/dev/null 2>&1 &
   run_pid_dns=$!
-  docker network disconnect -f "$1" "$run_proxy" >/dev/null 2>&1 &
-  wait "$run_pid_dns" "$!" || :
+  docker network disconnect -f "$1" "$run_proxy" >/dev/null 2>"$run_dir/left" &
+  run_pid_proxy=$!
+  wait "$run_pid_dns" || :
+  # A gate that is just being started over may still hold it, and could never start again without it: then it stays for
+  # the next sweep.
+  wait "$run_pid_proxy" || grep -q 'is not connected\|No such\|not found' "$run_dir/left" || return 0
   docker network rm "$1" >/dev/null 2>&1 || :
 }
 
@@ -126,12 +130,18 @@ run_join_network() {
   run_pid_proxy=$!
   wait "$run_pid_add" || {
     run_is_overlap "$run_dir/said" && return 1
+    run_gate_answered "$run_dir/said" || run_gate_away
     cat "$run_dir/said" >&2
     exit 125
   }
   wait "$run_pid_dns" && wait "$run_pid_proxy" ||
     egress_fail "the gate cannot join the sandbox's network: $(cat "$run_dir/dns" "$run_dir/proxy")" \
       'see whether it runs: docker compose ps'
+}
+
+# An answer has two lines; the engine's own words do not mean one.
+run_gate_answered() {
+  grep -q '^egress: ' "$1"
 }
 
 run_is_overlap() {

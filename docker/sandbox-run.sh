@@ -117,9 +117,17 @@ run_start_gate() {
   until docker exec "$run_proxy" egress-admin health >/dev/null 2>&1 &&
     docker exec "$run_dns" egress-admin health >/dev/null 2>&1; do
     run_waited=$((run_waited + 1))
-    [ "$run_waited" -lt 60 ] || egress_fail 'the gate is not ready' 'see why with `docker compose logs`'
+    [ "$run_waited" -lt 60 ] || run_gate_away
+    [ $((run_waited % 5)) -ne 0 ] ||
+      [ "$(docker inspect --format '{{.State.Status}}' "$run_proxy" 2>/dev/null)" != restarting ] || run_gate_away
     sleep 1
   done
+}
+
+# It ends at once where the policy is wrong, and the engine starts it over and over: what it said last is why.
+run_gate_away() {
+  docker logs --tail 20 "$run_proxy" 2>&1 | grep -A 1 '^egress: \|^[^ ]*egress.yaml' | tail -n 2 >&2 || :
+  egress_fail 'the gate does not answer' 'mend what the lines above say, then `docker compose restart proxy`; see `docker compose logs`'
 }
 
 # CVE-2024-29018: the engine's own resolver asks the host's for what an internal network must not reach.

@@ -5,6 +5,7 @@ import type { CredentialKind } from '#firewall/credential.js'
 import type { CommandIo } from './commands/io.js'
 import { EgressError, EXIT, exitCodeOf, formatError } from './errors.js'
 import { parseLimits } from './limits.js'
+import { shareStandardStreams } from './standard-streams.js'
 import { usageError } from './usage-error.js'
 
 // Each command is loaded by its action: an agent that starts does not wait for what `explain` needs.
@@ -209,6 +210,7 @@ function workingDirectory(): string {
 }
 
 async function main(): Promise<number> {
+  if (process.argv[2] === 'run') shareStandardStreams()
   // `egress logs | head`: the reader has seen enough.
   process.stdout.on('error', (error: NodeJS.ErrnoException) =>
     process.exit(error.code === 'EPIPE' ? 0 : EXIT.failed),

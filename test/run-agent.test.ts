@@ -2,7 +2,7 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { makeWorkspace, upstreamAuthority, type Workspace } from '#test/support/run.js'
+import { MAIN, makeWorkspace, upstreamAuthority, type Workspace } from '#test/support/run.js'
 import { startUpstream, type Upstream } from '#test/support/upstream.js'
 
 // The real command, real namespaces, real clients: what an agent gets, what the upstream got, and what is left.
@@ -148,6 +148,20 @@ void t.test("the exit code is the command's, and 125, 126, 127 are ours", async 
   test.equal((await space.run(['run', '--limit', 'memory=lots', '--', 'true'])).code, 125)
   test.equal((await space.run(['run', '--env', 'oops', '--', 'true'])).code, 125)
   test.equal((await space.run(['run', '--no-such-flag', '--', 'true'])).code, 125)
+})
+
+void t.test('what is written faster than read, or read before it is written, is whole', async (test) => {
+  const { space } = await setUp(test)
+  const shell = (text: string) =>
+    // What follows the processes of a test opens their streams in its own way.
+    execFileSync('sh', ['-c', `unset NODE_OPTIONS; ${text}`, process.execPath, MAIN], {
+      cwd: space.directory,
+      env: space.env,
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore'],
+    }).trim()
+  test.equal(shell('"$0" "$1" run -- seq 1 300000 2>&1 | (sleep 2; grep -c "^[0-9]*$")'), '300000')
+  test.equal(shell('(sleep 3; seq 1 300000) | "$0" "$1" run -- wc -l'), '300000')
 })
 
 void t.test(

@@ -133,7 +133,13 @@ void t.test('a process that is killed leaves whole lines, every one that it said
     const file = new AuditFile(${JSON.stringify(path)})
     for (let i = 0; ; i += 1) {
       file.append(JSON.stringify({ i, text: 'x'.repeat(i % 5000) }))
-      writeSync(1, i + '\\n')
+      for (let said = false; !said;) {
+        try {
+          said = writeSync(1, i + '\\n') > 0
+        } catch (error) {
+          if (error.code !== 'EAGAIN') throw error
+        }
+      }
     }`
   const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
     stdio: ['ignore', 'pipe', 'inherit'],

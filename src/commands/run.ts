@@ -1,5 +1,6 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { isatty } from 'node:tty'
 import type { Server as TcpServer } from 'node:net'
 import type { Socket as UdpSocket } from 'node:dgram'
 import { readSettings } from '#config/settings.js'
@@ -94,7 +95,7 @@ export async function run(command: readonly string[], options: RunOptions, io: C
       { name: 'routes', kind: 'tcp', port: PORTS.routes },
     ],
     hosts: { [GATE_HOST]: '127.0.0.1' },
-    terminal: process.stdin.isTTY && process.stdout.isTTY,
+    terminal: isatty(0) && isatty(1),
   })
   for (const warning of sandbox.warnings) log.warn(warning)
   let gate: Gate | null = null
