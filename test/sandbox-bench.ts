@@ -98,6 +98,8 @@ export class Bench {
     const full = { ...defaults(), workdir: spec.workdir ?? this.workdir(runner), ...spec }
     const { keepDescriptors, hold } = options
     const words = [process.execPath, this.driver, JSON.stringify({ spec: full, keepDescriptors, hold })]
+    // What follows the processes of a test lies where an ordinary user may not read it.
+    words.unshift('env', '-u', 'NODE_OPTIONS')
     const [program = '', ...rest] = wrap(words, options)
     const child = spawn(program, rest, {
       uid: runner.uid,
