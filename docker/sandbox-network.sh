@@ -130,18 +130,14 @@ run_join_network() {
   run_pid_proxy=$!
   wait "$run_pid_add" || {
     run_is_overlap "$run_dir/said" && return 1
-    run_gate_answered "$run_dir/said" || run_gate_away
+    # Without two lines of its own it was the engine that spoke, or nobody.
+    grep -q '^egress: ' "$run_dir/said" || run_gate_away
     cat "$run_dir/said" >&2
     exit 125
   }
   wait "$run_pid_dns" && wait "$run_pid_proxy" ||
     egress_fail "the gate cannot join the sandbox's network: $(cat "$run_dir/dns" "$run_dir/proxy")" \
       'see whether it runs: docker compose ps'
-}
-
-# An answer has two lines; the engine's own words do not mean one.
-run_gate_answered() {
-  grep -q '^egress: ' "$1"
 }
 
 run_is_overlap() {

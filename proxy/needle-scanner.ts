@@ -5,9 +5,9 @@ import {
   BEGINNING,
   codeOf,
   ESCAPES,
+  glance,
   INCOMPLETE,
   lengthOf,
-  glance,
   MAX_ESCAPE,
   NO_ESCAPE,
   NOTHING,
@@ -223,8 +223,7 @@ export class Scanner {
     if (code !== BEGINNING) {
       const after = at + (isBreak(byte) ? 1 : 2)
       if (!isBreak(code)) return this.#alphabet[code] === 1 ? -1 : after
-      if (at >= GRAM && after + GRAM <= chunk.length && specialsIn(view.getInt32(after, true)) === 0)
-        return this.#mayBridge(view, at, after) ? -1 : after
+      if (!this.#mayBridge(view, at, after)) return after
     }
     let end = at
     while (isBreak(chunk[end] ?? 0)) end += 1
@@ -243,7 +242,6 @@ export class Scanner {
       }
       end += lengthOf(escape)
     }
-    if (at < GRAM || end + GRAM > chunk.length || specialsIn(view.getInt32(end, true)) !== 0) return -1
     return this.#mayBridge(view, at, end) ? -1 : end
   }
 
@@ -252,10 +250,15 @@ export class Scanner {
     return utf8Of(code).some((byte) => this.#alphabet[byte] === 1)
   }
 
-  /** Whether a needle may stand on both sides of line breaks: it is long enough to have a gram next to them. */
-  #mayBridge(view: DataView, before: number, after: number): boolean {
-    const filter = this.#filter
-    return filter.mayHold(view.getInt32(before - GRAM, true)) || filter.mayHold(view.getInt32(after, true))
+  /**
+   * Whether a needle may stand on both sides of line breaks: it is long enough to have a gram next to them, unless more
+   * breaks or escapes follow at once.
+   */
+  #mayBridge(view: DataView, at: number, end: number): boolean {
+    if (at < GRAM || end + GRAM > view.byteLength) return true
+    const after = view.getInt32(end, true)
+    if (specialsIn(after) !== 0) return true
+    return this.#filter.mayHold(view.getInt32(at - GRAM, true)) || this.#filter.mayHold(after)
   }
 }
 
