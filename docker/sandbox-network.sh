@@ -50,17 +50,26 @@ run_tell_end() {
   docker cp "$run_dir/ended" "$run_proxy:/var/lib/egress/shared/ended/${1#egress-}.$2" >/dev/null 2>&1 || :
 }
 
-# $1: network
+# One that a gate is still in stays, for the next sweep. $1: network
 run_remove() {
-  docker network disconnect -f "$1" "$run_dns" >/dev/null 2>&1 &
+  run_leave "$1" "$run_dns" &
   run_pid_dns=$!
-  docker network disconnect -f "$1" "$run_proxy" >/dev/null 2>"$run_dir/left" &
+  run_leave "$1" "$run_proxy" &
   run_pid_proxy=$!
-  wait "$run_pid_dns" || :
-  # A gate that is just being started over may still hold it, and could never start again without it: then it stays for
-  # the next sweep.
-  wait "$run_pid_proxy" || grep -q 'is not connected\|No such\|not found' "$run_dir/left" || return 0
-  docker network rm "$1" >/dev/null 2>&1 || :
+  wait "$run_pid_dns" && wait "$run_pid_proxy" && docker network rm "$1" >/dev/null 2>&1 || :
+}
+
+# The engine's word is not enough: a gate that is just being started over stays in the network all the same, and without
+# the network it could never start again. $1: network; $2: container
+run_leave() {
+  for run_try in 1 2 3 4 5 6 7 8 9 10; do
+    [ "$run_try" -eq 1 ] || sleep 1
+    docker network disconnect -f "$1" "$2" >/dev/null 2>&1 || :
+    run_in=$(docker container inspect --format '{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}' "$2" 2>/dev/null) ||
+      return 0
+    case " $run_in" in *" $1 "*) ;; *) return 0 ;; esac
+  done
+  return 1
 }
 
 # --- the network of a run ---------------------------------------------------------------------------------------------

@@ -239,8 +239,10 @@ run_end() {
     rm -rf "$run_dir" "${run_empty:-$run_dir}"
     return
   fi
-  # What the engine has begun to make comes into being, whoever waits for it.
-  wait "$run_pid_network" "$run_pid_add" || :
+  # What the engine has begun to make comes into being, whoever waits for it: a gate that joined a network after that was
+  # taken away could never start again.
+  # shellcheck disable=SC2086 # some of them may not have begun
+  wait $run_pid_network $run_pid_add $run_pid_dns $run_pid_proxy || :
   run_tell_end "$run_name" "$run_code"
   {
     run_remove "$run_name"
@@ -275,7 +277,8 @@ run_doctor() {
 run_docker() {
   . "$root/docker/sandbox-mounts.sh"
   . "$root/docker/sandbox-network.sh"
-  run_code='' run_client='' run_pid_network='' run_pid_add='' run_draws=0 run_shown='' run_hidden='' run_hidden_count=0
+  run_code='' run_client='' run_pid_network='' run_pid_add='' run_pid_dns='' run_pid_proxy=''
+  run_draws=0 run_shown='' run_hidden='' run_hidden_count=0
   run_defaults
   run_parse "$@"
   shift "$run_taken"
