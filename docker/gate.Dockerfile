@@ -6,7 +6,7 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 RUN npm ci
 COPY . .
-RUN npx tsc && npm prune --omit=dev \
+RUN npm run build && npm prune --omit=dev \
   && find dist node_modules -name '*.map' -delete \
   && chmod 755 dist/src/main.js dist/src/serve/admin-client.js
 

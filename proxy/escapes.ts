@@ -142,6 +142,13 @@ function digitOf(byte: number): number {
 /** The escapes under which redaction looks; whatever mixture of escaped and plain characters an encoder writes. */
 export const ESCAPES: readonly EscapeSyntax[] = [percent, backslash, ampersand]
 
+const LF = 0x0a
+const CR = 0x0d
+export const isBreak = (code: number) => code === LF || code === CR
+
+/** The bytes that begin an escape, and line breaks: all others mean themselves in every reading. */
+export const SPECIALS: readonly number[] = [LF, CR, ...ESCAPES.map(({ first }) => first)]
+
 /** What two bytes say of the escape that they may begin, beside the codes of the escapes that they are. */
 export const NOTHING = 0
 export const BEGINNING = 1
@@ -151,12 +158,12 @@ for (const syntax of ESCAPES)
   for (let second = 0; second < 256; second += 1) {
     const escape = syntax.read([syntax.first, second], 0, 2)
     if (escape !== NO_ESCAPE)
-      PAIRS[syntax.first | (second << 8)] = escape === INCOMPLETE ? BEGINNING : codeOf(escape)
+      PAIRS[(syntax.first << 8) | second] = escape === INCOMPLETE ? BEGINNING : codeOf(escape)
   }
 
 /** A quick look at two bytes: `NOTHING` where they begin no escape, `BEGINNING` of a longer one, or what they stand for. */
 export function glance(first: number, second: number | undefined): number {
-  return second === undefined ? BEGINNING : (PAIRS[first | (second << 8)] ?? 0)
+  return second === undefined ? BEGINNING : (PAIRS[(first << 8) | second] ?? 0)
 }
 
 /** The UTF-8 of a code point. Surrogates do not come here. */

@@ -2,60 +2,24 @@ import { GRAM, type GramFilter } from '#firewall/gram-filter.js'
 import type { Automaton } from '#firewall/automaton.js'
 import type { Matcher } from '#firewall/needles.js'
 import {
-  BEGINNING,
   codeOf,
   ESCAPES,
-  glance,
   INCOMPLETE,
+  isBreak,
   lengthOf,
   MAX_ESCAPE,
   NO_ESCAPE,
-  NOTHING,
+  SPECIALS,
   utf8Of,
   type EscapeSyntax,
 } from './escapes.js'
+import { AT_SAMPLE, AT_SPECIAL, Prefilter, WINDOW } from './prefilter.js'
 
-const LF = 0x0a
-const CR = 0x0d
-const isBreak = (code: number) => code === LF || code === CR
-
-/** 1 for the bytes that begin an escape, and for line breaks: all others mean themselves in every reading. */
-const SPECIAL = new Uint8Array(256)
-for (const byte of [LF, CR, ...ESCAPES.map(({ first }) => first)]) SPECIAL[byte] = 1
-/** The same for two bytes at once: a bit for each. */
-const SPECIAL_PAIR = Uint8Array.from(
-  { length: 2 ** 16 },
-  (_, i) => (SPECIAL[i & 255] ?? 0) | ((SPECIAL[i >> 8] ?? 0) << 1),
-)
-
-function specialsIn(four: number): number {
-  return (SPECIAL_PAIR[four & 0xffff] ?? 0) | ((SPECIAL_PAIR[four >>> 16] ?? 0) << 2)
-}
-
-/** Where the next special byte is before `end`, or `end`. Without a branch for each byte, which nothing could predict. */
-function nextSpecial(chunk: Buffer, view: DataView, from: number, end: number): number {
-  let at = from
-  for (; at + 8 <= end; at += 8) {
-    const bits = specialsIn(view.getInt32(at, true)) | (specialsIn(view.getInt32(at + 4, true)) << 4)
-    if (bits !== 0) return at + 31 - Math.clz32(bits & -bits)
-  }
-  while (at < end && SPECIAL[chunk[at] ?? 0] === 0) at += 1
-  return at
-}
+/** 1 for the bytes that begin an escape, and for line breaks. */
+const SPECIAL = Uint8Array.from({ length: 256 }, (_, byte) => Number(SPECIALS.includes(byte)))
 
 /** By the byte that an escape begins with. */
 const SYNTAX_OF = Array.from(SPECIAL, (_, byte) => ESCAPES.find(({ first }) => first === byte) ?? null)
-
-/** Bytes from one sample to the next, at most: beyond it, looking for escapes is what takes the time. */
-const MAX_STRIDE = 32
-
-/** Bytes searched for escapes before the samples among them are looked at, since two short loops are faster than one. */
-const BLOCK = 512
-/** The first ones are shorter: in a text full of samples that could be a needle's, each begins them anew. */
-const FIRST_BLOCK = 32
-
-/** Needles shorter than this are looked for without skipping. */
-const MIN_SKIPPED = 8
 
 /** Characters before a line break that are taken for the beginning of a needle that goes on after it. */
 const MIN_BEFORE_BREAK = 8
@@ -76,8 +40,7 @@ export class Scanner {
   readonly #filter: GramFilter
   readonly #alphabet: Uint8Array
   readonly #found: Found
-  /** Every needle has a sample in its first bytes that lies in it whole; 0 where no skipping is possible. */
-  readonly #stride: number
+  readonly #prefilter: Prefilter
   /** The state in the bytes as they are, and in all readings while they agree. */
   #state = 0
   #readings: readonly Reading[] = []
@@ -86,16 +49,16 @@ export class Scanner {
   #special = -1
   /** Bytes of the stream before the current chunk. */
   #offset = 0
-  /** Where in the chunk walking may end, at the earliest. */
+  /** Where in the window walking may end, at the earliest. */
   #walkTo = 0
 
-  constructor({ automaton, filter, alphabet }: Matcher, found: Found) {
+  constructor(matcher: Matcher, found: Found) {
+    const { automaton, filter, alphabet } = matcher
     this.#automaton = automaton
     this.#filter = filter
     this.#alphabet = alphabet
     this.#found = found
-    const { shortest } = automaton
-    this.#stride = shortest < MIN_SKIPPED ? 0 : Math.min(shortest - GRAM + 1, MAX_STRIDE)
+    this.#prefilter = new Prefilter(matcher)
   }
 
   /** Bytes taken so far. */
@@ -111,13 +74,18 @@ export class Scanner {
   }
 
   scan(chunk: Buffer): void {
-    const view = new DataView(chunk.buffer, chunk.byteOffset, chunk.length)
+    if (chunk.length <= WINDOW) this.#scan(chunk)
+    else for (let at = 0; at < chunk.length; at += WINDOW) this.#scan(chunk.subarray(at, at + WINDOW))
+  }
+
+  #scan(window: Buffer): void {
+    if (this.#prefilter.stride > 0) this.#prefilter.take(window)
     this.#walkTo = 0
-    for (let at = 0; at < chunk.length;) {
-      at = this.#walk(chunk, at)
-      if (at < chunk.length) at = this.#skip(chunk, view, at)
+    for (let at = 0; at < window.length;) {
+      at = this.#walk(window, at)
+      if (at < window.length) at = this.#skip(window, at)
     }
-    this.#offset += chunk.length
+    this.#offset += window.length
   }
 
   /** What comes next has nothing to do with what came. */
@@ -133,7 +101,7 @@ export class Scanner {
       if (!this.#agreed || SPECIAL[byte] === 1) this.#read(byte, this.#offset + at)
       else this.#state = this.#take(this.#state, byte, this.#offset + at)
       at += 1
-      if (this.#stride === 0 || !this.#agreed || at < this.#walkTo) continue
+      if (this.#prefilter.stride === 0 || !this.#agreed || at < this.#walkTo) continue
       // What is open by less than a gram lies in this chunk, so skipping sees it from its beginning.
       const depth = this.#depth(this.#state)
       if (depth >= GRAM || depth > at) continue
@@ -175,56 +143,36 @@ export class Scanner {
     this.#agreed = agreed && this.#depth(this.#state) <= at - this.#special
   }
 
-  /** Looks at samples and escapes only; returns where walking must begin, or the chunk's length. */
-  #skip(chunk: Buffer, view: DataView, from: number): number {
-    const end = chunk.length
+  /** Passes over what cannot be a part of a needle; returns where walking must begin, or the window's length. */
+  #skip(window: Buffer, from: number): number {
     let sample = from
-    let block = FIRST_BLOCK
     for (let at = from; ;) {
-      const limit = Math.min(at + block, end)
-      block = Math.min(block * 2, BLOCK)
-      at = this.#passEscapes(chunk, view, at, limit)
-      for (; sample + GRAM <= at; sample += this.#stride) {
-        if (!this.#filter.mayHold(view.getInt32(sample, true))) continue
-        this.#walkTo = sample + GRAM
-        return this.#goBack(chunk, view, sample + GRAM, from)
+      const stopped = this.#prefilter.pass(at, sample)
+      const place = stopped >> 2
+      const why = stopped & 3
+      if (why === AT_SPECIAL) {
+        at = this.#pass(window, place)
+        sample = Math.max(place - GRAM + 1, from)
+        if (at >= 0) continue
+        this.#walkTo = place + 1
+        return this.#goBack(window, place, from)
       }
-      if (at < limit || at === end) {
-        this.#walkTo = at < limit ? at + 1 : Infinity
-        return this.#goBack(chunk, view, at, from)
-      }
-    }
-  }
-
-  /** The first escape or line break before `limit` that a needle could span; where there is none, `limit` or beyond. */
-  #passEscapes(chunk: Buffer, view: DataView, from: number, limit: number): number {
-    for (let at = from; ;) {
-      const special = nextSpecial(chunk, view, at, limit)
-      if (special >= limit) return special
-      at = this.#pass(chunk, view, special)
-      if (at < 0) return special
+      this.#walkTo = why === AT_SAMPLE ? place + GRAM : Infinity
+      return this.#goBack(window, why === AT_SAMPLE ? place + GRAM : place, from)
     }
   }
 
   /** Where a needle begins at the earliest that is open at `end`, and not before `low`; never within an escape. */
-  #goBack(chunk: Buffer, view: DataView, end: number, low: number): number {
+  #goBack(chunk: Buffer, end: number, low: number): number {
     let at = Math.max(end - GRAM + 1, low)
-    while (at > low && this.#filter.mayHold(view.getInt32(at - 1, true))) at -= 1
+    while (at > low && this.#filter.mayHold(chunk.readInt32LE(at - 1))) at -= 1
     for (let i = at - 1; i >= Math.max(low, at - MAX_ESCAPE); i -= 1) if (SPECIAL[chunk[i] ?? 0] === 1) at = i
     return at
   }
 
   /** The end of an escape or of line breaks that no needle can span; -1 where one could. */
-  #pass(chunk: Buffer, view: DataView, at: number): number {
+  #pass(chunk: Buffer, at: number): number {
     const byte = chunk[at] ?? 0
-    // Nearly all are told by two bytes.
-    const code = isBreak(byte) ? byte : glance(byte, chunk[at + 1])
-    if (code === NOTHING) return at + 1
-    if (code !== BEGINNING) {
-      const after = at + (isBreak(byte) ? 1 : 2)
-      if (!isBreak(code)) return this.#alphabet[code] === 1 ? -1 : after
-      if (!this.#mayBridge(view, at, after)) return after
-    }
     let end = at
     while (isBreak(chunk[end] ?? 0)) end += 1
     const syntax = SYNTAX_OF[byte] ?? null
@@ -242,7 +190,7 @@ export class Scanner {
       }
       end += lengthOf(escape)
     }
-    return this.#mayBridge(view, at, end) ? -1 : end
+    return this.#mayBridge(chunk, at, end) ? -1 : end
   }
 
   #isUsed(syntax: EscapeSyntax, code: number): boolean {
@@ -254,11 +202,12 @@ export class Scanner {
    * Whether a needle may stand on both sides of line breaks: it is long enough to have a gram next to them, unless more
    * breaks or escapes follow at once.
    */
-  #mayBridge(view: DataView, at: number, end: number): boolean {
-    if (at < GRAM || end + GRAM > view.byteLength) return true
-    const after = view.getInt32(end, true)
-    if (specialsIn(after) !== 0) return true
-    return this.#filter.mayHold(view.getInt32(at - GRAM, true)) || this.#filter.mayHold(after)
+  #mayBridge(window: Buffer, at: number, end: number): boolean {
+    if (at < GRAM || end + GRAM > window.length) return true
+    for (let i = end; i < end + GRAM; i += 1) if (SPECIAL[window[i] ?? 0] === 1) return true
+    return (
+      this.#filter.mayHold(window.readInt32LE(at - GRAM)) || this.#filter.mayHold(window.readInt32LE(end))
+    )
   }
 }
 

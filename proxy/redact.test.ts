@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { Needles } from '#firewall/needles.js'
 import { encodedForms } from './encoded-forms.js'
+import { WINDOW } from './prefilter.js'
 import { isSearchableRange, redactHeaders, Redactor, redactText, Tally } from './redact.js'
 
 const bytes = (text: string) => Buffer.from(text, 'latin1')
@@ -30,6 +31,18 @@ function cut(whole: Buffer, places: readonly number[]): Buffer[] {
   const sorted = [...new Set(places.map((place) => place % (whole.length + 1)))].sort((a, b) => a - b)
   return [0, ...sorted].map((from, i) => whole.subarray(from, sorted[i] ?? whole.length))
 }
+
+void t.test('a secret is found wherever it stands in a chunk longer than what is searched at once', (t) => {
+  const secret = 'correct-horse-battery'
+  for (const form of [secret, 'correct%2Dhorse%2dbattery', 'correct-ho\r\nrse-batt\nery'])
+    for (let before = WINDOW - 40; before < WINDOW + 20; before += 1) {
+      const text = `${'.'.repeat(before)}${form}${'.'.repeat(30)}`
+      const { out } = run([bytes(secret)], [bytes(text)])
+      const expected = text.replace(form, '*'.repeat(form.length))
+      t.equal(Buffer.concat(out).toString('latin1'), expected, `${form} ${String(before)}`)
+    }
+  t.end()
+})
 
 void t.test('stars, as many as the secret is long', (t) => {
   for (const [needle, text, expected] of [

@@ -79,7 +79,11 @@ export class Redactor {
     const data = untouched ? chunk : Buffer.concat([this.#held, chunk])
     for (const { start, end } of this.#found) data.fill(STAR, Math.max(start - begin, 0), end - begin)
     this.#found = []
-    this.#held = passed === data.length ? EMPTY : Buffer.from(data.subarray(passed))
+    if (passed === data.length) {
+      this.#held = EMPTY
+      return data
+    }
+    this.#held = Buffer.from(data.subarray(passed))
     return data.subarray(0, passed)
   }
 
