@@ -13,20 +13,20 @@ const MIN_EXPONENT = 16
  */
 export class GramFilter {
   /** By the hash of a gram, a bit. */
-  readonly bits: Uint32Array
+  readonly bits: Uint8Array
   /** What is left of 32 bits of hash, as `mayHold` takes it. */
   readonly shift: number
 
   constructor(patterns: readonly Uint8Array[]) {
     const grams = patterns.reduce((sum, { length }) => sum + Math.max(length - GRAM + 1, 0), 1)
     const exponent = Math.min(Math.max(Math.ceil(Math.log2(grams * BITS_PER_GRAM)), MIN_EXPONENT), 31)
-    this.bits = new Uint32Array(2 ** (exponent - 5))
+    this.bits = new Uint8Array(2 ** (exponent - 3))
     this.shift = 32 - exponent
     for (const pattern of patterns) {
       const view = new DataView(pattern.buffer, pattern.byteOffset, pattern.length)
       for (let at = 0; at + GRAM <= pattern.length; at += 1) {
         const bit = this.#hash(view.getInt32(at, true))
-        this.bits[bit >>> 5] = (this.bits[bit >>> 5] ?? 0) | (1 << (bit & 31))
+        this.bits[bit >>> 3] = (this.bits[bit >>> 3] ?? 0) | (1 << (bit & 7))
       }
     }
   }
@@ -34,7 +34,7 @@ export class GramFilter {
   /** Whether a pattern may hold these four bytes, read as a little-endian number. */
   mayHold(gram: number): boolean {
     const bit = this.#hash(gram)
-    return (((this.bits[bit >>> 5] ?? 0) >>> (bit & 31)) & 1) === 1
+    return (((this.bits[bit >>> 3] ?? 0) >>> (bit & 7)) & 1) === 1
   }
 
   #hash(gram: number): number {

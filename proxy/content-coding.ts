@@ -21,7 +21,8 @@ const NAMES: ReadonlyMap<string, Coding> = new Map([
 
 /** The codings of a Content-Encoding in the order in which they were applied; null when one cannot be undone. */
 export function readCodings(value: string | string[] | undefined): readonly Coding[] | null {
-  const names = (Array.isArray(value) ? value.join() : (value ?? ''))
+  if (value === undefined) return []
+  const names = (Array.isArray(value) ? value.join() : value)
     .split(',')
     .map((name) => name.trim().toLowerCase())
     .filter((name) => name !== '' && name !== 'identity')

@@ -105,12 +105,11 @@ export class Prefilter {
 }
 
 function addTables(matcher: Matcher): number {
-  const { bits } = matcher.filter
   const parts = [
     verdicts((special, second) => bySecond(matcher.alphabet, special, second)),
     verdicts((special, third) => byThird(matcher.alphabet, special, third)),
     matcher.alphabet,
-    new Uint8Array(bits.buffer, bits.byteOffset, bits.byteLength),
+    matcher.filter.bits,
   ]
   const size = parts.reduce((sum, { length }) => sum + length, 0)
   if (top + size > MAX_TABLES) {
