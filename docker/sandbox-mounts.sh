@@ -12,8 +12,9 @@ run_show() {
     *[,\"]* | *"$run_line"* | *"$run_tab"*)
       egress_fail "$run_path has a comma, a quote, a tab or a line break in it" 'rename it, or mount a directory above it' ;;
   esac
+  [ -e "$run_path" ] || egress_fail "$run_path does not exist, or you may not look at it" 'check how it is written'
   run_real=$(run_real_path "$run_path") ||
-    egress_fail "$run_path cannot be read" 'check that it exists and that you may read it'
+    egress_fail "$run_path cannot be read" 'check that you may read it'
   case $run_real in
     / | /bin | /boot | /etc | /home | /lib | /opt | /root | /run | /sbin | /srv | /usr | /var | /var/run | /Users | /private)
       egress_fail "$run_path is too much to show to an agent" 'name a directory inside it' ;;

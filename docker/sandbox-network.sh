@@ -33,14 +33,22 @@ run_sweep() {
   docker network ls --filter "label=io.egress.project=$run_project" \
     --format '{{.Name}} {{.Label "io.egress.owner"}}' 2>/dev/null |
     while read -r run_net run_label; do
-      run_there=${run_label%/*}
-      [ "${run_there%/*}" = "$run_place" ] || continue
-      run_name_owner "${run_there##*/}" || :
-      [ "$run_owner" = "$run_label" ] || {
+      run_is_over "$run_label" || continue
+      {
         run_tell_end "$run_net" ''
         run_remove "$run_net"
       } </dev/null
     done
+  for run_left in "${TMPDIR:-/tmp}"/egress-run.*; do
+    { read -r run_label <"$run_left/owner"; } 2>/dev/null && run_is_over "$run_label" && rm -rf "$run_left"
+  done
+}
+
+run_is_over() {
+  run_there=${1%/*}
+  [ "${run_there%/*}" = "$run_place" ] || return 1
+  run_name_owner "${run_there##*/}" || :
+  [ "$run_owner" != "$1" ]
 }
 
 # The file's name tells the gate, when it looks next. $1: network; $2: the exit code, or nothing

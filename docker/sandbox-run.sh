@@ -165,6 +165,22 @@ run_write_files() {
   chmod -R a+rX "$run_dir"
 }
 
+# Root's agent is an ordinary user, and learns too late that it may not write.
+run_check_write() {
+  [ -n "$run_write" ] || return 0
+  # shellcheck disable=SC2012 # the mode and the owner come before the name; stat differs between systems
+  read -r run_mode _ run_owner_id _ <<OWNER
+$(ls -ldn -- "$run_workdir")
+OWNER
+  case $run_owner_id,$run_mode in
+    "$run_uid",d?[w]* | *,d???????w*) ;;
+    *)
+      egress_fail "$run_workdir cannot be written by the agent, which is user $run_uid when root starts it" \
+        "run: chown -R $run_uid:$run_gid '$run_workdir', or start as an ordinary user"
+      ;;
+  esac
+}
+
 # Starts the container in the background and waits for it, handing signals on. Sets run_code.
 run_container() {
   run_entry=$1
@@ -292,6 +308,7 @@ run_docker() {
   run_name=egress-$run_sandbox
   run_dir=$(mktemp -d "${TMPDIR:-/tmp}/egress-run.XXXXXX")
   : >"$run_dir/ended"
+  printf '%s\n' "$run_owner" >"$run_dir/owner"
   trap run_end EXIT
   trap 'run_signal TERM 143' TERM
   trap 'run_signal INT 130' INT
@@ -321,7 +338,7 @@ LIST
 $run_shown
 LIST
   run_uid=$(id -u) run_gid=$(id -g)
-  [ "$run_uid" -ne 0 ] || { run_uid=1000 run_gid=1000; }
+  [ "$run_uid" -ne 0 ] || { run_uid=1000 run_gid=1000; run_check_write; }
 
   wait "$run_pid_engine" && read -r run_engine <"$run_dir/engine" ||
     egress_fail 'the Docker engine does not say which it is' 'see why with `docker version`'

@@ -44,6 +44,7 @@ export const REASONS = {
   unresolvable: [502, 'The name of the upstream could not be resolved.'],
   'upstream-unreachable': [502, 'The upstream could not be reached.'],
   'upstream-tls': [502, 'The certificate of the upstream could not be verified.'],
+  'upgrade-refused': [502, 'The upstream refused the upgrade to a WebSocket.'],
   'upstream-protocol': [502, 'The upstream answered with something that is not a response.'],
   'upstream-encoding': [
     502,

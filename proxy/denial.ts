@@ -9,10 +9,16 @@ import { connectionDecision } from './records.js'
 /**
  * Answers with `application/problem+json` (RFC 9457). It says what happened and which rule said so; never how to widen
  * the policy, since its reader may be the attacker.
+ *
+ * @param status where it is not that of the reason
  */
-export function sendDenial(response: ServerResponse, refusal: Refusal, requestId: string): void {
-  const status = statusOf(refusal.reason)
-  const body = Buffer.from(`${JSON.stringify(problem(refusal, requestId))}\n`)
+export function sendDenial(
+  response: ServerResponse,
+  refusal: Refusal,
+  requestId: string,
+  status = statusOf(refusal.reason),
+): void {
+  const body = Buffer.from(`${JSON.stringify(problem(refusal, requestId, status))}\n`)
   response.writeHead(status, {
     'content-type': 'application/problem+json',
     'content-length': String(body.length),
@@ -25,11 +31,15 @@ export function sendDenial(response: ServerResponse, refusal: Refusal, requestId
   response.end(response.req.method === 'HEAD' ? undefined : body)
 }
 
-function problem({ reason, rule, detail }: Refusal, requestId: string): Record<string, unknown> {
+function problem(
+  { reason, rule, detail }: Refusal,
+  requestId: string,
+  status: number,
+): Record<string, unknown> {
   return {
     type: `urn:egress:${reason}`,
     title: textOf(reason),
-    status: statusOf(reason),
+    status,
     ...(detail === null ? {} : { detail }),
     reason,
     ...(rule === null ? {} : { rule }),
@@ -56,7 +66,7 @@ export async function denyConnection(
     answer = refuse('audit-unavailable')
   }
   const status = statusOf(answer.reason)
-  const body = `${JSON.stringify(problem(answer, id))}\n`
+  const body = `${JSON.stringify(problem(answer, id, status))}\n`
   socket.end(
     `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? 'Denied'}\r\ncontent-type: application/problem+json\r\n` +
       `content-length: ${String(Buffer.byteLength(body))}\r\nconnection: close\r\n\r\n${body}`,

@@ -22,6 +22,12 @@ void t.test('defaults, and what is written over them', (t) => {
   t.end()
 })
 
+void t.test('a command needs some memory', (t) => {
+  t.throws(() => parseLimits(['memory=1k']), { code: 'EGRESS_USAGE', fix: /memory=6m/ })
+  t.equal(parseLimits(['memory=6m']).memoryBytes, 6 * 2 ** 20)
+  t.end()
+})
+
 void t.test('what is no limit', (t) => {
   for (const text of [
     '',

@@ -11,6 +11,9 @@ const DEFAULT_LIMITS: SandboxLimits = {
   openFiles: 4096,
 }
 
+/** As Docker has it. */
+const MIN_MEMORY = 6 * 2 ** 20
+
 const FIELDS: Readonly<Record<string, keyof SandboxLimits>> = {
   processes: 'processes',
   memory: 'memoryBytes',
@@ -32,6 +35,14 @@ export function parseLimits(texts: readonly string[]): SandboxLimits {
         code: 'EGRESS_USAGE',
         problem: `--limit \`${text}\` is no limit`,
         fix: `write one of ${Object.keys(FIELDS).join(', ')} with a number, such as memory=2g or processes=100`,
+        exitCode: 125,
+      })
+    }
+    if (field === 'memoryBytes' && value < MIN_MEMORY) {
+      throw new EgressError({
+        code: 'EGRESS_USAGE',
+        problem: `--limit \`${text}\` is less than any command needs`,
+        fix: 'write at least memory=6m',
         exitCode: 125,
       })
     }

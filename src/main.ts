@@ -165,7 +165,8 @@ function program(io: CommandIo, done: (code: number) => void): Command {
       const interrupted = new AbortController()
       process.once('SIGINT', () => interrupted.abort())
       const { follow = false, denied = false, json = false, tail = null, since, host, sandbox } = flags
-      const options = { auditDir, role, follow, denied, json, tail, since, host, sandbox }
+      const isNamed = flags.auditDir !== undefined
+      const options = { auditDir, isNamed, role, follow, denied, json, tail, since, host, sandbox }
       done(await logs({ ...options, colour: process.stdout.isTTY }, io, Date.now(), interrupted.signal))
     })
 

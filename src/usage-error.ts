@@ -1,7 +1,7 @@
 import type { CommanderError } from 'commander'
 import { EgressError } from './errors.js'
 
-const COMMANDS: readonly string[] = ['run', 'check', 'explain', 'init', 'logs']
+const COMMANDS: readonly string[] = ['run', 'serve', 'doctor', 'check', 'explain', 'init', 'presets', 'logs']
 
 const PHRASES: readonly (readonly [theirs: RegExp, ours: string])[] = [
   [/^option '(.*)' argument missing$/, '`$1` has no value'],

@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
@@ -83,13 +84,17 @@ void t.test('runs on Docker', { skip: skipWithoutDocker() }, async (t) => {
   })
 
   await t.test('what a killed run leaves, the next one sweeps', async (t) => {
-    const child = gate.start(['--', 'sleep', '300'])
+    const TMPDIR = t.testdir({})
+    const child = gate.start(['--', 'sleep', '300'], { TMPDIR })
     await until(async () => (await sandboxes(gate)).length === 1)
     child.kill('SIGKILL')
     await sleep(500)
     t.equal((await gate.networks()).length, 1, 'it did leave something')
-    t.equal((await gate.run('--', 'true')).code, 0)
+    const [left] = readdirSync(TMPDIR)
+    t.match(left, /^egress-run\./)
+    t.equal((await collect(gate.start(['--', 'true'], { TMPDIR }))).code, 0)
     t.strictSame(await gate.networksLeft(), [])
+    await until(() => Promise.resolve(readdirSync(TMPDIR).length === 0))
     t.strictSame(await sandboxes(gate), [])
     t.equal(await docker('exec', gate.container('proxy'), 'egress-admin', 'list'), '')
   })

@@ -209,9 +209,10 @@ for (const door of HTTPS_DOORS) {
     ]
     const second = 'GET /admin HTTP/1.1\r\nHost: api.example\r\n\r\n'
     const answer = await send(setting, door, 'GET', upgrade, second)
-    test.match(answer, 'upstream-protocol')
+    test.strictSame(statuses(answer), ['404'])
+    test.match(answer, 'upgrade-refused')
     test.notMatch(setting.upstream.received.join(''), '/admin')
-    test.match(setting.gate.closes.at(-1), { outcome: 'failure', reason: 'upstream-protocol' })
+    test.match(setting.gate.closes.at(-1), { outcome: 'failure', reason: 'upgrade-refused', status: 404 })
   })
 
   void t.test(`${door.name}: a WebSocket passes both ways after 101, redacted`, async (test) => {

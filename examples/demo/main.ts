@@ -1,6 +1,6 @@
 import { runDemo } from './run-demo.js'
 
-const USAGE = `node dist/examples/demo/main.js [--backend docker|namespaces] [--json]
+const USAGE = `./sandbox-run [--backend docker|namespaces] --demo [--json]
 
 Runs an example agent behind the gate, then attacks the gate from inside the sandbox, and prints what got out.
   --json   one JSON object a line on standard output, everything else on standard error
@@ -11,8 +11,13 @@ const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const
 const args = process.argv.slice(2)
 const backend = args[0] === '--backend' ? args.splice(0, 2)[1] : 'namespaces'
 if (args.some((arg) => arg !== '--json') || (backend !== 'docker' && backend !== 'namespaces')) {
-  console.error(USAGE)
-  process.exitCode = args.includes('--help') ? 0 : 2
+  const isHelp = args.includes('--help')
+  console.error(
+    isHelp
+      ? USAGE
+      : 'egress: the demonstration takes --json and nothing else\n  see ./sandbox-run --demo --help',
+  )
+  process.exitCode = isHelp ? 0 : 2
 } else {
   const interruption = new AbortController()
   for (const [signal, number] of Object.entries(SIGNAL_NUMBERS)) {

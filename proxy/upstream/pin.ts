@@ -36,9 +36,10 @@ export async function resolveOnce(
     .resolve(origin.host, pattern.kind === 'wildcard')
     .catch((error: unknown) => codeOf(error))
   if (typeof resolution === 'string') return refuse('unresolvable', { rule: id, detail: resolution })
-  for (const kind of resolution.kinds) {
+  for (const [i, kind] of resolution.kinds.entries()) {
     if (kind !== 'public' && !(kind === 'private' && allowPrivate)) {
-      return refuse('address-refused', { rule: id, detail: `the address is ${kind}` })
+      const detail = `the address ${resolution.addresses[i] ?? ''} is ${kind}`
+      return refuse('address-refused', { rule: id, detail })
     }
   }
   return {

@@ -21,8 +21,8 @@ import { FrameRedactor } from './websocket-frames.js'
  *     sandbox ◀── 101, frames ─── gate ◀─── 101, frames ─── upstream
  *
  * Until the upstream said 101, no byte of the sandbox's after the request head is read: an upstream that refuses cannot
- * be sent a second request that nobody judged. A refusal is answered with 502 and its status, without its body. Never
- * rejects.
+ * be sent a second request that nobody judged. A refusal is answered with the upstream's status (401, 426, …), without its
+ * body. Never rejects.
  */
 export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promise<Outcome> {
   const { request } = exchange
@@ -63,10 +63,10 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
         detail: refusal?.detail ?? null,
       })
     }
-    const fail = (reason: Refusal) => {
+    const fail = (reason: Refusal, answer?: number) => {
       if (status !== null || refusal !== null) return
       refusal = reason
-      sendDenial(exchange.response, reason, exchange.id)
+      sendDenial(exchange.response, reason, exchange.id, answer)
       settle(null)
       client.destroy()
     }
@@ -84,12 +84,10 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
         upstream.destroy()
       })
       upstream.prependOnceListener('response', (response) => {
-        exchange.credential?.answered?.(outgoing, response.statusCode ?? 0, context.now())
-        fail(
-          refuse('upstream-protocol', {
-            detail: `the upstream refused the upgrade: ${String(response.statusCode)}`,
-          }),
-        )
+        const { statusCode: answer = 0 } = response
+        exchange.credential?.answered?.(outgoing, answer, context.now())
+        const isError = answer >= 400 && answer < 600
+        fail(refuse('upgrade-refused', { detail: `status ${String(answer)}` }), isError ? answer : undefined)
         response.destroy()
       })
       upstream.prependOnceListener('upgrade', (response, upstreamSocket: Socket) => {

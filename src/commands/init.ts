@@ -1,8 +1,7 @@
 import { linkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
-import { dirname, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { EgressError, EXIT, exitCodeOf, formatError } from '#src/errors.js'
-import { makeDirectory } from '#src/make-directory.js'
 import type { CommandIo } from './io.js'
 import { policyFile } from './policy-file.js'
 import { STARTER_POLICY } from './starter-policy.js'
@@ -31,7 +30,6 @@ export function runInit({ file, force = false }: InitArgs, io: CommandIo): Promi
 function writeWhole(path: string, name: string, force: boolean): void {
   const temporary = `${path}.${randomUUID()}.tmp`
   try {
-    makeDirectory(dirname(path))
     writeFileSync(temporary, STARTER_POLICY, { flag: 'wx' })
   } catch (cause) {
     throw cannotWrite(name, cause)
@@ -60,7 +58,7 @@ function cannotWrite(name: string, cause: unknown): EgressError {
   return new EgressError({
     code: 'EGRESS_WRITE',
     problem: `${name} cannot be written (${codeOf(cause)})`,
-    fix: 'choose a directory that you may write to',
+    fix: 'choose a directory that exists and that you may write to',
     exitCode: EXIT.failed,
     cause,
   })

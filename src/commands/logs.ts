@@ -9,6 +9,8 @@ import type { CommandIo } from './io.js'
 /** The words of `egress logs`. */
 export interface LogsOptions {
   readonly auditDir: string
+  /** Whether somebody asked for that very directory. */
+  readonly isNamed: boolean
   readonly role: string | undefined
   readonly follow: boolean
   /** Lines from the end; null for all. */
@@ -32,6 +34,8 @@ export async function logs(
   const roles = rolesOf(options.role)
   const since = options.since === undefined ? null : parseSince(options.since, now)
   if (!hasLog(options.auditDir)) {
+    if (options.isNamed && !options.follow)
+      throw usage(`there is no audit log in ${options.auditDir}`, 'check how --audit-dir is written')
     const next = options.follow
       ? 'waiting for the first run'
       : '`egress run` writes one; --audit-dir names another place'

@@ -27,7 +27,7 @@ export function noPolicy(file: string): EgressError {
   return new EgressError({
     code: 'EGRESS_NO_POLICY',
     problem: `there is no policy file ${file}`,
-    fix: `write one with \`egress init ${file}\`, or name another with --policy or EGRESS_POLICY`,
+    fix: `write one with \`egress init ${file}\`, or name the one that you have (EGRESS_POLICY)`,
   })
 }
 

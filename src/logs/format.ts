@@ -13,7 +13,7 @@ export function painter(isTerminal: boolean, env: Readonly<Record<string, string
 
 /** One line for people. What the sandbox wrote is printed with its control bytes escaped: a log must not move a cursor. */
 export function formatRecord(record: LogRecord, paint: Paint): string {
-  const time = paint('dim', record['@timestamp'].replace('T', ' ').replace('Z', ''))
+  const time = paint('dim', record['@timestamp'].replace('T', ' '))
   return `${time} ${bodyOf(record, paint)}`
 }
 

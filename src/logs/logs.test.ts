@@ -78,6 +78,7 @@ async function run(auditDir: string, options: Partial<LogsOptions>, signal = new
   }
   const all: LogsOptions = {
     auditDir,
+    isNamed: false,
     role: undefined,
     follow: false,
     tail: null,
@@ -190,6 +191,7 @@ void t.test('no log yet, and a place that cannot be read', async (t) => {
   const { code, out, err } = await run(join(place, 'none'), {})
   t.strictSame([code, out], [0, ''])
   t.match(err, /^egress: there is no audit log in \/.*none yet\n {2}`egress run` writes one/)
+  await t.rejects(run(join(place, 'none'), { isNamed: true }), { code: 'EGRESS_USAGE', fix: /--audit-dir/ })
   t.equal((await run(place, { denied: true })).err, '', 'there is one, of which nothing was asked for')
   await t.rejects(run(join(place, 'http.ndjson'), {}), {
     code: 'EGRESS_AUDIT_UNREADABLE',
@@ -259,7 +261,7 @@ void t.test('colour needs a terminal, and its word stands there without it', (t)
   for (const paint of [painter(false, {}), painter(true, { NO_COLOR: '1' }), painter(true, { TERM: 'dumb' })])
     t.equal(
       formatRecord(record, paint),
-      '2026-01-01 00:00:01.000 http DENY  GET https://a.example/a no-rule, r #12345678',
+      '2026-01-01 00:00:01.000Z http DENY  GET https://a.example/a no-rule, r #12345678',
     )
   t.match(painter(true, { NO_COLOR: '' })('red', 'x'), '\x1b[', 'an empty NO_COLOR says nothing')
   t.end()
