@@ -1,12 +1,13 @@
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { admitName } from '#firewall/name-admission.js'
-import type { Destination } from '#firewall/policy.js'
+import type { Destination, SandboxIdentity } from '#firewall/policy.js'
 import type { ProxyContext } from '../context.js'
 import { refuse, type Binding, type Refusal } from '../exchange.js'
 import { connectionDecision } from '../records.js'
 import { MAX_CLIENT_HELLO, parseClientHello } from '../tls/client-hello.js'
 import { pinAddresses } from '../upstream/pin.js'
+import type { PinnedUpstream } from '../upstream/pools.js'
 import { tunnel } from '../upstream/tunnel.js'
 
 /** Milliseconds in which a client must have sent its hello, and then finished its handshake. */
@@ -134,23 +135,36 @@ async function openTunnel(
     await denyHello(context, socket, binding, refuse('shutting-down'), host)
     return
   }
-  const id = context.newId()
-  const startedAt = context.now()
   // Before the record: a gate that ends between the two would not wait for the one of the end.
   context.shutdown.enter()
   try {
+    await recordTunnel(context, socket, { binding, sandbox, upstream, rule: destination.id })
+  } finally {
+    context.shutdown.leave()
+  }
+}
+
+interface Tunnel {
+  readonly binding: Binding
+  readonly sandbox: SandboxIdentity
+  readonly upstream: PinnedUpstream
+  readonly rule: string
+}
+
+async function recordTunnel(
+  context: ProxyContext,
+  socket: Socket,
+  { binding, sandbox, upstream, rule }: Tunnel,
+): Promise<void> {
+  const id = context.newId()
+  const startedAt = context.now()
+  const address = upstream.addresses[0] ?? null
+  try {
     await context.audit.decide(
-      connectionDecision(binding, {
-        at: startedAt,
-        id,
-        kind: 'tunnel',
-        rule: destination.id,
-        address: upstream.addresses[0] ?? null,
-      }),
+      connectionDecision(binding, { at: startedAt, id, kind: 'tunnel', rule, address }),
     )
   } catch {
     socket.destroy()
-    context.shutdown.leave()
     return
   }
   const forget = context.shutdown.onBegin(() => socket.destroy())
@@ -160,5 +174,4 @@ async function openTunnel(
   const at = context.now()
   const durationMs = at - startedAt
   context.audit.close({ ...end, ...cut, at, id, sandbox, status: null, durationMs, redactions: [] })
-  context.shutdown.leave()
 }
