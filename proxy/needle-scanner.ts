@@ -24,6 +24,12 @@ const SYNTAX_OF = Array.from(SPECIAL, (_, byte) => ESCAPES.find(({ first }) => f
 /** Characters before a line break that are taken for the beginning of a needle that goes on after it. */
 const MIN_BEFORE_BREAK = 8
 
+/**
+ * Bytes of line breaks in a row, plain or escaped, that a needle can span. Threat: without a bound, what may be the
+ * beginning of a secret and then breaks for ever would be held back for ever, and each break would look for their end.
+ */
+const MAX_BREAKS = 64
+
 /** A needle was found: where in the stream it begins and ends, and its index. */
 export type Found = (start: number, end: number, needle: number) => void
 
@@ -177,6 +183,7 @@ export class Scanner {
     while (isBreak(chunk[end] ?? 0)) end += 1
     const syntax = SYNTAX_OF[byte] ?? null
     for (; syntax !== null && end < chunk.length && chunk[end] === byte;) {
+      if (end - at > MAX_BREAKS) return end
       const escape = syntax.read(chunk, end, chunk.length)
       if (escape === INCOMPLETE) return -1
       if (escape === NO_ESCAPE) {
@@ -190,7 +197,7 @@ export class Scanner {
       }
       end += lengthOf(escape)
     }
-    return this.#mayBridge(chunk, at, end) ? -1 : end
+    return end - at <= MAX_BREAKS && this.#mayBridge(chunk, at, end) ? -1 : end
   }
 
   #isUsed(syntax: EscapeSyntax, code: number): boolean {
@@ -224,6 +231,8 @@ class Reading {
   /** Where in the stream each of the last decoded bytes begins, in a ring. */
   readonly #starts: Float64Array
   #count = 0
+  /** Where the last byte ended that is no line break. */
+  #textEnd = 0
   /** The count when line breaks were last skipped. */
   #brokenAt = 0
   /** The beginning of what may be an escape, and where it stands. */
@@ -246,6 +255,7 @@ class Reading {
     const depth = this.#automaton.depth[state] ?? 0
     this.state = state
     this.#waiting = []
+    this.#textEnd = at
     this.#brokenAt = 0
     this.#count = depth
     for (let i = 0; i < depth; i += 1) this.#starts[i] = at - depth + i
@@ -292,8 +302,10 @@ class Reading {
   #decoded(byte: number, start: number, end: number): void {
     if (isBreak(byte)) {
       this.#brokenAt = this.#count
+      if (end - this.#textEnd > MAX_BREAKS) this.state = 0
       return
     }
+    this.#textEnd = end
     this.#starts[this.#count & (this.#starts.length - 1)] = start
     this.#count += 1
     this.state = this.#automaton.next(this.state, byte)

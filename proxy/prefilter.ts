@@ -15,6 +15,9 @@ const PAGE = 2 ** 16
 /** Bytes between samples, at most: one in each step of sixteen. */
 const STRIDES = [16, 8, 4] as const
 
+/** Threat: a text of runs that are a little too short would be counted through for each sample. */
+const MAX_RUN = 32
+
 /** Why `pass` stopped. */
 export const AT_END = 0
 export const AT_SPECIAL = 1
@@ -76,13 +79,13 @@ export class Prefilter {
   /** Every needle has a sample in it; 0 where needles are too short. */
   readonly stride: number
   readonly #matcher: Matcher
-  /** Grams that every needle has, one after the other. */
+  /** Grams that every needle has, one after the other; more than these are not counted. */
   readonly #run: number
   #length = 0
   #tables = 0
 
   constructor(matcher: Matcher) {
-    this.#run = matcher.automaton.shortest - GRAM + 1
+    this.#run = Math.min(matcher.automaton.shortest - GRAM + 1, MAX_RUN)
     this.stride = STRIDES.find((stride) => stride <= this.#run) ?? 0
     this.#matcher = matcher
   }

@@ -44,6 +44,20 @@ void t.test('a secret is found wherever it stands in a chunk longer than what is
   t.end()
 })
 
+void t.test('line breaks without end are neither held back nor searched again and again', (t) => {
+  const secret = 'correct-horse-battery'
+  for (const lineBreak of ['\n', '\r\n', '\\n', '%0a', '&#10;', '\\u000a'])
+    for (const needle of [secret, `${secret}\n\n\n\nstaple`]) {
+      const chunks = [secret.slice(0, -4), lineBreak.repeat(2 ** 18), secret].map(bytes)
+      const { out } = run([bytes(needle)], chunks)
+      t.ok((out[1] ?? '').length > 2 ** 18 - 100, JSON.stringify(lineBreak))
+      t.equal(Buffer.concat(out).length, Buffer.concat(chunks).length)
+    }
+  const few = `${secret.slice(0, 9)}${'\n'.repeat(60)}${secret.slice(9)}`
+  t.equal(Buffer.concat(run([bytes(secret)], [bytes(few)]).out).toString(), '*'.repeat(few.length))
+  t.end()
+})
+
 void t.test('stars, as many as the secret is long', (t) => {
   for (const [needle, text, expected] of [
     ['secret', 'a secret here', 'a ****** here'],

@@ -216,7 +216,7 @@ void t.test('a revoked token on a WebSocket: the same', async (t) => {
   t.equal((await ask()).status, 200)
   issuer.revokeAll()
   const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' }
-  t.equal((await ask('/x', { ...upgrade, 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' })).status, 502)
+  t.equal((await ask('/x', { ...upgrade, 'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==' })).status, 401)
   t.equal(api.requests.length, 2)
   t.equal((await ask()).status, 200)
   t.equal(issuer.requests.length, 2)

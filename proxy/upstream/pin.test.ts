@@ -96,7 +96,7 @@ void t.test('one bad address of several refuses all', async (t) => {
   for (const name of Object.keys(ZONE))
     t.match(
       await pin(name),
-      { reason: 'address-refused', rule: 'allow[0]', detail: /^the address is / },
+      { reason: 'address-refused', rule: 'allow[0]', detail: /^the address \S+ is / },
       name,
     )
   for (const name of ['loopback', 'private', 'last', 'first', 'six'])
@@ -167,7 +167,10 @@ void t.test('a fixed address is judged like any other, and may name a port', asy
   const pin = (host: string, allowPrivate: boolean) =>
     pinAddresses(contextWith(resolver), binding, origin(host), to(allowPrivate))
   t.match(await pin('a.example.com', true), { addresses: ['127.0.0.1'], port: 8443 })
-  t.match(await pin('a.example.com', false), { reason: 'address-refused', detail: 'the address is private' })
+  t.match(await pin('a.example.com', false), {
+    reason: 'address-refused',
+    detail: /^the address \S+ is private$/,
+  })
   t.match(await pin('b.example.com', false), { addresses: ['1.1.1.1'], port: 443 })
 })
 
