@@ -5,6 +5,8 @@ import { codeOf, ESCAPES, INCOMPLETE, NO_ESCAPE } from './escapes.js'
 import { AT_END, AT_SAMPLE, AT_SPECIAL, Prefilter, WINDOW } from './prefilter.js'
 
 const NEEDLES = ['sesame-%41&amp;', 'open\\sesame', '0123456789abcdef', 'MTIzNDU2Nzg5']
+/** So long that samples lie thirty-two bytes apart. */
+const LONG = ['ghp_0123456789abcdefghijklmnopqrstuvwxyz', Buffer.from(NEEDLES.join()).toString('base64')]
 
 function matcherOf(...needles: string[]): Matcher {
   return new Needles(needles.map((needle) => Buffer.from(needle))).matcher
@@ -44,14 +46,14 @@ void t.test('passes over text that has nothing of a needle', (t) => {
 })
 
 void t.test('stops before the end of any needle, wherever it stands', (t) => {
-  const matcher = matcherOf(...NEEDLES)
-  for (const needle of NEEDLES)
-    for (let before = 0; before < 40; before += 1) {
-      const text = Buffer.from(`${'.'.repeat(before)}${needle}${'.'.repeat(40)}`)
-      const [stop] = stopsIn(matcher, text)
-      t.ok(stop?.why === AT_SAMPLE || stop?.why === AT_SPECIAL, needle)
-      t.ok((stop?.place ?? Infinity) < before + needle.length)
-    }
+  for (const needles of [NEEDLES, LONG])
+    for (const needle of needles)
+      for (let before = 0; before < 80; before += 1) {
+        const text = Buffer.from(`${'.'.repeat(before)}${needle}${'.'.repeat(40)}`)
+        const [stop] = stopsIn(matcherOf(...needles), text)
+        t.ok(stop?.why === AT_SAMPLE || stop?.why === AT_SPECIAL, needle)
+        t.ok((stop?.place ?? Infinity) < before + needle.length)
+      }
   t.end()
 })
 
@@ -105,6 +107,27 @@ void t.test('stops at line breaks inside a needle, however short its lines are',
         const [stop] = stopsIn(matcher, text)
         t.ok((stop?.place ?? Infinity) <= before + width, JSON.stringify([lineBreak, width, before]))
       }
+  t.end()
+})
+
+void t.test('goes back to what it has passed', (t) => {
+  const prefilter = new Prefilter(matcherOf(...NEEDLES))
+  prefilter.take(Buffer.from(`..%41..%41${'.'.repeat(40)}`))
+  const stops = [0, 7, 8, 3, 0].map((at) => prefilter.pass(at, at))
+  t.strictSame(
+    stops.map((stop) => stop >> 2),
+    [2, 7, 48, 7, 2],
+  )
+  t.end()
+})
+
+void t.test('a text of nothing but special bytes', (t) => {
+  const matcher = matcherOf(...NEEDLES)
+  for (const byte of ['%', '\\', '&', '\n', '\r']) {
+    const stops = stopsIn(matcher, Buffer.from(byte.repeat(WINDOW)))
+    t.equal(stops.at(-1)?.why, AT_END, JSON.stringify(byte))
+    t.ok((stops.at(-1)?.place ?? 0) > WINDOW - 32)
+  }
   t.end()
 })
 

@@ -5,18 +5,23 @@ import { BEGINNING, ESCAPES, glance, isBreak, NO_ESCAPE, NOTHING, SPECIALS } fro
 
 /** Bytes of a text that are searched at once, at most. */
 export const WINDOW = 2 ** 14
-/** Where in the memory the special bytes stand, and the tables of needles. */
+/** Where in the memory the special bytes stand, those places of the text where one matters, and the tables of needles. */
 const SPECIAL_TABLE = WINDOW
-const TABLES = SPECIAL_TABLE + 16
+const PLACES = 0x5000
+const TABLES = 0xe000
 /** Bytes of tables beyond which those of all needles are forgotten, to be made again as they are asked for. */
 const MAX_TABLES = 2 ** 24
 const PAGE = 2 ** 16
 
-/** Bytes between samples, at most: one in each step of sixteen. */
-const STRIDES = [16, 8, 4] as const
+/** Bytes between samples. */
+const STRIDES = [32, 16, 8, 4] as const
 
 /** Threat: a text of runs that are a little too short would be counted through for each sample. */
 const MAX_RUN = 32
+
+/** Special bytes are looked for in so many bytes at once, and judged by the two behind them. */
+const BLOCK = 16
+const BEHIND = 2
 
 /** Why `pass` stopped. */
 export const AT_END = 0
@@ -35,9 +40,10 @@ const ESCAPED_BREAK = 8
 
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): void }
-  readonly pass: (
-    at: number,
+  readonly mark: (whole: number, end: number, tables: number, shift: number) => number
+  readonly find: (
     sample: number,
+    limit: number,
     end: number,
     stride: number,
     run: number,
@@ -52,10 +58,11 @@ declare const WebAssembly: {
   readonly Instance: new (module: object) => { readonly exports: object }
 }
 
-const { memory, pass } = instantiate()
+const { memory, mark, find } = instantiate()
 let text = new Uint8Array(memory.buffer, 0, WINDOW)
+let places = new Uint16Array(memory.buffer, PLACES, WINDOW)
 /** Of needles, where their tables stand. */
-let places = new WeakMap<Matcher, number>()
+let tables = new WeakMap<Matcher, number>()
 let top = TABLES
 
 function instantiate(): Exports {
@@ -81,8 +88,13 @@ export class Prefilter {
   readonly #matcher: Matcher
   /** Grams that every needle has, one after the other; more than these are not counted. */
   readonly #run: number
-  #length = 0
   #tables = 0
+  #length = 0
+  /** Up to here there are whole blocks, with what must be behind them. */
+  #whole = 0
+  /** How many places of the text matter for a special byte, and the first of them that has not been passed. */
+  #count = 0
+  #next = 0
 
   constructor(matcher: Matcher) {
     this.#run = Math.min(matcher.automaton.shortest - GRAM + 1, MAX_RUN)
@@ -92,9 +104,12 @@ export class Prefilter {
 
   /** Takes the text that is to be searched, at most `WINDOW` bytes. It stays until somebody else's is taken. */
   take(window: Uint8Array): void {
-    this.#tables = places.get(this.#matcher) ?? addTables(this.#matcher)
+    this.#tables = tables.get(this.#matcher) ?? addTables(this.#matcher)
     this.#length = window.length
+    this.#whole = Math.max(this.#length - BEHIND, 0) & -BLOCK
     text.set(window)
+    this.#count = mark(this.#whole, this.#length, this.#tables, this.#matcher.filter.shift)
+    this.#next = 0
   }
 
   /**
@@ -102,8 +117,18 @@ export class Prefilter {
    * No sample from `sample` on that ends at or before that place may be a needle's.
    */
   pass(at: number, sample: number): number {
+    const special = this.#specialFrom(at)
+    const end = special ?? Math.max(this.#whole, at)
     const { shift } = this.#matcher.filter
-    return pass(at, sample, this.#length, this.stride, this.#run, this.#tables, shift)
+    const found = find(sample, end, this.#length, this.stride, this.#run, this.#tables, shift)
+    if (found >= 0) return (found << 2) | AT_SAMPLE
+    return (end << 2) | (special === null ? AT_END : AT_SPECIAL)
+  }
+
+  #specialFrom(at: number): number | null {
+    while (this.#next > 0 && (places[this.#next - 1] ?? 0) >= at) this.#next -= 1
+    while (this.#next < this.#count && (places[this.#next] ?? 0) < at) this.#next += 1
+    return this.#next < this.#count ? (places[this.#next] ?? 0) : null
   }
 }
 
@@ -116,16 +141,17 @@ function addTables(matcher: Matcher): number {
   ]
   const size = parts.reduce((sum, { length }) => sum + length, 0)
   if (top + size > MAX_TABLES) {
-    places = new WeakMap()
+    tables = new WeakMap()
     top = TABLES
   }
   const missing = top + size - memory.buffer.byteLength
   if (missing > 0) {
     memory.grow(Math.ceil(missing / PAGE))
     text = new Uint8Array(memory.buffer, 0, WINDOW)
+    places = new Uint16Array(memory.buffer, PLACES, WINDOW)
   }
   const at = top
-  places.set(matcher, at)
+  tables.set(matcher, at)
   for (const part of parts) {
     new Uint8Array(memory.buffer, top).set(part)
     top += part.length
