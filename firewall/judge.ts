@@ -51,7 +51,7 @@ export interface RequestQuestion extends AuthorityQuestion {
   readonly method: string
   readonly path: RequestPath
   /** Set by the routes door: only this service's destinations count. */
-  readonly service?: string
+  readonly service?: string | null
   readonly overrides?: Overrides | null
 }
 
@@ -127,21 +127,19 @@ export class Judge {
     if (!authority.allowed) return authority
     const candidates = authority.destinations.filter(
       ({ mode, service }) =>
-        mode === 'intercept' && (question.service === undefined || question.service === service),
+        mode === 'intercept' && (question.service == null || question.service === service),
     )
     if (candidates[0] === undefined) {
       return { allowed: false, reason: 'tunnel-only', rule: authority.destinations[0].id }
     }
-    const [first] = candidates
-    const verdict = agreed(question, (path) => firstMatch(candidates, question.method, path), first.id)
+    const verdict = agreed(question, candidates, candidates[0].id)
     if (!verdict.allowed) return verdict
     // What an agent may do at a service is what the service's rules and its own allow.
-    const own = verdict.destination.agentRules?.[question.agent]
-    if (own === undefined) return { ...verdict, agentRule: null }
-    const narrowed = { ...verdict.destination, rules: own }
-    const place = `agents.${question.agent}`
-    const second = agreed(question, (path) => firstMatch([narrowed], question.method, path), place)
-    return second.allowed ? { ...verdict, agentRule: second.rule } : second
+    const { destination, rule } = verdict
+    const own = destination.agentRules?.[question.agent]
+    if (own === undefined) return verdict
+    const second = agreed(question, [{ ...destination, rules: own }], `agents.${question.agent}`)
+    return second.allowed ? { allowed: true, destination, rule, agentRule: second.rule } : second
   }
 
   /**
@@ -182,19 +180,18 @@ function methodsInQuery(query: string): readonly string[] {
 
 /** The one answer of all readings of the path. */
 function agreed(
-  { path }: RequestQuestion,
-  match: (path: string) => { destination: Destination; rule: Rule } | null,
+  { method, path }: RequestQuestion,
+  destinations: readonly Destination[],
   place: string,
-): Omit<RequestAllowed, 'agentRule'> | Denied {
-  const verdicts = path.readings.map(match)
-  const [verdict] = verdicts
-  if (verdicts.some((other) => other?.rule !== verdict?.rule)) {
+): RequestAllowed | Denied {
+  const [verdict, ...others] = path.readings.map((reading) => firstMatch(destinations, method, reading))
+  if (others.some((other) => other?.rule !== verdict?.rule)) {
     return { allowed: false, reason: 'ambiguous-path', rule: place }
   }
   if (verdict == null) return { allowed: false, reason: 'no-rule', rule: place }
-  if (verdict.rule.effect === 'deny')
-    return { allowed: false, reason: 'denied-by-rule', rule: verdict.rule.id }
-  return { allowed: true, ...verdict }
+  const { destination, rule } = verdict
+  if (rule.effect === 'deny') return { allowed: false, reason: 'denied-by-rule', rule: rule.id }
+  return { allowed: true, destination, rule, agentRule: null }
 }
 
 function firstMatch(

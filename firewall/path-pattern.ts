@@ -66,11 +66,16 @@ function matchSegment(pattern: SegmentPattern, segment: string): boolean {
 }
 
 /** True when the canonical path matches. `/a/**` matches `/a`, `/a/` and all below. */
-export function matchPath(pattern: PathPattern, path: string): boolean {
-  const parts = path.slice(1).split('/')
-  if (pattern.open ? parts.length < pattern.segments.length : parts.length !== pattern.segments.length)
-    return false
-  return pattern.segments.every((segment, index) => matchSegment(segment, parts[index] ?? ''))
+export function matchPath({ segments, open }: PathPattern, path: string): boolean {
+  let at = 1
+  for (const segment of segments) {
+    if (at > path.length) return false
+    const slash = path.indexOf('/', at)
+    const end = slash < 0 ? path.length : slash
+    if (!matchSegment(segment, path.slice(at, end))) return false
+    at = end + 1
+  }
+  return open || at > path.length
 }
 
 /** False when no path matches both; may say true where it cannot tell. */

@@ -66,6 +66,7 @@ function readingsOf(path: string): readonly string[] {
 
 /** Null when a `%` is not an escape, or is one of a control byte. */
 function decodeUnreserved(path: string): string | null {
+  if (!path.includes('%')) return path
   if (/%(?![0-9A-F]{2})|%[01][0-9A-F]|%7F/i.test(path)) return null
   return path.replace(/%([0-9A-F]{2})/gi, (escape, hex: string) => {
     const char = String.fromCharCode(parseInt(hex, 16))
@@ -75,5 +76,5 @@ function decodeUnreserved(path: string): string | null {
 
 /** `..;x` is a dot segment to servers that cut path parameters before they resolve dots (Tomcat, Spring). */
 function hasDotSegment(path: string): boolean {
-  return path.split('/').some((segment) => /^\.\.?(;.*|%3B.*)?$/.test(segment))
+  return /\/\.\.?(;[^/]*|%3B[^/]*)?(\/|$)/.test(path)
 }

@@ -1,6 +1,7 @@
 import { pipeline, type Transform } from 'node:stream'
 import * as zlib from 'node:zlib'
 import type { Headers } from '#firewall/credential.js'
+import { newHeaders } from './headers.js'
 
 /** A content coding of RFC 9110 section 8.4.1, RFC 7932 or RFC 8878 that can be undone here. */
 export type Coding = 'gzip' | 'deflate' | 'br' | 'zstd'
@@ -74,7 +75,7 @@ const OF_CODED_BYTES =
 
 /** The head of a response whose body is passed on decoded. A strong validator no longer tells the truth (RFC 9110 section 8.8.1). */
 export function decodedHeaders(headers: Headers): Headers {
-  const kept = Object.create(null) as Headers
+  const kept = newHeaders()
   for (const [name, value] of Object.entries(headers)) if (!OF_CODED_BYTES.test(name)) kept[name] = value
   const etag = kept['etag']
   if (typeof etag === 'string' && etag.startsWith('"')) kept['etag'] = `W/${etag}`

@@ -1,5 +1,6 @@
 import type { Headers } from '#firewall/credential.js'
 import type { Needles } from '#firewall/needles.js'
+import { newHeaders } from './headers.js'
 import { Scanner } from './needle-scanner.js'
 
 const STAR = 0x2a
@@ -167,7 +168,7 @@ export function redactHeaders(headers: Headers, needles: Needles, tally: Tally):
     !holdSecret(Object.values(headers).flat(), needles)
   )
     return headers
-  const clean = Object.create(null) as Headers
+  const clean = newHeaders()
   for (const [name, value] of Object.entries(headers)) {
     const owners = ownersIn(name, needles.folded)
     for (const owner of owners) tally.add(owner)

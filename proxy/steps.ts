@@ -79,13 +79,16 @@ const judgeRequest: Step = {
     const overrides = readOverrides(exchange.headers)
     if (typeof overrides === 'string')
       return refuse(overrides, { detail: 'in a header that names another path' })
+    const { scheme, host, port } = settled(exchange.origin)
     const verdict = names.judge.judgeRequest({
-      overrides,
-      ...settled(exchange.origin),
       agent: settled(exchange.sandbox).agent,
+      scheme,
+      host,
+      port,
       method: exchange.method,
       path: settled(exchange.path),
-      ...(exchange.service === null ? {} : { service: exchange.service }),
+      service: exchange.service,
+      overrides,
     })
     if (!verdict.allowed) return refuse(verdict.reason, { rule: verdict.rule })
     exchange.verdict = verdict
