@@ -6,20 +6,19 @@ import { codeOf } from './failures.js'
 import type { PinnedUpstream } from './pools.js'
 
 /** For a sandbox's request: the same as `resolveOnce`, with the lookup itself recorded where it says something. */
-export async function pinAddresses(
+export function pinAddresses(
   context: ProxyContext,
   binding: Binding,
   origin: Origin,
   destination: Destination,
 ): Promise<PinnedUpstream | Refusal> {
-  if (destination.host.kind === 'wildcard' && !context.resolver.holds(origin.host)) {
-    try {
-      await recordLookup(context, binding, origin, destination.id)
-    } catch {
-      return refuse('audit-unavailable', { rule: destination.id })
-    }
-  }
-  return resolveOnce(context, origin, destination)
+  const { host, id } = destination
+  if (host.kind !== 'wildcard' || context.resolver.holds(origin.host))
+    return resolveOnce(context, origin, destination)
+  return recordLookup(context, binding, origin, id).then(
+    () => resolveOnce(context, origin, destination),
+    () => refuse('audit-unavailable', { rule: id }),
+  )
 }
 
 /**

@@ -31,11 +31,11 @@ const linesOf = (path: string) => readFileSync(path, 'utf8').split('\n')
 void t.test('whole lines, behind what is there, readable by the owner alone', (t) => {
   const path = join(directory(t), 'deep', 'below', 'http.ndjson')
   const file = new AuditFile(path)
-  file.append('{"a":"\u00e4\u2026"}')
-  file.append('two')
+  file.append(['{"a":"\u00e4\u2026"}'])
+  file.append(['two'])
   file.close()
   const again = new AuditFile(path)
-  again.append('three')
+  again.append(['three'])
   again.close()
   t.strictSame(linesOf(path), ['{"a":"\u00e4\u2026"}', 'two', 'three', ''])
   t.equal(statSync(path).mode & 0o777, 0o600)
@@ -62,7 +62,7 @@ void t.test('a full device', { skip: !existsSync('/dev/full') }, (t) => {
   const file = new AuditFile('/dev/full')
   for (let i = 0; i < 3; i += 1) {
     try {
-      file.append('line')
+      file.append(['line'])
       t.fail('it was written')
     } catch (error) {
       t.type(error, AuditUnavailable)
@@ -104,7 +104,7 @@ void t.test(
      const file = new AuditFile(${JSON.stringify(path)})
      const sizes = [], outcomes = []
      const append = (text) => {
-       try { file.append(text); outcomes.push('ok') } catch (error) { outcomes.push(error.code + ' ' + error.cause.code) }
+       try { file.append([text]); outcomes.push('ok') } catch (error) { outcomes.push(error.code + ' ' + error.cause.code) }
        sizes.push(readFileSync(${JSON.stringify(path)}).length)
      }
      append('a'.repeat(599))
@@ -132,7 +132,7 @@ void t.test('a process that is killed leaves whole lines, every one that it said
     import { writeSync } from 'node:fs'
     const file = new AuditFile(${JSON.stringify(path)})
     for (let i = 0; ; i += 1) {
-      file.append(JSON.stringify({ i, text: 'x'.repeat(i % 5000) }))
+      file.append([JSON.stringify({ i, text: 'x'.repeat(i % 5000) })])
       for (let said = false; !said;) {
         try {
           said = writeSync(1, i + '\\n') > 0
@@ -165,10 +165,10 @@ void t.test('a file that is full is set aside', (t) => {
   writeFileSync(path, 'first\n')
   truncateSync(path, ROTATE_BYTES - 4)
   const file = new AuditFile(path)
-  file.append('new')
+  file.append(['new'])
   t.strictSame(readdirSync(place), ['http.ndjson'], 'exactly full')
-  file.append('next')
-  file.append('more')
+  file.append(['next'])
+  file.append(['more'])
   file.close()
   const names = readdirSync(place).sort()
   t.equal(names.length, 2)
@@ -188,13 +188,13 @@ void t.test('one that cannot be set aside closes the gate, and writes nowhere el
   Date.now = () => 1_234
   mkdirSync(join(place, 'http.1234.ndjson', 'in the way'), { recursive: true })
   const file = new AuditFile(path)
-  t.throws(() => file.append('lost'), { code: 'EGRESS_AUDIT_UNAVAILABLE' })
+  t.throws(() => file.append(['lost']), { code: 'EGRESS_AUDIT_UNAVAILABLE' })
   // A descriptor that was closed too early would now be the number of this file.
   const other = new AuditFile(join(place, 'other.ndjson'))
-  t.throws(() => file.append('lost'), { code: 'EGRESS_AUDIT_UNAVAILABLE' })
+  t.throws(() => file.append(['lost']), { code: 'EGRESS_AUDIT_UNAVAILABLE' })
   t.equal(statSync(path).size, ROTATE_BYTES, 'nothing was added')
   rmSync(join(place, 'http.1234.ndjson'), { recursive: true })
-  file.append('kept')
+  file.append(['kept'])
   t.strictSame(linesOf(path), ['kept', ''], 'service resumes')
   other.close()
   file.close()

@@ -22,6 +22,8 @@ const ROTATE_BYTES = 256 * 1024 * 1024
 /** Room for what comes in one turn of the event loop, at most; what is not used takes no memory. */
 const SCRATCH_BYTES = 256 * 1024
 
+const LF = 0x0a
+
 const LATER = 'make room or repair the file system; service resumes with the next record that can be written'
 
 const AT_START = 'make it writable, or name another directory with --audit-dir or EGRESS_AUDIT_DIR'
@@ -67,9 +69,9 @@ export class AuditFile {
     this.#timer.unref()
   }
 
-  /** Writes lines, given without the last line feed. @throws AuditUnavailable */
-  append(lines: string): void {
-    const bytes = this.#encode(`${lines}\n`)
+  /** Writes lines, given without their line feeds. @throws AuditUnavailable */
+  append(lines: readonly string[]): void {
+    const bytes = this.#encode(lines)
     try {
       if (this.#broken !== null) {
         fsyncSync(this.#fd)
@@ -96,10 +98,17 @@ export class AuditFile {
     closeSync(this.#fd)
   }
 
-  #encode(text: string): Buffer {
-    // UTF-8 takes three bytes at most for a unit of UTF-16.
-    if (text.length * 3 > SCRATCH_BYTES) return Buffer.from(text, 'utf8')
-    return this.#scratch.subarray(0, this.#scratch.write(text, 'utf8'))
+  #encode(lines: readonly string[]): Buffer {
+    const scratch = this.#scratch
+    let at = 0
+    for (const line of lines) {
+      // UTF-8 takes three bytes at most for a unit of UTF-16.
+      if (at + line.length * 3 + 1 > SCRATCH_BYTES) return Buffer.from(`${lines.join('\n')}\n`, 'utf8')
+      at += scratch.write(line, at, 'utf8')
+      scratch[at] = LF
+      at += 1
+    }
+    return scratch.subarray(0, at)
   }
 
   /** Beside the requests, not between them: a slow disk would hold every one of them up. */

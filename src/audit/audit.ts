@@ -170,7 +170,7 @@ class Log {
     if (this.#lost > 0) add(now(), (header) => JSON.stringify(gapRecord(header, this.#lost)))
     for (const { at, build } of batch) add(at, build)
     try {
-      this.#file.append(lines.join('\n'))
+      this.#file.append(lines)
     } catch (error) {
       return error as Error
     }
