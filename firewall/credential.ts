@@ -82,8 +82,8 @@ export interface CredentialTools {
 
 /** Why a request cannot be given its credential. The texts are for the agent and the log, and hold no secret. */
 export interface InjectFault {
-  readonly reason: 'credential-unavailable' | 'credential-unsupported' | 'too-large'
-  readonly detail: string
+  readonly reason: 'credential-unavailable' | 'credential-unsupported' | 'too-large' | 'busy'
+  readonly detail: string | null
 }
 
 /** Nothing is wrong, or what is. */

@@ -5,6 +5,7 @@ import type { RateLimiter } from '#firewall/rate-limit.js'
 import type { HttpAudit, Remote } from './events.js'
 import type { CertificateAuthority } from './tls/authority.js'
 import type { Shutdown } from './shutdown.js'
+import type { HeldBodies } from './held-bodies.js'
 import type { NeedleSets } from './needle-sets.js'
 import type { UpstreamPools } from './upstream/pools.js'
 import type { UpstreamResolver } from './upstream/resolver.js'
@@ -16,6 +17,7 @@ export interface ProxyContext {
   readonly names: NameGate
   readonly limiter: RateLimiter
   readonly quotas: QuotaMeter
+  readonly heldBodies: HeldBodies
   readonly audit: HttpAudit
   /** What responses to an agent are searched for. */
   readonly needles: NeedleSets

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import type { Credential, Headers, OutgoingRequest } from '#firewall/credential.js'
+import type { Credential, Headers, InjectFault, OutgoingRequest } from '#firewall/credential.js'
 import type { RequestAllowed } from '#firewall/judge.js'
 import type { Needles } from '#firewall/needles.js'
 import type { Origin, KnownSandbox, Scheme } from '#firewall/policy.js'
@@ -35,6 +35,13 @@ export function refuse(
   { rule = null, detail = null, retryAfter = null }: Partial<Omit<Refusal, 'reason'>> = {},
 ): Refusal {
   return { reason, rule, detail, retryAfter }
+}
+
+/** Seconds: what is held is sent as soon as it is there. */
+const BUSY_SECONDS = 1
+
+export function refuseFault({ reason, detail }: InjectFault, rule: string | null): Refusal {
+  return refuse(reason, { rule, detail, retryAfter: reason === 'busy' ? BUSY_SECONDS : null })
 }
 
 /**

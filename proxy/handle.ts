@@ -37,6 +37,7 @@ export async function handleRequest(
     context.fail(error)
     await deny(exchange, context, refuse('internal'))
   } finally {
+    exchange.body?.release()
     context.shutdown.leave()
   }
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline, Readable } from 'node:stream'
-import type { BodyTransform, Headers, OutgoingBody } from '#firewall/credential.js'
+import type { BodyTransform, Headers, InjectFault, OutgoingBody } from '#firewall/credential.js'
+import { HoldsTooMuch, type Holding } from './held-bodies.js'
 import { BodyTooLarge, Meter } from './meter.js'
 
 /** What a credential's transform throws when it meets a body that it cannot work on. The text is for the agent. */
@@ -18,11 +19,22 @@ export class RequestBody implements OutgoingBody {
   readonly #response: ServerResponse
   readonly #headers: Headers
   readonly #meter: Meter
+  readonly #holding: Holding
   #begun = false
   #content: Readable | Buffer | null = null
 
-  /** @param headers the ones that go upstream: what changes the body changes its length there */
-  constructor(request: IncomingMessage, response: ServerResponse, headers: Headers, limit: number) {
+  /**
+   * @param headers the ones that go upstream: what changes the body changes its length there
+   * @param holding is asked before more of the body is held
+   */
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    headers: Headers,
+    limit: number,
+    holding: Holding,
+  ) {
+    this.#holding = holding
     this.#request = request
     this.#response = response
     this.#headers = headers
@@ -34,15 +46,14 @@ export class RequestBody implements OutgoingBody {
     return this.#meter.bytes
   }
 
-  /** The body was longer than the policy allows. */
-  get tooLarge(): boolean {
-    return this.#meter.errored instanceof BodyTooLarge
-  }
-
-  /** Why a transform gave up, or null. */
-  get unsupported(): string | null {
+  /** Why the body ended before its end, where that is not the sandbox's doing alone. */
+  get fault(): InjectFault | null {
     const error = this.#content instanceof Readable ? this.#content.errored : null
-    return error instanceof UnsupportedBody ? error.message : null
+    if (this.#meter.errored instanceof BodyTooLarge) return { reason: 'too-large', detail: null }
+    if (error instanceof HoldsTooMuch) return { reason: 'busy', detail: null }
+    return error instanceof UnsupportedBody
+      ? { reason: 'credential-unsupported', detail: error.message }
+      : null
   }
 
   /** What goes upstream. The failure of a body reaches whoever reads it. */
@@ -56,11 +67,17 @@ export class RequestBody implements OutgoingBody {
     for await (const chunk of this.#source()) {
       length += (chunk as Buffer).length
       if (length > limit) return null
+      this.#holding.hold((chunk as Buffer).length)
       chunks.push(chunk as Buffer)
     }
     const bytes = Buffer.concat(chunks)
     this.replace(bytes)
     return bytes
+  }
+
+  /** Nothing will be sent of it any more. */
+  release(): void {
+    this.#holding.release()
   }
 
   replace(bytes: Buffer): void {
@@ -71,9 +88,23 @@ export class RequestBody implements OutgoingBody {
   }
 
   transform(through: BodyTransform, length: number | null): void {
-    this.#content = Readable.from(through(this.#source()))
+    this.#content = Readable.from(this.#sent(through(this.#held())))
     if (length === null) delete this.#headers['content-length']
     else this.#headers['content-length'] = String(length)
+  }
+
+  async *#held(): AsyncIterable<Buffer> {
+    for await (const chunk of this.#source()) {
+      this.#holding.hold((chunk as Buffer).length)
+      yield chunk as Buffer
+    }
+  }
+
+  async *#sent(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+    for await (const chunk of chunks) {
+      yield chunk
+      this.#holding.release(chunk.length)
+    }
   }
 
   #source(): Meter {

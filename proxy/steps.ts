@@ -6,7 +6,7 @@ import { parseRequestTarget, type PathFault, type RequestPath } from '#firewall/
 import { findStandIns } from '#firewall/stand-ins.js'
 import type { ProxyContext } from './context.js'
 import { readTarget } from './doors/read-target.js'
-import { refuse, settled, type Exchange, type Refusal } from './exchange.js'
+import { refuse, refuseFault, settled, type Exchange, type Refusal } from './exchange.js'
 import { endToEndHeaders, framingFault, hasBody, overridesOf } from './headers.js'
 import { meterKey } from './meter-key.js'
 import { decisionOf } from './records.js'
@@ -200,7 +200,7 @@ const recordDecision: Step = {
 
 const prepareRequest: Step = {
   name: 'drop hop-by-hop headers and what stands in the slots of the credential',
-  run(exchange, { policy, needles }) {
+  run(exchange, { policy, needles, heldBodies }) {
     const { origin, path, credential, request, response, method, sandbox } = exchange
     const service = policy.services.get(exchange.service ?? '')
     const { host, port, scheme } = settled(origin)
@@ -215,8 +215,10 @@ const prepareRequest: Step = {
       delete headers['sec-websocket-extensions']
       dropShortRange(headers, needles.of(settled(sandbox).agent))
     }
-    const limit = policy.http.maxRequestBytes
-    exchange.body = hasBody(exchange.headers) ? new RequestBody(request, response, headers, limit) : null
+    if (hasBody(exchange.headers)) {
+      const holding = heldBodies.open(settled(sandbox).id)
+      exchange.body = new RequestBody(request, response, headers, policy.http.maxRequestBytes, holding)
+    }
     exchange.outgoing = {
       method,
       origin: settled(origin),
@@ -241,8 +243,7 @@ const injectCredential: Step = {
       now: context.now,
       send: (request) => sendGateRequest(request, { exchange, credential, destination }, context),
     })
-    const judge = (fault: Injected) =>
-      fault === null ? null : refuse(fault.reason, { rule: destination.id, detail: fault.detail })
+    const judge = (fault: Injected) => (fault === null ? null : refuseFault(fault, destination.id))
     return injected instanceof Promise ? injected.then(judge) : judge(injected)
   },
 }

@@ -7,6 +7,7 @@ import type { Policy, KnownSandbox } from '#firewall/policy.js'
 import { QuotaMeter } from '#firewall/quota.js'
 import { RateLimiter } from '#firewall/rate-limit.js'
 import type { ProxyContext } from '#proxy/context.js'
+import { HeldBodies } from '#proxy/held-bodies.js'
 import { sandboxOf } from '#proxy/meter-key.js'
 import { NeedleSets } from '#proxy/needle-sets.js'
 import { serveProxy, type ProxySockets } from '#proxy/proxy.js'
@@ -59,6 +60,7 @@ export class Gate {
       names: this.#names,
       limiter: new RateLimiter(),
       quotas: new QuotaMeter(),
+      heldBodies: new HeldBodies(),
       audit,
       needles: new NeedleSets(policy),
       authority,

@@ -5,10 +5,11 @@ import { writeFiles } from '#config/test-fixtures.js'
 import type { Credential } from '#firewall/credential.js'
 import { Secret } from '#firewall/secret.js'
 import { body, MAX_FIELD_BODY } from '#proxy/credentials/body.js'
-import { hmac } from '#proxy/credentials/hmac.js'
+import { hmac, MAX_SIGNED_BODY } from '#proxy/credentials/hmac.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { CertificateAuthority } from '#proxy/tls/authority.js'
 import { connectThrough, exchangeBytes, tls } from '#test/support/client.js'
+import { eventually } from '#test/support/eventually.js'
 import { startGate } from '#test/support/gate.js'
 import { oneServicePolicy } from '#test/support/policy.js'
 import { startUpstream } from '#test/support/upstream.js'
@@ -92,6 +93,73 @@ void t.test('a body that is signed arrives as it was signed', async (t) => {
   const expected = createHmac('sha256', SECRET).update('POST /a api.example\nhello world').digest('hex')
   t.strictSame(bodies, ['hello world'])
   t.equal(upstream.requests[0]?.headers['x-signature'], expected)
+})
+
+void t.test('bodies that are held take no more than their share of the memory', async (t) => {
+  const { gate, bodies, post } = await setUp(
+    t,
+    hmac.bind('api/hmac', {
+      secret: new Secret('SECRET', SECRET),
+      header: plain('X-Signature'),
+      sign: plain('{body}'),
+    }),
+  )
+  const length = `${TYPE}Content-Length: ${String(MAX_SIGNED_BODY)}\r\n`
+  const held = await Promise.all(
+    Array.from({ length: 16 }, async () => {
+      const { socket } = await connectThrough(gate, 'api.example:443')
+      const secure = await tls(gate, socket, 'api.example')
+      secure.on('error', () => undefined)
+      // All of it but the last byte, for ever.
+      secure.write(`POST /a HTTP/1.1\r\nHost: api.example\r\n${length}\r\n`)
+      secure.write(Buffer.alloc(MAX_SIGNED_BODY - 1, 'x'))
+      return secure
+    }),
+  )
+  const answer = () => post(`${TYPE}Content-Length: 17\r\n`, 'seventeen bytes..')
+  const becomes = async (status: string) => {
+    for (let tries = 0; tries < 50; tries += 1) if ((await answer()).startsWith(status)) return true
+    return false
+  }
+  t.ok(await becomes('HTTP/1.1 503 '))
+  t.match(await answer(), /^HTTP\/1\.1 503 [\s\S]*retry-after: 1\r\n[\s\S]*"busy"/i)
+  held.pop()?.destroy()
+  t.ok(await becomes('HTTP/1.1 200 '))
+  held.pop()?.write('x')
+  t.ok(await eventually(() => bodies.some(({ length }) => length === MAX_SIGNED_BODY)))
+  for (const socket of held) socket.destroy()
+})
+
+void t.test('so does what is held of a body while it streams', async (t) => {
+  const kept: Credential = {
+    ...hmac.bind('api/hmac', {
+      secret: new Secret('SECRET', SECRET),
+      header: plain('X-Signature'),
+      sign: plain('{path}'),
+    }),
+    inject({ body: content, headers }) {
+      const whole = headers['x-hold'] !== undefined
+      content?.transform(async function* (chunks) {
+        const pieces: Buffer[] = []
+        for await (const chunk of chunks) {
+          if (whole) pieces.push(chunk)
+          else yield chunk
+        }
+        yield* pieces
+      }, null)
+      return null
+    },
+  }
+  const { post, bodies, gate } = await setUp(t, kept)
+  const mebibytes = (count: number) => `100000\r\n${'x'.repeat(1024 ** 2)}\r\n`.repeat(count) + '0\r\n\r\n'
+  t.match(await post(`${CHUNKED}X-Hold: 1\r\n`, mebibytes(65)), /^HTTP\/1\.1 503 [\s\S]*"busy"/)
+  t.match(await post(`${CHUNKED}X-Hold: 1\r\n`, mebibytes(8)), /^HTTP\/1\.1 200 /)
+  t.match(await post(CHUNKED, mebibytes(80)), /^HTTP\/1\.1 200 /)
+  t.strictSame(
+    bodies.map(({ length }) => length / 1024 ** 2),
+    [8, 80],
+  )
+  t.match(gate.closes.at(-3), { outcome: 'failure', reason: 'busy' })
 })
 
 void t.test('policies that sign, as docs/policy.md has them', async (t) => {

@@ -237,18 +237,6 @@ export function traces(text: string, except = 0): string[] {
   })
 }
 
-/** Waits until `check` holds, for at most `ms`. */
-export async function eventually(check: () => boolean, ms = 5000): Promise<boolean> {
-  for (
-    const end = Date.now() + ms;
-    Date.now() < end;
-    await new Promise((resolve) => setTimeout(resolve, 20))
-  ) {
-    if (check()) return true
-  }
-  return check()
-}
-
 /** Kills one process. Not `process.kill(pid ?? 0)`: 0 is the whole process group, the test runner included. */
 export function killOne(pid: number | undefined, signal: NodeJS.Signals): void {
   if (pid === undefined || pid <= 0) throw new Error('there is no such process to kill')

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { Bench, commandLine, descendants, eventually, killOne, runners, traces } from './sandbox-bench.js'
+import { eventually } from '#test/support/eventually.js'
+import { Bench, commandLine, descendants, killOne, runners, traces } from './sandbox-bench.js'
 
 const bench = new Bench()
 t.teardown(() => bench.close())

@@ -2,6 +2,7 @@ import type { InjectFault, OutgoingBody } from '#firewall/credential.js'
 import { Needles } from '#firewall/needles.js'
 import type { Secret } from '#firewall/secret.js'
 import { encodedForms } from '../encoded-forms.js'
+import { HoldsTooMuch } from '../held-bodies.js'
 import { BodyTooLarge } from '../meter.js'
 
 /** A field that the loader has checked to be there; its absence is a bug of ours, not of the policy. */
@@ -37,6 +38,11 @@ export async function readBody(body: OutgoingBody, limit: number): Promise<Buffe
   try {
     return (await body.read(limit)) ?? tooLarge
   } catch (error) {
+    if (error instanceof HoldsTooMuch)
+      return {
+        reason: 'busy',
+        detail: 'a body that is signed or changed waits here until all of it has come',
+      }
     // What else fails is the sandbox, which went away.
     return error instanceof BodyTooLarge ? tooLarge : unsupported('the body was cut off')
   }

@@ -2,7 +2,7 @@ import type { Dispatcher } from 'undici'
 import type { Needles } from '#firewall/needles.js'
 import type { ProxyContext } from '../context.js'
 import { sendDenial } from '../denial.js'
-import { refuse, settled, type Exchange, type Outcome, type Refusal } from '../exchange.js'
+import { refuse, refuseFault, settled, type Exchange, type Outcome, type Refusal } from '../exchange.js'
 import { decodedHeaders, readCodings, type Coding } from '../content-coding.js'
 import { dropSessions, isReadable, responseHeaders } from '../headers.js'
 import { redactHeaders, Redactor, Tally } from '../redact.js'
@@ -155,9 +155,8 @@ class Forwarding implements Dispatcher.DispatchHandler {
       this.onResponseEnd()
       return
     }
-    const unsupported = this.#exchange.body?.unsupported ?? null
-    if (this.#exchange.body?.tooLarge === true) this.#refusal = refuse('too-large')
-    else if (unsupported !== null) this.#refusal = refuse('credential-unsupported', { detail: unsupported })
+    const fault = this.#exchange.body?.fault ?? null
+    if (fault !== null) this.#refusal = refuseFault(fault, null)
     if (this.#clientGone) this.#refusal = null
     else this.#refusal ??= refuse(reasonOf(error), { detail: codeOf(error) })
     this.#finish(this.#outcome(error))

@@ -7,6 +7,7 @@ import { QuotaMeter } from '#firewall/quota.js'
 import { RateLimiter } from '#firewall/rate-limit.js'
 import type { ProxyContext } from '#proxy/context.js'
 import type { HttpClose, HttpDecision } from '#proxy/events.js'
+import { HeldBodies } from '#proxy/held-bodies.js'
 import { NeedleSets } from '#proxy/needle-sets.js'
 import { Shutdown } from '#proxy/shutdown.js'
 import { serveProxy } from '#proxy/proxy.js'
@@ -58,6 +59,7 @@ export async function startGate(
     names: { judge: new Judge(policy), limits: policy.dns.names, budget: new LeakBudget() },
     limiter: new RateLimiter(),
     quotas: new QuotaMeter(),
+    heldBodies: new HeldBodies(),
     audit: {
       decide(event) {
         if (gate.auditFails === true || gate.auditFails === event.kind)

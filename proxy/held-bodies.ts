@@ -1,0 +1,40 @@
+const MIB = 1024 ** 2
+
+/** Bytes that are held of one sandbox's request bodies, and of all together: a gate on Docker has 1 GiB. */
+const OF_ONE = 64 * MIB
+const OF_ALL = 256 * MIB
+
+/** The gate holds as much as it may. */
+export class HoldsTooMuch extends Error {
+  readonly code = 'EGRESS_HOLDS_TOO_MUCH'
+}
+
+/**
+ * Counts the request bodies that are held whole, to be signed or changed. Threat: a sandbox sends many, each a little
+ * shorter than one may be and never to its end, until the gate is out of memory and ends, for all sandboxes.
+ */
+export class HeldBodies {
+  readonly #bytes = new Map<string, number>()
+  #total = 0
+
+  /** For the body of one request. */
+  open(sandbox: string): Holding {
+    let held = 0
+    const add = (bytes: number) => {
+      const own = (this.#bytes.get(sandbox) ?? 0) + bytes
+      if (bytes > 0 && (own > OF_ONE || this.#total + bytes > OF_ALL)) throw new HoldsTooMuch()
+      if (own > 0) this.#bytes.set(sandbox, own)
+      else this.#bytes.delete(sandbox)
+      this.#total += bytes
+      held += bytes
+    }
+    return { hold: add, release: (bytes = held) => add(-Math.min(bytes, held)) }
+  }
+}
+
+export interface Holding {
+  /** Holds so many bytes more. @throws HoldsTooMuch, and holds none of them */
+  hold(bytes: number): void
+  /** So many were sent; unless said otherwise, all there are, or they never will be. */
+  release(bytes?: number): void
+}
