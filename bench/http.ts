@@ -65,7 +65,7 @@ async function compareProxies(): Promise<void> {
 }
 
 async function timeStart(): Promise<void> {
-  process.stdout.write('\nStart of `sandbox-run -- command`, median of 10\n')
+  process.stdout.write('\nStart of `sandbox-run -- command` with namespaces, median of 10\n')
   const start = await measureStartUp(10)
   if (start === null) process.stdout.write('no sandbox can be built here: left out\n')
   else {

@@ -73,7 +73,7 @@ function run(
   cwd: string,
 ): Promise<{ code: number | null; output: string }> {
   return new Promise((resolve, reject) => {
-    const env = { PATH: process.env['PATH'], HOME: cwd }
+    const env = { PATH: process.env['PATH'], HOME: cwd, EGRESS_BACKEND: 'namespaces' }
     const child = spawn(program, words, { cwd, env, stdio: ['ignore', 'pipe', 'ignore'] })
     let output = ''
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
