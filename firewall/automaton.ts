@@ -49,6 +49,13 @@ export class Automaton {
     return this.#first[byte] ?? 0
   }
 
+  /** The same as `open`, of no more than so many bytes. */
+  openWithin(state: number, most: number): number {
+    let from = state
+    while ((this.open[from] ?? 0) > most) from = this.#fallback[from] ?? 0
+    return this.open[from] ?? 0
+  }
+
   #slot(state: number, byte: number): number {
     const key = state * 256 + byte
     let slot = (Math.imul(key, 0x9e3779b1) >>> 8) & this.#mask

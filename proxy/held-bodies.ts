@@ -17,6 +17,11 @@ export class HeldBodies {
   readonly #bytes = new Map<string, number>()
   #total = 0
 
+  /** Bytes of all sandboxes. */
+  get total(): number {
+    return this.#total
+  }
+
   /** For the body of one request. */
   open(sandbox: string): Holding {
     let held = 0

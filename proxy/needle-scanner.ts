@@ -94,8 +94,9 @@ export class Scanner {
     this.#offset += window.length
   }
 
-  /** What comes next has nothing to do with what came. */
-  reset(): void {
+  /** Nothing follows: what might have been the beginning of an escape is none. What comes next has nothing to do with it. */
+  end(): void {
+    if (!this.#agreed) for (const reading of this.#readings) reading.end()
     this.#state = 0
     this.#agreed = true
   }
@@ -275,24 +276,30 @@ class Reading {
 
   open(end: number): number {
     const waiting = this.waiting ? this.#waitingFrom : end
-    const depth = this.#automaton.open[this.state] ?? 0
-    if (depth === 0) return waiting
+    let depth = this.#automaton.open[this.state] ?? 0
+    const behindBreak = this.#count - this.#brokenAt
     // An event stream must not wait for its next event because the last word of a line also begins a needle.
-    if (depth < MIN_BEFORE_BREAK && this.#brokenAt > this.#count - depth) return waiting
-    return Math.min(waiting, this.#startOf(depth))
+    if (depth < MIN_BEFORE_BREAK && depth > behindBreak)
+      depth = this.#automaton.openWithin(this.state, behindBreak)
+    return depth === 0 ? waiting : Math.min(waiting, this.#startOf(depth))
+  }
+
+  end(): void {
+    this.#settle(true)
   }
 
   /** Decodes what waits, as far as it can be told. */
-  #settle(): void {
+  #settle(ended = false): void {
     while (this.#waiting.length > 0) {
       const escape =
         this.#waiting[0] === this.#syntax.first
           ? this.#syntax.read(this.#waiting, 0, this.#waiting.length)
           : NO_ESCAPE
-      if (escape === INCOMPLETE) return
+      if (escape === INCOMPLETE && !ended) return
       const from = this.#waitingFrom
-      const length = escape === NO_ESCAPE ? 1 : lengthOf(escape)
-      const bytes = escape === NO_ESCAPE ? this.#waiting.slice(0, 1) : bytesOf(this.#syntax, codeOf(escape))
+      const itself = escape === NO_ESCAPE || escape === INCOMPLETE
+      const length = itself ? 1 : lengthOf(escape)
+      const bytes = itself ? this.#waiting.slice(0, 1) : bytesOf(this.#syntax, codeOf(escape))
       this.#waiting = this.#waiting.slice(length)
       this.#waitingFrom += length
       for (const byte of bytes) this.#decoded(byte, from, from + length)

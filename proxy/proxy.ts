@@ -51,6 +51,8 @@ export function serveProxy(sockets: ProxySockets, context: ProxyContext): { clos
   const hand = (socket: Socket, binding: Binding) => {
     bindings.set(socket, binding)
     transparent.emit('connection', socket)
+    // Whoever looked at its first bytes has put them back, and paused it.
+    socket.resume()
   }
   const track = (socket: Socket) => {
     if (open.has(socket)) return

@@ -174,6 +174,39 @@ void t.test('no more is held back than may be the beginning of a secret', (t) =>
   t.end()
 })
 
+void t.test('a secret whose end looks like the beginning of an escape, at the end of a text', (t) => {
+  for (const [secret, text] of [
+    ['a"cdefgh&', 'a&quot;cdefgh&'],
+    ['abcdefgh%', '%61bcdefgh%'],
+    ['abcdefgh%4', '%61bcdefgh%4'],
+    ['a/cdefgh\\', 'a\\/cdefgh\\'],
+    ['a/cdefgh\\u00', 'a\\/cdefgh\\u00'],
+  ] as const) {
+    const expected = '*'.repeat(text.length)
+    for (const chunks of [[text], [...text]]) {
+      const { out, count } = run([bytes(secret)], chunks.map(bytes))
+      t.equal(Buffer.concat(out).toString(), expected, text)
+      t.equal(count, 1)
+    }
+    t.strictSame(
+      { ...redactHeaders({ a: text }, new Needles([bytes(secret)]), new Tally()) },
+      { a: expected },
+    )
+  }
+  t.end()
+})
+
+void t.test('what begins behind a line break is held back whatever stands before it', (t) => {
+  for (const [secret, first, second, passed] of [
+    ['aaaaaab/secret-token', 'dataa\n\\u0061aaaa', 'ab/secret-token', 'dataa\n'],
+    ['ssh-AAAA-secret', 'class\n\\u0073', '\\u0073h-AAAA-secret', 'class\n'],
+  ] as const) {
+    const { out } = run([bytes(secret)], [bytes(first), bytes(second)])
+    t.ok(passed.startsWith(out[0]?.toString() ?? ''), first)
+  }
+  t.end()
+})
+
 void t.test('an event stream flows at once', (t) => {
   const redactor = new Redactor(new Needles([bytes('s3cr3t-t0k3n'), bytes('dXNlcjpzM2NyM3Q=')]), new Tally())
   for (let i = 0; i < 100; i += 1) {

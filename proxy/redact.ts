@@ -78,8 +78,7 @@ export class Redactor {
     // The chunk belongs to whoever sent it: change a copy.
     const untouched = this.#held.length === 0 && this.#found.length === 0
     const data = untouched ? chunk : Buffer.concat([this.#held, chunk])
-    for (const { start, end } of this.#found) data.fill(STAR, Math.max(start - begin, 0), end - begin)
-    this.#found = []
+    this.#star(data, begin)
     if (passed === data.length) {
       this.#held = EMPTY
       return data
@@ -88,14 +87,21 @@ export class Redactor {
     return data.subarray(0, passed)
   }
 
+  /** @param begin the place of the data in the stream */
+  #star(data: Buffer, begin: number): void {
+    for (const { start, end } of this.#found) data.fill(STAR, Math.max(start - begin, 0), end - begin)
+    this.#found = []
+  }
+
   /** The bytes held back, at the end of a stream or message: they turned out not to be a secret. Then another may begin. */
   flush(): Buffer {
     const scanner = this.#scanner
     if (scanner === null) return EMPTY
     const opened = this.#opening === null ? EMPTY : this.#open(scanner, this.#opening)
+    scanner.end()
+    this.#star(this.#held, scanner.position - this.#held.length)
     const rest = this.#blankBegun(this.#held)
     this.#held = EMPTY
-    scanner.reset()
     // What the end of a part holds back is the beginning of a secret, whose rest the next part has.
     return Buffer.concat([opened, this.#reach > 0 && rest.length >= MIN_EDGE ? this.#blankAll(rest) : rest])
   }
@@ -195,5 +201,6 @@ function ownersIn(text: string, needles: Needles): readonly (string | null)[] {
     owners.push(needles.owners[needle] ?? null)
   })
   scanner.scan(Buffer.from(text, 'latin1'))
+  scanner.end()
   return owners
 }

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline, Readable } from 'node:stream'
 import type { BodyTransform, Headers, InjectFault, OutgoingBody } from '#firewall/credential.js'
+import { ByteBlocks } from './byte-blocks.js'
 import { HoldsTooMuch, type Holding } from './held-bodies.js'
 import { BodyTooLarge, Meter } from './meter.js'
 
@@ -21,6 +22,7 @@ export class RequestBody implements OutgoingBody {
   readonly #meter: Meter
   readonly #holding: Holding
   #begun = false
+  #released = false
   #content: Readable | Buffer | null = null
 
   /**
@@ -62,21 +64,20 @@ export class RequestBody implements OutgoingBody {
   }
 
   async read(limit: number): Promise<Buffer | null> {
-    const chunks: Buffer[] = []
-    let length = 0
-    for await (const chunk of this.#source()) {
-      length += (chunk as Buffer).length
-      if (length > limit) return null
-      this.#holding.hold((chunk as Buffer).length)
-      chunks.push(chunk as Buffer)
+    const blocks = new ByteBlocks()
+    for await (const chunk of this.#source() as AsyncIterable<Buffer>) {
+      if (blocks.length + chunk.length > limit) return null
+      this.#holding.hold(chunk.length)
+      blocks.append(chunk)
     }
-    const bytes = Buffer.concat(chunks)
+    const bytes = blocks.concat()
     this.replace(bytes)
     return bytes
   }
 
   /** Nothing will be sent of it any more. */
   release(): void {
+    this.#released = true
     this.#holding.release()
   }
 
@@ -94,9 +95,11 @@ export class RequestBody implements OutgoingBody {
   }
 
   async *#held(): AsyncIterable<Buffer> {
-    for await (const chunk of this.#source()) {
-      this.#holding.hold((chunk as Buffer).length)
-      yield chunk as Buffer
+    for await (const chunk of this.#source() as AsyncIterable<Buffer>) {
+      // The upstream has answered before the end: what is still to come is dropped.
+      if (this.#released) continue
+      this.#holding.hold(chunk.length)
+      yield chunk
     }
   }
 

@@ -1,3 +1,5 @@
+import { createServer } from 'node:http'
+import { connect, type AddressInfo } from 'node:net'
 import t from 'tap'
 import { Secret } from '#firewall/secret.js'
 import { bearer } from '#proxy/credentials/bearer.js'
@@ -220,6 +222,41 @@ void t.test('a tunnel passes TLS through unread, and takes no plain request', as
   const direct = await absolute.open(gate, '')
   const plain = 'GET https://tunnel.example/ HTTP/1.1\r\nHost: tunnel.example\r\n\r\n'
   test.match(await exchangeBytes(direct, plain), '"reason":"tunnel-only"')
+})
+
+void t.test('plain HTTP behind CONNECT, sent at once or when it is answered', async (test) => {
+  const seen: string[] = []
+  const upstream = createServer((request, response) => {
+    seen.push(`${request.headers.host ?? ''} ${request.headers.authorization ?? ''}`)
+    response.end('hello from plain')
+  })
+  await new Promise<void>((resolve) => upstream.listen(0, '127.0.0.1', resolve))
+  const { port } = upstream.address() as AddressInfo
+  const gate = await startGate(
+    testPolicy({
+      destinations: [
+        destination('http://api.example', ['allow GET /**'], { id: 'services.api', service: 'api' }),
+      ],
+      services: [service('api', 'http://api.example', credential)],
+      hosts: { 'api.example': { address: '127.0.0.1', port } },
+    }),
+  )
+  test.teardown(async () => {
+    await gate.close()
+    upstream.closeAllConnections()
+    upstream.close()
+  })
+  const ask = (path: string) => `GET ${path} HTTP/1.1\r\nHost: api.example\r\n\r\n`
+  const { socket } = await connectThrough(gate, 'api.example:80')
+  test.strictSame(statuses(await exchangeBytes(socket, ask('/a') + ask('/b'))), ['200', '200'])
+  const eager = connect(gate.ports.explicit, '127.0.0.1')
+  const head = 'CONNECT api.example:80 HTTP/1.1\r\nHost: api.example:80\r\n\r\n'
+  test.strictSame(statuses(await exchangeBytes(eager, head + ask('/c'))), ['200', '200'])
+  test.strictSame(seen, Array(3).fill(`api.example Bearer ${TOKEN}`))
+  const other = await connectThrough(gate, 'api.example:80')
+  const elsewhere = 'GET /d HTTP/1.1\r\nHost: other.example\r\n\r\n'
+  test.match(await exchangeBytes(other.socket, elsewhere), '"reason":"identity-mismatch"')
+  test.equal(seen.length, 3)
 })
 
 void t.test('nothing passes while the audit log cannot be written', async (test) => {

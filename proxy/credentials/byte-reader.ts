@@ -1,3 +1,5 @@
+import { ByteBlocks } from '../byte-blocks.js'
+
 /** Takes a stream of bytes apart, holding no more of it than was asked for. */
 export class ByteReader {
   readonly #source: AsyncIterator<Buffer>
@@ -24,17 +26,17 @@ export class ByteReader {
     }
   }
 
-  /** Exactly `count` bytes, in pieces as they came; null when the stream ends before. */
+  /** Exactly `count` bytes, in pieces; null when the stream ends before. */
   async pieces(count: number): Promise<readonly Buffer[] | null> {
-    const pieces: Buffer[] = []
+    const blocks = new ByteBlocks()
     for (let missing = count; missing > 0;) {
       const next = this.#held.length > 0 ? this.#held : await this.#pull()
       if (next === null) return null
-      pieces.push(next.subarray(0, missing))
+      blocks.append(next.subarray(0, missing))
       this.#held = next.subarray(missing)
       missing -= Math.min(missing, next.length)
     }
-    return pieces
+    return blocks.pieces()
   }
 
   async ended(): Promise<boolean> {

@@ -1,6 +1,7 @@
 import type { Credential, GateRequest, GateResponse, Headers } from '#firewall/credential.js'
 import type { Destination, Origin } from '#firewall/policy.js'
 import type { Reason } from '#firewall/reasons.js'
+import { ByteBlocks } from '../byte-blocks.js'
 import type { ProxyContext } from '../context.js'
 import type { HttpDecision } from '../events.js'
 import { settled, type Exchange } from '../exchange.js'
@@ -131,12 +132,11 @@ async function exchangeWith(
   { policy, pools }: ProxyContext,
 ): Promise<WholeAnswer> {
   const signal = AbortSignal.timeout(policy.http.responseTimeoutMs)
-  const chunks: Buffer[] = []
+  const blocks = new ByteBlocks()
   let status: number | null = null
-  let length = 0
   let answered: Headers = {}
   const whole = (fault: WholeAnswer['fault']): WholeAnswer => {
-    return { status, headers: answered, body: Buffer.concat(chunks), fault }
+    return { status, headers: answered, body: blocks.concat(), fault }
   }
   try {
     const answer = await pools.get(upstream).request({
@@ -149,12 +149,11 @@ async function exchangeWith(
     status = answer.statusCode
     answered = answer.headers as Headers
     for await (const chunk of answer.body) {
-      length += (chunk as Buffer).length
-      if (length > MAX_ANSWER) {
+      blocks.append(chunk as Buffer)
+      if (blocks.length > MAX_ANSWER) {
         const text = 'the answer is too large'
         return whole({ reason: 'upstream-protocol', detail: text, text })
       }
-      chunks.push(chunk as Buffer)
     }
     return whole(null)
   } catch (error) {

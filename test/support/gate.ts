@@ -30,6 +30,8 @@ export interface TestGate {
   readonly failures: unknown[]
   /** While set, the audit log cannot be written, or decisions of one kind cannot. */
   auditFails: boolean | HttpDecision['kind']
+  /** Bytes of request bodies that count as held. */
+  heldBytes(): number
   close(): Promise<void>
 }
 
@@ -53,6 +55,7 @@ export async function startGate(
     closes: [],
     failures: [],
     auditFails: false,
+    heldBytes: () => context.heldBodies.total,
   }
   const context: ProxyContext = {
     policy,
