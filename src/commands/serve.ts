@@ -11,7 +11,7 @@ import type { Policy } from '#firewall/policy.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { Audit, type AuditRole } from '../audit/audit.js'
 import { tuneCollector } from '../collector.js'
-import { EgressError } from '../errors.js'
+import { EgressError, exitCodeOf } from '../errors.js'
 import type { Gate } from '../gate.js'
 import { createLog, type ProgramLog } from '../log.js'
 import { formatRecord, painter } from '../logs/format.js'
@@ -57,17 +57,26 @@ const EXIT_MS = 500
 
 /** A gate that goes on until it is told to stop, for sandboxes that come and go. */
 export async function serve({ role, ...flags }: ServeOptions, io: CommandIo): Promise<number> {
-  if (role === 'dns') return serveResolver(flags, io)
-  if (role === undefined || role === 'proxy') {
-    const code = await serveGate(role === undefined, flags, io)
-    setTimeout(() => process.exit(code), EXIT_MS).unref()
+  if (role !== undefined && role !== 'dns' && role !== 'proxy')
+    throw new EgressError({
+      code: 'EGRESS_USAGE',
+      problem: `there is no role \`${role}\``,
+      fix: 'write `egress serve dns`, `egress serve proxy`, or `egress serve` for both in one process',
+    })
+  try {
+    const code =
+      role === 'dns' ? await serveResolver(flags, io) : await serveGate(role === undefined, flags, io)
+    endSoon(code)
     return code
+  } catch (error) {
+    // The sockets that were opened before would hold it up for ever.
+    endSoon(exitCodeOf(error))
+    throw error
   }
-  throw new EgressError({
-    code: 'EGRESS_USAGE',
-    problem: `there is no role \`${role}\``,
-    fix: 'write `egress serve dns`, `egress serve proxy`, or `egress serve` for both in one process',
-  })
+}
+
+function endSoon(code: number): void {
+  setTimeout(() => process.exit(code), EXIT_MS).unref()
 }
 
 /** Proxy, or both roles around one judge and one budget. */

@@ -46,7 +46,10 @@ function inUse(port: number, cause: NodeJS.ErrnoException): EgressError {
   return new EgressError({
     code: 'EGRESS_BIND',
     problem: `port ${String(port)} cannot be bound (${cause.code ?? cause.message})`,
-    fix: 'run the gate in a container or a network namespace of its own, where ports below 1024 are free and allowed',
+    fix:
+      cause.code === 'EADDRINUSE'
+        ? `stop the program that has it (\`ss -ltnup 'sport = :${String(port)}'\` names it), or run the gate in a container`
+        : 'run the gate in a container or a network namespace of its own, where ports below 1024 are free and allowed',
     exitCode: 1,
     cause,
   })
