@@ -76,16 +76,30 @@ $run_candidates
 LIST
 }
 
-# The policy, where the gate reads it from a directory that the sandbox sees.
+# The policy, where the gate reads it from a directory that the sandbox sees, and any that stands in the place of one.
 run_hide_policy() {
-  IFS= read -r run_path <"$run_dir/policy" || return 0
+  run_policy_in=''
+  IFS= read -r run_policy_in <"$run_dir/policy" || :
   while IFS=$run_tab read -r run_tree _; do
-    case $run_path/egress.yaml in
-      "${run_tree:-/nowhere}"/*) [ ! -f "$run_path/egress.yaml" ] || run_hide_path "$run_path/egress.yaml" ;;
-    esac
+    for run_path in "$run_policy_in/egress.yaml" "$run_tree/egress.yaml"; do
+      [ -f "$run_path" ] && run_real=$(run_real_path "$run_path") || continue
+      case $run_real in "${run_tree:-/nowhere}"/*) run_hide_path "$run_real" ;; esac
+    done
   done <<LIST
 $run_shown
 LIST
+}
+
+# What a policy beside the agent says does not hold on Docker, and a gate without one denies everything.
+run_tell_policy() {
+  [ -d "$run_policy_in" ] || return 0
+  if [ ! -f "$run_policy_in/egress.yaml" ]; then
+    printf 'egress: WARNING: the gate has no policy, so everything is denied\n  write %s, then `docker compose restart proxy`\n' \
+      "$run_policy_in/egress.yaml" >&2
+  elif [ "$run_policy_in" != "$run_workdir" ] && [ -f "$run_workdir/egress.yaml" ]; then
+    printf 'egress: NOTE: egress.yaml in this directory is not used: on Docker the policy is %s\n  --policy egress.yaml takes it, without Docker\n' \
+      "$run_policy_in/egress.yaml" >&2
+  fi
 }
 
 run_hide_path() {

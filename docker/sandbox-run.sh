@@ -63,8 +63,19 @@ run_limit() {
     *) run_limit_name=${1%%=*} ;;
   esac
   case $run_limit_name in
-    processes) run_processes=${1#*=} ;;
-    memory) run_memory=${1#*=} ;;
+    processes)
+      run_processes=${1#*=}
+      case $run_processes in
+        [0-7] | *[!0-9]*) egress_fail "--limit \`$1\` is too little: the container itself needs some" 'write for example processes=100' ;;
+      esac
+      ;;
+    memory)
+      run_memory=${1#*=}
+      case $run_memory in
+        *[kK] | [0-5][mM] | [0-9] | [0-9][0-9] | [0-9][0-9][0-9] | [0-9][0-9][0-9][0-9] | [0-9][0-9][0-9][0-9][0-9] | [0-9][0-9][0-9][0-9][0-9][0-9])
+          egress_fail "--limit \`$1\` is too little: nothing starts with less than 6m" 'write for example memory=512m' ;;
+      esac
+      ;;
     tmp) run_tmp=${1#*=} ;;
     files) run_files=${1#*=} ;;
     cpus) run_cpus=${1#*=} ;;
@@ -211,6 +222,13 @@ LIST
     set -- --sysctl net.ipv6.conf.all.disable_ipv6=1 --sysctl net.ipv6.conf.default.disable_ipv6=1 "$@"
   fi
   read -r _ _ run_processors <"$run_dir/env" || :
+  case ${run_cpus%%.*} in
+    '' | *[!0-9]*) ;;
+    *)
+      [ "${run_cpus%%.*}" -le "$run_processors" ] ||
+        egress_fail "--limit cpus=$run_cpus is more than there are: $run_processors" "write cpus=$run_processors or less"
+      ;;
+  esac
   exec 3<&0
   docker run --rm --init --interactive --sig-proxy=false --name "$run_name" --hostname sandbox \
     --label "io.egress.project=$run_project" --label "io.egress.sandbox=$run_sandbox" \
@@ -238,6 +256,17 @@ LIST
     wait "$run_client" || run_code=$?
     kill -0 "$run_client" 2>/dev/null || break
   done
+}
+
+# What docker and its init say of a command that cannot be started does not say what to do.
+run_explain_code() {
+  case $run_code in
+    125) printf 'egress: the container could not be started\n  mend what docker says above\n' >&2 ;;
+    126 | 127)
+      printf 'egress: exit code %s: unless the command says so itself, it is not in the image %s, or may not be run\n  %s\n' \
+        "$run_code" "$run_image" 'name another with --image, write its whole path, or make it executable (chmod +x)' >&2
+      ;;
+  esac
 }
 
 run_signal() {
@@ -299,6 +328,7 @@ run_docker() {
   run_parse "$@"
   shift "$run_taken"
   [ $# -gt 0 ] || egress_fail 'there is no command to run' 'write it after --'
+  [ "$run_tty" != 1 ] || [ -t 0 ] || egress_fail '--tty needs a terminal, and the input is none' 'leave it out'
   run_start_gate
 
   run_find_place
@@ -346,6 +376,7 @@ LIST
   # Another image is fetched by docker run, or it says why not.
   wait "$run_pid_policy" || [ "$run_image" != "$run_default_image" ] || run_build_image
   run_hide_policy
+  run_tell_policy
   until run_join_network; do
     # An end that is told before the gate has heard of the beginning ends nothing.
     wait
@@ -355,5 +386,6 @@ LIST
   done
   run_write_files
   run_container "$@"
+  run_explain_code
   exit "$run_code"
 }

@@ -14,6 +14,7 @@ export interface PolicyOnDisk extends LoadedPolicy {
 export function policyFile(file: string | undefined, { env, cwd }: CommandIo): string {
   const { policy } = readSettings({ flags: { policy: file }, env, cwd })
   const near = relative(cwd, policy)
+  if (near === '') return '.'
   return near.startsWith('..') || isAbsolute(near) ? policy : near
 }
 
@@ -27,7 +28,7 @@ export function noPolicy(file: string): EgressError {
   return new EgressError({
     code: 'EGRESS_NO_POLICY',
     problem: `there is no policy file ${file}`,
-    fix: `write one with \`egress init ${file}\`, or name the one that you have (EGRESS_POLICY)`,
+    fix: `write one with \`egress init ${file}\` (with Compose: egress.yaml beside docker-compose.yml), or name the one that you have (EGRESS_POLICY)`,
   })
 }
 

@@ -1,5 +1,6 @@
 import { stringify } from 'yaml'
 import { expandService } from '#config/presets/expand.js'
+import { nearest } from '#config/nearest.js'
 import { PRESETS } from '#config/presets/index.js'
 import type { Preset } from '#config/presets/preset.js'
 import type { CredentialKind } from '#firewall/credential.js'
@@ -25,10 +26,12 @@ export function runPresets(
 ): number {
   const shown = PRESETS.filter((preset) => name === undefined || preset.name === name)
   if (shown.length === 0) {
+    const names = PRESETS.map((preset) => preset.name)
+    const near = nearest(name ?? '', names)
     throw new EgressError({
       code: 'EGRESS_NO_PRESET',
       problem: `there is no preset \`${name ?? ''}\``,
-      fix: `name one of: ${PRESETS.map((preset) => preset.name).join(', ')}`,
+      fix: near === null ? `name one of: ${names.join(', ')}` : `did you mean \`${near}\`?`,
     })
   }
   for (const preset of shown) {
