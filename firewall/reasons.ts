@@ -40,7 +40,7 @@ export const REASONS = {
     'The gate cannot put the credential of this service into a request of this form.',
   ],
   'too-large': [413, 'The request body is larger than the policy allows.'],
-  busy: [503, 'The gate holds as much of request bodies as it may. Try again in a moment.'],
+  busy: [503, 'The gate holds as much for this sandbox, or for all, as it may. Try again in a moment.'],
   'address-refused': [403, 'The host resolves to an address that this rule may not reach.'],
   unresolvable: [502, 'The name of the upstream could not be resolved.'],
   'upstream-unreachable': [502, 'The upstream could not be reached.'],

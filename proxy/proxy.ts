@@ -5,10 +5,12 @@ import { parseAuthority, type Authority } from '#firewall/hostname.js'
 import { admitName } from '#firewall/name-admission.js'
 import type { ProxyContext } from './context.js'
 import { denyConnection } from './denial.js'
+import { ConnectionLimit } from './doors/connection-limit.js'
 import { createDoor, isUnanswered, OVERTAKES } from './doors/http-server.js'
 import { peek, serveTls } from './doors/tls.js'
 import { refuse, type Binding, type Refusal } from './exchange.js'
 import { collectHeaders } from './headers.js'
+import { connectionDecision } from './records.js'
 
 /** Milliseconds that requests have to end in when the gate ends; what needs longer is cut off. */
 const STOP_MS = 1_000
@@ -54,17 +56,26 @@ export function serveProxy(sockets: ProxySockets, context: ProxyContext): { clos
     // Whoever looked at its first bytes has put them back, and paused it.
     socket.resume()
   }
-  const track = (socket: Socket) => {
+  const limit = new ConnectionLimit()
+  const track = (socket: Socket, door: Binding['door']) => {
     if (open.has(socket)) return
     open.add(socket)
     socket.once('close', () => open.delete(socket))
     socket.on('error', () => socket.destroy())
+    // What comes from inside another connection is no connection of its own.
+    if (bindings.has(socket)) return
+    const binding = outer(socket, door)
+    if (!limit.take(binding.sandbox?.id ?? binding.remote.address, socket)) turnAway(context, socket, binding)
   }
   // Threat: Node forgets a connection that it has handed over (CONNECT, upgrades), but its server waits for it to end,
   // which its client need never do.
-  for (const server of [sockets.https, transparent, explicit, routes]) server.on('connection', track)
+  const doors = { transparent, explicit, routes } as const
+  sockets.https.on('connection', (socket: Socket) => track(socket, 'transparent'))
+  for (const door of ['transparent', 'explicit', 'routes'] as const)
+    doors[door].on('connection', (socket: Socket) => track(socket, door))
 
   sockets.https.on('connection', (socket: Socket) => {
+    if (socket.destroyed) return
     const binding: Binding = { ...outer(socket, 'transparent'), scheme: 'https', port: 443 }
     guard(context, socket, async () => {
       const opening = await peek(socket)
@@ -102,6 +113,14 @@ export function serveProxy(sockets: ProxySockets, context: ProxyContext): { clos
       await context.shutdown.idle(STOP_MS)
     },
   }
+}
+
+/** Nothing was read of it, and nothing is answered. */
+function turnAway({ audit, now, newId }: ProxyContext, socket: Socket, binding: Binding): void {
+  socket.destroy()
+  const detail = 'too many connections of this sandbox'
+  const event = { at: now(), id: newId(), kind: 'request', reason: 'busy', detail } as const
+  audit.decide(connectionDecision(binding, event)).catch(() => undefined)
 }
 
 /** CONNECT (RFC 9110 section 9.3.6): judged before it is answered, and its name binds everything that follows. */

@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
-import { connect, type AddressInfo } from 'node:net'
+import { connect, type AddressInfo, type Socket } from 'node:net'
 import t from 'tap'
+import { DEFAULT_AGENT } from '#firewall/policy.js'
 import { Secret } from '#firewall/secret.js'
 import { bearer } from '#proxy/credentials/bearer.js'
 import { CertificateAuthority } from '#proxy/tls/authority.js'
@@ -257,6 +258,39 @@ void t.test('plain HTTP behind CONNECT, sent at once or when it is answered', as
   const elsewhere = 'GET /d HTTP/1.1\r\nHost: other.example\r\n\r\n'
   test.match(await exchangeBytes(other.socket, elsewhere), '"reason":"identity-mismatch"')
   test.equal(seen.length, 3)
+})
+
+void t.test('one sandbox cannot take all connections', async (test) => {
+  const gate = await startGate(testPolicy({ destinations: [], services: [], hosts: {} }), ({ address }) => ({
+    id: `sb-${address}`,
+    agent: DEFAULT_AGENT,
+    standIns: new Map(),
+  }))
+  test.teardown(() => gate.close())
+  const open = (localAddress: string, port: number) =>
+    new Promise<Socket>((resolve, reject) => {
+      const socket = connect({ host: '127.0.0.1', port, localAddress })
+      socket.once('connect', () => resolve(socket)).once('error', reject)
+    })
+  const ask = async (from: string, port: number) =>
+    statuses(await exchangeBytes(await open(from, port), 'GET /none HTTP/1.1\r\nHost: egress\r\n\r\n'))
+  const { explicit, routes, https } = gate.ports
+  const held: Socket[] = []
+  for (let i = 0; i < 1024; i += 1) {
+    const socket = await open('127.0.0.2', [explicit, routes, https][i % 3] ?? 0)
+    held.push(socket.on('error', () => undefined))
+  }
+  for (const port of [explicit, routes, https]) test.strictSame(await ask('127.0.0.2', port), [])
+  test.match(
+    gate.decisions,
+    Array(3).fill({ reason: 'busy', verdict: 'deny', sandbox: { id: 'sb-127.0.0.2' } }),
+  )
+  test.strictSame(await ask('127.0.0.3', routes), ['404'], 'another one is answered')
+  held.pop()?.destroy()
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  test.strictSame(await ask('127.0.0.2', routes), ['404'], 'and so is the same with one less')
+  for (const socket of held) socket.destroy()
+  test.strictSame(gate.failures, [])
 })
 
 void t.test('nothing passes while the audit log cannot be written', async (test) => {
