@@ -60,12 +60,16 @@ export function serveProxy(sockets: ProxySockets, context: ProxyContext): { clos
   const track = (socket: Socket, door: Binding['door']) => {
     if (open.has(socket)) return
     open.add(socket)
-    socket.once('close', () => open.delete(socket))
     socket.on('error', () => socket.destroy())
     // What comes from inside another connection is no connection of its own.
-    if (bindings.has(socket)) return
-    const binding = outer(socket, door)
-    if (!limit.take(binding.sandbox?.id ?? binding.remote.address, socket)) turnAway(context, socket, binding)
+    const binding = bindings.has(socket) ? null : outer(socket, door)
+    const owner = binding === null ? null : (binding.sandbox?.id ?? binding.remote.address)
+    const admitted = owner !== null && limit.take(owner)
+    socket.once('close', () => {
+      open.delete(socket)
+      if (admitted) limit.giveBack(owner)
+    })
+    if (binding !== null && !admitted) turnAway(context, socket, binding)
   }
   // Threat: Node forgets a connection that it has handed over (CONNECT, upgrades), but its server waits for it to end,
   // which its client need never do.

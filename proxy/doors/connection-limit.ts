@@ -1,5 +1,3 @@
-import type { Socket } from 'node:net'
-
 /** Connections of one sandbox, at all doors together: a quarter of what one door takes. */
 const MAX_OF_ONE = 1_024
 
@@ -7,16 +5,15 @@ const MAX_OF_ONE = 1_024
 export class ConnectionLimit {
   readonly #open = new Map<string, number>()
 
-  /** False when the sandbox has as many as it may; else the connection counts until it is closed. */
-  take(sandbox: string, socket: Socket): boolean {
+  /** False when the sandbox has as many as it may; else there is one more, until it is given back. */
+  take(sandbox: string): boolean {
     const count = this.#open.get(sandbox) ?? 0
     if (count >= MAX_OF_ONE) return false
     this.#open.set(sandbox, count + 1)
-    socket.once('close', () => this.#give(sandbox))
     return true
   }
 
-  #give(sandbox: string): void {
+  giveBack(sandbox: string): void {
     const count = this.#open.get(sandbox) ?? 0
     if (count > 1) this.#open.set(sandbox, count - 1)
     else this.#open.delete(sandbox)
