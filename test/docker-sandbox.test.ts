@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo } from 'node:net'
 import { createSocket } from 'node:dgram'
-import { chownSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
+import { chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -142,6 +142,15 @@ void t.test('a sandbox on Docker', { skip: skipWithoutDocker() }, async (t) => {
     t.equal((await gate.run('--limit', 'tmp=lots', '--', 'true')).code, 125)
     t.equal((await gate.run('--mount', '/var/run/docker.sock', '--', 'true')).code, 125)
     t.equal((await gate.run('--mount', '/', '--', 'true')).code, 125)
+    for (const [words, problem] of [
+      [['--limit', 'memory=1'], /^egress: --limit `memory=1` is too little.*\n {2}write/],
+      [['--limit', 'processes=1'], /^egress: --limit `processes=1` is too little.*\n {2}write/],
+      [['--limit', 'cpus=999'], /^egress: --limit cpus=999 is more than there are.*\n {2}write/],
+      [['--tty'], /^egress: --tty needs a terminal.*\n {2}leave/],
+    ] as const)
+      t.match(await gate.run(...words, '--', 'true'), { code: 125, stderr: problem })
+    const missing = await gate.run('--', 'no-such-command')
+    t.match(missing, { code: 127, stderr: /^egress: exit code 127: .*\n {2}name another with --image/m })
     t.strictSame(await gate.networksLeft(), [], 'and nothing stays behind')
   })
 
@@ -153,14 +162,17 @@ void t.test('a sandbox on Docker', { skip: skipWithoutDocker() }, async (t) => {
     writeFileSync(join(gate.work, '.aws/credentials'), TOKEN)
     writeFileSync(join(gate.work, 'settings'), TOKEN)
     symlinkSync('settings', join(gate.work, '.npmrc'))
+    writeFileSync(join(gate.work, 'egress.yaml'), `# ${TOKEN}\n`)
     writeFileSync(join(gate.work, 'a b.txt'), 'visible\n')
     const look =
-      'cat .env.example "a b.txt"; cat .env server.key .aws/credentials settings .npmrc; echo x > new; echo x > /usr/x; echo x > /etc/resolv.conf; echo ok > /tmp/x && echo ok > ~/x && cat ~/x'
+      'cat .env.example "a b.txt"; cat .env server.key .aws/credentials settings .npmrc egress.yaml; echo x > new; echo x > /usr/x; echo x > /etc/resolv.conf; echo ok > /tmp/x && echo ok > ~/x && cat ~/x'
     const { stdout, stderr } = await gate.run('--', 'sh', '-c', look)
     t.match(stdout, 'visible')
     t.match(stdout, 'API_TOKEN=\n')
     t.match(stdout, /ok\n$/)
     t.notMatch(stdout + stderr, TOKEN)
+    t.match(stderr, /^egress: NOTE: egress.yaml in this directory is not used/)
+    rmSync(join(gate.work, 'egress.yaml'))
     t.equal(stderr.match(/Read-only file system/g)?.length, 3, stderr)
     const written = await gate.run('--write', '--', 'sh', '-c', 'echo x > new; ls')
     if (process.getuid?.() === 0) {
