@@ -66,7 +66,8 @@ run_limit() {
     processes)
       run_processes=${1#*=}
       case $run_processes in
-        [0-7] | *[!0-9]*) egress_fail "--limit \`$1\` is too little: the container itself needs some" 'write for example processes=100' ;;
+        *[!0-9]*) egress_fail "--limit \`$1\` is no number of processes" 'write for example processes=100' ;;
+        [0-7]) egress_fail "--limit \`$1\` is too little: the container itself needs some" 'write for example processes=100' ;;
       esac
       ;;
     memory)

@@ -19,6 +19,13 @@ import { startUpstream } from '#test/support/upstream.js'
 const SECRET = 'real-secret-0123456789'
 const plain = (text: string) => new Secret('plain text', text, [])
 
+const signing = (what: string) =>
+  hmac.bind('api/hmac', {
+    secret: new Secret('SECRET', SECRET),
+    header: plain('X-Signature'),
+    sign: plain(what),
+  })
+
 async function setUp(t: Test, credential: Credential) {
   const authority = await CertificateAuthority.create(Date.now())
   const bodies: string[] = []
@@ -81,14 +88,7 @@ void t.test('a field that is set changes the length, and what is said back is re
 })
 
 void t.test('a body that is signed arrives as it was signed', async (t) => {
-  const { post, bodies, upstream } = await setUp(
-    t,
-    hmac.bind('api/hmac', {
-      secret: new Secret('SECRET', SECRET),
-      header: plain('X-Signature'),
-      sign: plain('{method} {path} {host}{lf}{body}'),
-    }),
-  )
+  const { post, bodies, upstream } = await setUp(t, signing('{method} {path} {host}{lf}{body}'))
   await post(`${CHUNKED}X-Signature: dummy\r\n`, '5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n')
   const expected = createHmac('sha256', SECRET).update('POST /a api.example\nhello world').digest('hex')
   t.strictSame(bodies, ['hello world'])
@@ -96,14 +96,7 @@ void t.test('a body that is signed arrives as it was signed', async (t) => {
 })
 
 void t.test('bodies that are held take no more than their share of the memory', async (t) => {
-  const { gate, bodies, post } = await setUp(
-    t,
-    hmac.bind('api/hmac', {
-      secret: new Secret('SECRET', SECRET),
-      header: plain('X-Signature'),
-      sign: plain('{body}'),
-    }),
-  )
+  const { gate, bodies, post } = await setUp(t, signing('{body}'))
   const length = `${TYPE}Content-Length: ${String(MAX_SIGNED_BODY)}\r\n`
   const held = await Promise.all(
     Array.from({ length: 16 }, async () => {
@@ -131,11 +124,7 @@ void t.test('bodies that are held take no more than their share of the memory', 
 
 void t.test('so does what is held of a body while it streams', async (t) => {
   const kept: Credential = {
-    ...hmac.bind('api/hmac', {
-      secret: new Secret('SECRET', SECRET),
-      header: plain('X-Signature'),
-      sign: plain('{path}'),
-    }),
+    ...signing('{path}'),
     inject({ body: content, headers }) {
       const whole = headers['x-hold'] !== undefined
       content?.transform(async function* (chunks) {
@@ -165,11 +154,7 @@ void t.test('what is still to come of a body when its upstream has answered is n
   const authority = await CertificateAuthority.create(Date.now())
   const upstream = await startUpstream(authority, (_request, response) => response.end('early'))
   const slow: Credential = {
-    ...hmac.bind('api/hmac', {
-      secret: new Secret('SECRET', SECRET),
-      header: plain('X-Signature'),
-      sign: plain('{path}'),
-    }),
+    ...signing('{path}'),
     inject({ body: content }) {
       content?.transform(async function* (chunks) {
         yield Buffer.from('first')
