@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { createSocket } from 'node:dgram'
 import { readFileSync } from 'node:fs'
 import { query } from '#dns/fixtures.js'
-import { DEFAULT_NAMES } from '#firewall/name-profiles.js'
-import { startWorker } from './support/processes.js'
+import { DEFAULT_NAMES } from '#firewall/names/name-profiles.js'
+import { startWorker } from './workers/processes.js'
 
 // A million different names, half of them under a wildcard: what the resolver keeps of them is bounded, and so is its
 // memory. Ends with an error when it grows by more than it may, or answers more names than the wildcard's budget has.
@@ -18,9 +18,9 @@ const WINDOW = 100
 const IDLE_MS = 1_500
 const LOST_MS = 5_000
 
-const gate = await startWorker<number>('dns-gate', ['"**.flood.example"'])
+const gateway = await startWorker<number>('dns-gateway', ['"**.flood.example"'])
 const memory = (field: string) => {
-  const status = readFileSync(`/proc/${String(gate.pid)}/status`, 'utf8')
+  const status = readFileSync(`/proc/${String(gateway.pid)}/status`, 'utf8')
   return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1024
 }
 
@@ -60,9 +60,9 @@ function flood(port: number): Promise<ReadonlyMap<number, number>> {
 
 await new Promise((resolve) => setTimeout(resolve, IDLE_MS))
 const idle = memory('VmRSS')
-const codes = await flood(gate.ready)
+const codes = await flood(gateway.ready)
 const peak = memory('VmHWM')
-await gate.stop()
+await gateway.stop()
 const of = (code: number) => codes.get(code) ?? 0
 const answered = of(0) + of(3) + of(5)
 process.stdout.write(

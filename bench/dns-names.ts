@@ -1,7 +1,7 @@
-import { NAME_PROFILES } from '#firewall/name-profiles.js'
-import { DEVELOPER_HOSTS } from './support/developer-hosts.js'
-import { isMachineMade, measureNames, realNames } from './support/name-rates.js'
-import { table } from './support/statistics.js'
+import { NAME_PROFILES } from '#firewall/names/name-profiles.js'
+import { DEVELOPER_HOSTS } from './workers/developer-hosts.js'
+import { isMachineMade, measureNames, realNames } from './workers/name-rates.js'
+import { table } from './workers/statistics.js'
 
 // How many real names each profile refuses by their shape: false positives, were somebody to look them up under a wildcard.
 

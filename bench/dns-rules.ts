@@ -1,10 +1,10 @@
-import { isFault, parseHostPattern } from '#firewall/host-pattern.js'
-import { Judge } from '#firewall/judge.js'
-import { DEFAULT_NAMES } from '#firewall/name-profiles.js'
-import { DEFAULT_AGENT, type Destination, type Policy } from '#firewall/policy.js'
-import { median, table } from './support/statistics.js'
+import { isDiagnostic, parseHostPattern } from '#firewall/names/host-pattern.js'
+import { PolicyEngine } from '#firewall/judge/policy-engine.js'
+import { DEFAULT_NAMES } from '#firewall/names/name-profiles.js'
+import { DEFAULT_AGENT, type Destination, type Policy } from '#firewall/contracts/policy.js'
+import { median, table } from './workers/statistics.js'
 
-// What it costs to judge a name, by the number of rules: it goes by the labels of the name, not by the rules.
+// What it costs to check a name, by the number of rules: it goes by the labels of the name, not by the rules.
 
 const SIZES = [10, 10_000, 200_000]
 const ROUNDS = 9
@@ -12,7 +12,7 @@ const LOOK_UPS = 200_000
 
 function destination(host: string, index: number): Destination {
   const pattern = parseHostPattern(host)
-  if (isFault(pattern)) throw new Error(pattern.problem)
+  if (isDiagnostic(pattern)) throw new Error(pattern.problem)
   return {
     id: `allow[${String(index)}]`,
     label: host,
@@ -22,14 +22,14 @@ function destination(host: string, index: number): Destination {
     mode: 'intercept',
     rules: [],
     service: null,
-    allowPrivate: false,
+    allowPrivateAddresses: false,
     ca: null,
-    names: null,
+    nameLimits: null,
   }
 }
 
 /** Half exact names, half wildcards. */
-function judgeOf(size: number): Judge {
+function policyEngineOf(size: number): PolicyEngine {
   const hosts = Array.from({ length: size }, (_, index) =>
     index % 2 === 0 ? `host-${String(index)}.example.com` : `*.zone-${String(index)}.example.com`,
   )
@@ -37,19 +37,19 @@ function judgeOf(size: number): Judge {
     destinations: hosts.map(destination),
     services: new Map(),
     agents: new Map([[DEFAULT_AGENT, { name: DEFAULT_AGENT, services: null, allow: null }]]),
-    dns: { names: DEFAULT_NAMES, rate: { perSecond: 1, burst: 1 }, hosts: {} },
+    dns: { nameLimits: DEFAULT_NAMES, rate: { perSecond: 1, burst: 1 }, hosts: {} },
     http: { maxRequestBytes: 1, responseTimeoutMs: 1, idleTimeoutMs: 1, connectTimeoutMs: 1 },
     upstream: { hosts: {}, servers: [] },
   }
-  return new Judge(policy)
+  return new PolicyEngine(policy)
 }
 
 /** Nanoseconds of one look-up. */
-function time(judge: Judge, names: readonly string[]): number {
+function time(policyEngine: PolicyEngine, names: readonly string[]): number {
   const times = Array.from({ length: ROUNDS }, () => {
     const begin = performance.now()
     for (let index = 0; index < LOOK_UPS; index += 1) {
-      judge.judgeName(DEFAULT_AGENT, names[index % names.length] ?? '')
+      policyEngine.evaluateName(DEFAULT_AGENT, names[index % names.length] ?? '')
     }
     return ((performance.now() - begin) * 1e6) / LOOK_UPS
   })
@@ -57,14 +57,14 @@ function time(judge: Judge, names: readonly string[]): number {
 }
 
 const rows = SIZES.map((size) => {
-  const judge = judgeOf(size)
+  const policyEngine = policyEngineOf(size)
   const some = Array.from({ length: 1000 }, (_, index) => Math.floor((index * size) / 2000) * 2)
   const kinds = [
     some.map((index) => `host-${String(index)}.example.com`),
     some.map((index) => `a.zone-${String(index + 1)}.example.com`),
     some.map((index) => `a.b.no-${String(index)}.example.org`),
   ]
-  return [String(size), ...kinds.map((names) => time(judge, names).toFixed(0))]
+  return [String(size), ...kinds.map((names) => time(policyEngine, names).toFixed(0))]
 })
-process.stdout.write(`Nanoseconds to judge one name, medians of ${String(ROUNDS)} rounds\n`)
+process.stdout.write(`Nanoseconds to check one name, medians of ${String(ROUNDS)} rounds\n`)
 process.stdout.write(table(['rules', 'exact', 'wildcard', 'not listed'], rows))

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { findProgram } from './support/find-program.js'
-import { startDnsmasq, startUnbound } from './support/name-servers.js'
-import { startWorker, type Worker } from './support/processes.js'
-import { median, percentile, table } from './support/statistics.js'
+import { findProgram } from './workers/find-program.js'
+import { startDnsmasq, startUnbound } from './workers/name-servers.js'
+import { startWorker, type Worker } from './workers/processes.js'
+import { median, percentile, table } from './workers/statistics.js'
 
-// Queries a second of the resolver, every one judged and in the audit log, beside servers that hold the same names and
+// Queries a second of the resolver, every one checked and in the audit log, beside servers that hold the same names and
 // record nothing. In turns and in one run: a noisy machine is then noisy for all of them, and the ratios count.
 
 const ROUNDS = 5
@@ -54,7 +54,7 @@ async function measure({ worker, speeds, latencies }: Candidate): Promise<void> 
 }
 
 const started = [
-  { name: 'gate', worker: await startWorker<number>('dns-gate', names) },
+  { name: 'gateway', worker: await startWorker<number>('dns-gateway', names) },
   { name: 'dnsmasq', worker: await startDnsmasq(names) },
   { name: 'unbound, one thread', worker: await startUnbound(names) },
 ]

@@ -2,7 +2,7 @@ import { randomBytes, randomInt } from 'node:crypto'
 import { bench, HOSTS, opt, query } from '#dns/fixtures.js'
 import { QueryLimiter } from '#dns/query-limiter.js'
 import { resolveQuery } from '#dns/resolver.js'
-import { tuneCollector } from '#src/collector.js'
+import { tuneGarbageCollector } from '#src/gateway/gc-tuning.js'
 
 // Packets that were made up or mutated, through parser, steps and encoder. Ends with an error when one of them throws, is
 // answered in a way that no answer may be, or takes longer than a packet may; and when memory grows.
@@ -13,7 +13,7 @@ const PACKETS = Number(process.argv[2] ?? 10_000_000)
 const SEED = Number(process.argv[3] ?? randomInt(2 ** 31))
 const SLOWEST_MS = 5
 const GROWTH_BYTES = 50 * 1024 * 1024
-const REMOTE = { address: '127.0.0.1', port: 5353 }
+const PEER = { address: '127.0.0.1', port: 5353 }
 
 /** A pseudo-random number from 0 to 2^32 - 1: Marsaglia's xorshift (2003), so that a seed repeats a run. */
 function generator(seed: number): () => number {
@@ -26,7 +26,7 @@ function generator(seed: number): () => number {
   }
 }
 
-tuneCollector()
+tuneGarbageCollector()
 const random = generator(SEED)
 const below = (limit: number): number => random() % limit
 const pick = <T>(list: readonly T[]): T => list[below(list.length)] as T
@@ -69,7 +69,7 @@ let rss = 0
 function send(bytes: Buffer): void {
   const begin = performance.now()
   let replies = 0
-  resolveQuery(bytes, REMOTE, 'udp', context, (reply) => {
+  resolveQuery(bytes, PEER, 'udp', context, (reply) => {
     replies += 1
     if (reply === null) return
     answered += 1

@@ -1,8 +1,8 @@
 import fc from 'fast-check'
-import { cases, ENCODINGS, findSecret, innocent, receive } from '#test/support/redaction-cases.js'
+import { cases, ENCODINGS, findSecret, innocent, receive } from '#test/fixtures/redaction-cases.js'
 
 // Random secrets, said back in random ways, cut at random: node fuzz-redact.js [--cases N] [--seed N]. Prints how many were
-// found in what came out, by a judge that decodes for itself; exits 1 if any was.
+// found in what came out, by a policy engine that decodes for itself; exits 1 if any was.
 
 const option = (name: string, fallback: number) => {
   const at = process.argv.indexOf(`--${name}`)
@@ -20,7 +20,8 @@ const started = performance.now()
 for (let done = 0; done < total; done += BATCH) {
   const numRuns = Math.min(BATCH, total - done)
   for (const one of fc.sample(cases, { numRuns, seed: seed + done })) {
-    if (findSecret(one.plain, one.secret) === null) throw new Error(`the judge is blind for ${one.encoding}`)
+    if (findSecret(one.plain, one.secret) === null)
+      throw new Error(`the policy engine is blind for ${one.encoding}`)
     const { body } = await receive(one)
     const left = findSecret(body, one.secret)
     if (left !== null) failures.push(`${one.encoding}, read as ${left}: ${JSON.stringify(one.secret)}`)

@@ -1,10 +1,15 @@
 import { randomInt } from 'node:crypto'
 import { SignatureV4 } from '@smithy/signature-v4'
-import { oracleRequest, randomRequest, resignedByProduct, signedBySdk } from '#test/support/sigv4-requests.js'
-import { startOracle } from '#test/support/sigv4-oracle.js'
-import { randomBelow } from '#test/support/random.js'
+import {
+  oracleRequest,
+  randomRequest,
+  resignedByProduct,
+  signedBySdk,
+} from '#test/fixtures/sigv4-requests.js'
+import { startOracle } from '#test/fixtures/sigv4-oracle.js'
+import { randomBelow } from '#test/fixtures/random.js'
 
-// Random requests that the gate signs again, compared with what botocore makes of the request on the wire, and what the AWS
+// Random requests that the gateway signs again, compared with what botocore makes of the request on the wire, and what the AWS
 // SDK for JavaScript makes of what the client meant. Ends with an error at the first difference.
 //
 //     npm run fuzz:sigv4 -- [REQUESTS] [SEED]

@@ -1,10 +1,10 @@
-import type { LoadResult } from './http-load.js'
-import { startNginx } from './support/nginx.js'
-import { runWorker, startWorker, type Worker } from './support/processes.js'
-import { measureImports, measureStartUp } from './support/startup.js'
-import { median, table } from './support/statistics.js'
+import type { LoadResult } from './workers/http-load.js'
+import { startNginx } from './workers/nginx.js'
+import { runWorker, startWorker, type Worker } from './workers/processes.js'
+import { measureImports, measureStartUp } from './workers/startup.js'
+import { median, table } from './workers/statistics.js'
 
-// Requests a second through the gate, beside proxies that check and record nothing, and how long a run takes to start.
+// Requests a second through the gateway, beside proxies that check and record nothing, and how long a run takes to start.
 // On one machine in one run, in turns: a noisy machine is then noisy for all of them, and the ratios count.
 
 const ROUNDS = 9
@@ -24,11 +24,11 @@ const load = (port: number, path: string, milliseconds: number) =>
 async function compareProxies(): Promise<void> {
   const upstream = await startWorker<number>('http-servers', ['upstream'])
   const port = String(upstream.ready)
-  const gate = await startWorker<number>('http-servers', ['gate', port])
+  const gateway = await startWorker<number>('http-servers', ['gateway', port])
   const httpProxy = await startWorker<number>('http-servers', ['http-proxy', port])
   const nginx = await startNginx(upstream.ready)
   const candidates: Candidate[] = [
-    { name: 'gate, routes door', worker: gate, path: '/api/v1/items?page=1' },
+    { name: 'gateway, base-URL listener', worker: gateway, path: '/api/v1/items?page=1' },
     { name: 'http-proxy', worker: httpProxy, path: '/v1/items?page=1' },
     ...(nginx === null ? [] : [{ name: 'nginx, one worker', worker: nginx, path: '/v1/items?page=1' }]),
     { name: 'no proxy', worker: upstream, path: '/v1/items?page=1' },

@@ -7,12 +7,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { createAuthority } from '#examples/stand-ins/certificate-authority.js'
-import { listen, portOf } from './support/gate.js'
-import { table } from './support/statistics.js'
+import { createCa } from '#test/servers/certificate-authority.js'
+import { listen, portOf } from './workers/gateway.js'
+import { table } from './workers/statistics.js'
 
-// The gate's resident memory while an agent in a sandbox moves 1 GiB in each direction, with a credential, by the routes
-// door, to and from a TLS upstream: what `sandbox-run` starts, measured from outside.
+// The gateway's resident memory while an agent in a sandbox moves 1 GiB in each direction, with a credential, by the routes
+// listener, to and from a TLS upstream: what `sandbox-run` starts, measured from outside.
 
 const ROUNDS = 5
 const BYTES = 1024 ** 3
@@ -28,7 +28,7 @@ head -c ${String(BYTES)} /dev/zero | curl -sSf -T - http://egress:9199/storage/u
 curl -sSf -o /dev/null http://egress:9199/storage/down; echo down
 `
 
-const authority = await createAuthority('memory bench')
+const authority = await createCa('memory bench')
 const upstream = createServer(await authority.issue([HOST]), (request, response) => {
   if (request.url === '/down') {
     response.writeHead(200, { 'content-length': BYTES })
@@ -60,7 +60,7 @@ upstream:
 try {
   const rows: string[][] = []
   for (let round = 1; round <= ROUNDS; round += 1) rows.push([`run ${String(round)}`, ...(await measure())])
-  process.stdout.write("Peaks of the gate's resident memory in MiB, and seconds for 1 GiB\n")
+  process.stdout.write("Peaks of the gateway's resident memory in MiB, and seconds for 1 GiB\n")
   process.stdout.write(table(['', 'idle', 'up', 'down', 'up s', 'down s'], rows))
 } finally {
   upstream.closeAllConnections()
@@ -75,7 +75,7 @@ async function sendAll(response: ServerResponse): Promise<void> {
 }
 
 async function measure(): Promise<string[]> {
-  const gate = spawn(join(ROOT, 'sandbox-run'), ['--', 'bash', '-c', AGENT], {
+  const gateway = spawn(join(ROOT, 'sandbox-run'), ['--', 'bash', '-c', AGENT], {
     cwd: directory,
     env: {
       PATH: process.env['PATH'],
@@ -88,13 +88,13 @@ async function measure(): Promise<string[]> {
   const peaks: string[] = []
   const seconds: string[] = []
   let last = Date.now()
-  for await (const line of createInterface(gate.stdout)) {
-    const status = readFileSync(`/proc/${String(gate.pid)}/status`, 'utf8')
+  for await (const line of createInterface(gateway.stdout)) {
+    const status = readFileSync(`/proc/${String(gateway.pid)}/status`, 'utf8')
     peaks.push((Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024).toFixed(1))
     if (line !== 'idle') seconds.push(((Date.now() - last) / 1000).toFixed(1))
     last = Date.now()
     // The next peak is counted from here (proc(5), clear_refs).
-    writeFileSync(`/proc/${String(gate.pid)}/clear_refs`, '5')
+    writeFileSync(`/proc/${String(gateway.pid)}/clear_refs`, '5')
   }
   if (peaks.length < 3) throw new Error('the agent did not come to its end')
   return [...peaks, ...seconds]

@@ -1,8 +1,8 @@
 import { Agent, get } from 'node:http'
-import { startWorker } from './support/processes.js'
-import { median, percentile, table } from './support/statistics.js'
+import { startWorker } from './workers/processes.js'
+import { median, percentile, table } from './workers/statistics.js'
 
-// What redaction costs: the same responses through gates without a credential and with 1, 10 and 100 secrets, from
+// What redaction costs: the same responses through gateways without a credential and with 1, 10 and 100 secrets, from
 // an upstream with TLS. In turns, so that a noisy machine is noisy for all of them: the ratios count.
 
 const SECRETS = [0, 1, 10, 100]
@@ -114,16 +114,16 @@ async function compareEvents(ports: readonly number[]): Promise<void> {
 
 const upstream = await startWorker<{ port: number; ca: string }>('redact-servers', ['upstream'])
 const { port, ca } = upstream.ready
-const gate = await startWorker<readonly number[]>('redact-servers', [
-  'gate',
+const gateway = await startWorker<readonly number[]>('redact-servers', [
+  'gateway',
   String(port),
   Buffer.from(ca).toString('base64'),
   SECRETS.join(),
 ])
 try {
-  await compareThroughput(gate.ready)
-  await compareEvents(gate.ready)
+  await compareThroughput(gateway.ready)
+  await compareEvents(gateway.ready)
 } finally {
   agent.destroy()
-  await Promise.all([gate.stop(), upstream.stop()])
+  await Promise.all([gateway.stop(), upstream.stop()])
 }

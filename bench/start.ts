@@ -1,10 +1,10 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { DockerGate, ensureImages, SANDBOX_IMAGE } from '../test/support/docker.js'
-import { collect } from '../test/support/run.js'
+import { DockerGateway, ensureImages, SANDBOX_IMAGE } from '#test/fixtures/docker.js'
+import { collect } from '#test/fixtures/run.js'
 
 // What a sandbox of the Docker backend costs over a bare `docker run` with the same flags, taken in turns; and how long the
-// gate is away when one of its containers restarts.
+// gateway is away when one of its containers restarts.
 
 const ROUNDS = Number(process.env['ROUNDS'] ?? 11)
 const SANDBOX_RUN = fileURLToPath(new URL('../../sandbox-run', import.meta.url))
@@ -54,29 +54,29 @@ const show = (what: string, value: number) =>
   console.log(`${what.padEnd(44)} ${value.toFixed(0).padStart(6)} ms`)
 
 await ensureImages()
-const gate = new DockerGate('allow: [{ host: api.test.example }]\n')
+const gateway = new DockerGateway('allow: [{ host: api.test.example }]\n')
 try {
-  await gate.up()
-  const env = { ...process.env, ...gate.env, PWD: gate.work }
-  const bareWords = bareRun(gate.project, `${gate.project}_agents`, gate.work)
+  await gateway.up()
+  const env = { ...process.env, ...gateway.env, PWD: gateway.work }
+  const bareWords = bareRun(gateway.project, `${gateway.project}_agents`, gateway.work)
   const bare: number[] = []
   const whole: number[] = []
   for (let round = 0; round < ROUNDS; round += 1) {
     bare.push(millisecondsOf('docker', bareWords, process.env))
-    whole.push(millisecondsOf(SANDBOX_RUN, ['--workdir', gate.work, '--', 'true'], env))
+    whole.push(millisecondsOf(SANDBOX_RUN, ['--workdir', gateway.work, '--', 'true'], env))
   }
   show('docker run, median', median(bare))
   show('sandbox-run, median', median(whole))
   show('overhead, median of the pairs', median(whole.map((value, round) => value - (bare[round] ?? 0))))
   for (const role of ['proxy', 'dns'] as const) {
     const restarted = performance.now()
-    spawnSync('docker', ['restart', gate.container(role)])
-    const isReady = async () => (await collect(probe(gate.container(role)))).code === 0
+    spawnSync('docker', ['restart', gateway.container(role)])
+    const isReady = async () => (await collect(probe(gateway.container(role)))).code === 0
     while (!(await isReady()));
     show(`${role}: from \`docker restart\` to ready`, performance.now() - restarted)
   }
 } finally {
-  await gate.down()
+  await gateway.down()
 }
 
 function probe(container: string) {

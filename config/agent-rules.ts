@@ -1,11 +1,11 @@
-import { overlapsPath } from '#firewall/path-pattern.js'
-import type { Agent, Destination, Rule } from '#firewall/policy.js'
+import { overlapsPath } from '#firewall/rules/path-pattern.js'
+import type { Agent, Destination, Rule } from '#firewall/contracts/policy.js'
 import type { IssueList, Path } from './issue.js'
 import { joinPath, shadowedBy } from './rule.js'
 import { readRules } from './rules.js'
 import type { PolicyFile } from './schema.js'
 import type { BuiltService } from './services.js'
-import { quote } from './scrub.js'
+import { quote } from './redact-message.js'
 
 /**
  * Reads the `rules` of agents. They can only take away: a request must be allowed by the service's rules and by those of

@@ -1,13 +1,13 @@
-import { DEFAULT_AGENT, type Agent, type Destination, type Service } from '#firewall/policy.js'
+import { DEFAULT_AGENT, type Agent, type Destination, type Service } from '#firewall/contracts/policy.js'
 import type { IssueList, Path } from './issue.js'
 import { nearest } from './nearest.js'
 import type { PolicyFile } from './schema.js'
-import { quote } from './scrub.js'
+import { quote } from './redact-message.js'
 
 /** The one agent of a policy that names none: it may use everything that the policy lists. */
-export const OPEN_AGENT: Agent = { name: DEFAULT_AGENT, services: null, allow: null }
+export const UNRESTRICTED_AGENT: Agent = { name: DEFAULT_AGENT, services: null, allow: null }
 
-interface Known {
+interface KnownNames {
   readonly services: readonly Service[]
   readonly allow: readonly Destination[]
   /** Names of parts that have issues of their own; naming them is no further fault. */
@@ -15,8 +15,12 @@ interface Known {
 }
 
 /** Reads `agents`: names of services, and hosts of `allow` as they are written there. */
-export function buildAgents(file: PolicyFile['agents'], known: Known, issues: IssueList): readonly Agent[] {
-  if (file === undefined) return [OPEN_AGENT]
+export function buildAgents(
+  file: PolicyFile['agents'],
+  known: KnownNames,
+  issues: IssueList,
+): readonly Agent[] {
+  if (file === undefined) return [UNRESTRICTED_AGENT]
   const agents = Object.entries(file)
   if (agents.length === 0 && ![...known.broken].some((part) => part.startsWith('agents.'))) {
     const fix = 'name an agent, such as `default: { services: all, allow: all }`, or remove `agents`'
@@ -40,7 +44,7 @@ export function buildAgents(file: PolicyFile['agents'], known: Known, issues: Is
 function readServices(
   names: readonly string[],
   path: Path,
-  known: Known,
+  known: KnownNames,
   issues: IssueList,
 ): readonly string[] {
   const all = known.services.map(({ name }) => name)
@@ -54,7 +58,12 @@ function readServices(
   return names
 }
 
-function readAllow(hosts: readonly string[], path: Path, known: Known, issues: IssueList): readonly string[] {
+function readAllow(
+  hosts: readonly string[],
+  path: Path,
+  known: KnownNames,
+  issues: IssueList,
+): readonly string[] {
   const all = [...new Set(known.allow.map(({ host }) => host.text))]
   return hosts.flatMap((text, index) => {
     const ids = known.allow.filter(({ host }) => host.text === text.toLowerCase()).map(({ id }) => id)

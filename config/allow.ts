@@ -1,15 +1,15 @@
 import { isDeepStrictEqual } from 'node:util'
-import { coversHost, isFault, parseHostPattern, type HostPattern } from '#firewall/host-pattern.js'
-import type { NameLimits } from '#firewall/name-profiles.js'
-import { ANY_PATH, parsePathPattern, type PathPattern } from '#firewall/path-pattern.js'
-import type { Destination, Rule } from '#firewall/policy.js'
-import { readAuthorities } from './authority-file.js'
+import { coversHost, isDiagnostic, parseHostPattern, type HostPattern } from '#firewall/names/host-pattern.js'
+import type { NameLimits } from '#firewall/names/name-profiles.js'
+import { ANY_PATH, parsePathPattern, type PathPattern } from '#firewall/rules/path-pattern.js'
+import type { Destination, Rule } from '#firewall/contracts/policy.js'
+import { readCaBundle } from './ca-bundle.js'
 import type { LoadContext } from './context.js'
 import type { Path } from './issue.js'
 import { readNameLimits } from './limits.js'
 import { parseMethods, shadowedBy } from './rule.js'
 import type { AllowFile } from './schema.js'
-import { quote } from './scrub.js'
+import { quote } from './redact-message.js'
 
 /** One entry of `allow`; null when its host cannot be read. */
 export function buildAllow(
@@ -21,10 +21,10 @@ export function buildAllow(
   const path: Path = ['allow', index]
   const { issues } = context
   checkScheme(file, path, context)
-  const ca = readAuthorities(file.ca, [...path, 'ca'], context)
+  const ca = readCaBundle(file.ca, [...path, 'ca'], context)
   const rules = file.tunnel === true ? [] : readRules(index, file, context)
   const host = parseHostPattern(file.host, file.shared === true)
-  if (isFault(host)) {
+  if (isDiagnostic(host)) {
     issues.add([...path, 'host'], host)
     return null
   }
@@ -43,16 +43,19 @@ export function buildAllow(
     mode: file.tunnel === true ? 'tunnel' : 'intercept',
     rules,
     service: null,
-    allowPrivate: file.private ?? false,
+    allowPrivateAddresses: file.private ?? false,
     ca,
-    names: file.names === undefined ? null : readNameLimits(file.names, names, [...path, 'names'], issues),
+    nameLimits:
+      file.names === undefined ? null : readNameLimits(file.names, names, [...path, 'names'], issues),
   }
 }
 
 /** Limits on names and the leave to share a suffix mean something for wildcards only. */
 function checkNames(file: AllowFile, host: HostPattern, path: Path, { issues }: LoadContext): void {
   const unneeded =
-    file.shared === true && (host.kind === 'exact' || !isFault(parseHostPattern(file.host))) ? 'shared' : null
+    file.shared === true && (host.kind === 'exact' || !isDiagnostic(parseHostPattern(file.host)))
+      ? 'shared'
+      : null
   if (unneeded !== null) {
     const problem = `\`shared\` says nothing about ${quote(host.text)}, whose names not just anybody can get`
     issues.add([...path, 'shared'], { problem, fix: 'remove `shared`' }, 'key')
@@ -74,14 +77,14 @@ function checkScheme(file: AllowFile, path: Path, { issues }: LoadContext): void
   if (file.tunnel !== true) return
   for (const key of ['methods', 'paths', 'ca'] as const) {
     if (file[key] === undefined || (key === 'ca' && file.scheme === 'http')) continue
-    const problem = `\`${key}\` can never matter in a tunnel, whose content the gate does not see`
+    const problem = `\`${key}\` can never matter in a tunnel, whose content the gateway does not see`
     issues.add([...path, key], { problem, fix: `remove \`${key}\`, or remove \`tunnel\`` }, 'key')
   }
 }
 
 function readRules(index: number, file: AllowFile, { issues }: LoadContext): readonly Rule[] {
   const methods = file.methods === undefined ? null : parseMethods(file.methods)
-  if (methods !== null && isFault(methods)) {
+  if (methods !== null && isDiagnostic(methods)) {
     issues.add(['allow', index, 'methods'], methods)
     return []
   }
@@ -89,7 +92,7 @@ function readRules(index: number, file: AllowFile, { issues }: LoadContext): rea
   for (const [number, text] of (file.paths ?? [ANY_PATH.text]).entries()) {
     const at = ['allow', index, 'paths', number]
     const path = parsePathPattern(text)
-    if (isFault(path)) {
+    if (isDiagnostic(path)) {
       issues.add(at, path)
       continue
     }
@@ -115,7 +118,7 @@ function allowRule(index: number, methods: readonly string[] | null, path: PathP
 }
 
 /**
- * Reports entries that can never decide. The judge prefers an exact name to any wildcard and a nearer suffix to a
+ * Reports entries that can never decide. The policy engine prefers an exact name to any wildcard and a nearer suffix to a
  * farther one, so only entries that it finds in the same place can shadow each other: `pypi.org` below `*.org.example`
  * is no repetition but the way to say more about one name.
  */
@@ -126,7 +129,7 @@ export function checkAllowConflicts(allow: readonly Destination[], { issues }: L
     const shadow = rivals.find((other) => covers(other, entry))
     const otherNames = allow
       .slice(0, position)
-      .find((other) => sameText(other, entry) && !isDeepStrictEqual(other.names, entry.names))
+      .find((other) => sameText(other, entry) && !isDeepStrictEqual(other.nameLimits, entry.nameLimits))
     if (otherNames !== undefined) {
       issues.add([...path.slice(0, -1), 'names'], {
         problem: `${quote(entry.host.text)} has other limits in ${otherNames.id} than in ${entry.id}`,

@@ -6,7 +6,7 @@ export interface BrokenPolicy {
   readonly column: number
   readonly problem: RegExp
   readonly fix: RegExp
-  /** The broken part and what stands there in the twin that must load. */
+  /** The broken part and what stands there in the control that must load. */
   readonly mend: readonly [broken: string, mended: string]
   readonly env?: Readonly<Record<string, string>>
 }
@@ -218,11 +218,11 @@ export const BROKEN_POLICIES: readonly BrokenPolicy[] = [
     mend: ['{ max_label: 9 }', '{ profile: strict }'],
   },
   {
-    name: 'static name that the gate serves',
+    name: 'static name that the gateway serves',
     text: 'allow:\n  - host: a.example.com\ndns:\n  hosts: { a.example.com: 10.0.0.1 }\n',
     line: 4,
     column: 12,
-    problem: /`a\.example\.com` is reached through the gate \(allow\[0\]\)/,
+    problem: /`a\.example\.com` is reached through the gateway \(allow\[0\]\)/,
     fix: /`upstream\.hosts`/,
     mend: ['{ a.example', '{ b.example'],
   },
@@ -573,8 +573,8 @@ export const BROKEN_POLICIES: readonly BrokenPolicy[] = [
     line: 6,
     column: 15,
     problem: /stands where no secret may stand/,
-    fix: /`\{dummy:NAME\}`/,
-    mend: ['X: "${TOKEN}"', 'X: "{dummy:TOKEN}"'],
+    fix: /`\{placeholder:NAME\}`/,
+    mend: ['X: "${TOKEN}"', 'X: "{placeholder:TOKEN}"'],
   },
   {
     name: 'two kinds of credential',
@@ -629,7 +629,7 @@ export const BROKEN_POLICIES: readonly BrokenPolicy[] = [
     column: 15,
     problem: /`\{rout\}` is not a placeholder/,
     fix: /write `\{route\}`/,
-    mend: ['{rout}', '{route}'],
+    mend: ['{rout}', '{base_url}'],
   },
   {
     name: 'unquoted placeholder',
@@ -641,12 +641,12 @@ export const BROKEN_POLICIES: readonly BrokenPolicy[] = [
     mend: ['{url}', '"{url}"'],
   },
   {
-    name: 'stand-in of another secret',
-    text: withCredential('bearer: "${TOKEN}"', '    env: { X: "{dummy:OTHER}" }\n'),
+    name: 'placeholder of another secret',
+    text: withCredential('bearer: "${TOKEN}"', '    env: { X: "{placeholder:OTHER}" }\n'),
     line: 6,
     column: 15,
-    problem: /`\{dummy:OTHER\}` names no secret/,
-    fix: /write `\{dummy:TOKEN\}`/,
+    problem: /`\{placeholder:OTHER\}` names no secret/,
+    fix: /write `\{placeholder:TOKEN\}`/,
     mend: ['OTHER', 'TOKEN'],
   },
   // Limits, addresses, files
@@ -809,8 +809,8 @@ export const BROKEN_POLICIES: readonly BrokenPolicy[] = [
     text: withCredential('bearer: "${TOKEN}"', '      when: never\n'),
     line: 6,
     column: 13,
-    problem: /must be one of always, stand-in/,
-    fix: /when: stand-in/,
-    mend: ['never', 'stand-in'],
+    problem: /must be one of always, placeholder/,
+    fix: /when: placeholder/,
+    mend: ['never', 'placeholder'],
   },
 ]

@@ -41,7 +41,7 @@ for (const { name, text, line, column, problem, fix, mend, env } of BROKEN_POLIC
     }
     const mended = text.replace(mend[0], mend[1])
     t.not(mended, text)
-    t.same(await issuesOf(cwd, mended), [], 'the mended twin loads')
+    t.same(await issuesOf(cwd, mended), [], 'the mended control loads')
   })
 }
 

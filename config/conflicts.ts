@@ -1,9 +1,9 @@
-import { describeOrigin } from '#firewall/describe.js'
-import type { Agent, Destination, Service } from '#firewall/policy.js'
+import { describeOrigin } from '#firewall/judge/describe.js'
+import type { Agent, Destination, Service } from '#firewall/contracts/policy.js'
 import { agentOfBoth } from './agents.js'
 import { baseUrlVariable } from './environment.js'
 import type { IssueList, Path } from './issue.js'
-import { quote } from './scrub.js'
+import { quote } from './redact-message.js'
 import { sameOrigin } from './services.js'
 
 /** Faults that lie between two services that one agent may use: only together do they say two things. */

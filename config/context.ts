@@ -1,5 +1,5 @@
-import type { CredentialKind } from '#firewall/credential.js'
-import type { Binding } from './credential.js'
+import type { CredentialKind } from '#firewall/contracts/credential.js'
+import type { CredentialInputs } from './credential.js'
 import type { IssueList } from './issue.js'
 import type { SecretLookup } from './secrets.js'
 
@@ -13,7 +13,7 @@ export interface LoadContext {
   /** Directory of the policy file, absolute: `ca` is relative to it. */
   readonly directory: string
   /** Notes a credential whose values may change later. */
-  readonly bound: (binding: Binding) => void
+  readonly resolved: (credentialInputs: CredentialInputs) => void
   /** Notes the name of a file that the sandbox must not see. */
   readonly sensitive: (path: string) => void
 }

@@ -1,16 +1,16 @@
 import { isIP } from 'node:net'
-import { matchHost } from '#firewall/host-pattern.js'
-import { parseHostname } from '#firewall/hostname.js'
-import type { Destination, DnsSettings } from '#firewall/policy.js'
+import { matchHost } from '#firewall/names/host-pattern.js'
+import { parseHostname } from '#firewall/names/hostname.js'
+import type { Destination, DnsSettings } from '#firewall/contracts/policy.js'
 import type { IssueList } from './issue.js'
 import { DEFAULT_DNS, readNameLimits } from './limits.js'
 import type { PolicyFile } from './schema.js'
-import { quote } from './scrub.js'
+import { quote } from './redact-message.js'
 
 export function readDns(file: PolicyFile['dns'], issues: IssueList): DnsSettings {
   const { rate } = file ?? {}
   return {
-    names: readNameLimits(file, DEFAULT_DNS.names, ['dns'], issues),
+    nameLimits: readNameLimits(file, DEFAULT_DNS.nameLimits, ['dns'], issues),
     rate: rate === undefined ? DEFAULT_DNS.rate : { perSecond: rate.per_second, burst: rate.burst },
     hosts: readHosts(file?.hosts ?? {}, issues),
   }
@@ -34,7 +34,7 @@ function readHosts(file: Readonly<Record<string, string>>, issues: IssueList): D
   return hosts
 }
 
-/** A name that the gate serves has the gate's address: another one would lead around it. */
+/** A name that the gateway serves has the gateway's address: another one would lead around it. */
 export function checkStaticHosts(
   hosts: DnsSettings['hosts'],
   destinations: readonly Destination[],
@@ -43,8 +43,8 @@ export function checkStaticHosts(
   for (const name of Object.keys(hosts)) {
     const rival = destinations.find(({ host }) => matchHost(host, name) !== null)
     if (rival === undefined) continue
-    const problem = `${quote(name)} is reached through the gate (${rival.id}), so it has the gate's address`
-    const fix = 'remove it; `upstream.hosts` says where the gate itself finds a name'
+    const problem = `${quote(name)} is reached through the gateway (${rival.id}), so it has the gateway's address`
+    const fix = 'remove it; `upstream.hosts` says where the gateway itself finds a name'
     issues.add(['dns', 'hosts', name], { problem, fix }, 'key')
   }
 }

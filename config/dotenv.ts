@@ -1,13 +1,13 @@
-import type { Fault } from '#firewall/host-pattern.js'
-import type { Position } from './issue.js'
+import type { Diagnostic } from '#firewall/names/host-pattern.js'
+import type { SourcePosition } from './issue.js'
 
-export interface DotenvFault extends Fault {
-  readonly position: Position
+export interface DotenvError extends Diagnostic {
+  readonly position: SourcePosition
 }
 
 export interface Dotenv {
   readonly values: ReadonlyMap<string, string>
-  readonly faults: readonly DotenvFault[]
+  readonly errors: readonly DotenvError[]
 }
 
 /**
@@ -17,12 +17,12 @@ export interface Dotenv {
  */
 export function parseDotenv(text: string): Dotenv {
   const values = new Map<string, string>()
-  const faults: DotenvFault[] = []
+  const errors: DotenvError[] = []
   for (const [index, raw] of text.split('\n').entries()) {
     const line = raw.endsWith('\r') ? raw.slice(0, -1) : raw
     if (/^\s*(#|$)/.test(line)) continue
     const add = (column: number, problem: string, fix: string): void => {
-      faults.push({ position: { line: index + 1, column }, problem, fix })
+      errors.push({ position: { line: index + 1, column }, problem, fix })
     }
     const match = /^(\s*(?:export\s+)?)([A-Za-z_][A-Za-z0-9_]*)=(.*)$/.exec(line)
     if (match === null) {
@@ -42,10 +42,10 @@ export function parseDotenv(text: string): Dotenv {
     if (typeof value === 'string') values.set(name, value)
     else add(lead.length + name.length + 2, value.problem, value.fix)
   }
-  return { values, faults }
+  return { values, errors }
 }
 
-function parseValue(text: string): string | Fault {
+function parseValue(text: string): string | Diagnostic {
   const quoted = /^(?:'([^']*)'|"((?:[^"\\]|\\["\\])*)")\s*(?:#.*)?$/.exec(text)
   if (quoted !== null) return quoted[1] ?? (quoted[2] ?? '').replace(/\\(["\\])/g, '$1')
   if (/^['"]/.test(text)) {

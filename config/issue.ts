@@ -1,4 +1,4 @@
-import type { Fault } from '#firewall/host-pattern.js'
+import type { Diagnostic } from '#firewall/names/host-pattern.js'
 
 /** One thing that is wrong with a policy, where it stands, and what to write instead. */
 export interface PolicyIssue {
@@ -12,7 +12,7 @@ export interface PolicyIssue {
   readonly fix: string
 }
 
-export interface Position {
+export interface SourcePosition {
   readonly line: number
   readonly column: number
 }
@@ -40,33 +40,33 @@ export class PolicyError extends Error {
 /** Collects issues while a policy is read, so that all of them are reported together. */
 export class IssueList {
   readonly #file: string
-  readonly #locate: (path: Path, part: 'key' | 'value') => Position
+  readonly #locate: (path: Path, part: 'key' | 'value') => SourcePosition
   readonly #issues: PolicyIssue[] = []
   readonly #claimed = new Set<string>()
 
-  constructor(file: string, locate: (path: Path, part: 'key' | 'value') => Position) {
+  constructor(file: string, locate: (path: Path, part: 'key' | 'value') => SourcePosition) {
     this.#file = file
     this.#locate = locate
   }
 
   /** @param part whether the key or the value at the path is at fault */
-  add(path: Path, { problem, fix }: Fault, part: 'key' | 'value' = 'value'): void {
+  add(path: Path, { problem, fix }: Diagnostic, part: 'key' | 'value' = 'value'): void {
     const position = this.#locate(path, part)
     if (!this.#claimed.has(`${position.line}:${position.column}`)) this.addAt(position, { problem, fix })
   }
 
   /** Adds an issue that says all there is to say about its place: what follows from it is not reported. */
-  addFinal(path: Path, fault: Fault, part: 'key' | 'value'): void {
-    this.add(path, fault, part)
+  addFinal(path: Path, diagnostic: Diagnostic, part: 'key' | 'value'): void {
+    this.add(path, diagnostic, part)
     const { line, column } = this.#locate(path, part)
     this.#claimed.add(`${line}:${column}`)
   }
 
-  addAt({ line, column }: Position, { problem, fix }: Fault, file = this.#file): void {
+  addAt({ line, column }: SourcePosition, { problem, fix }: Diagnostic, file = this.#file): void {
     this.#issues.push({ file, line, column, problem, fix })
   }
 
-  position(path: Path): Position {
+  position(path: Path): SourcePosition {
     return this.#locate(path, 'value')
   }
 

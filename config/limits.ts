@@ -1,13 +1,13 @@
-import { DEFAULT_NAMES, NAME_PROFILES, type NameLimits } from '#firewall/name-profiles.js'
-import type { DnsSettings, HttpLimits } from '#firewall/policy.js'
-import type { Quota } from '#firewall/quota.js'
+import { DEFAULT_NAMES, NAME_PROFILES, type NameLimits } from '#firewall/names/name-profiles.js'
+import type { DnsSettings, HttpLimits } from '#firewall/contracts/policy.js'
+import type { Quota } from '#firewall/ledger/quota.js'
 import type { IssueList, Path } from './issue.js'
 import { parseDuration, parseSize } from './quantities.js'
 import type { NamesFile, PolicyFile, ServiceFile } from './schema.js'
-import { quote } from './scrub.js'
+import { quote } from './redact-message.js'
 
 export const DEFAULT_DNS: DnsSettings = {
-  names: DEFAULT_NAMES,
+  nameLimits: DEFAULT_NAMES,
   // A parallel build or a browser asks some dozens at once, and a second's worth of 200 is far above what programs
   // sustain; every query is a line in the audit log, so this also bounds how fast a sandbox can fill a disk.
   rate: { perSecond: 200, burst: 400 },
@@ -36,10 +36,10 @@ export function readNameLimits(
   path: Path,
   issues: IssueList,
 ): NameLimits {
-  const { shape, budget } = file?.profile === undefined ? base : NAME_PROFILES[file.profile]
+  const { features: shape, budget } = file?.profile === undefined ? base : NAME_PROFILES[file.profile]
   const window = new DurationReader(path, issues)
   return {
-    shape: {
+    features: {
       maxLength: file?.max_length ?? shape.maxLength,
       maxLabel: file?.max_label ?? shape.maxLabel,
       maxEntropy: file?.max_entropy ?? shape.maxEntropy,
@@ -95,7 +95,7 @@ class DurationReader {
   }
 }
 
-/** A window is counted in memory: it ends with the gate. */
+/** A window is counted in memory: it ends with the gateway. */
 const QUOTA_WINDOW = { min: 1000, max: 31 * 86_400_000 }
 
 export function readQuota(file: ServiceFile['quota'], path: Path, issues: IssueList): Quota | null {

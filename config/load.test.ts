@@ -2,10 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { Judge } from '#firewall/judge.js'
-import { NAME_PROFILES } from '#firewall/name-profiles.js'
-import { parseRequestTarget } from '#firewall/request-path.js'
-import { NO_TOOLS, outgoingRequest } from '#test/support/outgoing.js'
+import { PolicyEngine } from '#firewall/judge/policy-engine.js'
+import { NAME_PROFILES } from '#firewall/names/name-profiles.js'
+import { parseRequestTarget } from '#firewall/rules/request-path.js'
+import { NO_TOOLS, outgoingRequest } from '#test/fixtures/outgoing.js'
 import { denyAllPolicy, loadPolicy, type LoadedPolicy } from './load.js'
 import { TEST_CA, TEST_KINDS, writeFiles } from './test-fixtures.js'
 
@@ -19,7 +19,7 @@ const FULL = `services:
       - deny: DELETE /**
       - allow: "* /**"
     rate: { per_second: 10, burst: 20 }
-    env: { JIRA_SERVER: "{url}", JIRA_API: "{route}", X: "{dummy:JIRA_TOKEN}" }
+    env: { JIRA_SERVER: "{url}", JIRA_API: "{base_url}", X: "{placeholder:JIRA_TOKEN}" }
     private: true
     ca: ./ca.pem
   ops:
@@ -53,7 +53,7 @@ http: { max_request_bytes: 1MiB, response_timeout: 30s }
 upstream:
   hosts: { jira.example.com: 127.0.0.1:8443 }
   servers: [127.0.0.1:5353, "[::1]:53"]
-gate: { audit_dir: ./audit, log_level: debug }
+settings: { audit_dir: ./audit, log_level: debug }
 `
 
 const ENV = { JIRA_TOKEN: 'jira-token-0123456789', OPS_KEY_FILE: 'ops-key' }
@@ -70,7 +70,7 @@ function loadFull(directory: string): Promise<LoadedPolicy> {
 
 void t.test('a full policy means what it says', async (t) => {
   const directory = t.testdir({})
-  const { policy, gate, sensitiveFiles, positions, empty } = await loadFull(directory)
+  const { policy, settings, sensitiveFiles, positions, empty } = await loadFull(directory)
   t.equal(empty, null)
   const jira = policy.services.get('jira')
   t.same(jira?.targets, [
@@ -78,14 +78,14 @@ void t.test('a full policy means what it says', async (t) => {
   ])
   t.same(jira?.rate, { perSecond: 10, burst: 20 })
   t.same(jira?.environment, {
-    JIRA_TOKEN: '{dummy:JIRA_TOKEN}',
-    JIRA_BASE_URL: '{route}',
+    JIRA_TOKEN: '{placeholder:JIRA_TOKEN}',
+    JIRA_BASE_URL: '{base_url}',
     JIRA_SERVER: '{url}',
-    JIRA_API: '{route}',
-    X: '{dummy:JIRA_TOKEN}',
+    JIRA_API: '{base_url}',
+    X: '{placeholder:JIRA_TOKEN}',
   })
-  t.same(jira?.dummies['JIRA_TOKEN'], { prefix: '', length: 32, alphabet: 'alphanumeric' })
-  t.same(policy.services.get('ops')?.dummies['OPS_KEY'], {
+  t.same(jira?.placeholders['JIRA_TOKEN'], { prefix: '', length: 32, alphabet: 'alphanumeric' })
+  t.same(policy.services.get('ops')?.placeholders['OPS_KEY'], {
     prefix: 'ghp_',
     length: 40,
     alphabet: 'alphanumeric',
@@ -96,7 +96,7 @@ void t.test('a full policy means what it says', async (t) => {
     label: 'jira',
     mode: 'intercept',
     ports: [443],
-    allowPrivate: true,
+    allowPrivateAddresses: true,
     ca: TEST_CA,
   })
   t.match(first?.rules[0], {
@@ -122,8 +122,8 @@ void t.test('a full policy means what it says', async (t) => {
     ],
   )
   t.match(policy.dns, {
-    names: {
-      shape: { maxLength: 32, maxLabel: 40, maxEntropy: 4 },
+    nameLimits: {
+      features: { maxLength: 32, maxLabel: 40, maxEntropy: 4 },
       budget: { names: 16, windowMs: 300_000 },
     },
     rate: { perSecond: 50, burst: 100 },
@@ -134,7 +134,7 @@ void t.test('a full policy means what it says', async (t) => {
     hosts: { 'jira.example.com': { address: '127.0.0.1', port: 8443 } },
     servers: ['127.0.0.1:5353', '[::1]:53'],
   })
-  t.same(gate, { auditDir: `${directory}/p/audit`, logLevel: 'debug' })
+  t.same(settings, { auditDir: `${directory}/p/audit`, logLevel: 'debug' })
   for (const name of ['p/egress.yaml', 'p/.env', 'p/ca.pem', 'ops-key']) {
     t.ok(sensitiveFiles.includes(`${directory}/${name}`), `${name} is to be masked`)
   }
@@ -153,9 +153,9 @@ void t.test('credentials are bound to the values of their sources', async (t) =>
   t.same(inject('ops'), { 'x-api-key': 'Token ghp_0123456789abcdefghij0123456789abcdef' })
   t.same(inject('lab'), { authorization: `Basic ${Buffer.from('me:pass word 123').toString('base64')}` })
   t.equal(policy.services.get('ops')?.credential?.id, 'ops/header')
-  const needles = policy.services.get('ops')?.credential?.needles().bytes.map(String)
+  const secretPatterns = policy.services.get('ops')?.credential?.secretPatterns().bytes.map(String)
   t.same(
-    needles,
+    secretPatterns,
     ['ghp_0123456789abcdefghij0123456789abcdef'],
     'the scheme word and the header name are not secret',
   )
@@ -181,16 +181,16 @@ void t.test('loaded for its names, a policy is the same without a single value',
   )
   t.same([...policy.agents], [...full.policy.agents])
   t.notOk(sensitiveFiles.some((path) => /ops-key|\.env/.test(path)))
-  for (const [name, { credential, environment, dummies }] of policy.services) {
-    const twin = full.policy.services.get(name)
-    t.same(environment, twin?.environment, name)
-    t.same(Object.keys(dummies), Object.keys(twin?.dummies ?? {}), name)
-    t.equal(credential?.id, twin?.credential?.id)
-    t.same(credential?.slots, twin?.credential?.slots)
+  for (const [name, { credential, environment, placeholders }] of policy.services) {
+    const control = full.policy.services.get(name)
+    t.same(environment, control?.environment, name)
+    t.same(Object.keys(placeholders), Object.keys(control?.placeholders ?? {}), name)
+    t.equal(credential?.id, control?.credential?.id)
+    t.same(credential?.locations, control?.credential?.locations)
     const request = outgoingRequest({ headers: {} })
     t.match(await credential?.inject(request, NO_TOOLS), { reason: 'credential-unavailable' })
     t.same(request.headers, {})
-    t.same(credential?.needles().bytes, [])
+    t.same(credential?.secretPatterns().bytes, [])
   }
 })
 
@@ -215,17 +215,17 @@ void t.test('loaded for its names, a policy has all faults but those of values',
     },
   }))
   const { policy } = await load(service('{ bearer: "${A}" }'), fragile)
-  t.match(policy.services.get('a')?.credential, { id: 'a/bearer', slots: {} })
+  t.match(policy.services.get('a')?.credential, { id: 'a/bearer', locations: {} })
   const endpoint = 'upstream: { hosts: { token.example.com: 203.0.113.7 } }\n'
   await t.resolves(load(service('{ bearer: "${A}" }', endpoint)), 'an endpoint may be part of a value')
 })
 
-void t.test('rules are judged below the base path', async (t) => {
-  const judge = new Judge((await loadFull(t.testdir({}))).policy)
+void t.test('rules are checked below the base path', async (t) => {
+  const policyEngine = new PolicyEngine((await loadFull(t.testdir({}))).policy)
   const ask = (method: string, target: string): string => {
     const path = parseRequestTarget(target)
     if (typeof path === 'string') return path
-    const verdict = judge.judgeRequest({
+    const verdict = policyEngine.evaluateRequest({
       agent: 'ci',
       scheme: 'https',
       host: 'jira.example.com',
@@ -247,7 +247,7 @@ void t.test('a policy cannot be changed', async (t) => {
   t.throws(() => (policy.agents as Map<string, unknown>).set('x', {}))
   t.throws(() => (policy.destinations as unknown[]).push({}))
   t.throws(() => Object.assign(policy.destinations[0]?.rules[0] ?? {}, { effect: 'allow' }))
-  t.throws(() => Object.assign(policy.services.get('jira')?.dummies ?? {}, { X: 1 }))
+  t.throws(() => Object.assign(policy.services.get('jira')?.placeholders ?? {}, { X: 1 }))
 })
 
 void t.test('a missing or empty file denies everything', async (t) => {
@@ -267,7 +267,7 @@ void t.test('a missing or empty file denies everything', async (t) => {
     const loaded = await loadPolicy(file, { kinds: TEST_KINDS, env: {}, cwd })
     t.equal(loaded.empty, empty, file)
     t.same(loaded.policy.destinations, [], file)
-    t.match(new Judge(loaded.policy).judgeName('default', 'example.com'), { allowed: false })
+    t.match(new PolicyEngine(loaded.policy).evaluateName('default', 'example.com'), { allowed: false })
   }
   t.same(denyAllPolicy().agents.get('default'), { name: 'default', services: null, allow: null })
 })
@@ -336,12 +336,12 @@ allow:
 `,
     })
     const { policy } = await loadPolicy('egress.yaml', { kinds: TEST_KINDS, env: {}, cwd })
-    const [plain, own, cloudfront] = policy.destinations.map(({ names }) => names)
+    const [plain, own, cloudfront] = policy.destinations.map(({ nameLimits: names }) => names)
     const { strict, 'random-labels': random } = NAME_PROFILES
-    const general = { ...strict, shape: { ...strict.shape, maxLabel: 20 } }
-    t.strictSame(policy.dns.names, general)
+    const general = { ...strict, features: { ...strict.features, maxLabel: 20 } }
+    t.strictSame(policy.dns.nameLimits, general)
     t.equal(plain, null)
-    t.strictSame(own, { ...general, shape: { ...general.shape, maxEntropy: 3 } })
+    t.strictSame(own, { ...general, features: { ...general.features, maxEntropy: 3 } })
     t.strictSame(cloudfront, { ...random, budget: { ...random.budget, names: 2 } })
   },
 )

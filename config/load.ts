@@ -1,25 +1,25 @@
 import { dirname, resolve } from 'node:path'
-import type { CredentialKind } from '#firewall/credential.js'
-import { DEFAULT_AGENT, type Destination, type Policy } from '#firewall/policy.js'
-import { buildAgents, OPEN_AGENT } from './agents.js'
+import type { CredentialKind } from '#firewall/contracts/credential.js'
+import { DEFAULT_AGENT, type Destination, type Policy } from '#firewall/contracts/policy.js'
+import { buildAgents, UNRESTRICTED_AGENT } from './agents.js'
 import { narrowDestinations } from './agent-rules.js'
 import { buildAllow, checkAllowConflicts } from './allow.js'
 import { checkServiceConflicts, checkServiceOverlap } from './conflicts.js'
 import type { LoadContext } from './context.js'
-import type { Binding } from './credential.js'
+import type { CredentialInputs } from './credential.js'
 import { deepFreeze, frozenMap } from './freeze.js'
-import { PolicyError, type IssueList, type Path, type Position } from './issue.js'
+import { PolicyError, type IssueList, type Path, type SourcePosition } from './issue.js'
 import { checkStaticHosts, readDns } from './dns.js'
 import { DEFAULT_DNS, DEFAULT_HTTP, readHttpLimits } from './limits.js'
 import { expandPresets } from './presets/expand.js'
 import { checkReferences } from './references.js'
-import { SecretRenewal } from './renewal.js'
+import { SecretRefresher } from './secret-refresher.js'
 import { policySchema, type PolicyFile } from './schema.js'
-import { scrubIssue } from './scrub.js'
+import { redactIssue } from './redact-message.js'
 import { NO_VALUES, SecretValues } from './secrets.js'
 import { buildService, type BuiltService } from './services.js'
-import type { GateSettings } from './settings.js'
-import { checkShape, type Shaped } from './shape.js'
+import type { PolicySettings } from './settings.js'
+import { validateSchema, type Validated } from './validate-schema.js'
 import { checkCircles, checkUnused } from './sources/graph.js'
 import { declaredNames, fillIn } from './sources/fill-in.js'
 import { readSources } from './sources/section.js'
@@ -36,7 +36,7 @@ export interface LoadOptions {
   readonly cwd?: string
   /**
    * `names` checks the policy and its references, and reads no other file: for `explain`, and for a resolver that must
-   * hold no secret. Credentials then know their slots and inject nothing; `ca`s are null. Default: `values`.
+   * hold no secret. Credentials then know their locations and inject nothing; `ca`s are null. Default: `values`.
    */
   readonly secrets?: 'values' | 'names'
   /** Directory of Docker's secrets; `/run/secrets` unless given. */
@@ -52,11 +52,11 @@ export interface LoadedPolicy {
   /** Where the secrets of the section `secrets` come from. */
   readonly sources: readonly SecretSource[]
   /** Keeps the secrets up to date, once it is started. */
-  readonly renewal: SecretRenewal | null
-  /** Settings from the file's `gate`; `audit_dir` absolute. */
-  readonly gate: GateSettings
+  readonly refresher: SecretRefresher | null
+  /** Settings from the file's `settings`; `audit_dir` absolute. */
+  readonly settings: PolicySettings
   /** Where the parts of the policy stand, by their ids: `services.jira`, `services.jira.rules[0]`, `allow[2]`. */
-  readonly positions: ReadonlyMap<string, Position>
+  readonly positions: ReadonlyMap<string, SourcePosition>
   /** Why the policy allows nothing at all, or null. */
   readonly empty: 'missing' | 'empty' | null
 }
@@ -66,7 +66,7 @@ export function denyAllPolicy(): Policy {
   return deepFreeze({
     destinations: [],
     services: frozenMap<string, never>([]),
-    agents: frozenMap([[DEFAULT_AGENT, OPEN_AGENT]]),
+    agents: frozenMap([[DEFAULT_AGENT, UNRESTRICTED_AGENT]]),
     dns: DEFAULT_DNS,
     http: DEFAULT_HTTP,
     upstream: { hosts: {}, servers: [] },
@@ -97,18 +97,18 @@ export async function loadPolicy(file: string, options: LoadOptions): Promise<Lo
   // Read before the first message is made, so that no message can repeat one of their values.
   for (const [, name = ''] of content.text.matchAll(/\$\{([A-Z_][A-Z0-9_]*)\}/g)) secrets?.lookUp(name)
   const source = readYaml(file, content.text)
-  const bindings: Binding[] = []
+  const credentials: CredentialInputs[] = []
   const context: LoadContext = {
     issues: source.issues,
     secrets: secrets ?? NO_VALUES,
     namesOnly: secrets === null,
     kinds: options.kinds,
     directory: dirname(absolute),
-    bound: (binding) => bindings.push(binding),
+    resolved: (credentialInputs) => credentials.push(credentialInputs),
     sensitive: (path) => sensitive.add(path),
   }
-  for (const fault of secrets?.dotenvFaults ?? []) {
-    source.issues.addAt(fault.position, fault, file.replace(/[^/]*$/, '.env'))
+  for (const diagnostic of secrets?.dotenvErrors ?? []) {
+    source.issues.addAt(diagnostic.position, diagnostic, file.replace(/[^/]*$/, '.env'))
   }
   const shaped = 'scalars' in source && source.value !== undefined ? shape(source, context) : null
   const sources = readSources(shaped?.value.secrets ?? {}, options.env, context)
@@ -116,7 +116,7 @@ export async function loadPolicy(file: string, options: LoadOptions): Promise<Lo
   if (secrets !== null) await fillIn(secrets, sources, declaredNames(source.value), context)
   const built = shaped === null ? null : assemble(shaped, sources, context)
   if (source.issues.size > 0) {
-    throw new PolicyError(source.issues.sorted().map((issue) => scrubIssue(issue, secrets?.seen ?? [])))
+    throw new PolicyError(source.issues.sorted().map((issue) => redactIssue(issue, secrets?.seen ?? [])))
   }
   const all = [...sources.values()]
   const read = secrets === null ? [] : all
@@ -127,7 +127,7 @@ export async function loadPolicy(file: string, options: LoadOptions): Promise<Lo
     sensitiveFiles,
     trustedFiles: read.flatMap((one) => one.trusts()),
     sources: all,
-    renewal: secrets === null ? null : new SecretRenewal(read, secrets, bindings),
+    refresher: secrets === null ? null : new SecretRefresher(read, secrets, credentials),
   })
 }
 
@@ -137,28 +137,28 @@ function denyAll(empty: 'missing' | 'empty', sensitiveFiles: readonly string[]):
     sensitiveFiles,
     trustedFiles: [],
     sources: [],
-    renewal: null,
-    gate: {},
+    refresher: null,
+    settings: {},
     positions: frozenMap([]),
     empty,
   })
 }
 
-type Built = Pick<LoadedPolicy, 'policy' | 'gate' | 'positions' | 'empty'>
+type Built = Pick<LoadedPolicy, 'policy' | 'settings' | 'positions' | 'empty'>
 
 function shape(
   source: Extract<ReturnType<typeof readYaml>, { scalars: unknown }>,
   context: LoadContext,
-): Shaped<PolicyFile> | null {
+): Validated<PolicyFile> | null {
   const { issues } = context
   checkReferences(source.scalars, issues)
   const expanded = expandPresets(source.value, context.kinds, issues)
-  const shaped = checkShape(policySchema(context.kinds), expanded.value, issues)
+  const shaped = validateSchema(policySchema(context.kinds), expanded.value, issues)
   return shaped === null ? null : { ...shaped, broken: new Set([...shaped.broken, ...expanded.broken]) }
 }
 
 function assemble(
-  { value, allowIndexes, broken }: Shaped<PolicyFile>,
+  { value, allowIndexes, broken }: Validated<PolicyFile>,
   sources: ReadonlyMap<string, SecretSource>,
   context: LoadContext,
 ): Built {
@@ -168,7 +168,7 @@ function assemble(
   checkUnused(sources, new Set(built.flatMap(({ secrets }) => secrets)), context)
   const dns = readDns(value.dns, issues)
   const entries = (value.allow ?? []).map((entry, index) =>
-    buildAllow(allowIndexes[index] ?? index, entry, dns.names, context),
+    buildAllow(allowIndexes[index] ?? index, entry, dns.nameLimits, context),
   )
   const allow = entries.filter((entry) => entry !== null)
   const missing = new Set(entries.includes(null) ? [...broken, 'allow'] : broken)
@@ -193,13 +193,13 @@ function assemble(
       issues,
     ),
   }
-  const { audit_dir: auditDir, log_level: logLevel } = value.gate ?? {}
-  const gate: GateSettings = {
+  const { audit_dir: auditDir, log_level: logLevel } = value.settings ?? {}
+  const settings: PolicySettings = {
     ...(auditDir === undefined ? {} : { auditDir: resolve(directory, auditDir) }),
     ...(logLevel === undefined ? {} : { logLevel }),
   }
   const empty = destinations.length === 0 ? 'empty' : null
-  return { policy, gate, positions: frozenMap(positionsOf(destinations, issues)), empty }
+  return { policy, settings, positions: frozenMap(positionsOf(destinations, issues)), empty }
 }
 
 /** Hosts that credentials are fetched from, and whether their service may reach private addresses. */
@@ -208,7 +208,7 @@ function endpointsOf(built: readonly BuiltService[]): ReadonlyMap<string, boolea
     built.flatMap(({ service, destinations }) =>
       (service.credential?.endpoints ?? []).map(({ host }) => [
         host,
-        destinations.some(({ allowPrivate }) => allowPrivate),
+        destinations.some(({ allowPrivateAddresses: allowPrivate }) => allowPrivate),
       ]),
     ),
   )
@@ -217,7 +217,7 @@ function endpointsOf(built: readonly BuiltService[]): ReadonlyMap<string, boolea
 function positionsOf(
   destinations: readonly Destination[],
   issues: IssueList,
-): (readonly [string, Position])[] {
+): (readonly [string, SourcePosition])[] {
   const ids = destinations.flatMap(({ id, rules, agentRules = {} }) => [
     id,
     ...[rules, ...Object.values(agentRules)].flat().map((rule) => rule.id),

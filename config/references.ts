@@ -20,7 +20,7 @@ export function checkReferences(scalars: YamlSource['scalars'], issues: IssueLis
   }
 }
 
-/** Keys of secret stores that take a reference: what the gate proves itself with. */
+/** Keys of secret stores that take a reference: what the gateway proves itself with. */
 const STORE_KEYS: readonly unknown[] = ['token', 'access_key', 'secret_key', 'session_token']
 
 function mayStand(path: Path): boolean {
@@ -30,7 +30,7 @@ function mayStand(path: Path): boolean {
 
 function adviceFor(path: Path): string {
   if (path[0] === 'services' && path[2] === 'env')
-    return 'write `{dummy:NAME}`: the sandbox gets a stand-in, never the secret'
+    return 'write `{placeholder:NAME}`: the sandbox gets a placeholder, never the secret'
   if (path[0] === 'secrets' && path[2] === 'command')
     return 'no shell reads the arguments: name variables under `env`, and let the command find them there'
   return path[0] === 'secrets'

@@ -1,15 +1,15 @@
 import { METHODS } from 'node:http'
-import { isFault, type Fault } from '#firewall/host-pattern.js'
-import { coversPath, parsePathPattern, type PathPattern } from '#firewall/path-pattern.js'
-import type { Rule } from '#firewall/policy.js'
+import { isDiagnostic, type Diagnostic } from '#firewall/names/host-pattern.js'
+import { coversPath, parsePathPattern, type PathPattern } from '#firewall/rules/path-pattern.js'
+import type { Rule } from '#firewall/contracts/policy.js'
 import { nearest } from './nearest.js'
-import { quote } from './scrub.js'
+import { quote } from './redact-message.js'
 
 /** What the HTTP parser lets through; CONNECT never reaches a rule, for it names an authority and no path. */
 const KNOWN_METHODS = METHODS.filter((method) => method !== 'CONNECT')
 
 /** Reads `GET,HEAD /rest/**` or `* /**`: methods and a path pattern. */
-export function parseRuleText(text: string): Pick<Rule, 'methods' | 'path'> | Fault {
+export function parseRuleText(text: string): Pick<Rule, 'methods' | 'path'> | Diagnostic {
   const parts = text.trim().split(/\s+/)
   const [methodText = '', pathText = ''] = parts
   if (parts.length !== 2 || !/^(\*|[A-Za-z,*-]+)$/.test(methodText)) {
@@ -19,23 +19,23 @@ export function parseRuleText(text: string): Pick<Rule, 'methods' | 'path'> | Fa
     }
   }
   const methods = methodText === '*' ? null : parseMethods(methodText.split(','))
-  if (methods !== null && isFault(methods)) return methods
+  if (methods !== null && isDiagnostic(methods)) return methods
   const path = parsePathPattern(pathText)
-  return isFault(path) ? path : { methods, path }
+  return isDiagnostic(path) ? path : { methods, path }
 }
 
 /** Checks a list of methods. A method that no parser accepts is a rule that never matches. */
-export function parseMethods(methods: readonly string[]): readonly string[] | Fault {
+export function parseMethods(methods: readonly string[]): readonly string[] | Diagnostic {
   for (const [index, method] of methods.entries()) {
     if (methods.indexOf(method) !== index) {
       return { problem: `the method ${quote(method)} is named twice`, fix: 'name every method once' }
     }
-    if (!KNOWN_METHODS.includes(method)) return methodFault(method)
+    if (!KNOWN_METHODS.includes(method)) return methodError(method)
   }
   return methods
 }
 
-function methodFault(method: string): Fault {
+function methodError(method: string): Diagnostic {
   const problem = `${quote(method)} is not a method that a request can have`
   const upper = method.toUpperCase()
   if (upper === 'CONNECT') {
@@ -54,7 +54,7 @@ function methodFault(method: string): Fault {
 /** The pattern below a base path. */
 export function joinPath(basePath: string, path: PathPattern): PathPattern {
   const joined = basePath === '' ? path : parsePathPattern(`${basePath}${path.text}`)
-  if (isFault(joined)) throw new Error('a checked base path and a checked pattern make a pattern')
+  if (isDiagnostic(joined)) throw new Error('a checked base path and a checked pattern make a pattern')
   return joined
 }
 

@@ -1,9 +1,9 @@
-import { isFault } from '#firewall/host-pattern.js'
-import type { Rule } from '#firewall/policy.js'
+import { isDiagnostic } from '#firewall/names/host-pattern.js'
+import type { Rule } from '#firewall/contracts/policy.js'
 import type { IssueList, Path } from './issue.js'
 import { parseRuleText, shadowedBy } from './rule.js'
 import type { ServiceFile } from './schema.js'
-import { quote } from './scrub.js'
+import { quote } from './redact-message.js'
 
 /** Reads the lines of a `rules`, which stands at `path`; what is wrong goes into `issues`. */
 export function readRules(lines: ServiceFile['rules'], path: Path, issues: IssueList): readonly Rule[] {
@@ -20,7 +20,7 @@ export function readRules(lines: ServiceFile['rules'], path: Path, issues: Issue
       continue
     }
     const parsed = parseRuleText(text)
-    if (isFault(parsed)) {
+    if (isDiagnostic(parsed)) {
       issues.add([...at, effect], parsed)
       continue
     }

@@ -1,7 +1,7 @@
-import { describeOrigin } from '#firewall/describe.js'
-import type { Destination } from '#firewall/policy.js'
+import { describeOrigin } from '#firewall/judge/describe.js'
+import type { Destination } from '#firewall/contracts/policy.js'
 import type { IssueList, Path } from './issue.js'
-import { quote } from './scrub.js'
+import { quote } from './redact-message.js'
 
 /**
  * Hosts of Amazon S3 that have no bucket in their name

@@ -1,6 +1,6 @@
 import { z } from 'zod'
-import type { CredentialKind } from '#firewall/credential.js'
-import { NAME_PROFILES, type NameProfile } from '#firewall/name-profiles.js'
+import type { CredentialKind } from '#firewall/contracts/credential.js'
+import { NAME_PROFILES, type NameProfile } from '#firewall/names/name-profiles.js'
 import { count, duration, field, flag, text } from './schema-parts.js'
 import { secretsSection } from './sources/schema.js'
 
@@ -72,7 +72,7 @@ const dns = z.strictObject({
   rate: rate('how many queries one sandbox may send').optional(),
   hosts: field(
     z.record(text, text),
-    "names that the resolver answers with an address of yours instead of the gate's",
+    "names that the resolver answers with an address of yours instead of the gateway's",
     'hosts: { db.internal.example: 10.0.0.5 }',
   ).optional(),
 })
@@ -105,16 +105,16 @@ function credentialSchema(kinds: readonly CredentialKind[]) {
   return z.strictObject({
     ...Object.fromEntries(entries),
     when: field(
-      z.enum(['always', 'stand-in']),
-      'whether every request gets the credential (`always`, as unless given), or only one that carries its stand-in',
-      'when: stand-in',
+      z.enum(['always', 'placeholder']),
+      'whether every request gets the credential (`always`, as unless given), or only one that carries its placeholder',
+      'when: placeholder',
     ).optional(),
     also: field(
       z.strictObject({
         headers: field(z.array(text).min(1), 'names of headers', 'headers: [Authorization]').optional(),
         query: field(z.array(text).min(1), 'names of parameters', 'query: [key]').optional(),
       }),
-      'other places in which clients send the credential: a stand-in may stand there, and is taken out',
+      'other places in which clients send the credential: a placeholder may stand there, and is taken out',
       'also: { headers: [Authorization] }',
     ).optional(),
   })
@@ -139,7 +139,7 @@ function serviceSchema(kinds: readonly CredentialKind[]) {
     ).optional(),
     credential: field(
       credentialSchema(kinds),
-      'the credential that the gate puts into requests to this service: exactly one kind',
+      'the credential that the gateway puts into requests to this service: exactly one kind',
       kinds[0]?.shorthand != null ? `credential: { ${kinds[0].name}: "\${NAME}" }` : 'credential: …',
     ).optional(),
     rules: field(
@@ -160,7 +160,7 @@ function serviceSchema(kinds: readonly CredentialKind[]) {
     ).optional(),
     env: field(
       z.record(text, text),
-      'variables of the sandbox: text in quotes, in which {url}, {route} and {dummy:NAME} are filled in',
+      'variables of the sandbox: text in quotes, in which {url}, {base_url} and {placeholder:NAME} are filled in',
       'env: { JIRA_SERVER: "{url}" }',
     ).optional(),
     private: field(
@@ -203,7 +203,7 @@ const allowEntry = z.strictObject({
   ).optional(),
   tunnel: field(
     flag,
-    'whether TLS is passed through unread, with host and port judged only',
+    'whether TLS is passed through unread, with host and port checked only',
     'tunnel: true',
   ).optional(),
   private: field(
@@ -270,7 +270,7 @@ const upstream = z.strictObject({
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
-const gate = z.strictObject({
+const settings = z.strictObject({
   audit_dir: field(
     text.min(1),
     'where the audit log is kept, relative to the policy file',
@@ -287,7 +287,7 @@ export function policySchema(kinds: readonly CredentialKind[]) {
         text,
         field(serviceSchema(kinds), 'one service', 'jira: { url: https://jira.example.com, rules: […] }'),
       ),
-      'services that the gate knows by name, with their credentials and rules',
+      'services that the gateway knows by name, with their credentials and rules',
       'services: { jira: { url: https://jira.example.com, rules: [{ allow: GET /** }] } }',
     ).optional(),
     secrets: secretsSection.optional(),
@@ -309,13 +309,13 @@ export function policySchema(kinds: readonly CredentialKind[]) {
     http: field(http, 'limits of requests', 'http: { response_timeout: 60s }').optional(),
     upstream: field(
       upstream,
-      'how the gate finds the addresses of upstream names',
+      'how the gateway finds the addresses of upstream names',
       'upstream: { servers: [127.0.0.1:53] }',
     ).optional(),
-    gate: field(
-      gate,
+    settings: field(
+      settings,
       'settings of the program; flags and environment win over them',
-      'gate: { log_level: info }',
+      'settings: { log_level: info }',
     ).optional(),
   })
 }

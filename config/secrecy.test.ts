@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { loadPolicy } from './load.js'
 import { TEST_KINDS, writeFiles } from './test-fixtures.js'
-import { TOKEN_SHAPES } from './token-shapes.js'
+import { TOKEN_FORMATS } from './token-formats.js'
 
 /** A policy whose every part is well; `at` replaces one of them. */
 interface Leak {
@@ -72,7 +72,7 @@ const ANYWHERE: readonly ((secret: string) => string)[] = [
   (s) => `agents: { ${text(`${s}!`)}: { services: [${text(s)}], allow: [${text(s)}] } }\n`,
   (s) => `http: { idle_timeout: ${text(s)}, max_request_bytes: ${text(s)} }\n`,
   (s) => `upstream: { servers: [${text(s)}], hosts: { ${text(s)}: ${text(s)} } }\n`,
-  (s) => `gate: { log_level: ${text(s)} }\n`,
+  (s) => `settings: { log_level: ${text(s)} }\n`,
   (s) => `allow:\n  - ${s}: x\n    ${s}: y\n`,
 ]
 
@@ -88,7 +88,7 @@ const password = fc.string({
   maxLength: 60,
 })
 const token = fc
-  .tuple(fc.constantFrom(...TOKEN_SHAPES), alphanumeric)
+  .tuple(fc.constantFrom(...TOKEN_FORMATS), alphanumeric)
   .map(([{ prefix }, tail]) => `${prefix}${tail}7`)
 
 async function messageOf(cwd: string, { policy, env = {}, dotenv = '' }: Leak): Promise<string> {

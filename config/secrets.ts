@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { Fault } from '#firewall/host-pattern.js'
-import { parseDotenv, type Dotenv, type DotenvFault } from './dotenv.js'
+import type { Diagnostic } from '#firewall/names/host-pattern.js'
+import { parseDotenv, type Dotenv, type DotenvError } from './dotenv.js'
 import { readTextFile } from './text-file.js'
 
 /** Shorter values occur in ordinary responses, so they cannot be taken out of them. */
@@ -26,7 +26,7 @@ export interface SecretOptions {
 /** Where the binding of credentials asks for values. */
 export interface SecretLookup {
   /** A value that is good to use, or what is wrong with it; null where it is not known and that is no fault. */
-  lookUp(name: string, multiline?: boolean): string | Fault | null
+  lookUp(name: string, multiline?: boolean): string | Diagnostic | null
 }
 
 /** For those who only ask what a policy allows: every name is taken as it stands, and no source is looked at. */
@@ -40,11 +40,11 @@ export const NO_VALUES: SecretLookup = { lookUp: () => null }
 export class SecretValues implements SecretLookup {
   readonly #options: SecretOptions
   readonly #dotenv: Dotenv
-  readonly #dotenvFault: Fault | null
+  readonly #dotenvError: Diagnostic | null
   readonly #files = new Set<string>()
   readonly #seen = new Set<string>()
   /** By name; null for what could not be read, and whose fault stands elsewhere. */
-  readonly #values = new Map<string, string | Fault | null>()
+  readonly #values = new Map<string, string | Diagnostic | null>()
 
   constructor(options: SecretOptions) {
     this.#options = options
@@ -52,20 +52,20 @@ export class SecretValues implements SecretLookup {
     const file = readTextFile(path)
     if (file !== null) this.#addFile(path)
     this.#dotenv =
-      file !== null && 'text' in file ? parseDotenv(file.text) : { values: new Map(), faults: [] }
-    this.#dotenvFault = file !== null && 'problem' in file ? file : null
+      file !== null && 'text' in file ? parseDotenv(file.text) : { values: new Map(), errors: [] }
+    this.#dotenvError = file !== null && 'problem' in file ? file : null
     for (const value of this.#dotenv.values.values()) this.#seen.add(value)
   }
 
   /** Values never stand in a message. */
-  lookUp(name: string, multiline = false): string | Fault | null {
+  lookUp(name: string, multiline = false): string | Diagnostic | null {
     const known = this.#values.get(name)
     // A pipe (`NAME_FILE=<(…)`) can be read once only.
     const value = known === undefined ? this.#find(name) : known
     this.#values.set(name, value)
     if (typeof value !== 'string') return value
     this.#seen.add(value)
-    return valueFault(name, value, multiline) ?? value
+    return valueError(name, value, multiline) ?? value
   }
 
   /** Sets the value of a secret with a source of its own; null when it could not be read. */
@@ -75,16 +75,16 @@ export class SecretValues implements SecretLookup {
     this.#values.set(name, value)
   }
 
-  /** How the environment of the gate gives this secret a value, if it does. */
+  /** How the environment of the gateway gives this secret a value, if it does. */
   variableOf(name: string): string | null {
     if (this.#options.env[name] !== undefined) return `the variable ${name}`
     if (this.#options.env[`${name}_FILE`] !== undefined) return `the variable ${name}_FILE`
     return this.#dotenv.values.has(name) ? 'a line in .env' : null
   }
 
-  get dotenvFaults(): readonly DotenvFault[] {
-    if (this.#dotenvFault === null) return this.#dotenv.faults
-    return [{ ...this.#dotenvFault, position: { line: 1, column: 1 } }]
+  get dotenvErrors(): readonly DotenvError[] {
+    if (this.#dotenvError === null) return this.#dotenv.errors
+    return [{ ...this.#dotenvError, position: { line: 1, column: 1 } }]
   }
 
   /** Files that hold secrets, absolute. */
@@ -97,7 +97,7 @@ export class SecretValues implements SecretLookup {
     return [...this.#seen]
   }
 
-  #find(name: string): string | Fault {
+  #find(name: string): string | Diagnostic {
     const { env } = this.#options
     const direct = env[name]
     const path = env[`${name}_FILE`]
@@ -119,7 +119,7 @@ export class SecretValues implements SecretLookup {
     )
   }
 
-  #readNamed(name: string, path: string): string | Fault {
+  #readNamed(name: string, path: string): string | Diagnostic {
     const absolute = resolve(this.#options.cwd, path)
     const file = readTextFile(absolute)
     const fix = `set ${name}_FILE to a readable text file that holds the secret`
@@ -130,7 +130,7 @@ export class SecretValues implements SecretLookup {
   }
 
   /** Docker and Compose call the file as the secret is called, which is in lower case more often than not. */
-  #readMounted(name: string): string | Fault | null {
+  #readMounted(name: string): string | Diagnostic | null {
     for (const base of [name, name.toLowerCase(), name.toLowerCase().replaceAll('_', '-')]) {
       const path = join(this.#options.mounted ?? MOUNTED_SECRETS, base)
       const file = readTextFile(path)
@@ -154,7 +154,7 @@ export function withoutLastBreak(text: string): string {
   return text.replace(/\r?\n$/, '')
 }
 
-function valueFault(name: string, value: string, multiline: boolean): Fault | null {
+function valueError(name: string, value: string, multiline: boolean): Diagnostic | null {
   if (value === '') return { problem: `${name} is set but empty`, fix: `give ${name} a value, or unset it` }
   // Threat: a line break ends the header that the value is put into, and begins another.
   if ((multiline ? /[\x00-\x08\x0b-\x1f\x7f]/ : /[\x00-\x1f\x7f]/).test(value.replaceAll('\r\n', '\n'))) {

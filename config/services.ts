@@ -1,10 +1,10 @@
-import { describeOrigin } from '#firewall/describe.js'
-import { isFault } from '#firewall/host-pattern.js'
-import type { Credential, Slots } from '#firewall/credential.js'
-import type { Destination, Rule, Service, ServiceTarget } from '#firewall/policy.js'
-import { readAuthorities } from './authority-file.js'
+import { describeOrigin } from '#firewall/judge/describe.js'
+import { isDiagnostic } from '#firewall/names/host-pattern.js'
+import type { Credential, CredentialLocations } from '#firewall/contracts/credential.js'
+import type { Destination, Rule, Service, ServiceTarget } from '#firewall/contracts/policy.js'
+import { readCaBundle } from './ca-bundle.js'
 import type { LoadContext } from './context.js'
-import { bindCredential } from './credential.js'
+import { resolveCredential } from './credential.js'
 import { serviceEnvironment } from './environment.js'
 import type { Path } from './issue.js'
 import { presetOf } from './presets/expand.js'
@@ -13,7 +13,7 @@ import { readRules } from './rules.js'
 import { readQuota } from './limits.js'
 import { checkBuckets } from './s3-bucket.js'
 import type { ServiceFile } from './schema.js'
-import { quote } from './scrub.js'
+import { quote } from './redact-message.js'
 import { parseTargetUrl } from './target-url.js'
 
 export interface BuiltService {
@@ -25,7 +25,7 @@ export interface BuiltService {
   readonly rules: readonly Rule[]
 }
 
-/** Names are path segments of the routes door and parts of variable names. */
+/** Names are path segments of the base-URL listener and parts of variable names. */
 const SERVICE_NAME = /^[a-z][a-z0-9_-]{0,62}$/
 
 /** One service of the file, and one destination for every target of it. */
@@ -39,13 +39,13 @@ export function buildService(name: string, file: ServiceFile, context: LoadConte
   const targets = readTargets(file, path, context)
   const rules = readRules(file.rules, [...path, 'rules'], context.issues)
   const { when = 'always', also = {}, ...kinds } = file.credential ?? {}
-  const bound =
+  const resolved =
     file.credential === undefined
-      ? { credential: null, dummies: {}, names: [] }
-      : bindCredential(name, kinds, [...path, 'credential'], context, presetOf(file.use)?.standIns)
-  checkPlain(file, bound.credential, targets, path, context)
-  checkCredentialKeys(file, bound.credential, path, context)
-  const ca = readAuthorities(file.ca, [...path, 'ca'], context)
+      ? { credential: null, placeholders: {}, names: [] }
+      : resolveCredential(name, kinds, [...path, 'credential'], context, presetOf(file.use)?.placeholders)
+  checkPlain(file, resolved.credential, targets, path, context)
+  checkCredentialKeys(file, resolved.credential, path, context)
+  const ca = readCaBundle(file.ca, [...path, 'ca'], context)
   if (
     file.ca !== undefined &&
     targets.length > 0 &&
@@ -57,18 +57,18 @@ export function buildService(name: string, file: ServiceFile, context: LoadConte
       'key',
     )
   }
-  const naming = { service: name, secrets: bound.names, targets: targets.length }
+  const naming = { service: name, secrets: resolved.names, targets: targets.length }
   const service: Service = {
     name,
     targets,
-    credential: bound.credential,
-    slots: widenSlots(bound.credential?.slots ?? {}, also),
+    credential: resolved.credential,
+    locations: widenLocations(resolved.credential?.locations ?? {}, also),
     injectWhen: when,
-    sessions: file.sessions ?? 'drop',
+    sessionHeaders: file.sessions ?? 'drop',
     quota: readQuota(file.quota, [...path, 'quota'], issues),
     rate: file.rate === undefined ? null : { perSecond: file.rate.per_second, burst: file.rate.burst },
     environment: serviceEnvironment(naming, file.env ?? {}, [...path, 'env'], issues),
-    dummies: bound.dummies,
+    placeholders: resolved.placeholders,
   }
   const destinations = targets.map(({ origin, basePath }): Destination => ({
     id: `services.${name}`,
@@ -79,12 +79,13 @@ export function buildService(name: string, file: ServiceFile, context: LoadConte
     mode: 'intercept',
     rules: rules.map((rule) => ({ ...rule, path: joinPath(basePath, rule.path) })),
     service: name,
-    allowPrivate: file.private ?? false,
+    allowPrivateAddresses: file.private ?? false,
     ca: origin.scheme === 'https' ? ca : null,
-    names: null,
+    nameLimits: null,
   }))
-  if (bound.credential !== null) checkBuckets(destinations, (index) => targetPath(file, path, index), issues)
-  return { service, destinations, secrets: bound.names, rules }
+  if (resolved.credential !== null)
+    checkBuckets(destinations, (index) => targetPath(file, path, index), issues)
+  return { service, destinations, secrets: resolved.names, rules }
 }
 
 function readTargets(file: ServiceFile, path: Path, { issues }: LoadContext): readonly ServiceTarget[] {
@@ -100,7 +101,7 @@ function readTargets(file: ServiceFile, path: Path, { issues }: LoadContext): re
   for (const [index, text] of given.entries()) {
     const at = targetPath(file, path, index)
     const target = parseTargetUrl(text)
-    if (isFault(target)) {
+    if (isDiagnostic(target)) {
       issues.add(at, target)
     } else if (targets.some(({ origin }) => sameOrigin(origin, target.origin))) {
       issues.add(at, {
@@ -130,14 +131,14 @@ const ESSENTIAL = new Set([
   'connection',
 ])
 
-function widenSlots(
-  slots: Slots,
+function widenLocations(
+  locations: CredentialLocations,
   also: { headers?: string[] | undefined; query?: string[] | undefined },
-): Slots {
-  const headers = [...(slots.headers ?? []), ...(also.headers ?? []).map((name) => name.toLowerCase())]
-  const query = [...(slots.query ?? []), ...(also.query ?? [])]
+): CredentialLocations {
+  const headers = [...(locations.headers ?? []), ...(also.headers ?? []).map((name) => name.toLowerCase())]
+  const query = [...(locations.query ?? []), ...(also.query ?? [])]
   return {
-    ...slots,
+    ...locations,
     ...(headers.length === 0 ? {} : { headers }),
     ...(query.length === 0 ? {} : { query }),
   }
@@ -154,7 +155,7 @@ function checkCredentialKeys(
     const problem = '`sessions` says nothing about a service without a credential, whose cookies pass anyway'
     issues.add([...path, 'sessions'], { problem, fix: 'remove it' }, 'key')
   }
-  const { headers, query, cookies, path: inPath } = credential?.slots ?? {}
+  const { headers, query, cookies, path: inPath } = credential?.locations ?? {}
   for (const [index, header] of (file.credential?.also?.headers ?? []).entries()) {
     if (/^[A-Za-z0-9-]+$/.test(header) && !ESSENTIAL.has(header.toLowerCase())) continue
     issues.add([...path, 'credential', 'also', 'headers', index], {
@@ -162,10 +163,10 @@ function checkCredentialKeys(
       fix: 'write the name of a header such as `Authorization`',
     })
   }
-  if (file.credential?.when !== 'stand-in' || credential === null) return
+  if (file.credential?.when !== 'placeholder' || credential === null) return
   if (headers ?? query ?? cookies ?? inPath) return
   issues.add([...path, 'credential', 'when'], {
-    problem: `a credential of the kind ${quote(credential.kind)} has no place in which a stand-in could stand`,
+    problem: `a credential of the kind ${quote(credential.kind)} has no place in which a placeholder could stand`,
     fix: 'remove `when`',
   })
 }

@@ -7,8 +7,8 @@ import { LOG_LEVELS } from './schema.js'
 
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/** What flags, or the policy file's `gate`, may say about the program itself. */
-export interface GateSettings {
+/** What flags, or the policy file's `settings`, may say about the program itself. */
+export interface PolicySettings {
   readonly auditDir?: string
   readonly logLevel?: LogLevel
 }
@@ -32,7 +32,7 @@ export interface SettingsSources {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
   /** From the policy file, once it is loaded. */
-  readonly file?: GateSettings
+  readonly file?: PolicySettings
 }
 
 /** A setting that cannot be used. */

@@ -1,15 +1,15 @@
 import t from 'tap'
 import { parseDotenv } from './dotenv.js'
-import { dummyShape } from './dummy.js'
+import { placeholderFormat } from './placeholder-format.js'
 import { parseDuration, parseSize } from './quantities.js'
 import { readSettings, SettingsError } from './settings.js'
-import { TOKEN_SHAPES } from './token-shapes.js'
+import { TOKEN_FORMATS } from './token-formats.js'
 
 void t.test('.env: what is read', (t) => {
-  const { values, faults } = parseDotenv(
+  const { values, errors } = parseDotenv(
     `\n# comment\nA=1\n  export B=two # comment\nC='a # "b" $c \\'\nD="x \\"y\\" \\\\"\r\nE=\nF=a=b#c\n`,
   )
-  t.same(faults, [])
+  t.same(errors, [])
   t.same(Object.fromEntries(values), {
     A: '1',
     B: 'two',
@@ -32,9 +32,9 @@ void t.test('.env: what is refused, and where', (t) => {
     ['A="x"y', 1, 3, /does not end/],
     ['1A=x', 1, 1, /not `NAME=value`/],
   ] as const) {
-    const { faults } = parseDotenv(text)
-    t.match(faults, [{ position: { line, column }, problem }], text)
-    t.equal(faults.length, 1)
+    const { errors } = parseDotenv(text)
+    t.match(errors, [{ position: { line, column }, problem }], text)
+    t.equal(errors.length, 1)
   }
   t.end()
 })
@@ -51,19 +51,19 @@ void t.test('durations and sizes', (t) => {
   t.end()
 })
 
-void t.test('stand-ins have the shape of their kind and nothing of the value', (t) => {
+void t.test('placeholders have the shape of their kind and nothing of the value', (t) => {
   const tail = 'Q7zX1vB9'
-  for (const row of TOKEN_SHAPES) {
-    const shape = dummyShape(`${row.prefix}${tail.repeat(3)}`)
+  for (const row of TOKEN_FORMATS) {
+    const shape = placeholderFormat(`${row.prefix}${tail.repeat(3)}`)
     t.equal(shape.prefix, row.prefix, 'the longest prefix wins')
     t.ok(shape.length >= shape.prefix.length + 8, row.prefix)
   }
   t.same(
-    dummyShape('x'.repeat(9)),
-    dummyShape('y'.repeat(900)),
+    placeholderFormat('x'.repeat(9)),
+    placeholderFormat('y'.repeat(900)),
     'the length of an unknown secret does not show',
   )
-  t.same(dummyShape('sk-short1'), dummyShape('x'.repeat(9)))
+  t.same(placeholderFormat('sk-short1'), placeholderFormat('x'.repeat(9)))
   t.end()
 })
 

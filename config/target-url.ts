@@ -1,17 +1,17 @@
 import { isIP } from 'node:net'
-import { parseAuthority } from '#firewall/hostname.js'
-import type { Fault } from '#firewall/host-pattern.js'
-import type { ServiceTarget } from '#firewall/policy.js'
-import { parseRequestTarget } from '#firewall/request-path.js'
-import { quote } from './scrub.js'
+import { parseAuthority } from '#firewall/names/hostname.js'
+import type { Diagnostic } from '#firewall/names/host-pattern.js'
+import type { ServiceTarget } from '#firewall/contracts/policy.js'
+import { parseRequestTarget } from '#firewall/rules/request-path.js'
+import { quote } from './redact-message.js'
 
 const FORM = 'write scheme, host, optional port and path: `https://api.example.com/v1`'
 
 /**
  * Reads the URL of a service. It is taken apart by hand: `URL` would repair what it finds (dot segments, backslashes,
- * `127.1`), and what is judged must be what was written. A part that may hold a secret is named, not repeated.
+ * `127.1`), and what is checked must be what was written. A part that may hold a secret is named, not repeated.
  */
-export function parseTargetUrl(text: string): ServiceTarget | Fault {
+export function parseTargetUrl(text: string): ServiceTarget | Diagnostic {
   const match = /^([a-z][a-z0-9+.-]*):\/\/([^/?#]*)([^?#]*)(\?[^#]*)?(#.*)?$/is.exec(text)
   if (match === null) {
     return { problem: /[@?#]/.test(text) ? 'this is not a URL' : `${quote(text)} is not a URL`, fix: FORM }
@@ -44,8 +44,8 @@ export function parseTargetUrl(text: string): ServiceTarget | Fault {
   if (parsed === null)
     return { problem: `${quote(authority)} is not a host name with an optional port`, fix: FORM }
   const basePath = path.replace(/\/$/, '')
-  const fault = basePathFault(basePath)
-  if (fault !== null) return fault
+  const diagnostic = basePathError(basePath)
+  if (diagnostic !== null) return diagnostic
   return {
     origin: { scheme, host: parsed.host, port: parsed.port ?? (scheme === 'https' ? 443 : 80) },
     basePath,
@@ -59,7 +59,7 @@ function isAddress(authority: string): boolean {
   )
 }
 
-function basePathFault(basePath: string): Fault | null {
+function basePathError(basePath: string): Diagnostic | null {
   if (basePath === '') return null
   const canonical = parseRequestTarget(basePath)
   const plain =

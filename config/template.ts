@@ -1,5 +1,5 @@
-import type { CredentialField } from '#firewall/credential.js'
-import type { Fault } from '#firewall/host-pattern.js'
+import type { CredentialField } from '#firewall/contracts/credential.js'
+import type { Diagnostic } from '#firewall/names/host-pattern.js'
 import { MIN_SECRET, SECRET_NAME, type SecretLookup } from './secrets.js'
 
 /** A value of a credential as the policy writes it: text with references in it, such as `Token ${NAME}`. */
@@ -17,11 +17,11 @@ export interface Rendered {
 }
 
 /** Faults never repeat the text: it may be the secret itself. */
-export function parseTemplate(field: CredentialField, text: string): Template | Fault {
+export function parseTemplate(field: CredentialField, text: string): Template | Diagnostic {
   const pieces = text.split(/\$\{([^{}]*)\}/)
   const literals = pieces.filter((_, index) => index % 2 === 0)
   const names = pieces.filter((_, index) => index % 2 === 1)
-  return templateFault(field, literals, names) ?? { pieces, names }
+  return templateError(field, literals, names) ?? { pieces, names }
 }
 
 /** @returns null when the value of a name is not known, and that is no fault */
@@ -29,7 +29,7 @@ export function renderTemplate(
   { pieces, names }: Template,
   field: CredentialField,
   secrets: SecretLookup,
-): Rendered | Fault | null {
+): Rendered | Diagnostic | null {
   const values = new Map<string, string>()
   for (const name of names) {
     const value = secrets.lookUp(name, field.multiline)
@@ -49,11 +49,11 @@ export function renderTemplate(
 /** Words that may stand around a reference: `Token `, `GenieKey `, `token=`. */
 const SCHEME_WORDS = /^[A-Za-z_=:;,."' -]{0,24}$/
 
-function templateFault(
+function templateError(
   { secret }: CredentialField,
   literals: readonly string[],
   names: readonly string[],
-): Fault | null {
+): Diagnostic | null {
   if (literals.some((literal) => literal.includes('${')) || !names.every((name) => SECRET_NAME.test(name))) {
     return {
       problem: 'a `${…}` here does not name a secret',

@@ -1,7 +1,7 @@
-import { Needles } from '#firewall/needles.js'
+import { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import type { CredentialField, CredentialKind } from '#firewall/credential.js'
+import type { CredentialField, CredentialKind } from '#firewall/contracts/credential.js'
 
 const secret: CredentialField = { secret: true, describe: 'a reference to a secret' }
 const plain: CredentialField = { secret: false, describe: 'plain text' }
@@ -12,7 +12,7 @@ function kind(
   name: string,
   fields: CredentialKind['fields'],
   shorthand: string | null,
-  slot: Text,
+  location: Text,
   value: Text,
 ): CredentialKind {
   return {
@@ -21,20 +21,20 @@ function kind(
     fields,
     shorthand,
     check: (values) =>
-      /^[A-Za-z-]+$/.test(slot(values)) ? null : `\`${slot(values)}\` is not a header name`,
+      /^[A-Za-z-]+$/.test(location(values)) ? null : `\`${location(values)}\` is not a header name`,
     bind: (id, values) => {
       const revealed = Object.fromEntries(Object.entries(values).map(([key, one]) => [key, one.reveal()]))
-      const header = slot(revealed).toLowerCase()
+      const header = location(revealed).toLowerCase()
       return {
         kind: name,
         id,
-        slots: { headers: [header] },
+        locations: { headers: [header] },
         inject: ({ headers }) => {
           headers[header] = value(revealed)
           return null
         },
-        needles: () =>
-          new Needles(
+        secretPatterns: () =>
+          new SecretPatterns(
             Object.values(values).flatMap((one) => one.revealSensitive().map((text) => Buffer.from(text))),
           ),
       }
@@ -42,7 +42,7 @@ function kind(
   }
 }
 
-/** Small stand-ins for the kinds of the proxy, which config does not know. */
+/** Small placeholders for the kinds of the proxy, which config does not know. */
 export const TEST_KINDS: readonly CredentialKind[] = [
   kind(
     'bearer',

@@ -1,5 +1,5 @@
 import { readFileSync, statSync } from 'node:fs'
-import type { Fault } from '#firewall/host-pattern.js'
+import type { Diagnostic } from '#firewall/names/host-pattern.js'
 
 /** Policies, secrets and certificates are kilobytes; more is a mistaken path, and must not fill the memory. */
 const MAX_BYTES = 1_048_576
@@ -10,7 +10,7 @@ const MAX_BYTES = 1_048_576
  *
  * @returns null when there is no such file
  */
-export function readTextFile(path: string): { readonly text: string } | Fault | null {
+export function readTextFile(path: string): { readonly text: string } | Diagnostic | null {
   try {
     const status = statSync(path)
     if (status.isDirectory()) {
@@ -37,7 +37,7 @@ export function readTextFile(path: string): { readonly text: string } | Fault | 
   }
 }
 
-function decode(bytes: Buffer): { readonly text: string } | Fault {
+function decode(bytes: Buffer): { readonly text: string } | Diagnostic {
   try {
     return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) }
   } catch {

@@ -1,11 +1,11 @@
 import { isIP } from 'node:net'
-import { classifyAddress } from '#firewall/address.js'
-import { matchHost } from '#firewall/host-pattern.js'
-import { parseHostname } from '#firewall/hostname.js'
-import type { Destination, UpstreamNames } from '#firewall/policy.js'
+import { classifyAddress } from '#firewall/addresses/address.js'
+import { matchHost } from '#firewall/names/host-pattern.js'
+import { parseHostname } from '#firewall/names/hostname.js'
+import type { Destination, UpstreamNames } from '#firewall/contracts/policy.js'
 import type { IssueList, Path } from './issue.js'
 import type { PolicyFile } from './schema.js'
-import { quote } from './scrub.js'
+import { quote } from './redact-message.js'
 
 interface Endpoint {
   readonly address: string
@@ -13,7 +13,7 @@ interface Endpoint {
 }
 
 /**
- * @param endpoints hosts that the gate itself asks, for the sake of a credential, with whether they may be private
+ * @param endpoints hosts that the gateway itself asks, for the sake of a credential, with whether they may be private
  * @param complete false when parts of the policy are missing for faults of their own, so that a name without a
  *   destination says nothing
  */
@@ -40,7 +40,8 @@ export function readUpstream(
       issues.add(path, { problem: `nothing in the policy may reach ${quote(host)}`, fix }, 'key')
     }
     if (endpoint === null) continue
-    const mayBePrivate = endpoints.get(host) ?? matching.some(({ allowPrivate }) => allowPrivate)
+    const mayBePrivate =
+      endpoints.get(host) ?? matching.some(({ allowPrivateAddresses: allowPrivate }) => allowPrivate)
     if (matching.length > 0) checkReachable(endpoint, matching, mayBePrivate, path, issues)
     hosts[host] = endpoint
   }
@@ -50,7 +51,7 @@ export function readUpstream(
   return { hosts, servers }
 }
 
-/** A fixed address is judged like any other that a name resolves to, so it has to pass here already. */
+/** A fixed address is checked like any other that a name resolves to, so it has to pass here already. */
 function checkReachable(
   { address }: Endpoint,
   matching: readonly Destination[],

@@ -1,9 +1,9 @@
 import { isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml'
 import type { Document, Node, YAMLError } from 'yaml'
-import type { Fault } from '#firewall/host-pattern.js'
-import { IssueList, type Path, type Position } from './issue.js'
-import { quote } from './scrub.js'
-import { yamlFault } from './yaml-fault.js'
+import type { Diagnostic } from '#firewall/names/host-pattern.js'
+import { IssueList, type Path, type SourcePosition } from './issue.js'
+import { quote } from './redact-message.js'
+import { yamlError } from './yaml-errors.js'
 
 /** A YAML file with the place of every value in it. */
 export interface YamlSource {
@@ -35,13 +35,13 @@ export function readYaml(
 }
 
 function addSyntaxIssues(document: Document, text: string, lines: LineCounter, issues: IssueList): boolean {
-  const faults = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0])
+  const diagnostics = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0])
   const report = (error: YAMLError): void => {
     issues.addAt(positionAt(lines, error.pos[0]), describeError(error, text))
   }
-  faults.filter(({ code }) => code === 'DUPLICATE_KEY').forEach(report)
+  diagnostics.filter(({ code }) => code === 'DUPLICATE_KEY').forEach(report)
   // After the first slip the parser has lost its place, and its further errors only follow from that.
-  const [first] = faults.filter(({ code }) => code !== 'DUPLICATE_KEY')
+  const [first] = diagnostics.filter(({ code }) => code !== 'DUPLICATE_KEY')
   if (first !== undefined) report(first)
   let fatal = first !== undefined
   const control = /[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]/.exec(text)
@@ -62,7 +62,7 @@ function addSyntaxIssues(document: Document, text: string, lines: LineCounter, i
   return fatal
 }
 
-function describeError(error: YAMLError, text: string): Fault {
+function describeError(error: YAMLError, text: string): Diagnostic {
   const [start] = error.pos
   const lineStart = text.lastIndexOf('\n', start - 1) + 1
   const lineEnd = text.indexOf('\n', lineStart)
@@ -71,7 +71,7 @@ function describeError(error: YAMLError, text: string): Fault {
     const key = /^["']?([\w.-]+)/.exec(text.slice(start))?.[1] ?? ''
     return { problem: `the key ${quote(key)} stands twice in one mapping`, fix: 'keep one of the two' }
   }
-  return yamlFault(error.code, line)
+  return yamlError(error.code, line)
 }
 
 /** Null when the document holds something that no policy may. */
@@ -83,15 +83,15 @@ function walk(
 ): YamlSource['scalars'] | null {
   const scalars: { path: Path; text: string; part: 'key' | 'value' }[] = []
   let refused = 0
-  const refuse = (offset: number, fault: Fault): void => {
+  const refuse = (offset: number, diagnostic: Diagnostic): void => {
     refused += 1
-    issues.addAt(positionAt(lines, offset), fault)
+    issues.addAt(positionAt(lines, offset), diagnostic)
   }
   visit(document, {
     Node(key, node, ancestors) {
       const start = node.range?.[0] ?? 0
       if (isAlias(node)) {
-        refuse(start, yamlFault('ALIAS', ''))
+        refuse(start, yamlError('ALIAS', ''))
       } else if (node.anchor !== undefined) {
         refuse(text.lastIndexOf('&', start), {
           problem: 'a value that begins with `&` is an anchor in YAML, and anchors are not used in policies',
@@ -150,7 +150,7 @@ function offsetOf(document: Document, path: Path, part: 'key' | 'value'): number
   return offset
 }
 
-function positionAt(lines: LineCounter, offset: number): Position {
+function positionAt(lines: LineCounter, offset: number): SourcePosition {
   const { line, col } = lines.linePos(offset)
   return { line: Math.max(line, 1), column: Math.max(col, 1) }
 }

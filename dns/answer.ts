@@ -4,7 +4,7 @@ import { CLASS_IN, RCODE, TYPE } from './codes.js'
 import type { DnsQuery } from './wire.js'
 
 /**
- * Seconds that a client may keep an address. Low, so that a gate that moved or a policy that shrank is noticed soon; not
+ * Seconds that a client may keep an address. Low, so that a gateway that moved or a policy that shrank is noticed soon; not
  * zero, so that a build which opens a thousand connections does not ask a thousand times.
  */
 export const ANSWER_TTL = 30

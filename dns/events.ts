@@ -1,17 +1,17 @@
-import type { BudgetVerdict } from '#firewall/leak-budget.js'
-import type { Shape } from '#firewall/name-shape.js'
-import type { SandboxIdentity } from '#firewall/policy.js'
+import type { BudgetVerdict } from '#firewall/ledger/exfiltration-budget.js'
+import type { NameFeatures } from '#firewall/names/name-features.js'
+import type { SandboxRef } from '#firewall/contracts/policy.js'
 import { className, rcodeName, typeName } from './codes.js'
-import type { DnsReason } from './denials.js'
-import type { Decision, QueryFlow, Remote, Transport } from './flow.js'
+import type { DnsReason } from './replies.js'
+import type { Decision, QueryFlow, Peer, Transport } from './flow.js'
 
 /** What the audit log learns of one query, before it is answered. Plain data. */
 export interface DnsEvent {
   /** Milliseconds since 1970. */
   readonly time: number
-  /** Null when the query came from no sandbox that the gate knows. */
-  readonly sandbox: SandboxIdentity | null
-  readonly client: Remote
+  /** Null when the query came from no sandbox that the gateway knows. */
+  readonly sandbox: SandboxRef | null
+  readonly client: Peer
   readonly transport: Transport
   /** The id in the query's header. */
   readonly id: number
@@ -32,7 +32,7 @@ export interface DnsEvent {
   /** The wildcard that matched, as written. */
   readonly wildcard: string | null
   /** Null when the name was not measured. */
-  readonly shape: Shape | null
+  readonly features: NameFeatures | null
   /** True for a denied query that looks like data being carried out. */
   readonly suspicious: boolean
   /** `NOERROR`, `NXDOMAIN`; null when nothing is answered. */
@@ -50,7 +50,7 @@ export function eventOf(flow: QueryFlow, decision: Decision, dropped: number): D
   return {
     time: flow.time,
     sandbox: flow.sandbox,
-    client: flow.remote,
+    client: flow.peer,
     transport: flow.transport,
     id: flow.query.id,
     question:
@@ -61,8 +61,8 @@ export function eventOf(flow: QueryFlow, decision: Decision, dropped: number): D
     reason: decision.reason,
     rule: decision.rule,
     wildcard: flow.wildcard,
-    shape: flow.shape,
-    suspicious: decision.verdict === 'deny' && flow.shape?.signal != null,
+    features: flow.features,
+    suspicious: decision.verdict === 'deny' && flow.features?.signal != null,
     rcode: decision.rcode === null ? null : rcodeName(decision.rcode),
     answers: decision.address === null ? [] : [decision.address.text],
     budget: flow.budget,

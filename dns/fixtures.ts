@@ -1,12 +1,12 @@
-import { type HostPattern, isFault, parseHostPattern } from '#firewall/host-pattern.js'
-import { Judge } from '#firewall/judge.js'
-import { LeakBudget } from '#firewall/leak-budget.js'
-import type { NameGate } from '#firewall/name-admission.js'
-import { DEFAULT_NAMES } from '#firewall/name-profiles.js'
-import type { Destination, Policy } from '#firewall/policy.js'
+import { type HostPattern, isDiagnostic, parseHostPattern } from '#firewall/names/host-pattern.js'
+import { PolicyEngine } from '#firewall/judge/policy-engine.js'
+import { ExfiltrationBudget } from '#firewall/ledger/exfiltration-budget.js'
+import type { NamePolicy } from '#firewall/judge/name-policy.js'
+import { DEFAULT_NAMES } from '#firewall/names/name-profiles.js'
+import type { Destination, Policy } from '#firewall/contracts/policy.js'
 import { addressesOf } from './answer.js'
 import type { DnsEvent } from './events.js'
-import type { Remote, ResolverContext, Transport } from './flow.js'
+import type { Peer, ResolverContext, Transport } from './flow.js'
 import { QueryLimiter } from './query-limiter.js'
 import { resolveQuery } from './resolver.js'
 
@@ -57,16 +57,20 @@ export const HOSTS = ['api.github.com', 'github.com', '*.example.org', '**.deep.
 
 export const SANDBOX = { id: 'sandbox-1', agent: 'default' } as const
 
-export function nameGate(hosts: readonly string[] = HOSTS): NameGate {
+export function namePolicy(hosts: readonly string[] = HOSTS): NamePolicy {
   const policy: Policy = {
     destinations: hosts.map(destination),
     services: new Map(),
     agents: new Map([['default', { name: 'default', services: null, allow: null }]]),
-    dns: { names: DEFAULT_NAMES, rate: { perSecond: 1e6, burst: 1e6 }, hosts: {} },
+    dns: { nameLimits: DEFAULT_NAMES, rate: { perSecond: 1e6, burst: 1e6 }, hosts: {} },
     http: { maxRequestBytes: 1024, responseTimeoutMs: 1000, idleTimeoutMs: 1000, connectTimeoutMs: 1000 },
     upstream: { hosts: {}, servers: [] },
   }
-  return { judge: new Judge(policy), limits: policy.dns.names, budget: new LeakBudget() }
+  return {
+    policyEngine: new PolicyEngine(policy),
+    limits: policy.dns.nameLimits,
+    budget: new ExfiltrationBudget(),
+  }
 }
 
 function destination(host: string, index: number): Destination {
@@ -79,15 +83,15 @@ function destination(host: string, index: number): Destination {
     mode: 'intercept',
     rules: [],
     service: null,
-    allowPrivate: false,
+    allowPrivateAddresses: false,
     ca: null,
-    names: null,
+    nameLimits: null,
   }
 }
 
 function pattern(text: string): HostPattern {
   const parsed = parseHostPattern(text)
-  if (isFault(parsed)) throw new Error(parsed.problem)
+  if (isDiagnostic(parsed)) throw new Error(parsed.problem)
   return parsed
 }
 
@@ -104,7 +108,7 @@ export function bench(overrides: Partial<ResolverContext> = {}): Bench {
   const failures: unknown[] = []
   const context: ResolverContext = {
     identify: () => SANDBOX,
-    gate: nameGate(),
+    namePolicy: namePolicy(),
     limiter: new QueryLimiter({ perSecond: 1e6, burst: 1e6 }),
     addressOf: () => addressesOf('192.0.2.53'),
     hosts: new Map(),
@@ -122,12 +126,12 @@ export function bench(overrides: Partial<ResolverContext> = {}): Bench {
 /** The answer to a query where the record is written at once, as `bench` does. */
 export function resolveNow(
   bytes: Buffer,
-  remote: Remote,
+  peer: Peer,
   transport: Transport,
   context: ResolverContext,
 ): Buffer | null {
   const replies: (Buffer | null)[] = []
-  resolveQuery(bytes, remote, transport, context, (response) => replies.push(response))
+  resolveQuery(bytes, peer, transport, context, (response) => replies.push(response))
   if (replies.length !== 1) throw new Error(`${replies.length} replies to one query`)
   return replies[0] ?? null
 }

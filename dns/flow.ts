@@ -1,34 +1,34 @@
-import type { BudgetVerdict } from '#firewall/leak-budget.js'
-import type { NameGate } from '#firewall/name-admission.js'
-import type { Shape } from '#firewall/name-shape.js'
-import type { SandboxIdentity } from '#firewall/policy.js'
+import type { BudgetVerdict } from '#firewall/ledger/exfiltration-budget.js'
+import type { NamePolicy } from '#firewall/judge/name-policy.js'
+import type { NameFeatures } from '#firewall/names/name-features.js'
+import type { SandboxRef } from '#firewall/contracts/policy.js'
 import type { Addresses, AddressRecord, ExtendedError } from './answer.js'
-import type { DnsReason } from './denials.js'
+import type { DnsReason } from './replies.js'
 import type { DnsEvent } from './events.js'
 import type { QueryLimiter } from './query-limiter.js'
 import type { DnsQuery } from './wire.js'
 
 export type Transport = 'udp' | 'tcp'
 
-/** The address of the gate that a sandbox finds under a name; one for all names today. */
-export type AddressPlan = (sandbox: SandboxIdentity, name: string) => Addresses
+/** The address of the gateway that a sandbox finds under a name; one for all names today. */
+export type AddressPlan = (sandbox: SandboxRef, name: string) => Addresses
 
 /** Where a query came from, as the socket says. */
-export interface Remote {
+export interface Peer {
   readonly address: string
   readonly port: number
-  /** The gate's own address that it was sent to, where the socket tells. */
-  readonly local?: string
+  /** The gateway's own address that it was sent to, where the socket tells. */
+  readonly localAddress?: string
 }
 
-/** All that a resolver needs. UDP and TCP of one gate are given the same one. */
+/** All that a resolver needs. UDP and TCP of one gateway are given the same one. */
 export interface ResolverContext {
-  identify(remote: Remote): SandboxIdentity | null
-  readonly gate: NameGate
+  identify(peer: Peer): SandboxRef | null
+  readonly namePolicy: NamePolicy
   readonly limiter: QueryLimiter
-  /** The gate's address for an allowed name; the only one in an answer, apart from loopback and `hosts`. */
+  /** The gateway's address for an allowed name; the only one in an answer, apart from loopback and `hosts`. */
   readonly addressOf: AddressPlan
-  /** Addresses by name, of hosts that sandboxes reach without the gate. */
+  /** Addresses by name, of hosts that sandboxes reach without the gateway. */
   readonly hosts: ReadonlyMap<string, Addresses>
   /** Writes to the audit log; `done` is told that the record is there, or why it is not. Must not throw. */
   record(event: DnsEvent, done: (error: Error | null) => void): void
@@ -56,12 +56,12 @@ export interface Decision {
 export interface QueryFlow {
   readonly context: ResolverContext
   readonly query: DnsQuery
-  readonly remote: Remote
+  readonly peer: Peer
   readonly transport: Transport
   readonly time: number
-  sandbox: SandboxIdentity | null
+  sandbox: SandboxRef | null
   wildcard: string | null
-  shape: Shape | null
+  features: NameFeatures | null
   budget: BudgetVerdict | null
   decision: Decision | null
   response: Buffer | null

@@ -4,7 +4,7 @@ import { type Addresses, addressRecord } from './answer.js'
 export type LocalName =
   /** Exists, with loopback addresses or with nothing at all; `rule` names the standard. */
   | { readonly kind: 'exists'; readonly addresses: Addresses; readonly rule: string }
-  /** A well-formed name of the reverse tree: the gate keeps none. */
+  /** A well-formed name of the reverse tree: the gateway keeps none. */
   | { readonly kind: 'reverse' }
 
 const REVERSE = /^(?:(?:\d{1,3}\.){1,4}in-addr|(?:[0-9a-f]\.){1,32}ip6)\.arpa$/

@@ -29,7 +29,7 @@ void t.test('a sandbox that is gone takes its own state along, and no other', (t
     limiter.take(id, 0)
     limiter.take(id, 0)
   }
-  limiter.keepOnly((sandbox) => sandbox !== 'a')
+  limiter.prune((sandbox) => sandbox !== 'a')
   t.equal(limiter.dropped('a'), 0)
   t.equal(limiter.take('a', 0), 'pass')
   t.equal(limiter.dropped('ab'), 1)

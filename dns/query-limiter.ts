@@ -1,4 +1,4 @@
-import { RateLimiter, type RateLimit } from '#firewall/rate-limit.js'
+import { RateLimiter, type RateLimit } from '#firewall/ledger/rate-limit.js'
 
 /** Milliseconds between two records of the same flood. */
 const FLOOD_RECORD_MS = 1000
@@ -11,7 +11,7 @@ interface Flood {
 /** `pass`: answer it. `note`: drop it and write a record. `drop`: drop it and count it. */
 export type RateVerdict = 'pass' | 'note' | 'drop'
 
-/** One per gate, shared by UDP and TCP. Its size is bounded by the number of sandboxes; see `keepOnly`. */
+/** One per gateway, shared by UDP and TCP. Its size is bounded by the number of sandboxes; see `keepOnly`. */
 export class QueryLimiter {
   readonly #rate: RateLimit
   readonly #buckets = new RateLimiter()
@@ -47,8 +47,8 @@ export class QueryLimiter {
   }
 
   /** Drops the state of sandboxes that are gone. */
-  keepOnly(isThere: (sandbox: string) => boolean): void {
-    this.#buckets.keepOnly(isThere)
-    for (const sandbox of this.#floods.keys()) if (!isThere(sandbox)) this.#floods.delete(sandbox)
+  prune(isActive: (sandbox: string) => boolean): void {
+    this.#buckets.prune(isActive)
+    for (const sandbox of this.#floods.keys()) if (!isActive(sandbox)) this.#floods.delete(sandbox)
   }
 }

@@ -1,4 +1,4 @@
-import type { QueryFlow, QueryStep, Remote, ResolverContext, Transport } from './flow.js'
+import type { QueryFlow, QueryStep, Peer, ResolverContext, Transport } from './flow.js'
 import { deny, QUERY_STEPS } from './steps.js'
 import { parseQuery } from './wire.js'
 
@@ -6,7 +6,7 @@ import { parseQuery } from './wire.js'
 const LAST_STEPS = QUERY_STEPS.filter((step) => 'act' in step)
 
 /**
- *     bytes ──> parse ──> steps: judge ──> record ──> answer ──> bytes
+ *     bytes ──> parse ──> steps: check ──> record ──> answer ──> bytes
  *                 └─ null: silence
  *
  * Never throws: a bug in a step is reported to `context.fail`, recorded, and answered with SERVFAIL.
@@ -15,7 +15,7 @@ const LAST_STEPS = QUERY_STEPS.filter((step) => 'act' in step)
  */
 export function resolveQuery(
   bytes: Buffer,
-  remote: Remote,
+  peer: Peer,
   transport: Transport,
   context: ResolverContext,
   reply: (response: Buffer | null) => void,
@@ -28,12 +28,12 @@ export function resolveQuery(
   const flow: QueryFlow = {
     context,
     query,
-    remote,
+    peer,
     transport,
     time: context.now(),
     sandbox: null,
     wildcard: null,
-    shape: null,
+    features: null,
     budget: null,
     decision: null,
     response: null,

@@ -8,7 +8,7 @@ import type { ResolverContext } from './flow.js'
 import { QueryLimiter } from './query-limiter.js'
 import { QUERY_STEPS } from './steps.js'
 
-const REMOTE = { address: '127.0.0.1', port: 5353 }
+const PEER = { address: '127.0.0.1', port: 5353 }
 const BASE32 = 'mzxw6ytboi4dsmrrgu3tqmbsgm2dkojvmzxw6ytboi4dsmrr'
 
 function ask(
@@ -17,7 +17,7 @@ function ask(
   overrides: Partial<ResolverContext> = {},
 ): { reply: Buffer | null; event: DnsEvent | undefined; events: DnsEvent[]; failures: unknown[] } {
   const { context, events, failures } = bench(overrides)
-  const reply = resolveNow(query(name, parts), REMOTE, 'udp', context)
+  const reply = resolveNow(query(name, parts), PEER, 'udp', context)
   return { reply, event: events[0], events, failures }
 }
 
@@ -40,7 +40,7 @@ void t.test('the array is the documentation', (t) => {
     [
       'identify the sandbox',
       'keep to its query rate',
-      'refuse strangers',
+      'refuse unknown clients',
       'one question, class IN, host-name bytes',
       'names that need no policy',
       'admit the name: listed, shape, budget',
@@ -51,13 +51,13 @@ void t.test('the array is the documentation', (t) => {
   t.end()
 })
 
-void t.test('a listed name gets the address of the gate', (t) => {
+void t.test('a listed name gets the address of the gateway', (t) => {
   const { reply, event } = ask('API.github.com')
   t.match(decode(reply), { rcode: 'NOERROR', answers: [{ type: 'A', data: '192.0.2.53' }] })
   t.strictSame(event, {
     time: 1_700_000_000_000,
     sandbox: SANDBOX,
-    client: REMOTE,
+    client: PEER,
     transport: 'udp',
     id: 0x1234,
     question: { name: 'api.github.com', type: 'A', class: 'IN' },
@@ -65,7 +65,7 @@ void t.test('a listed name gets the address of the gate', (t) => {
     reason: null,
     rule: 'allow[0]',
     wildcard: null,
-    shape: { length: 14, entropy: event?.shape?.entropy, signal: null },
+    features: { length: 14, entropy: event?.features?.entropy, signal: null },
     suspicious: false,
     rcode: 'NOERROR',
     answers: ['192.0.2.53'],
@@ -113,7 +113,7 @@ void t.test('names on the wire that no policy can list', (t) => {
   ]) {
     const { reply, event } = ask(name)
     t.match(decode(reply), { rcode: 'NXDOMAIN' }, name)
-    t.match(event, { reason: 'host-not-listed', shape: { length: name.length } })
+    t.match(event, { reason: 'host-not-listed', features: { length: name.length } })
   }
   t.end()
 })
@@ -123,21 +123,21 @@ void t.test('a name that looks like data is refused', (t) => {
   t.match(decode(reply), { rcode: 'REFUSED', authorities: [] })
   t.equal(extendedError(reply), EDE.FILTERED)
   t.match(event, {
-    reason: 'name-shape',
+    reason: 'name-looks-encoded',
     rule: 'allow[2]',
     wildcard: '*.example.org',
-    shape: { length: 48, signal: 'label-length' },
+    features: { length: 48, signal: 'label-length' },
     suspicious: true,
   })
   t.match(ask(`${BASE32}.evil.example`).event, { reason: 'host-not-listed', suspicious: true })
-  t.equal(ask('cdn.example.org').event?.verdict, 'allow', 'and its twin is not')
+  t.equal(ask('cdn.example.org').event?.verdict, 'allow', 'and its control is not')
   t.end()
 })
 
 void t.test('a wildcard has a budget', (t) => {
   const { context, events } = bench()
   const rcodes = Array.from({ length: 20 }, (_, index) =>
-    decode(resolveNow(query(`h${index}.example.org`, { rest: opt() }), REMOTE, 'udp', context)),
+    decode(resolveNow(query(`h${index}.example.org`, { rest: opt() }), PEER, 'udp', context)),
   ).map((answer) => (answer as { rcode?: string }).rcode)
   t.strictSame(rcodes, [...Array<string>(16).fill('NOERROR'), ...Array<string>(4).fill('REFUSED')])
   t.match(events[0], { wildcard: '*.example.org', budget: { spent: false, namesLeft: 15 } })
@@ -147,9 +147,9 @@ void t.test('a wildcard has a budget', (t) => {
     budget: { spent: true, limit: 'names' },
     suspicious: false,
   })
-  const again = resolveNow(query('H0.example.org', { type: 65 }), REMOTE, 'udp', context)
+  const again = resolveNow(query('H0.example.org', { type: 65 }), PEER, 'udp', context)
   t.match(decode(again), { rcode: 'NOERROR' }, 'a name that was paid for stays free, whatever type and case')
-  const refused = resolveNow(query('h99.example.org', { rest: opt() }), REMOTE, 'udp', context)
+  const refused = resolveNow(query('h99.example.org', { rest: opt() }), PEER, 'udp', context)
   t.equal(extendedError(refused), EDE.FILTERED)
   t.end()
 })
@@ -161,7 +161,7 @@ void t.test('bytes that no host name has are refused, and look like a tunnel', (
   t.match(dotted.event, {
     question: { name: 'api\\046github.com' },
     reason: 'name-bytes',
-    shape: { length: 14, signal: 'bytes' },
+    features: { length: 14, signal: 'bytes' },
     suspicious: true,
   })
   t.match(ask([`0eaba82-Y\xbe\xe5\xf6`, 'example', 'org']).event, { reason: 'name-bytes', suspicious: true })
@@ -177,7 +177,7 @@ void t.test('what is not one question of class IN', (t) => {
   ]
   for (const [what, bytes, rcode, reason, extended] of cases) {
     const { context, events } = bench()
-    const reply = resolveNow(bytes, REMOTE, 'udp', context)
+    const reply = resolveNow(bytes, PEER, 'udp', context)
     t.match(decode(reply), { rcode, answers: [], authorities: [] }, what)
     t.match(events, [{ verdict: 'deny', reason, answers: [] }])
     t.equal(extendedError(reply), extended)
@@ -222,11 +222,11 @@ void t.test('names that need no policy', (t) => {
   t.end()
 })
 
-void t.test('strangers are refused', (t) => {
+void t.test('unknown clients are refused', (t) => {
   const { reply, event } = ask('api.github.com', { rest: opt() }, { identify: () => null })
   t.match(decode(reply), { rcode: 'REFUSED', answers: [] })
   t.equal(extendedError(reply), EDE.PROHIBITED)
-  t.match(event, { sandbox: null, reason: 'unknown-sandbox', shape: null })
+  t.match(event, { sandbox: null, reason: 'unknown-sandbox', features: null })
   t.end()
 })
 
@@ -236,7 +236,7 @@ void t.test('over its rate a sandbox gets silence, and one record a second', (t)
     now: () => now,
     limiter: new QueryLimiter({ perSecond: 1, burst: 2 }),
   })
-  const send = (): Buffer | null => resolveNow(query('github.com'), REMOTE, 'udp', context)
+  const send = (): Buffer | null => resolveNow(query('github.com'), PEER, 'udp', context)
   t.ok(send())
   t.ok(send())
   t.equal(send(), null)

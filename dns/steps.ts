@@ -1,9 +1,9 @@
-import { parseHostname } from '#firewall/hostname.js'
-import { admitName } from '#firewall/name-admission.js'
-import { judgeShape } from '#firewall/name-shape.js'
+import { parseHostname } from '#firewall/names/hostname.js'
+import { checkName } from '#firewall/judge/name-policy.js'
+import { measureName } from '#firewall/names/name-features.js'
 import { type Addresses, type AddressRecord, answerLimit, encodeAnswer } from './answer.js'
 import { RCODE, TYPE } from './codes.js'
-import { denialOf, type DnsReason } from './denials.js'
+import { replyTo, type DnsReason } from './replies.js'
 import { eventOf } from './events.js'
 import type { Decision, QueryFlow, QueryStep } from './flow.js'
 import { localName } from './local-names.js'
@@ -13,38 +13,38 @@ import { labelsOf } from './wire.js'
 export const QUERY_STEPS: readonly QueryStep[] = [
   { name: 'identify the sandbox', decide: identifySandbox },
   { name: 'keep to its query rate', decide: keepToRate },
-  { name: 'refuse strangers', decide: refuseStrangers },
+  { name: 'refuse unknown clients', decide: rejectUnknownClients },
   { name: 'one question, class IN, host-name bytes', decide: oneQuestion },
   { name: 'names that need no policy', decide: answerLocally },
-  { name: 'admit the name: listed, shape, budget', decide: admitTheName },
+  { name: 'admit the name: listed, shape, budget', decide: checkTheName },
   { name: 'record', act: record },
   { name: 'answer', act: answer },
 ]
 
 function identifySandbox(flow: QueryFlow): null {
-  flow.sandbox = flow.context.identify(flow.remote)
+  flow.sandbox = flow.context.identify(flow.peer)
   return null
 }
 
-/** All strangers share one bucket: they are told apart by addresses of their own choosing. */
+/** All unknown clients share one bucket: they are told apart by addresses of their own choosing. */
 function keepToRate(flow: QueryFlow): Decision | null {
   const verdict = flow.context.limiter.take(limiterKey(flow), flow.time)
   if (verdict === 'pass') return null
   return { ...deny('rate-limited'), recorded: verdict === 'note' }
 }
 
-function refuseStrangers({ sandbox }: QueryFlow): Decision | null {
+function rejectUnknownClients({ sandbox }: QueryFlow): Decision | null {
   return sandbox === null ? deny('unknown-sandbox') : null
 }
 
 function oneQuestion(flow: QueryFlow): Decision | null {
-  const { fault, question } = flow.query
-  if (fault === null) return null
+  const { error, question } = flow.query
+  if (error === null) return null
   // Measured whatever the fault: a tunnel must not keep out of sight by a wrong class or EDNS version.
   if (question !== null) {
-    flow.shape = judgeShape(labelsOf(question.name), flow.context.gate.limits.shape)
+    flow.features = measureName(labelsOf(question.name), flow.context.namePolicy.limits.features)
   }
-  return deny(fault)
+  return deny(error)
 }
 
 function answerLocally({ query: { question }, context }: QueryFlow): Decision | null {
@@ -58,19 +58,19 @@ function answerLocally({ query: { question }, context }: QueryFlow): Decision | 
     : allow(local.rule, addressFor(question.type, local.addresses))
 }
 
-function admitTheName(flow: QueryFlow): Decision | null {
+function checkTheName(flow: QueryFlow): Decision | null {
   const { context, sandbox, query, time } = flow
   const { question } = query
   if (sandbox === null || question === null) return null
   const host = parseHostname(question.name)
   if (host === null) {
     // `1.2.3.4`, `-a.example.com`: names to the DNS, but not to a policy.
-    flow.shape = judgeShape(labelsOf(question.name), context.gate.limits.shape)
+    flow.features = measureName(labelsOf(question.name), context.namePolicy.limits.features)
     return deny('host-not-listed')
   }
-  const { verdict, wildcard, shape, budget } = admitName(context.gate, sandbox, host, time)
+  const { verdict, wildcard, features, budget } = checkName(context.namePolicy, sandbox, host, time)
   flow.wildcard = wildcard
-  flow.shape = shape
+  flow.features = features
   flow.budget = budget
   if (!verdict.allowed) return deny(verdict.reason, verdict.rule)
   return allow(verdict.rule, addressFor(question.type, context.addressOf(sandbox, host)))
@@ -78,7 +78,7 @@ function admitTheName(flow: QueryFlow): Decision | null {
 
 /**
  * HTTPS and SVCB records would let the upstream choose port, protocol and key (RFC 9460), and every other type is of no
- * use to a client of the gate: all are empty. ANY gets one record set of those there are (RFC 8482 section 4.1).
+ * use to a client of the gateway: all are empty. ANY gets one record set of those there are (RFC 8482 section 4.1).
  */
 function addressFor(type: number, { ipv4, ipv6 }: Addresses): AddressRecord | null {
   if (type === TYPE.AAAA) return ipv6
@@ -115,7 +115,7 @@ function answer(flow: QueryFlow, { rcode, address, extended }: Decision, next: (
 }
 
 export function deny(reason: DnsReason, rule: string | null = null): Decision {
-  return { verdict: 'deny', reason, rule, address: null, recorded: true, ...denialOf(reason) }
+  return { verdict: 'deny', reason, rule, address: null, recorded: true, ...replyTo(reason) }
 }
 
 function allow(rule: string, address: AddressRecord | null): Decision {

@@ -10,7 +10,7 @@ void t.test('a plain query', (t) => {
     rd: true,
     question: { name: 'api.github.com', type: 28, class: 1, raw: bytes.subarray(12) },
     edns: null,
-    fault: null,
+    error: null,
   })
   t.equal(parseQuery(query('a', { flags: 0 }))?.rd, false)
   t.end()
@@ -19,22 +19,22 @@ void t.test('a plain query', (t) => {
 void t.test('the root is a name', (t) => {
   const bytes = query('')
   t.equal(bytes.length, 17)
-  t.match(parseQuery(bytes), { question: { name: '' }, fault: null })
+  t.match(parseQuery(bytes), { question: { name: '' }, error: null })
   t.end()
 })
 
 void t.test('EDNS', (t) => {
   t.match(parseQuery(query('a.b', { rest: opt({ udpSize: 4096 }) })), {
     edns: { udpSize: 4096 },
-    fault: null,
+    error: null,
   })
   const cookie = Buffer.concat([words(10, 8), Buffer.alloc(8)])
-  t.equal(parseQuery(query('a.b', { rest: opt({ options: cookie }) }))?.fault, null)
+  t.equal(parseQuery(query('a.b', { rest: opt({ options: cookie }) }))?.error, null)
   t.match(parseQuery(query('a.b', { rest: opt({ version: 1 }) })), {
     edns: { udpSize: 1232 },
-    fault: 'edns-version',
+    error: 'edns-version',
   })
-  t.equal(parseQuery(query('a.b', { rest: opt({ version: 255 }) }))?.fault, 'edns-version')
+  t.equal(parseQuery(query('a.b', { rest: opt({ version: 255 }) }))?.error, 'edns-version')
   t.end()
 })
 
@@ -83,8 +83,8 @@ void t.test('malformed', (t) => {
     'no end of name': plain.subarray(0, plain.length - 5),
   }
   for (const [what, bytes] of Object.entries(cases))
-    t.equal(parseQuery(bytes)?.fault, 'malformed-query', what)
-  t.equal(parseQuery(query([label63, label63, label63, 'a'.repeat(61)]))?.fault, null, '255 bytes are a name')
+    t.equal(parseQuery(bytes)?.error, 'malformed-query', what)
+  t.equal(parseQuery(query([label63, label63, label63, 'a'.repeat(61)]))?.error, null, '255 bytes are a name')
   t.end()
 })
 
@@ -92,37 +92,37 @@ void t.test('a truncated query is never taken for a whole one', (t) => {
   const whole = query('api.github.com', { rest: opt() })
   for (let length = 0; length < whole.length; length++) {
     const parsed = parseQuery(whole.subarray(0, length))
-    t.ok(parsed === null || parsed.fault === 'malformed-query', `${length} bytes`)
+    t.ok(parsed === null || parsed.error === 'malformed-query', `${length} bytes`)
   }
   t.end()
 })
 
 void t.test('opcodes other than a query are not read further', (t) => {
   const parsed = parseQuery(query('a', { flags: 5 << 11, counts: [0xffff, 0xffff, 0xffff, 0xffff] }))
-  t.match(parsed, { opcode: 5, question: null, fault: 'opcode' })
+  t.match(parsed, { opcode: 5, question: null, error: 'opcode' })
   t.end()
 })
 
 void t.test('class', (t) => {
   t.match(parseQuery(query('version.bind', { type: 16, class: 3 })), {
-    fault: 'class',
+    error: 'class',
     question: { class: 3 },
   })
-  t.equal(parseQuery(query('a', { class: 255 }))?.fault, 'class')
+  t.equal(parseQuery(query('a', { class: 255 }))?.error, 'class')
   t.end()
 })
 
 void t.test('bytes that no host name has', (t) => {
   t.match(parseQuery(query(['api.github', 'com'])), {
-    fault: 'name-bytes',
+    error: 'name-bytes',
     question: { name: 'api\\046github.com' },
   })
   for (const byte of ['\0', ' ', '*', '.', '/', '\\', '@', '[', '`', '{', '\x7f', '\xe4', '\xff']) {
     const parsed = parseQuery(query([`a${byte}b`, 'com']))
-    t.equal(parsed?.fault, 'name-bytes', JSON.stringify(byte))
+    t.equal(parsed?.error, 'name-bytes', JSON.stringify(byte))
     t.match(parsed?.question?.name, /^a\\\d{3}b\.com$/)
     t.strictSame(labelsOf(parsed?.question?.name ?? ''), [`a${byte}b`, 'com'], 'and back')
   }
-  t.equal(parseQuery(query('_dmarc.a-b.0'))?.fault, null, 'the others are fine')
+  t.equal(parseQuery(query('_dmarc.a-b.0'))?.error, null, 'the others are fine')
   t.end()
 })

@@ -1,4 +1,4 @@
-import { MAX_LABEL } from '#firewall/hostname.js'
+import { MAX_LABEL } from '#firewall/names/hostname.js'
 import { CLASS_IN, TYPE } from './codes.js'
 
 const HEADER = 12
@@ -18,8 +18,8 @@ const MAX_WIRE_NAME = 255
 /** Bytes of an OPT record without options: root, type, size, extended rcode, version, flags, length (RFC 6891 6.1.2). */
 const OPT = 11
 
-/** What keeps a message that deserves an answer from being judged, gravest first. */
-export type QueryFault =
+/** What keeps a message that deserves an answer from being checked, gravest first. */
+export type QueryError =
   | 'opcode' // not a standard query; the rest of the message was not read
   | 'malformed-query' // not one question, a broken or compressed name, a foreign record, bytes left over
   | 'edns-version' // RFC 6891 section 6.1.3
@@ -44,7 +44,7 @@ export interface DnsQuery {
   readonly question: DnsQuestion | null
   /** Null when the client sent no OPT record, or none that could be read. */
   readonly edns: { readonly udpSize: number } | null
-  readonly fault: QueryFault | null
+  readonly error: QueryError | null
 }
 
 /**
@@ -60,25 +60,25 @@ export function parseQuery(bytes: Buffer): DnsQuery | null {
   const id = bytes.readUInt16BE(0)
   const opcode = (flags >> 11) & 0x0f
   const rd = (flags & 0x0100) !== 0
-  if (opcode !== 0) return { id, opcode, rd, question: null, edns: null, fault: 'opcode' }
+  if (opcode !== 0) return { id, opcode, rd, question: null, edns: null, error: 'opcode' }
   // RFC 9619: a standard query with more than one question is FORMERR. Counts are never believed beyond 0 and 1.
   const question = bytes.readUInt16BE(4) === 1 ? readQuestion(bytes) : null
   const bare = bytes.readUInt16BE(6) === 0 && bytes.readUInt16BE(8) === 0
   const additional = bytes.readUInt16BE(10)
   if (question === null || !bare || additional > 1) {
-    return { id, opcode, rd, question: question?.echo ?? null, edns: null, fault: 'malformed-query' }
+    return { id, opcode, rd, question: question?.echo ?? null, edns: null, error: 'malformed-query' }
   }
   const { echo, strange, end } = question
   const opt = additional === 1 ? readOpt(bytes, end) : null
   if (additional === 1 ? opt === null : end !== bytes.length) {
-    return { id, opcode, rd, question: echo, edns: null, fault: 'malformed-query' }
+    return { id, opcode, rd, question: echo, edns: null, error: 'malformed-query' }
   }
   const edns = opt === null ? null : { udpSize: opt.udpSize }
-  const fault = firstFault(opt?.version ?? 0, echo.class, strange)
-  return { id, opcode, rd, question: echo, edns, fault }
+  const error = firstError(opt?.version ?? 0, echo.class, strange)
+  return { id, opcode, rd, question: echo, edns, error }
 }
 
-function firstFault(version: number, qclass: number, strange: boolean): QueryFault | null {
+function firstError(version: number, qclass: number, strange: boolean): QueryError | null {
   if (version !== 0) return 'edns-version'
   if (strange) return 'name-bytes'
   return qclass === CLASS_IN ? null : 'class'

@@ -76,7 +76,7 @@ $run_candidates
 LIST
 }
 
-# The policy, where the gate reads it from a directory that the sandbox sees, and any that stands in the place of one.
+# The policy, where the gateway reads it from a directory that the sandbox sees, and any that stands in the place of one.
 run_hide_policy() {
   run_policy_in=''
   IFS= read -r run_policy_in <"$run_dir/policy" || :
@@ -90,11 +90,11 @@ $run_shown
 LIST
 }
 
-# What a policy beside the agent says does not hold on Docker, and a gate without one denies everything.
+# What a policy beside the agent says does not hold on Docker, and a gateway without one denies everything.
 run_tell_policy() {
   [ -d "$run_policy_in" ] || return 0
   if [ ! -f "$run_policy_in/egress.yaml" ]; then
-    printf 'egress: WARNING: the gate has no policy, so everything is denied\n  write %s, then `docker compose restart proxy`\n' \
+    printf 'egress: WARNING: the gateway has no policy, so everything is denied\n  write %s, then `docker compose restart proxy`\n' \
       "$run_policy_in/egress.yaml" >&2
   elif [ "$run_policy_in" != "$run_workdir" ] && [ -f "$run_workdir/egress.yaml" ]; then
     printf 'egress: NOTE: egress.yaml in this directory is not used: on Docker the policy is %s\n  --policy egress.yaml takes it, without Docker\n' \

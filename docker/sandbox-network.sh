@@ -51,14 +51,14 @@ run_is_over() {
   [ "$run_owner" != "$1" ]
 }
 
-# The file's name tells the gate, when it looks next. $1: network; $2: the exit code, or nothing
+# The file's name tells the gateway, when it looks next. $1: network; $2: the exit code, or nothing
 run_tell_end() {
   # A command that ended has taken its container along.
   [ -n "$2" ] || docker rm -f "$1" >/dev/null 2>&1 || :
   docker cp "$run_dir/ended" "$run_proxy:/var/lib/egress/shared/ended/${1#egress-}.$2" >/dev/null 2>&1 || :
 }
 
-# One that a gate is still in stays, for the next sweep. $1: network
+# One that a gateway is still in stays, for the next sweep. $1: network
 run_remove() {
   run_leave "$1" "$run_dns" &
   run_pid_dns=$!
@@ -67,7 +67,7 @@ run_remove() {
   wait "$run_pid_dns" && wait "$run_pid_proxy" && docker network rm "$1" >/dev/null 2>&1 || :
 }
 
-# The engine's word is not enough: a gate that is just being started over stays in the network all the same, and without
+# The engine's word is not enough: a gateway that is just being started over stays in the network all the same, and without
 # the network it could never start again. $1: network; $2: container
 run_leave() {
   for run_try in 1 2 3 4 5 6 7 8 9 10; do
@@ -134,7 +134,7 @@ run_make_network() {
   run_pid_add=$!
 }
 
-# Both gates join it. False when the addresses are somebody else's: then there is another draw.
+# Both gateways join it. False when the addresses are somebody else's: then there is another draw.
 run_join_network() {
   wait "$run_pid_network" || {
     run_is_overlap "$run_dir/network" && return 1
@@ -153,7 +153,7 @@ run_join_network() {
     exit 125
   }
   wait "$run_pid_dns" && wait "$run_pid_proxy" ||
-    egress_fail "the gate cannot join the sandbox's network: $(cat "$run_dir/dns" "$run_dir/proxy")" \
+    egress_fail "the gateway cannot join the sandbox's network: $(cat "$run_dir/dns" "$run_dir/proxy")" \
       'see whether it runs: docker compose ps'
 }
 

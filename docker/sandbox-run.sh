@@ -1,5 +1,5 @@
 # The Docker backend of sandbox-run. Sourced; POSIX sh, and nothing but docker on the host. What needs the policy is asked
-# of the gate by `docker exec`. Every name of its own begins with `run_`.
+# of the gateway by `docker exec`. Every name of its own begins with `run_`.
 
 run_home=/home/agent
 run_default_image=agent-egress-sandbox:local
@@ -47,7 +47,7 @@ run_parse() {
         ;;
       --limit) run_limit "$run_value" ;;
       --policy | --audit-dir)
-        egress_fail "$run_name belongs to the namespace backend: with Docker the gate has the policy and the log" \
+        egress_fail "$run_name belongs to the namespace backend: with Docker the gateway has the policy and the log" \
           'leave it out, or add --backend namespaces'
         ;;
       *) egress_fail "there is no option $run_name" 'see ./sandbox-run --help' ;;
@@ -87,10 +87,10 @@ run_limit() {
   esac
 }
 
-# --- the engine and the gate -----------------------------------------------------------------------------------------
+# --- the engine and the gateway -----------------------------------------------------------------------------------------
 # Each call of docker costs some 50 ms: what one can tell is asked once, and what can wait for each other runs at once.
 
-# False when no engine answers. Sets run_dns and run_proxy to the gate's containers, empty where it was not set up, and
+# False when no engine answers. Sets run_dns and run_proxy to the gateway's containers, empty where it was not set up, and
 # run_up when both run.
 run_find_gate() {
   run_dns='' run_proxy='' run_up=1
@@ -113,17 +113,17 @@ LIST
 run_start_gate() {
   if [ -n "$run_proxy" ]; then
     [ -n "$run_up" ] && return
-    docker start "$run_proxy" "$run_dns" >/dev/null || egress_fail 'the gate cannot be started' 'see the lines above'
+    docker start "$run_proxy" "$run_dns" >/dev/null || egress_fail 'the gateway cannot be started' 'see the lines above'
   else
     docker compose version >/dev/null 2>&1 ||
-      egress_fail 'the gate is not running, and Docker Compose is not installed to start it' \
+      egress_fail 'the gateway is not running, and Docker Compose is not installed to start it' \
         'install the Compose plugin (docker compose version), then run `docker compose up -d`'
-    printf 'egress: starting the gate (the first time builds its image)…\n' >&2
+    printf 'egress: starting the gateway (the first time builds its image)…\n' >&2
     docker compose --project-directory "$root" -f "$root/docker-compose.yml" -p "$run_project" up -d >&2 ||
-      egress_fail 'the gate cannot be started' \
+      egress_fail 'the gateway cannot be started' \
         'see the lines above; "Pool overlaps" means that EGRESS_AGENTS_SUBNET must be another (docs/docker.md)'
     run_find_gate && [ -n "$run_proxy" ] ||
-      egress_fail 'the gate did not come up' 'see why with `docker compose logs`'
+      egress_fail 'the gateway did not come up' 'see why with `docker compose logs`'
   fi
   run_waited=0
   until docker exec "$run_proxy" egress-admin health >/dev/null 2>&1 &&
@@ -139,7 +139,7 @@ run_start_gate() {
 # It ends at once where the policy is wrong, and the engine starts it over and over: what it said last is why.
 run_gate_away() {
   docker logs --tail 20 "$run_proxy" 2>&1 | grep -A 1 '^egress: \|^[^ ]*egress.yaml' | tail -n 2 >&2 || :
-  egress_fail 'the gate does not answer' 'mend what the lines above say, then `docker compose restart proxy`; see `docker compose logs`'
+  egress_fail 'the gateway does not answer' 'mend what the lines above say, then `docker compose restart proxy`; see `docker compose logs`'
 }
 
 # CVE-2024-29018: the engine's own resolver asks the host's for what an internal network must not reach.
@@ -285,7 +285,7 @@ run_end() {
     rm -rf "$run_dir" "${run_empty:-$run_dir}"
     return
   fi
-  # What the engine has begun to make comes into being, whoever waits for it: a gate that joined a network after that was
+  # What the engine has begun to make comes into being, whoever waits for it: a gateway that joined a network after that was
   # taken away could never start again.
   # shellcheck disable=SC2086 # some of them may not have begun
   wait $run_pid_network $run_pid_add $run_pid_dns $run_pid_proxy || :
@@ -297,7 +297,7 @@ run_end() {
   } </dev/null >/dev/null 2>&1 &
 }
 
-# Tries to get out of a throw-away sandbox; the probes stand in the gate's own image.
+# Tries to get out of a throw-away sandbox; the probes stand in the gateway's own image.
 run_doctor() {
   run_defaults
   run_start_gate
@@ -319,7 +319,7 @@ run_doctor() {
   run_docker --workdir "$run_empty" -- node /app/dist/src/doctor/inside.js "$@"
 }
 
-# The whole of it, top to bottom: gate, network, engine, files, container, and away with it again.
+# The whole of it, top to bottom: gateway, network, engine, files, container, and away with it again.
 run_docker() {
   . "$root/docker/sandbox-mounts.sh"
   . "$root/docker/sandbox-network.sh"
@@ -379,7 +379,7 @@ LIST
   run_hide_policy
   run_tell_policy
   until run_join_network; do
-    # An end that is told before the gate has heard of the beginning ends nothing.
+    # An end that is told before the gateway has heard of the beginning ends nothing.
     wait
     run_tell_end "$run_name" ''
     run_remove "$run_name"

@@ -1,34 +1,34 @@
-import type { NameGate } from '#firewall/name-admission.js'
-import type { Policy, KnownSandbox } from '#firewall/policy.js'
-import type { QuotaMeter } from '#firewall/quota.js'
-import type { RateLimiter } from '#firewall/rate-limit.js'
-import type { HttpAudit, Remote } from './events.js'
-import type { CertificateAuthority } from './tls/authority.js'
+import type { NamePolicy } from '#firewall/judge/name-policy.js'
+import type { Policy, RegisteredSandbox } from '#firewall/contracts/policy.js'
+import type { QuotaCounter } from '#firewall/ledger/quota.js'
+import type { RateLimiter } from '#firewall/ledger/rate-limit.js'
+import type { HttpAudit, Peer } from './events.js'
+import type { CertificateAuthority } from './tls/certificate-authority.js'
 import type { Shutdown } from './shutdown.js'
-import type { HeldBodies } from './held-bodies.js'
-import type { NeedleSets } from './needle-sets.js'
+import type { BodyBufferLimit } from './request/body-buffer-limit.js'
+import type { AgentSecretPatterns } from './redaction/agent-secret-patterns.js'
 import type { UpstreamPools } from './upstream/pools.js'
 import type { UpstreamResolver } from './upstream/resolver.js'
 
 /** Everything that the proxy is handed; it has no other way to policy, clock, log or network. */
 export interface ProxyContext {
   readonly policy: Policy
-  /** The judge, with the leak budget that it shares with the resolver. */
-  readonly names: NameGate
-  readonly limiter: RateLimiter
-  readonly quotas: QuotaMeter
-  readonly heldBodies: HeldBodies
+  /** The policy engine, with the exfiltration budget that it shares with the resolver. */
+  readonly namePolicy: NamePolicy
+  readonly rateLimiter: RateLimiter
+  readonly quotas: QuotaCounter
+  readonly bodyBuffers: BodyBufferLimit
   readonly audit: HttpAudit
   /** What responses to an agent are searched for. */
-  readonly needles: NeedleSets
-  readonly authority: CertificateAuthority
+  readonly secretPatterns: AgentSecretPatterns
+  readonly ca: CertificateAuthority
   readonly resolver: UpstreamResolver
   readonly pools: UpstreamPools
   readonly shutdown: Shutdown
-  /** The host name by which sandboxes know the gate. */
-  readonly gateName: string
+  /** The host name by which sandboxes know the gateway. */
+  readonly gatewayName: string
   /** Who is behind a connection; null for nobody that we know. */
-  readonly identify: (remote: Remote) => KnownSandbox | null
+  readonly identify: (peer: Peer) => RegisteredSandbox | null
   /** Milliseconds since 1970. */
   readonly now: () => number
   readonly newId: () => string

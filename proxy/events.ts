@@ -1,27 +1,27 @@
-import type { Reason } from '#firewall/reasons.js'
-import type { SandboxIdentity, Scheme } from '#firewall/policy.js'
+import type { Reason } from '#firewall/contracts/reasons.js'
+import type { SandboxRef, Scheme } from '#firewall/contracts/policy.js'
 
 /** The way that traffic came in. */
-export type Door = 'transparent' | 'explicit' | 'routes'
+export type ListenerKind = 'transparent' | 'forward' | 'reverse'
 
-export interface Remote {
+export interface Peer {
   readonly address: string
   readonly port: number
-  /** The gate's own address that it was sent to, where the socket tells. */
-  readonly local?: string
+  /** The gateway's own address that it was sent to, where the socket tells. */
+  readonly localAddress?: string
 }
 
 /**
  * What was decided about a request, a CONNECT, a TLS hello, a tunnel, the look-up of a name under a wildcard or a request
- * of the gate's own for a token: recorded before anything happens.
+ * of the gateway's own for a token: recorded before anything happens.
  */
 export interface HttpDecision {
   /** Milliseconds since 1970. */
   readonly at: number
   readonly id: string
-  readonly sandbox: SandboxIdentity | null
-  readonly remote: Remote
-  readonly door: Door
+  readonly sandbox: SandboxRef | null
+  readonly peer: Peer
+  readonly listener: ListenerKind
   readonly kind: 'request' | 'upgrade' | 'connect' | 'tls' | 'tunnel' | 'lookup' | 'token'
   readonly method: string | null
   readonly scheme: Scheme | null
@@ -39,7 +39,7 @@ export interface HttpDecision {
   readonly service: string | null
   /** Id of the credential that will be injected; never a value. */
   readonly credential: string | null
-  /** The upstream address that was judged and pinned. */
+  /** The upstream address that was checked and pinned. */
   readonly address: string | null
 }
 
@@ -47,7 +47,7 @@ export interface HttpDecision {
 export interface HttpClose {
   readonly at: number
   readonly id: string
-  readonly sandbox: SandboxIdentity
+  readonly sandbox: SandboxRef
   readonly outcome: 'success' | 'failure'
   readonly reason: Reason | 'client-abort' | 'upstream-abort' | null
   readonly detail: string | null

@@ -1,4 +1,4 @@
-import { DEFAULT_AGENT } from '#firewall/policy.js'
+import { DEFAULT_AGENT } from '#firewall/contracts/policy.js'
 import { EgressError } from './errors.js'
 
 /**

@@ -2,14 +2,19 @@ import fc from 'fast-check'
 import { X509Certificate } from 'node:crypto'
 import t from 'tap'
 import { bearer } from '#proxy/credentials/bearer.js'
-import { Secret } from '#firewall/secret.js'
-import { DEFAULT_AGENT, type DummyShape, type Policy, type Service } from '#firewall/policy.js'
-import { CertificateAuthority } from '#proxy/tls/authority.js'
-import { service, testPolicy } from '#test/support/policy.js'
-import { certificateFiles, dummyValue, makeStandIns, sandboxEnvironment } from './environment.js'
+import { Secret } from '#firewall/secrets/secret.js'
+import {
+  DEFAULT_AGENT,
+  type PlaceholderFormat,
+  type Policy,
+  type Service,
+} from '#firewall/contracts/policy.js'
+import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
+import { service, testPolicy } from '#test/fixtures/policy.js'
+import { certificateFiles, makePlaceholder, makePlaceholders, sandboxEnvironment } from './environment.js'
 
 const REAL = 'ghp_realREALrealREALrealREALrealREALreal'
-const SHAPE: DummyShape = { prefix: 'ghp_', length: 40, alphabet: 'alphanumeric' }
+const SHAPE: PlaceholderFormat = { prefix: 'ghp_', length: 40, alphabet: 'alphanumeric' }
 
 function policy(...services: readonly Service[]): Policy {
   const made = testPolicy({ destinations: [], services })
@@ -20,7 +25,7 @@ function policy(...services: readonly Service[]): Policy {
 }
 
 function environmentOf(policy: Policy, agent: string, own: Record<string, string>) {
-  return sandboxEnvironment(policy, { agent, standIns: makeStandIns(policy, agent) }, own)
+  return sandboxEnvironment(policy, { agent, placeholders: makePlaceholders(policy, agent) }, own)
 }
 
 const git = service(
@@ -29,16 +34,16 @@ const git = service(
   bearer.bind('git/bearer', { token: new Secret('GIT_TOKEN', REAL) }),
   {
     environment: {
-      GIT_TOKEN: '{dummy:GIT_TOKEN}',
+      GIT_TOKEN: '{placeholder:GIT_TOKEN}',
       GIT_URL: '{url}',
-      GIT_ROUTE: '{route}/x',
-      GIT_BOTH: 'Token {dummy:GIT_TOKEN}',
+      GIT_ROUTE: '{base_url}/x',
+      GIT_BOTH: 'Token {placeholder:GIT_TOKEN}',
     },
-    dummies: { GIT_TOKEN: SHAPE },
+    placeholders: { GIT_TOKEN: SHAPE },
   },
 )
 
-void t.test('a dummy has the shape, and nothing of the secret', (t) => {
+void t.test('a placeholder has the shape, and nothing of the secret', (t) => {
   const shapes = fc.record({
     prefix: fc.constantFrom('', 'ghp_', 'sk-ant-api03-', 'AKIA'),
     length: fc.integer({ min: 20, max: 200 }),
@@ -47,23 +52,27 @@ void t.test('a dummy has the shape, and nothing of the secret', (t) => {
   const allowed = { alphanumeric: /^[A-Za-z0-9]*$/, 'upper-alphanumeric': /^[A-Z2-7]*$/, hex: /^[0-9a-f]*$/ }
   fc.assert(
     fc.property(shapes, (shape) => {
-      const value = dummyValue(shape)
+      const value = makePlaceholder(shape)
       return (
         value.length === shape.length &&
         value.startsWith(shape.prefix) &&
         allowed[shape.alphabet].test(value.slice(shape.prefix.length)) &&
-        value !== dummyValue(shape)
+        value !== makePlaceholder(shape)
       )
     }),
   )
-  t.equal(dummyValue({ prefix: 'longer-than-it', length: 4, alphabet: 'hex' }), 'longer-than-it')
+  t.equal(makePlaceholder({ prefix: 'longer-than-it', length: 4, alphabet: 'hex' }), 'longer-than-it')
   t.end()
 })
 
 void t.test('the variables of a service, filled in', (t) => {
   const env = environmentOf(policy(git), DEFAULT_AGENT, {})
   t.match(env['GIT_TOKEN'], /^ghp_[A-Za-z0-9]{36}$/)
-  t.equal(env['GIT_BOTH'], `Token ${env['GIT_TOKEN'] ?? ''}`, 'one dummy for one secret, wherever it stands')
+  t.equal(
+    env['GIT_BOTH'],
+    `Token ${env['GIT_TOKEN'] ?? ''}`,
+    'one placeholder for one secret, wherever it stands',
+  )
   t.equal(env['GIT_URL'], 'https://git.example')
   t.equal(env['GIT_ROUTE'], 'http://egress:9199/git/x')
   t.notMatch(JSON.stringify(env), REAL)
@@ -99,7 +108,11 @@ void t.test('texts are put in as they are', (t) => {
   })
   const env = environmentOf(
     policy(
-      odd("/$&/$$/$'/$1", 8080, { A: '<{url}>', B: '{url} {url}', C: '{dummy:NOBODY} {other} {dummy:}' }),
+      odd("/$&/$$/$'/$1", 8080, {
+        A: '<{url}>',
+        B: '{url} {url}',
+        C: '{placeholder:NOBODY} {other} {placeholder:}',
+      }),
     ),
     DEFAULT_AGENT,
     {},
@@ -107,12 +120,12 @@ void t.test('texts are put in as they are', (t) => {
   const url = "http://odd.example:8080/$&/$$/$'/$1"
   t.equal(env['A'], `<${url}>`)
   t.equal(env['B'], `${url} ${url}`)
-  t.equal(env['C'], '{dummy:NOBODY} {other} {dummy:}')
+  t.equal(env['C'], '{placeholder:NOBODY} {other} {placeholder:}')
   t.equal(environmentOf(policy(odd('', 80, { A: '{url}' })), DEFAULT_AGENT, {})['A'], 'http://odd.example')
   t.end()
 })
 
-void t.test('ways to the gate and to its certificate', (t) => {
+void t.test('ways to the gateway and to its certificate', (t) => {
   const env = environmentOf(policy(), DEFAULT_AGENT, { OWN: '1', HTTP_PROXY: 'mine' })
   t.match(env, {
     HTTPS_PROXY: 'http://egress:3128',
@@ -133,7 +146,7 @@ void t.test('ways to the gate and to its certificate', (t) => {
   t.end()
 })
 
-void t.test('the bundle holds the public authorities and the gate, and no key', async (t) => {
+void t.test('the bundle holds the public authorities and the gateway, and no key', async (t) => {
   const authority = await CertificateAuthority.create(Date.now())
   const files = certificateFiles(authority.pem)
   t.equal(files['/etc/egress/ca.pem'], authority.pem)

@@ -1,14 +1,14 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { rootCertificates } from 'node:tls'
-import type { DummyShape, Policy, KnownSandbox, Service } from '#firewall/policy.js'
+import type { PlaceholderFormat, Policy, RegisteredSandbox, Service } from '#firewall/contracts/policy.js'
 
-/** Where the sandbox sees the gate. */
-export const GATE_HOST = 'egress'
-export const PORTS = { dns: 53, http: 80, https: 443, explicit: 3128, routes: 9199 } as const
+/** Where the sandbox sees the gateway. */
+export const GATEWAY_HOST = 'egress'
+export const PORTS = { dns: 53, http: 80, https: 443, forward: 3128, reverse: 9199 } as const
 
 const BUNDLE = '/etc/ssl/certs/ca-certificates.crt'
-const GATE_CERTIFICATE = '/etc/egress/ca.pem'
+const GATEWAY_CERTIFICATE = '/etc/egress/ca.pem'
 
 /** Where systems keep their bundle of public authorities; clients that read no variable look there. */
 const BUNDLE_COPIES = [BUNDLE, '/etc/ssl/cert.pem', '/etc/pki/tls/certs/ca-bundle.crt']
@@ -29,30 +29,30 @@ const BUNDLE_VARIABLES = [
   'NIX_SSL_CERT_FILE',
 ]
 
-/** Files that every sandbox gets: the public authorities with the gate's own among them. */
-export function certificateFiles(gateCertificate: string): Record<string, string> {
-  const bundle = `${publicAuthorities()}\n${gateCertificate}`
+/** Files that every sandbox gets: the public authorities with the gateway's own among them. */
+export function certificateFiles(gatewayCertificate: string): Record<string, string> {
+  const bundle = `${publicCas()}\n${gatewayCertificate}`
   return {
     ...Object.fromEntries(BUNDLE_COPIES.map((path) => [path, bundle])),
-    [GATE_CERTIFICATE]: gateCertificate,
+    [GATEWAY_CERTIFICATE]: gatewayCertificate,
   }
 }
 
 /** The host's bundle, since that holds a company's own authorities too; else the one that Node carries. */
-function publicAuthorities(): string {
+function publicCas(): string {
   const path = BUNDLE_COPIES.find((candidate) => existsSync(candidate))
   return path === undefined ? rootCertificates.join('\n') : readFileSync(path, 'utf8')
 }
 
-/** The environment of one sandbox: worthless credentials, ways to the gate, and where to find its certificate. */
+/** The environment of one sandbox: worthless credentials, ways to the gateway, and where to find its certificate. */
 export function sandboxEnvironment(
   policy: Policy,
-  { agent, standIns }: Pick<KnownSandbox, 'agent' | 'standIns'>,
+  { agent, placeholders }: Pick<RegisteredSandbox, 'agent' | 'placeholders'>,
   own: Readonly<Record<string, string>>,
 ): Record<string, string> {
-  const proxy = `http://${GATE_HOST}:${String(PORTS.explicit)}`
-  // Loopback is the sandbox itself, and the routes door is not to be asked for through the proxy.
-  const direct = `localhost,127.0.0.1,::1,${GATE_HOST}`
+  const proxy = `http://${GATEWAY_HOST}:${String(PORTS.forward)}`
+  // Loopback is the sandbox itself, and the base-URL listener is not to be asked for through the proxy.
+  const direct = `localhost,127.0.0.1,::1,${GATEWAY_HOST}`
   return {
     HTTP_PROXY: proxy,
     HTTPS_PROXY: proxy,
@@ -61,8 +61,8 @@ export function sandboxEnvironment(
     NO_PROXY: direct,
     no_proxy: direct,
     ...Object.fromEntries(BUNDLE_VARIABLES.map((name) => [name, BUNDLE])),
-    NODE_EXTRA_CA_CERTS: GATE_CERTIFICATE,
-    ...credentialEnvironment(policy, agent, standIns),
+    NODE_EXTRA_CA_CERTS: GATEWAY_CERTIFICATE,
+    ...credentialEnvironment(policy, agent, placeholders),
     EGRESS_AGENT: agent,
     ...own,
   }
@@ -74,32 +74,32 @@ function servicesOf(policy: Policy, agent: string): readonly Service[] {
 }
 
 /** Worthless values for the secrets of all services that the agent may use, made for one sandbox. */
-export function makeStandIns(policy: Policy, agent: string): ReadonlyMap<string, string> {
-  const shapes = servicesOf(policy, agent).flatMap(({ dummies }) => Object.entries(dummies))
-  return new Map(shapes.map(([name, shape]) => [name, dummyValue(shape)]))
+export function makePlaceholders(policy: Policy, agent: string): ReadonlyMap<string, string> {
+  const shapes = servicesOf(policy, agent).flatMap(({ placeholders }) => Object.entries(placeholders))
+  return new Map(shapes.map(([name, shape]) => [name, makePlaceholder(shape)]))
 }
 
 function credentialEnvironment(
   policy: Policy,
   agent: string,
-  standIns: ReadonlyMap<string, string>,
+  placeholders: ReadonlyMap<string, string>,
 ): Record<string, string> {
   const environment: Record<string, string> = {}
   for (const service of servicesOf(policy, agent)) {
     for (const [name, template] of Object.entries(service.environment)) {
-      environment[name] = fillIn(template, service, standIns)
+      environment[name] = fillIn(template, service, placeholders)
     }
   }
   return environment
 }
 
-function fillIn(template: string, service: Service, standIns: ReadonlyMap<string, string>): string {
+function fillIn(template: string, service: Service, placeholders: ReadonlyMap<string, string>): string {
   return (
     template
       // Functions, for `$&` in a text would be read as a pattern.
       .replaceAll('{url}', () => serviceUrl(service))
-      .replaceAll('{route}', () => `http://${GATE_HOST}:${String(PORTS.routes)}/${service.name}`)
-      .replace(/\{dummy:([A-Za-z0-9_]+)\}/g, (whole, name: string) => standIns.get(name) ?? whole)
+      .replaceAll('{base_url}', () => `http://${GATEWAY_HOST}:${String(PORTS.reverse)}/${service.name}`)
+      .replace(/\{placeholder:([A-Za-z0-9_]+)\}/g, (whole, name: string) => placeholders.get(name) ?? whole)
   )
 }
 
@@ -110,14 +110,14 @@ function serviceUrl({ targets: [first] }: Service): string {
   return `${scheme}://${host}${port === standard ? '' : `:${String(port)}`}${first.basePath}`
 }
 
-const ALPHABETS: Readonly<Record<DummyShape['alphabet'], string>> = {
+const ALPHABETS: Readonly<Record<PlaceholderFormat['alphabet'], string>> = {
   alphanumeric: 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789',
   'upper-alphanumeric': 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567',
   hex: '0123456789abcdef',
 }
 
 /** A random value of the shape: worthless, and different in every sandbox. */
-export function dummyValue({ prefix, length, alphabet }: DummyShape): string {
+export function makePlaceholder({ prefix, length, alphabet }: PlaceholderFormat): string {
   const letters = ALPHABETS[alphabet]
   const count = Math.max(length - prefix.length, 0)
   return prefix + Array.from(randomBytes(count), (byte) => letters[byte % letters.length] ?? '').join('')

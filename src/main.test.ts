@@ -5,12 +5,12 @@ import t from 'tap'
 const MAIN = fileURLToPath(new URL('./main.js', import.meta.url))
 
 function egress(
-  words: readonly string[],
+  args: readonly string[],
   cwd: string,
   before = '',
 ): { code: number | null; err: string; out: string } {
   const script = `${before}exec "$@"`
-  const { status, stderr, stdout } = spawnSync('sh', ['-c', script, 'sh', process.execPath, MAIN, ...words], {
+  const { status, stderr, stdout } = spawnSync('sh', ['-c', script, 'sh', process.execPath, MAIN, ...args], {
     cwd,
     encoding: 'utf8',
     env: { PATH: process.env['PATH'], HOME: cwd },
@@ -20,7 +20,7 @@ function egress(
 
 void t.test('a slip on the command line is answered in two lines', (t) => {
   const cwd = t.testdir({})
-  for (const [words, code, said] of [
+  for (const [args, code, said] of [
     ['rnu', 2, 'there is no command `rnu`\n  write `run`, or see `egress --help`'],
     ['--vresion', 2, 'there is no option `--vresion`\n  write `--version`, or see `egress --help`'],
     ['check a b', 2, 'there are too many arguments\n  see `egress check --help`'],
@@ -32,11 +32,11 @@ void t.test('a slip on the command line is answered in two lines', (t) => {
     ['run --mount  -- true', 125, '`--mount <path[:rw]>` cannot be ``\n  write a value behind it'],
     ['run --policy none.yaml -- true', 125, 'there is no policy file none.yaml\n  write one with '],
   ] as const) {
-    const { code: actual, err, out } = egress(words.split(' '), cwd)
-    t.equal(actual, code, words)
-    t.ok(err.startsWith(`egress: ${said}`), `${words}: ${err}`)
-    t.equal(err.split('\n').length, 3, words)
-    t.equal(out, '', words)
+    const { code: actual, err, out } = egress(args.split(' '), cwd)
+    t.equal(actual, code, args)
+    t.ok(err.startsWith(`egress: ${said}`), `${args}: ${err}`)
+    t.equal(err.split('\n').length, 3, args)
+    t.equal(out, '', args)
   }
   t.end()
 })

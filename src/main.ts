@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
-import type { CredentialKind } from '#firewall/credential.js'
-import type { CommandIo } from './commands/io.js'
+import type { CredentialKind } from '#firewall/contracts/credential.js'
+import type { CommandIo } from './cli/io.js'
 import { EgressError, EXIT, exitCodeOf, formatError } from './errors.js'
 import { parseLimits } from './limits.js'
 import { shareStandardStreams } from './standard-streams.js'
@@ -13,14 +13,14 @@ import { usageError } from './usage-error.js'
 const EXAMPLES = `Examples:
   egress init                                   write a commented egress.yaml
   egress check                                  say what it means, or what is wrong with it
-  egress run -- python3 my_agent.py             run an agent in a sandbox behind the gate
+  egress run -- python3 my_agent.py             run an agent in a sandbox behind the gateway
   egress explain GET https://api.github.com/    why a request is allowed or denied
   egress explain dns pypi.org                   the same for a name
   egress logs --denied                          what was refused, and why
 `
 
 /** As `docker run` has it. */
-const GATE_FAILED = 125
+const LAUNCH_FAILED_EXIT = 125
 
 interface RunFlags {
   agent?: string
@@ -47,7 +47,7 @@ interface LogsFlags {
 /** Builds the command line. Actions set the exit code; errors are thrown to \`main\`. */
 function program(io: CommandIo, done: (code: number) => void): Command {
   const egress = new Command('egress')
-    .description('The one gate through which a sandboxed agent reaches the outside.')
+    .description('The one gateway through which a sandboxed agent reaches the outside.')
     .usage('<command> [options]')
     .addHelpText('before', EXAMPLES)
     .version(version())
@@ -58,13 +58,17 @@ function program(io: CommandIo, done: (code: number) => void): Command {
 
   egress
     .command('run')
-    .description('run a command in a sandbox of its own, behind a gate of its own')
+    .description('run a command in a sandbox of its own, behind a gateway of its own')
     .usage('[options] -- command [arguments…]')
     .argument('<command...>', 'the command and its arguments')
-    .option('--agent <name>', 'which agent of the policy this is', word)
-    .option('--policy <file>', 'the policy (default: egress.yaml)', word)
-    .option('--audit-dir <dir>', 'where the audit log goes', word)
-    .option('--workdir <dir>', 'the work directory (default: this one), read-only unless --write', word)
+    .option('--agent <name>', 'which agent of the policy this is', requireValue)
+    .option('--policy <file>', 'the policy (default: egress.yaml)', requireValue)
+    .option('--audit-dir <dir>', 'where the audit log goes', requireValue)
+    .option(
+      '--workdir <dir>',
+      'the work directory (default: this one), read-only unless --write',
+      requireValue,
+    )
     .option('--write', 'let the command write to the work directory')
     .option('--mount <path[:rw]>', 'show another file or directory at the same place (repeatable)', collect)
     .option('--env <NAME=VALUE>', 'set a variable inside (repeatable)', collect)
@@ -75,7 +79,7 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     )
     .passThroughOptions()
     .action(async (command: string[], flags: RunFlags) => {
-      const { run } = await import('./commands/run.js')
+      const { run } = await import('./cli/run.js')
       const { agent, policy, auditDir, workdir, write = false, mount: mounts = [], env = [], limit } = flags
       const limits = parseLimits(limit ?? [])
       done(await run(command, { agent, policy, auditDir, workdir, write, mounts, env, limits }, io))
@@ -83,12 +87,12 @@ function program(io: CommandIo, done: (code: number) => void): Command {
 
   egress
     .command('serve')
-    .description('go on as the gate of sandboxes that come and go (Docker)')
+    .description('go on as the gateway of sandboxes that come and go (Docker)')
     .argument('[role]', 'dns or proxy (default: both in one process)')
     .option('--policy <file>', 'the policy (default: egress.yaml)')
     .option('--audit-dir <dir>', 'where the audit log goes')
     .action(async (role: string | undefined, flags: { policy?: string; auditDir?: string }) => {
-      const { serve } = await import('./commands/serve.js')
+      const { serve } = await import('./cli/serve.js')
       done(await serve({ role, policy: flags.policy, auditDir: flags.auditDir }, io))
     })
 
@@ -99,7 +103,7 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     )
     .option('--json', 'one JSON object a line', false)
     .action(async (flags: { json: boolean }) => {
-      const { doctor } = await import('./commands/doctor.js')
+      const { doctor } = await import('./cli/doctor.js')
       done(await doctor(flags, io))
     })
 
@@ -109,7 +113,7 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .argument('[file]', 'the policy (default: egress.yaml)')
     .option('--json', 'one JSON object')
     .action(async (file: string | undefined, { json }: { json?: boolean }) => {
-      const { runCheck } = await import('./commands/check.js')
+      const { runCheck } = await import('./cli/check.js')
       done(await runCheck({ file, json }, io, await credentialKinds()))
     })
 
@@ -118,12 +122,12 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .description('print the verdict on a request or a name, with its rule and reason (exit 0 allow, 1 deny)')
     .usage('[options] METHOD URL | dns NAME')
     .argument('<words...>', 'METHOD URL, or dns NAME')
-    .option('--agent <name>', 'which agent asks', word)
-    .option('--policy <file>', 'the policy (default: egress.yaml)', word)
+    .option('--agent <name>', 'which agent asks', requireValue)
+    .option('--policy <file>', 'the policy (default: egress.yaml)', requireValue)
     .option('--json', 'one JSON object')
-    .action(async (words: string[], flags: { agent?: string; policy?: string; json?: boolean }) => {
-      const { runExplain } = await import('./commands/explain.js')
-      done(await runExplain({ words, ...flags }, io, await credentialKinds()))
+    .action(async (args: string[], flags: { agent?: string; policy?: string; json?: boolean }) => {
+      const { runExplain } = await import('./cli/explain.js')
+      done(await runExplain({ args, ...flags }, io, await credentialKinds()))
     })
 
   egress
@@ -132,7 +136,7 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .argument('[file]', 'where to (default: egress.yaml)')
     .option('--force', 'overwrite a file that is there')
     .action(async (file: string | undefined, { force }: { force?: boolean }) => {
-      const { runInit } = await import('./commands/init.js')
+      const { runInit } = await import('./cli/init.js')
       done(await runInit({ file, force }, io))
     })
 
@@ -142,7 +146,7 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .argument('[name]', 'the preset')
     .option('--json', 'one JSON object a line')
     .action(async (name: string | undefined, { json }: { json?: boolean }) => {
-      const { runPresets } = await import('./commands/presets.js')
+      const { runPresets } = await import('./cli/presets.js')
       done(runPresets({ name, json }, io, await credentialKinds()))
     })
 
@@ -152,15 +156,15 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .argument('[log]', 'dns, http or sandbox (default: all)')
     .option('-f, --follow', 'go on with what is written from now on')
     .option('-n, --tail <lines>', 'only the last lines', wholeNumber)
-    .option('--since <time>', 'only from then on: 42m, 2h30m, or 2026-01-31T12:00:00Z', word)
+    .option('--since <time>', 'only from then on: 42m, 2h30m, or 2026-01-31T12:00:00Z', requireValue)
     .option('--denied', 'only what was denied')
-    .option('--host <name>', 'only this host', word)
-    .option('--sandbox <id>', 'only this sandbox', word)
+    .option('--host <name>', 'only this host', requireValue)
+    .option('--sandbox <id>', 'only this sandbox', requireValue)
     .option('--json', 'records as they are, one JSON object a line')
-    .option('--audit-dir <dir>', 'where the audit log is', word)
+    .option('--audit-dir <dir>', 'where the audit log is', requireValue)
     .action(async (role: string | undefined, flags: LogsFlags) => {
       const { readSettings } = await import('#config/settings.js')
-      const { logs } = await import('./commands/logs.js')
+      const { logs } = await import('./cli/logs.js')
       const { auditDir } = readSettings({ flags: { auditDir: flags.auditDir }, env: io.env, cwd: io.cwd })
       const interrupted = new AbortController()
       process.once('SIGINT', () => interrupted.abort())
@@ -178,13 +182,13 @@ async function credentialKinds(): Promise<readonly CredentialKind[]> {
 }
 
 /** An empty variable of the caller's, or `--agent -- command`, is not a value that anybody meant. */
-function word(text: string): string {
+function requireValue(text: string): string {
   if (text === '' || text.startsWith('--')) throw new InvalidArgumentError('write a value behind it.')
   return text
 }
 
 function collect(value: string, before: readonly string[] = []): string[] {
-  return [...before, word(value)]
+  return [...before, requireValue(value)]
 }
 
 function wholeNumber(text: string): number {
@@ -223,7 +227,7 @@ async function main(): Promise<number> {
     await program(io, (result) => (code = result)).parseAsync()
   } catch (error) {
     // `run` passes the command's code through, so its own failures have one that commands do not use.
-    const usage = process.argv[2] === 'run' ? GATE_FAILED : EXIT.usage
+    const usage = process.argv[2] === 'run' ? LAUNCH_FAILED_EXIT : EXIT.usage
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return EXIT.fine
       // It has printed help already.

@@ -38,7 +38,7 @@ egress_setup() {
 
 # The first source that is newer than the build.
 egress_newer() {
-  find "$1/firewall" "$1/config" "$1/dns" "$1/proxy" "$1/src" "$1/test" "$1/bench" "$1/examples" \
+  find "$1/firewall" "$1/config" "$1/dns" "$1/proxy" "$1/src" "$1/test" "$1/bench" \
     "$1/package.json" "$1/package-lock.json" "$1/tsconfig.json" -newer "$1/dist/.built" -type f 2>/dev/null | head -n 1
 }
 

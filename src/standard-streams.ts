@@ -5,7 +5,7 @@ import { isatty } from 'node:tty'
 /**
  * Puts streams in the place of `process.stdout` and `process.stderr` that leave the descriptors as they are. Node's own
  * make a pipe non-blocking for everybody who holds it, and parts of Node open them by themselves: an agent on the same pipe
- * would lose what it writes faster than somebody reads (EAGAIN). A reader that has gone is not told to the gate.
+ * would lose what it writes faster than somebody reads (EAGAIN). A reader that has gone is not told to the gateway.
  */
 export function shareStandardStreams(): void {
   for (const [name, descriptor] of Object.entries({ stdout: 1, stderr: 2 })) {

@@ -2,17 +2,17 @@ import { createHmac } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { loadPolicy } from '#config/load.js'
 import { writeFiles } from '#config/test-fixtures.js'
-import type { Credential } from '#firewall/credential.js'
-import { Secret } from '#firewall/secret.js'
+import type { Credential } from '#firewall/contracts/credential.js'
+import { Secret } from '#firewall/secrets/secret.js'
 import { body, MAX_FIELD_BODY } from '#proxy/credentials/body.js'
 import { hmac, MAX_SIGNED_BODY } from '#proxy/credentials/hmac.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
-import { CertificateAuthority } from '#proxy/tls/authority.js'
-import { connectThrough, exchangeBytes, tls } from '#test/support/client.js'
-import { eventually } from '#test/support/eventually.js'
-import { startGate } from '#test/support/gate.js'
-import { oneServicePolicy } from '#test/support/policy.js'
-import { startUpstream } from '#test/support/upstream.js'
+import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
+import { connectThrough, exchangeBytes, tls } from './fixtures/client.js'
+import { eventually } from './fixtures/eventually.js'
+import { startGateway } from './fixtures/gateway.js'
+import { oneServicePolicy } from './fixtures/policy.js'
+import { startUpstream } from './fixtures/upstream.js'
 
 // Credentials that read a body before it is sent, or change it.
 
@@ -37,27 +37,27 @@ async function setUp(t: Test, credential: Credential) {
       response.end(`you sent ${received.slice(0, 200)}`)
     })
   })
-  const gate = await startGate(oneServicePolicy({ credential, port: upstream.port, ca: authority.pem }))
+  const gateway = await startGateway(oneServicePolicy({ credential, port: upstream.port, ca: authority.pem }))
   t.teardown(async () => {
-    await gate.close()
+    await gateway.close()
     await upstream.close()
   })
   const post = async (head: string, content: string) => {
-    const { socket } = await connectThrough(gate, 'api.example:443')
+    const { socket } = await connectThrough(gateway, 'api.example:443')
     return exchangeBytes(
-      await tls(gate, socket, 'api.example'),
+      await tls(gateway, socket, 'api.example'),
       `POST /a HTTP/1.1\r\nHost: api.example\r\n${head}\r\n${content}`,
       1_000,
     )
   }
-  return { gate, upstream, bodies, post }
+  return { gateway, upstream, bodies, post }
 }
 
 const TYPE = 'Content-Type: application/json\r\nConnection: close\r\n'
 const CHUNKED = `${TYPE}Transfer-Encoding: chunked\r\n`
 
 void t.test('a field that is set changes the length, and what is said back is redacted', async (t) => {
-  const { post, bodies, upstream, gate } = await setUp(
+  const { post, bodies, upstream, gateway } = await setUp(
     t,
     body.bind('api/body', { field: plain('auth.token'), value: new Secret('TOKEN', SECRET) }),
   )
@@ -84,24 +84,24 @@ void t.test('a field that is set changes the length, and what is said back is re
   )
   await post(`${TYPE}Content-Length: 100\r\n`, '{')
   t.equal(upstream.requests.length, 3, 'none of the others arrived')
-  t.strictSame(gate.failures, [])
+  t.strictSame(gateway.failures, [])
 })
 
 void t.test('a body that is signed arrives as it was signed', async (t) => {
   const { post, bodies, upstream } = await setUp(t, signing('{method} {path} {host}{lf}{body}'))
-  await post(`${CHUNKED}X-Signature: dummy\r\n`, '5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n')
+  await post(`${CHUNKED}X-Signature: placeholder\r\n`, '5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n')
   const expected = createHmac('sha256', SECRET).update('POST /a api.example\nhello world').digest('hex')
   t.strictSame(bodies, ['hello world'])
   t.equal(upstream.requests[0]?.headers['x-signature'], expected)
 })
 
 void t.test('bodies that are held take no more than their share of the memory', async (t) => {
-  const { gate, bodies, post } = await setUp(t, signing('{body}'))
+  const { gateway, bodies, post } = await setUp(t, signing('{body}'))
   const length = `${TYPE}Content-Length: ${String(MAX_SIGNED_BODY)}\r\n`
   const held = await Promise.all(
     Array.from({ length: 16 }, async () => {
-      const { socket } = await connectThrough(gate, 'api.example:443')
-      const secure = await tls(gate, socket, 'api.example')
+      const { socket } = await connectThrough(gateway, 'api.example:443')
+      const secure = await tls(gateway, socket, 'api.example')
       secure.on('error', () => undefined)
       // All of it but the last byte, for ever.
       secure.write(`POST /a HTTP/1.1\r\nHost: api.example\r\n${length}\r\n`)
@@ -110,16 +110,16 @@ void t.test('bodies that are held take no more than their share of the memory', 
     }),
   )
   const each = MAX_SIGNED_BODY - 1
-  t.ok(await eventually(() => gate.heldBytes() === 16 * each, 20_000))
+  t.ok(await eventually(() => gateway.heldBytes() === 16 * each, 20_000))
   const answer = () => post(`${TYPE}Content-Length: 17\r\n`, 'seventeen bytes..')
   t.match(await answer(), /^HTTP\/1\.1 503 [\s\S]*retry-after: 1\r\n[\s\S]*"busy"/i)
   held.pop()?.destroy()
-  t.ok(await eventually(() => gate.heldBytes() === 15 * each))
+  t.ok(await eventually(() => gateway.heldBytes() === 15 * each))
   t.match(await answer(), /^HTTP\/1\.1 200 /)
   held.pop()?.write('x')
   t.ok(await eventually(() => bodies.some(({ length }) => length === MAX_SIGNED_BODY)))
   for (const socket of held) socket.destroy()
-  t.ok(await eventually(() => gate.heldBytes() === 0))
+  t.ok(await eventually(() => gateway.heldBytes() === 0))
 })
 
 void t.test('so does what is held of a body while it streams', async (t) => {
@@ -138,7 +138,7 @@ void t.test('so does what is held of a body while it streams', async (t) => {
       return null
     },
   }
-  const { post, bodies, gate } = await setUp(t, kept)
+  const { post, bodies, gateway } = await setUp(t, kept)
   const mebibytes = (count: number) => `100000\r\n${'x'.repeat(1024 ** 2)}\r\n`.repeat(count) + '0\r\n\r\n'
   t.match(await post(`${CHUNKED}X-Hold: 1\r\n`, mebibytes(65)), /^HTTP\/1\.1 503 [\s\S]*"busy"/)
   t.match(await post(`${CHUNKED}X-Hold: 1\r\n`, mebibytes(8)), /^HTTP\/1\.1 200 /)
@@ -147,7 +147,7 @@ void t.test('so does what is held of a body while it streams', async (t) => {
     bodies.map(({ length }) => length / 1024 ** 2),
     [8, 80],
   )
-  t.match(gate.closes.at(-3), { outcome: 'failure', reason: 'busy' })
+  t.match(gateway.closes.at(-3), { outcome: 'failure', reason: 'busy' })
 })
 
 void t.test('what is still to come of a body when its upstream has answered is not held', async (t) => {
@@ -168,21 +168,23 @@ void t.test('what is still to come of a body when its upstream has answered is n
       return null
     },
   }
-  const gate = await startGate(oneServicePolicy({ credential: slow, port: upstream.port, ca: authority.pem }))
+  const gateway = await startGateway(
+    oneServicePolicy({ credential: slow, port: upstream.port, ca: authority.pem }),
+  )
   t.teardown(async () => {
-    await gate.close()
+    await gateway.close()
     await upstream.close()
   })
   for (let i = 0; i < 4; i += 1) {
-    const { socket } = await connectThrough(gate, 'api.example:443')
+    const { socket } = await connectThrough(gateway, 'api.example:443')
     const length = String(2 ** 20)
     await exchangeBytes(
-      await tls(gate, socket, 'api.example'),
+      await tls(gateway, socket, 'api.example'),
       `POST /a HTTP/1.1\r\nHost: api.example\r\n${TYPE}Content-Length: ${length}\r\n\r\n${'x'.repeat(2 ** 20)}`,
       500,
     )
   }
-  t.equal(gate.heldBytes(), 0)
+  t.equal(gateway.heldBytes(), 0)
 })
 
 void t.test('policies that sign, as docs/policy.md has them', async (t) => {
@@ -197,7 +199,7 @@ void t.test('policies that sign, as docs/policy.md has them', async (t) => {
   const keys = 'access_key: "${KEY_ID}", secret_key: "${KEY}"'
   const s3 = await load(`sigv4: { ${keys}, session_token: "\${TOKEN}", region: eu-central-1, service: s3 }`)
   t.equal(s3?.credential?.id, 'api/sigv4')
-  t.match(s3?.dummies, { KEY_ID: { prefix: 'AKIA', length: 20 }, KEY: {}, TOKEN: {} })
+  t.match(s3?.placeholders, { KEY_ID: { prefix: 'AKIA', length: 20 }, KEY: {}, TOKEN: {} })
   t.match((await load(`sigv4: { ${keys}, region: auto, service: s3 }`))?.credential, { kind: 'sigv4' })
   const signed = 'sign: "v0:{timestamp}:{body}", format: "v0={hex}", timestamp_header: X-T'
   t.match((await load(`hmac: { secret: "\${KEY}", header: X-S, ${signed} }`))?.credential, { kind: 'hmac' })

@@ -1,14 +1,14 @@
 import { createServer } from 'node:https'
 import type { TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
-import type { Credential } from '#firewall/credential.js'
-import { Secret } from '#firewall/secret.js'
-import { createAuthority, type Identity } from '#examples/stand-ins/certificate-authority.js'
+import type { Credential } from '#firewall/contracts/credential.js'
+import { Secret } from '#firewall/secrets/secret.js'
+import { createCa, type Identity } from './servers/certificate-authority.js'
 import { mtls } from '#proxy/credentials/mtls.js'
-import { ask } from '#test/support/ask.js'
-import { SANDBOX, startGate } from '#test/support/gate.js'
-import { destination, service, testPolicy } from '#test/support/policy.js'
-import { listen } from '#test/support/upstream.js'
+import { ask } from './fixtures/ask.js'
+import { SANDBOX, startGateway } from './fixtures/gateway.js'
+import { destination, service, testPolicy } from './fixtures/policy.js'
+import { listen } from './fixtures/upstream.js'
 
 // Client certificates: the upstream takes none but its own clients', and says whom it saw on which connection.
 
@@ -20,9 +20,9 @@ interface Seen {
   readonly connection: number
 }
 
-/** A server that speaks to clients of its authority alone, with a gate before it and services `one`, `two`, … */
+/** A server that speaks to clients of its authority alone, with a gateway before it and services `one`, `two`, … */
 async function setUp(t: Test, credentials: Record<string, Credential | null>) {
-  const vouching = await createAuthority('server authority')
+  const vouching = await createCa('server authority')
   const seen: Seen[] = []
   const connections: TLSSocket[] = []
   const server = createServer({
@@ -63,24 +63,24 @@ async function setUp(t: Test, credentials: Record<string, Credential | null>) {
   // One agent for each service, as the loader insists where they share an origin.
   const agents = new Map(names.map((name) => [name, { name, services: [name], allow: [] }]))
   const speaker = { agent: names[0] ?? '' }
-  const gate = await startGate({ ...policy, agents }, () => ({ ...SANDBOX, agent: speaker.agent }))
+  const gateway = await startGateway({ ...policy, agents }, () => ({ ...SANDBOX, agent: speaker.agent }))
   t.teardown(async () => {
-    await gate.close()
+    await gateway.close()
     server.closeAllConnections()
     server.close()
   })
   return {
     seen,
-    gate,
+    gateway,
     connections,
     ask: (name: string, path: string, headers = {}) => {
       speaker.agent = name
-      return ask(gate, path, headers, name)
+      return ask(gateway, path, headers, name)
     },
   }
 }
 
-const CLIENTS = createAuthority('client authority')
+const CLIENTS = createCa('client authority')
 
 function bind({ cert, key }: Identity): { credential: Credential; certificate: Secret; key: Secret } {
   const values = { certificate: new Secret('CERT', cert, []), key: new Secret('KEY', key) }
@@ -90,9 +90,9 @@ function bind({ cert, key }: Identity): { credential: Credential; certificate: S
 const issue = async (name: string) => (await CLIENTS).issue([name])
 
 void t.test(
-  'the upstream sees the certificate; without one, or with a stranger\u2019s, there is no connection',
+  'the upstream sees the certificate; without one, or with an unknown client\u2019s, there is no connection',
   async (t) => {
-    const stranger = await (await createAuthority('client authority')).issue(['client-one'])
+    const stranger = await (await createCa('client authority')).issue(['client-one'])
     const { ask, seen } = await setUp(t, {
       one: bind(await issue('client-one')).credential,
       none: null,
@@ -135,17 +135,17 @@ void t.test('a WebSocket shows it as well', async (t) => {
 })
 
 void t.test(
-  'a renewed certificate is shown on new connections; a pair that does not fit is 503',
+  'a rotated certificate is shown on new connections; a pair that does not fit is 503',
   async (t) => {
     const { credential, certificate, key } = bind(await issue('client-old'))
     const { ask, seen } = await setUp(t, { one: credential })
     t.equal((await ask('one', '/x')).body, 'client-old')
-    const renewed = await issue('client-new')
-    key.renew(renewed.key)
+    const rotated = await issue('client-new')
+    key.rotate(rotated.key)
     const between = await ask('one', '/x')
     t.equal(between.status, 503)
     t.match(between.body, 'credential-unavailable')
-    certificate.renew(renewed.cert, [])
+    certificate.rotate(rotated.cert, [])
     t.equal((await ask('one', '/x')).body, 'client-new')
     t.strictSame(
       seen.map(({ client, connection }) => [client, connection]),

@@ -1,16 +1,16 @@
 import { userInfo } from 'node:os'
 import t from 'tap'
-import { runClients } from '#examples/clients/run-clients.js'
+import { runClients } from './clients/run-clients.js'
 
 await t.test(
-  `real clients, unmodified, with stand-ins alone (as ${userInfo().username})`,
+  `real clients, unmodified, with mock servers alone (as ${userInfo().username})`,
   { timeout: 300_000 },
   async (t) => {
     const rows = await runClients(new AbortController().signal)
     t.equal(rows.length, 10)
-    for (const { client, received, saw, twin, held, missing } of rows) {
+    for (const { client, received, saw, control, passed, missing } of rows) {
       if (missing.length > 0) t.pass(client, { skip: saw })
-      else t.ok(held, `${client}: ${received}; saw ${saw}; twin ${twin}`)
+      else t.ok(passed, `${client}: ${received}; saw ${saw}; control ${control}`)
     }
   },
 )

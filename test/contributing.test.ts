@@ -7,9 +7,9 @@ import t from 'tap'
 import ts from 'typescript'
 import { loadPolicy } from '#config/load.js'
 import { writeFiles } from '#config/test-fixtures.js'
-import type { CredentialKind } from '#firewall/credential.js'
+import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
-import { NO_TOOLS, outgoingRequest } from '#test/support/outgoing.js'
+import { NO_TOOLS, outgoingRequest } from './fixtures/outgoing.js'
 
 // The worked example in CONTRIBUTING.md compiles as if it stood where it says, passes its own test, and makes a kind that
 // a policy can use.
@@ -33,7 +33,10 @@ function sourcesOf(markdown: string): ReadonlyMap<string, string> {
 }
 
 /** Compiles sources that stand in no file, among those that do. */
-function compile(sources: ReadonlyMap<string, string>): { faults: string[]; output: Record<string, string> } {
+function compile(sources: ReadonlyMap<string, string>): {
+  diagnostics: string[]
+  output: Record<string, string>
+} {
   const config = ts.readConfigFile('tsconfig.json', (path) => ts.sys.readFile(path))
   const { options } = ts.parseJsonConfigFileContent(config.config, ts.sys, process.cwd())
   const real = ts.createCompilerHost(options)
@@ -49,7 +52,7 @@ function compile(sources: ReadonlyMap<string, string>): { faults: string[]; outp
     },
   }
   const program = ts.createProgram([...sources.keys()], { ...options, sourceMap: false }, host)
-  const faults: string[] = []
+  const diagnostics: string[] = []
   const output: Record<string, string> = {}
   for (const path of sources.keys()) {
     const source = program.getSourceFile(path)
@@ -57,18 +60,18 @@ function compile(sources: ReadonlyMap<string, string>): { faults: string[]; outp
       ...program.getSyntacticDiagnostics(source),
       ...program.getSemanticDiagnostics(source),
     ])
-      faults.push(ts.flattenDiagnosticMessageText(messageText, '\n'))
+      diagnostics.push(ts.flattenDiagnosticMessageText(messageText, '\n'))
     program.emit(source, (name, text) => (output[basename(name)] = text))
   }
-  return { faults, output }
+  return { diagnostics, output }
 }
 
 void t.test('the worked example of a credential kind', { timeout: 120_000 }, async (t) => {
   const markdown = readFileSync('CONTRIBUTING.md', 'utf8')
   const sources = sourcesOf(markdown)
   t.strictSame([...sources.keys()], [resolve(KIND), resolve(KIND.replace('.ts', '.test.ts'))])
-  const { faults, output } = compile(sources)
-  t.strictSame(faults, [])
+  const { diagnostics, output } = compile(sources)
+  t.strictSame(diagnostics, [])
   const directory = t.testdir({
     ...output,
     'shared.js': t.fixture('symlink', resolve('dist/proxy/credentials/shared.js')),
@@ -94,7 +97,7 @@ void t.test('the worked example of a credential kind', { timeout: 120_000 }, asy
 
 void t.test('the compiler sees what is wrong', (t) => {
   const [path = '', text = ''] = [...sourcesOf(readFileSync('CONTRIBUTING.md', 'utf8'))][0] ?? []
-  const { faults } = compile(new Map([[path, text.replace('secret: true', 'secert: true')]]))
-  t.match(faults, [/secert/])
+  const { diagnostics } = compile(new Map([[path, text.replace('secret: true', 'secert: true')]]))
+  t.match(diagnostics, [/secert/])
   t.end()
 })

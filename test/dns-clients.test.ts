@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { makeWorkspace } from '#test/support/run.js'
+import { makeWorkspace } from './fixtures/run.js'
 
 // The resolvers that programs are built with, in a sandbox: an allowed name has an address, another fails at once, and the
 // audit log shows that nobody asked twice or tried the name below another one.

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { NAME_PROFILES } from '#firewall/name-profiles.js'
-import { DEVELOPER_HOSTS } from '../bench/support/developer-hosts.js'
-import { isMachineMade, measureNames, realNames } from '../bench/support/name-rates.js'
+import { NAME_PROFILES } from '#firewall/names/name-profiles.js'
+import { DEVELOPER_HOSTS } from '../bench/workers/developer-hosts.js'
+import { isMachineMade, measureNames, realNames } from '../bench/workers/name-rates.js'
 
 void t.test('the default profile refuses at most 0.3 % of real names', (t) => {
   const names = realNames()

@@ -9,7 +9,7 @@ import { parseQuery } from '#dns/wire.js'
 
 // Two decoders that others wrote, and properties that hold for any bytes.
 
-const REMOTE = { address: '127.0.0.1', port: 5353 }
+const PEER = { address: '127.0.0.1', port: 5353 }
 const RUNS = { numRuns: 2000 }
 
 const label = fc.stringMatching(/^[A-Za-z0-9_-]{1,63}$/)
@@ -67,7 +67,7 @@ void t.test('whatever comes in: no throw, no answer to a response, no answer bey
   fc.assert(
     fc.property(anything, (bytes) => {
       const { context, events, failures } = bench()
-      const reply = resolveNow(bytes, REMOTE, 'udp', context)
+      const reply = resolveNow(bytes, PEER, 'udp', context)
       if (failures.length > 0) throw failures[0]
       const answerable = bytes.length >= 17 && bytes.length <= 512 && (bytes.readUInt8(2) & 0x80) === 0
       if (!answerable) return reply === null && events.length === 0
@@ -88,7 +88,7 @@ void t.test('an address is given only for a listed name, as two other decoders r
   fc.assert(
     fc.property(nearlyListed, (bytes) => {
       const { context } = bench()
-      const reply = resolveNow(bytes, REMOTE, 'udp', context)
+      const reply = resolveNow(bytes, PEER, 'udp', context)
       if (reply === null || reply.readUInt16BE(6) === 0) return true
       answered += 1
       const [asked] = packet.decode(bytes).questions ?? []
@@ -106,7 +106,7 @@ void t.test('what we accept, dns2 and dns-packet read the same', (t) => {
   fc.assert(
     fc.property(anything, (bytes) => {
       const ours = parseQuery(bytes)
-      if (ours?.fault !== null || ours.question === null) return true
+      if (ours?.error !== null || ours.question === null) return true
       const second = Packet.parse(bytes)
       const theirs = packet.decode(bytes)
       const [asked] = theirs.questions ?? []
@@ -161,7 +161,7 @@ void t.test('what dns2 and dns-packet encode, we read', (t) => {
         t.match(ours, {
           id,
           rd: true,
-          fault: null,
+          error: null,
           question: { name: name.toLowerCase(), type, class: 1 },
           edns: udpSize === null ? null : { udpSize },
         })

@@ -8,7 +8,7 @@ import t, { type Test } from 'tap'
 import { bench, type Bench, opt, query, RD, words } from '#dns/fixtures.js'
 import type { ResolverContext } from '#dns/flow.js'
 import { QueryLimiter } from '#dns/query-limiter.js'
-import { serveUdp } from '#dns/udp.js'
+import { serveUdp } from '#dns/transport/udp.js'
 
 interface Served extends Bench {
   readonly socket: Socket
@@ -169,8 +169,8 @@ void t.test('a flood gets silence', async (t) => {
 // dns2 3.1.1 dies of this one: `send` to port 0 throws.
 void t.test('a datagram from source port 0 is not answered', async (t) => {
   const { socket, ask, events, failures } = await serve(t)
-  const remote: RemoteInfo = { address: '127.0.0.1', port: 0, family: 'IPv4', size: 32 }
-  t.doesNotThrow(() => socket.emit('message', query('api.github.com'), remote))
+  const peer: RemoteInfo = { address: '127.0.0.1', port: 0, family: 'IPv4', size: 32 }
+  t.doesNotThrow(() => socket.emit('message', query('api.github.com'), peer))
   t.strictSame(events, [])
   t.ok(await ask(query('api.github.com')), 'and the next one is')
   t.strictSame(failures, [])
@@ -189,8 +189,8 @@ void t.test(
       ['api.github.com', 'marker.example.org'],
     )
     t.strictSame(failures, [])
-    const twin = sendRaw(query('port-nine.example.org'), port, 9)
-    t.equal(twin.status, 0)
+    const control = sendRaw(query('port-nine.example.org'), port, 9)
+    t.equal(control.status, 0)
     while (events.length < 3) await sleep(5)
     t.match(events[2], { client: { port: 9 } }, 'the same datagram with a port arrives')
   },

@@ -7,8 +7,8 @@ import t, { type Test } from 'tap'
 import { bench, type Bench, opt, query, RD, SANDBOX, words } from '#dns/fixtures.js'
 import type { ResolverContext } from '#dns/flow.js'
 import { QueryLimiter } from '#dns/query-limiter.js'
-import { DEFAULT_TCP_LIMITS, serveTcp, type TcpLimits } from '#dns/tcp.js'
-import { frame } from '#dns/tcp-frames.js'
+import { DEFAULT_TCP_LIMITS, serveTcp, type TcpLimits } from '#dns/transport/tcp.js'
+import { frame } from '#dns/transport/tcp-frames.js'
 
 interface Served extends Bench {
   readonly close: () => void
@@ -206,7 +206,7 @@ void t.test('connections per sandbox', async (t) => {
   const { dial, open } = await serve(
     t,
     { connections: 2 },
-    { identify: (remote) => (remote.port === port ? { id: 'other', agent: 'default' } : SANDBOX) },
+    { identify: (peer) => (peer.port === port ? { id: 'other', agent: 'default' } : SANDBOX) },
   )
   const first = await dial()
   const second = await dial()
@@ -222,7 +222,7 @@ void t.test('connections per sandbox', async (t) => {
   port = again.socket.localPort ?? 0
 })
 
-void t.test('strangers are told so, and counted together', async (t) => {
+void t.test('unknown clients are told so, and counted together', async (t) => {
   const { dial, events } = await serve(t, { connections: 1 }, { identify: () => null })
   const { socket, next } = await dial()
   socket.write(frame(query('api.github.com', { rest: opt() })))

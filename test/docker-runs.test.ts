@@ -3,10 +3,10 @@ import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { collect } from './support/run.js'
-import { docker, DockerGate, skipWithoutDocker, tryDocker, type Ended } from './support/docker.js'
+import { collect } from './fixtures/run.js'
+import { docker, DockerGateway, skipWithoutDocker, tryDocker, type Ended } from './fixtures/docker.js'
 
-// Many runs, runs that are killed, and a gate that is killed under them, on a real engine.
+// Many runs, runs that are killed, and a gateway that is killed under them, on a real engine.
 
 t.setTimeout(1_200_000)
 
@@ -34,10 +34,10 @@ ${names.map((name) => `  ${name}: { services: [${name}] }`).join('\n')}
 const DOTENV = names.map((name) => `TOKEN_${name.toUpperCase()}=${tokenOf(name)}\n`).join('')
 
 void t.test('runs on Docker', { skip: skipWithoutDocker() }, async (t) => {
-  const gate = new DockerGate(POLICY, {}, DOTENV)
-  t.teardown(() => gate.down())
-  await gate.up()
-  await gate.upstream(...names.map((name) => `${name}.test.example`))
+  const gateway = new DockerGateway(POLICY, {}, DOTENV)
+  t.teardown(() => gateway.down())
+  await gateway.up()
+  await gateway.upstream(...names.map((name) => `${name}.test.example`))
 
   await t.test(`${String(RUNS)} at once: each reaches its own service and no other`, async (t) => {
     const script = (name: string, other: string) =>
@@ -46,7 +46,7 @@ void t.test('runs on Docker', { skip: skipWithoutDocker() }, async (t) => {
       `curl -s -o /dev/null -w '%{http_code}' http://egress:9199/${other}/from-${name}; env | grep -c TOKEN_`
     const ended = await Promise.all(
       names.map((name, index) =>
-        gate.run('--agent', name, '--', 'sh', '-c', script(name, names[(index + 1) % RUNS] ?? '')),
+        gateway.run('--agent', name, '--', 'sh', '-c', script(name, names[(index + 1) % RUNS] ?? '')),
       ),
     )
     for (const [index, { code, stdout, stderr }] of ended.entries()) {
@@ -59,20 +59,20 @@ void t.test('runs on Docker', { skip: skipWithoutDocker() }, async (t) => {
         `${name}: its own, not the other's, one token in its environment`,
       )
     }
-    const seen = await gate.seen()
+    const seen = await gateway.seen()
     t.equal(seen.length, RUNS)
     for (const { url, host, authorization } of seen) {
       const name = url.replace('/from-', '')
       t.equal(host, `${name}.test.example`)
       t.equal(authorization, `Bearer ${tokenOf(name)}`)
     }
-    t.strictSame(await gate.networksLeft(), [], 'every network is gone')
+    t.strictSame(await gateway.networksLeft(), [], 'every network is gone')
     t.equal(
-      await docker('exec', gate.container('proxy'), 'egress-admin', 'list'),
+      await docker('exec', gateway.container('proxy'), 'egress-admin', 'list'),
       '',
       'and every registration',
     )
-    for (const record of await gate.records()) {
+    for (const record of await gateway.records()) {
       const { egress, url } = record as {
         egress: { sandbox: { id: string; agent: string } | null; verdict?: string }
         url?: { domain: string }
@@ -85,26 +85,26 @@ void t.test('runs on Docker', { skip: skipWithoutDocker() }, async (t) => {
 
   await t.test('what a killed run leaves, the next one sweeps', async (t) => {
     const TMPDIR = t.testdir({})
-    const child = gate.start(['--', 'sleep', '300'], { TMPDIR })
-    await until(async () => (await sandboxes(gate)).length === 1)
+    const child = gateway.start(['--', 'sleep', '300'], { TMPDIR })
+    await until(async () => (await sandboxes(gateway)).length === 1)
     child.kill('SIGKILL')
     await sleep(500)
-    t.equal((await gate.networks()).length, 1, 'it did leave something')
+    t.equal((await gateway.networks()).length, 1, 'it did leave something')
     const [left] = readdirSync(TMPDIR)
     t.match(left, /^egress-run\./)
-    t.equal((await collect(gate.start(['--', 'true'], { TMPDIR }))).code, 0)
-    t.strictSame(await gate.networksLeft(), [])
+    t.equal((await collect(gateway.start(['--', 'true'], { TMPDIR }))).code, 0)
+    t.strictSame(await gateway.networksLeft(), [])
     await until(() => Promise.resolve(readdirSync(TMPDIR).length === 0))
-    t.strictSame(await sandboxes(gate), [])
-    t.equal(await docker('exec', gate.container('proxy'), 'egress-admin', 'list'), '')
+    t.strictSame(await sandboxes(gateway), [])
+    t.equal(await docker('exec', gateway.container('proxy'), 'egress-admin', 'list'), '')
   })
 
   await t.test('a run that lives is not swept', async (t) => {
-    const living = gate.start(['--', 'sh', '-c', 'sleep 8; curl -s http://s0.test.example/living'])
+    const living = gateway.start(['--', 'sh', '-c', 'sleep 8; curl -s http://s0.test.example/living'])
     const done = collect(living)
-    await until(async () => (await sandboxes(gate)).length === 1)
-    t.equal((await gate.run('--', 'true')).code, 0)
-    await until(async () => (await gate.networks()).length === 1)
+    await until(async () => (await sandboxes(gateway)).length === 1)
+    t.equal((await gateway.run('--', 'true')).code, 0)
+    await until(async () => (await gateway.networks()).length === 1)
     const { code, stdout } = await done
     t.equal(code, 0)
     t.match(stdout, 'from s0.test.example')
@@ -114,14 +114,14 @@ void t.test('runs on Docker', { skip: skipWithoutDocker() }, async (t) => {
     await t.test(
       `${role} restarts under a sandbox: clear errors, then service, and nothing unrecorded`,
       async (t) => {
-        const before = (await gate.seen()).length
+        const before = (await gateway.seen()).length
         const loop =
           'for i in $(seq 1 40); do ' +
           `curl -s --noproxy '*' -m 3 -o /dev/null -w "$(date +%s.%N) %{http_code} %{exitcode}\\n" http://s1.test.example/${role}-$i; ` +
           'sleep 0.2; done'
-        const running = collect(gate.start(['--agent', 's1', '--', 'sh', '-c', loop]))
+        const running = collect(gateway.start(['--agent', 's1', '--', 'sh', '-c', loop]))
         const slow = collect(
-          gate.start([
+          gateway.start([
             '--agent',
             's2',
             '--',
@@ -135,11 +135,11 @@ void t.test('runs on Docker', { skip: skipWithoutDocker() }, async (t) => {
           ]),
         )
         await until(async () =>
-          (await gate.seen()).some(({ url }) => url === '/slow/20000' || role === 'dns'),
+          (await gateway.seen()).some(({ url }) => url === '/slow/20000' || role === 'dns'),
         )
-        await until(async () => (await gate.seen()).length > before + 3)
+        await until(async () => (await gateway.seen()).length > before + 3)
         const asked = Date.now() / 1000
-        await docker('restart', '-t', '5', gate.container(role))
+        await docker('restart', '-t', '5', gateway.container(role))
         const back = Date.now() / 1000
         const { stdout } = await running
         const results = stdout
@@ -158,8 +158,10 @@ void t.test('runs on Docker', { skip: skipWithoutDocker() }, async (t) => {
         t.equal(answer.code, 0, answer.stderr)
         if (role === 'proxy') t.match(answer.stdout, '"reason":"shutting-down"', 'what was under way is told')
         else t.match(answer.stdout, 'from s2', 'the resolver is not asked for what is under way')
-        const arrived = (await gate.seen()).map(({ url }) => url).filter((url) => url.startsWith(`/${role}-`))
-        const records = (await gate.records()).map((record) => JSON.stringify(record))
+        const arrived = (await gateway.seen())
+          .map(({ url }) => url)
+          .filter((url) => url.startsWith(`/${role}-`))
+        const records = (await gateway.records()).map((record) => JSON.stringify(record))
         const recorded = records.join('\n')
         t.ok(arrived.length > 0)
         for (const url of arrived) t.ok(recorded.includes(`"path":"${url}"`), `${url} is in the log`)
@@ -172,29 +174,32 @@ void t.test('runs on Docker', { skip: skipWithoutDocker() }, async (t) => {
     )
   }
 
-  await t.test('a gate that was killed is started by the next run, and what was left is swept', async (t) => {
-    const child = gate.start(['--', 'sleep', '300'])
-    await until(async () => (await sandboxes(gate)).length === 1)
-    await docker('kill', gate.container('proxy'), gate.container('dns'))
-    child.kill('SIGKILL')
-    await sleep(500)
-    const next: Ended = await gate.run('--', 'curl', '-s', 'http://s3.test.example/again')
-    t.equal(next.code, 0, next.stderr)
-    t.match(next.stdout, 'from s3.test.example')
-    t.strictSame(await gate.networksLeft(), [])
-    t.strictSame(await sandboxes(gate), [])
-  })
+  await t.test(
+    'a gateway that was killed is started by the next run, and what was left is swept',
+    async (t) => {
+      const child = gateway.start(['--', 'sleep', '300'])
+      await until(async () => (await sandboxes(gateway)).length === 1)
+      await docker('kill', gateway.container('proxy'), gateway.container('dns'))
+      child.kill('SIGKILL')
+      await sleep(500)
+      const next: Ended = await gateway.run('--', 'curl', '-s', 'http://s3.test.example/again')
+      t.equal(next.code, 0, next.stderr)
+      t.match(next.stdout, 'from s3.test.example')
+      t.strictSame(await gateway.networksLeft(), [])
+      t.strictSame(await sandboxes(gateway), [])
+    },
+  )
 
-  await t.test('the backend: Docker where the gate was set up, namespaces elsewhere', async (t) => {
+  await t.test('the backend: Docker where the gateway was set up, namespaces elsewhere', async (t) => {
     const start = (words: string[], env: Record<string, string>) =>
-      collect(gate.start([...words, '--', 'cat', '/etc/resolv.conf'], { EGRESS_BACKEND: 'auto', ...env }))
+      collect(gateway.start([...words, '--', 'cat', '/etc/resolv.conf'], { EGRESS_BACKEND: 'auto', ...env }))
     const docker = /^nameserver 10\./
     const namespaces = /nameserver 127\./
     const noEngine = { DOCKER_HOST: 'unix:///nowhere/docker.sock' }
     t.match((await start([], {})).stdout, docker)
     t.match((await start([], { COMPOSE_PROJECT_NAME: 'egress-never-set-up' })).stdout, namespaces)
     t.match((await start([], noEngine)).stdout, namespaces)
-    t.match((await start(['--policy', join(gate.directory, 'egress.yaml')], {})).stdout, namespaces)
+    t.match((await start(['--policy', join(gateway.directory, 'egress.yaml')], {})).stdout, namespaces)
     t.match((await start(['--backend', 'docker'], { EGRESS_BACKEND: 'namespaces' })).stdout, docker)
     t.match((await start([], { EGRESS_BACKEND: 'namespaces' })).stdout, namespaces)
     const refused = await start(['--backend', 'docker'], noEngine)
@@ -202,8 +207,8 @@ void t.test('runs on Docker', { skip: skipWithoutDocker() }, async (t) => {
     t.match(refused.stderr, 'no Docker engine answers')
   })
 
-  await t.test('strangers on the gate’s networks are refused', async (t) => {
-    const proxy = gate.container('proxy')
+  await t.test('unknown clients on the gateway’s networks are refused', async (t) => {
+    const proxy = gateway.container('proxy')
     const [outside] = Object.entries(
       JSON.parse(await docker('inspect', '--format', '{{json .NetworkSettings.Networks}}', proxy)) as Record<
         string,
@@ -224,12 +229,12 @@ void t.test('runs on Docker', { skip: skipWithoutDocker() }, async (t) => {
       ...['-s', '-H', 'Host: s0.test.example', `http://${address}/stranger`],
     )
     t.match(stdout, 'unknown-sandbox')
-    t.notOk((await gate.seen()).some(({ url }) => url === '/stranger'))
+    t.notOk((await gateway.seen()).some(({ url }) => url === '/stranger'))
   })
 })
 
-async function sandboxes(gate: DockerGate): Promise<string[]> {
-  const label = `label=io.egress.project=${gate.project}`
+async function sandboxes(gateway: DockerGateway): Promise<string[]> {
+  const label = `label=io.egress.project=${gateway.project}`
   const names = await docker('ps', '-a', '--filter', label, '--format', '{{.Names}}')
   return names === '' ? [] : names.split('\n')
 }
@@ -247,24 +252,26 @@ void t.test(
   { skip: skipWithoutDocker() },
   async (t) => {
     const pool = `10.${String(randomInt(200, 230))}.${String(randomInt(256))}`
-    const gate = new DockerGate('agents: { default: { services: all } }\n', { EGRESS_POOL: `${pool}.0/26` })
+    const gateway = new DockerGateway('agents: { default: { services: all } }\n', {
+      EGRESS_POOL: `${pool}.0/26`,
+    })
     const others = [0, 8, 16, 24, 32].map((base) => ({
       subnet: `${pool}.${String(base)}/29`,
-      name: `${gate.project}-${String(base)}`,
+      name: `${gateway.project}-${String(base)}`,
     }))
     t.teardown(async () => {
       for (const { name } of others) await tryDocker('network', 'rm', name)
-      await gate.down()
+      await gateway.down()
     })
-    await gate.up()
+    await gateway.up()
     for (const { subnet, name } of others) await docker('network', 'create', '--subnet', subnet, name)
     for (let run = 0; run < 4; run += 1) {
-      const { code, stderr } = await gate.run('--', 'true')
+      const { code, stderr } = await gateway.run('--', 'true')
       t.equal(code, 0, stderr)
     }
-    t.strictSame(await gate.networksLeft(), [])
-    t.equal(await docker('exec', gate.container('proxy'), 'egress-admin', 'list'), '')
-    const records = await gate.records()
+    t.strictSame(await gateway.networksLeft(), [])
+    t.equal(await docker('exec', gateway.container('proxy'), 'egress-admin', 'list'), '')
+    const records = await gateway.records()
     const count = (action: string) =>
       records.filter((record) => JSON.stringify(record).includes(`"${action}"`)).length
     t.equal(count('sandbox-end'), count('sandbox-start'))

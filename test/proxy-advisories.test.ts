@@ -1,15 +1,15 @@
 import t from 'tap'
-import { Secret } from '#firewall/secret.js'
+import { Secret } from '#firewall/secrets/secret.js'
 import { bearer } from '#proxy/credentials/bearer.js'
-import { CertificateAuthority } from '#proxy/tls/authority.js'
-import { exchangeBytes, HTTPS_DOORS, statuses, type DoorClient } from '#test/support/client.js'
-import { startGate, type TestGate } from '#test/support/gate.js'
-import { oneServicePolicy } from '#test/support/policy.js'
-import { startRawUpstream, type RawUpstream } from '#test/support/upstream.js'
+import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
+import { exchangeBytes, HTTPS_LISTENERS, statuses, type ListenerClient } from './fixtures/client.js'
+import { startGateway, type TestGateway } from './fixtures/gateway.js'
+import { oneServicePolicy } from './fixtures/policy.js'
+import { startRawUpstream, type RawUpstream } from './fixtures/upstream.js'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 
-// One test for each advisory and fault known of the parts that this proxy is made of, on each door. What counts is what
+// One test for each advisory and fault known of the parts that this proxy is made of, on each listener. What counts is what
 // the upstream received, byte for byte.
 
 t.setTimeout(120_000)
@@ -18,7 +18,7 @@ const TOKEN = 'real-token-0123456789abcdef'
 const OK = 'HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok'
 
 interface Setting {
-  readonly gate: TestGate
+  readonly gateway: TestGateway
   readonly upstream: RawUpstream
 }
 
@@ -32,7 +32,7 @@ async function setUp(test: Teardown, onData: OnData, rules = ['allow * /rest/**'
   const authority = await CertificateAuthority.create(Date.now())
   const upstream = await startRawUpstream(authority, onData)
   const credential = bearer.bind('api/bearer', { token: new Secret('API_TOKEN', TOKEN) })
-  const gate = await startGate(
+  const gateway = await startGateway(
     oneServicePolicy({
       credential,
       rules,
@@ -42,10 +42,10 @@ async function setUp(test: Teardown, onData: OnData, rules = ['allow * /rest/**'
     }),
   )
   test.teardown(async () => {
-    await gate.close()
+    await gateway.close()
     await upstream.close()
   })
-  return { gate, upstream }
+  return { gateway, upstream }
 }
 
 /** Answers each complete request: a head, and a body as its framing says. */
@@ -57,16 +57,16 @@ const answerOk: OnData = (socket, _received, chunk) => {
 }
 
 async function send(
-  { gate }: Setting,
-  door: DoorClient,
+  { gateway }: Setting,
+  listener: ListenerClient,
   method: string,
   headers: readonly string[],
   body = '',
   path = '/rest/x',
   quietMs?: number,
 ): Promise<string> {
-  const { target, host } = door.head('api.example', path)
-  const socket = await door.open(gate, 'api.example')
+  const { target, host } = listener.head('api.example', path)
+  const socket = await listener.open(gateway, 'api.example')
   const named = headers.some((line) => /^host:/i.test(line)) ? headers : [`Host: ${host}`, ...headers]
   return exchangeBytes(
     socket,
@@ -75,48 +75,51 @@ async function send(
   )
 }
 
-for (const door of HTTPS_DOORS) {
-  void t.test(`${door.name}: GHSA-ggv3-7p47-pfv8, CVE-2026-29057: a body keeps its framing`, async (test) => {
-    const smuggled = 'GET /rest/smuggled HTTP/1.1\r\nHost: api.example\r\n\r\n'
-    const chunked = `${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`
-    for (const method of ['DELETE', 'OPTIONS', 'GET', 'POST']) {
-      const setting = await setUp(test, answerOk)
-      const answer = await send(setting, door, method, ['Transfer-Encoding: chunked'], chunked)
-      test.equal(statuses(answer)[0], '200', method)
-      const [head = '', body = ''] = setting.upstream.received.join('').split(/\r\n\r\n(.*)/s)
-      // A body that was complete when it was sent on may have been given its length instead.
-      const told = /transfer-encoding: chunked/i.test(head) ? chunked : smuggled
-      if (told === smuggled)
-        test.match(head, new RegExp(`content-length: ${String(smuggled.length)}`, 'i'), method)
-      else test.notMatch(head, /content-length/i, method)
-      test.equal(body, told, `${method}: what was smuggled stays in the body`)
-      test.equal(setting.gate.decisions.length, 1, method)
+for (const listener of HTTPS_LISTENERS) {
+  void t.test(
+    `${listener.name}: GHSA-ggv3-7p47-pfv8, CVE-2026-29057: a body keeps its framing`,
+    async (test) => {
+      const smuggled = 'GET /rest/smuggled HTTP/1.1\r\nHost: api.example\r\n\r\n'
+      const chunked = `${smuggled.length.toString(16)}\r\n${smuggled}\r\n0\r\n\r\n`
+      for (const method of ['DELETE', 'OPTIONS', 'GET', 'POST']) {
+        const setting = await setUp(test, answerOk)
+        const answer = await send(setting, listener, method, ['Transfer-Encoding: chunked'], chunked)
+        test.equal(statuses(answer)[0], '200', method)
+        const [head = '', body = ''] = setting.upstream.received.join('').split(/\r\n\r\n(.*)/s)
+        // A body that was complete when it was sent on may have been given its length instead.
+        const told = /transfer-encoding: chunked/i.test(head) ? chunked : smuggled
+        if (told === smuggled)
+          test.match(head, new RegExp(`content-length: ${String(smuggled.length)}`, 'i'), method)
+        else test.notMatch(head, /content-length/i, method)
+        test.equal(body, told, `${method}: what was smuggled stays in the body`)
+        test.equal(setting.gateway.decisions.length, 1, method)
 
-      const sized = await setUp(test, answerOk)
-      await send(sized, door, method, ['Content-Length: 5'], 'hello')
-      test.match(sized.upstream.received.join(''), /content-length: 5\r\n([\s\S]*\r\n)?\r\nhello$/i, method)
-    }
-  })
+        const sized = await setUp(test, answerOk)
+        await send(sized, listener, method, ['Content-Length: 5'], 'hello')
+        test.match(sized.upstream.received.join(''), /content-length: 5\r\n([\s\S]*\r\n)?\r\nhello$/i, method)
+      }
+    },
+  )
 
-  void t.test(`${door.name}: Expect: 100-continue does not get around injection`, async (test) => {
+  void t.test(`${listener.name}: Expect: 100-continue does not get around injection`, async (test) => {
     const setting = await setUp(test, answerOk)
     const headers = [
-      ...['Expect: 100-continue', 'Content-Length: 5', 'Authorization: Bearer dummy'],
+      ...['Expect: 100-continue', 'Content-Length: 5', 'Authorization: Bearer placeholder'],
       'Connection: close',
     ]
     // Between 100 and 200 a busy machine may be quiet for long.
-    const answer = await send(setting, door, 'POST', headers, 'hello', '/rest/x', 5_000)
+    const answer = await send(setting, listener, 'POST', headers, 'hello', '/rest/x', 5_000)
     test.same(statuses(answer).slice(-1), ['200'])
     const received = setting.upstream.received.join('')
     test.match(received, `authorization: Bearer ${TOKEN}`)
-    test.notMatch(received, /expect:|dummy/i)
+    test.notMatch(received, /expect:|placeholder/i)
   })
 
-  void t.test(`${door.name}: a denial comes before 100 Continue`, async (test) => {
+  void t.test(`${listener.name}: a denial comes before 100 Continue`, async (test) => {
     const setting = await setUp(test, answerOk)
     const answer = await send(
       setting,
-      door,
+      listener,
       'POST',
       ['Expect: 100-continue', 'Content-Length: 5'],
       '',
@@ -126,19 +129,22 @@ for (const door of HTTPS_DOORS) {
     test.same(setting.upstream.received, [])
   })
 
-  void t.test(`${door.name}: Trailer with Content-Length does not bring the gate down`, async (test) => {
-    const setting = await setUp(test, answerOk)
-    const answer = await send(setting, door, 'POST', ['Trailer: X-Sum', 'Content-Length: 5'], 'hello')
-    test.equal(statuses(answer)[0], '200')
-    test.notMatch(setting.upstream.received.join(''), /trailer/i)
-    test.equal(statuses(await send(setting, door, 'GET', []))[0], '200', 'it still answers')
-  })
-
   void t.test(
-    `${door.name}: a head that can be read in two ways is 400, and nothing goes upstream`,
+    `${listener.name}: Trailer with Content-Length does not bring the gateway down`,
     async (test) => {
       const setting = await setUp(test, answerOk)
-      const host = `Host: ${door.head('api.example', '/').host}`
+      const answer = await send(setting, listener, 'POST', ['Trailer: X-Sum', 'Content-Length: 5'], 'hello')
+      test.equal(statuses(answer)[0], '200')
+      test.notMatch(setting.upstream.received.join(''), /trailer/i)
+      test.equal(statuses(await send(setting, listener, 'GET', []))[0], '200', 'it still answers')
+    },
+  )
+
+  void t.test(
+    `${listener.name}: a head that can be read in two ways is 400, and nothing goes upstream`,
+    async (test) => {
+      const setting = await setUp(test, answerOk)
+      const host = `Host: ${listener.head('api.example', '/').host}`
       for (const [name, headers, body] of [
         ['two Host headers', [host, 'Host: other.example'], ''],
         ['two Host headers, the other first', ['Host: other.example', host], ''],
@@ -159,21 +165,21 @@ for (const door of HTTPS_DOORS) {
         ['Connection takes the length', [host, 'Connection: content-length', 'Content-Length: 5'], 'hello'],
         ['Connection takes the cookie', [host, 'Connection: cookie', 'Cookie: a=b'], ''],
       ] as const) {
-        const answer = await send(setting, door, 'POST', headers, body)
+        const answer = await send(setting, listener, 'POST', headers, body)
         test.equal(statuses(answer)[0], '400', name)
         test.match(answer, '"reason":"bad-framing"', name)
       }
       test.same(setting.upstream.received, [])
-      test.ok(setting.gate.decisions.every(({ verdict }) => verdict === 'deny'))
+      test.ok(setting.gateway.decisions.every(({ verdict }) => verdict === 'deny'))
       test.equal(
-        statuses(await send(setting, door, 'POST', ['Content-Length: 5'], 'hello'))[0],
+        statuses(await send(setting, listener, 'POST', ['Content-Length: 5'], 'hello'))[0],
         '200',
-        'the twin passes',
+        'the control passes',
       )
     },
   )
 
-  void t.test(`${door.name}: what Connection names stays here`, async (test) => {
+  void t.test(`${listener.name}: what Connection names stays here`, async (test) => {
     const setting = await setUp(test, answerOk)
     const headers = [
       'Connection: close, X-Hop',
@@ -182,22 +188,22 @@ for (const door of HTTPS_DOORS) {
       'TE: trailers',
       'Proxy-Authorization: Basic eA==',
     ]
-    await send(setting, door, 'GET', [...headers, 'X-End: 2'])
+    await send(setting, listener, 'GET', [...headers, 'X-End: 2'])
     const received = setting.upstream.received.join('')
     test.notMatch(received, /x-hop|keep-alive: 5|^te:|proxy-authorization/im)
     test.match(received, /x-end: 2/i)
   })
 
-  void t.test(`${door.name}: a bare LF ends no head`, async (test) => {
+  void t.test(`${listener.name}: a bare LF ends no head`, async (test) => {
     const setting = await setUp(test, answerOk)
-    const { target, host } = door.head('api.example', '/rest/x')
-    const socket = await door.open(setting.gate, 'api.example')
+    const { target, host } = listener.head('api.example', '/rest/x')
+    const socket = await listener.open(setting.gateway, 'api.example')
     const answer = await exchangeBytes(socket, `GET ${target} HTTP/1.1\nHost: ${host}\n\n`)
     test.not(statuses(answer)[0], '200')
     test.same(setting.upstream.received, [])
   })
 
-  void t.test(`${door.name}: nothing follows an upgrade that was refused`, async (test) => {
+  void t.test(`${listener.name}: nothing follows an upgrade that was refused`, async (test) => {
     const setting = await setUp(test, (socket, _received, chunk) => {
       if (chunk.includes('\r\n\r\n')) socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n')
     })
@@ -208,14 +214,14 @@ for (const door of HTTPS_DOORS) {
       'Sec-WebSocket-Key: eA==',
     ]
     const second = 'GET /admin HTTP/1.1\r\nHost: api.example\r\n\r\n'
-    const answer = await send(setting, door, 'GET', upgrade, second)
+    const answer = await send(setting, listener, 'GET', upgrade, second)
     test.strictSame(statuses(answer), ['404'])
     test.match(answer, 'upgrade-refused')
     test.notMatch(setting.upstream.received.join(''), '/admin')
-    test.match(setting.gate.closes.at(-1), { outcome: 'failure', reason: 'upgrade-refused', status: 404 })
+    test.match(setting.gateway.closes.at(-1), { outcome: 'failure', reason: 'upgrade-refused', status: 404 })
   })
 
-  void t.test(`${door.name}: a WebSocket passes both ways after 101, redacted`, async (test) => {
+  void t.test(`${listener.name}: a WebSocket passes both ways after 101, redacted`, async (test) => {
     const setting = await setUp(test, (socket, received, chunk) => {
       if (received === chunk) {
         socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
@@ -234,7 +240,7 @@ for (const door of HTTPS_DOORS) {
     ]
     const answer = await send(
       setting,
-      door,
+      listener,
       'GET',
       [...upgrade, 'Sec-WebSocket-Extensions: permessage-deflate'],
       'frame',
@@ -244,21 +250,21 @@ for (const door of HTTPS_DOORS) {
     test.match(received, `authorization: Bearer ${TOKEN}`)
     test.notMatch(received, /permessage-deflate/)
     await new Promise((resolve) => setTimeout(resolve, 50))
-    test.match(setting.gate.closes.at(-1), {
+    test.match(setting.gateway.closes.at(-1), {
       outcome: 'success',
       status: 101,
       redactions: [{ credential: 'api/bearer', count: 1 }],
     })
   })
 
-  void t.test(`${door.name}: an upgrade that we do not speak is a plain request`, async (test) => {
+  void t.test(`${listener.name}: an upgrade that we do not speak is a plain request`, async (test) => {
     const setting = await setUp(test, answerOk)
     const headers = ['Connection: Upgrade, HTTP2-Settings', 'Upgrade: h2c', 'HTTP2-Settings: AAMAAABk']
-    test.equal(statuses(await send(setting, door, 'GET', headers))[0], '200')
+    test.equal(statuses(await send(setting, listener, 'GET', headers))[0], '200')
     test.notMatch(setting.upstream.received.join(''), /upgrade|http2-settings/i)
     const smuggled = await send(
       setting,
-      door,
+      listener,
       'GET',
       headers,
       'GET /admin HTTP/1.1\r\nHost: api.example\r\n\r\n',
@@ -267,29 +273,32 @@ for (const door of HTTPS_DOORS) {
     test.notMatch(setting.upstream.received.join(''), '/admin')
   })
 
-  void t.test(`${door.name}: an upgrade or CONNECT behind an unanswered request is refused`, async (test) => {
-    const setting = await setUp(test, (socket) => void setTimeout(() => socket.write(OK), 150))
-    const { target, host } = door.head('api.example', '/rest/x')
-    const first = `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`
-    for (const [method, second, protocol] of [
-      ['GET', target, 'websocket'],
-      ['GET', target, 'h2c'],
-      ['CONNECT', 'api.example:443', 'x'],
-    ] as const) {
-      const head = `${method} ${second} HTTP/1.1\r\nHost: ${host}\r\n`
-      const upgrade = `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`
-      const socket = await door.open(setting.gate, 'api.example')
-      const answer = await exchangeBytes(socket, first + head + upgrade, 250)
-      test.same(statuses(answer), ['400'], method)
-    }
-    test.equal(statuses(await send(setting, door, 'GET', []))[0], '200', 'the gate is still there')
-  })
+  void t.test(
+    `${listener.name}: an upgrade or CONNECT behind an unanswered request is refused`,
+    async (test) => {
+      const setting = await setUp(test, (socket) => void setTimeout(() => socket.write(OK), 150))
+      const { target, host } = listener.head('api.example', '/rest/x')
+      const first = `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`
+      for (const [method, second, protocol] of [
+        ['GET', target, 'websocket'],
+        ['GET', target, 'h2c'],
+        ['CONNECT', 'api.example:443', 'x'],
+      ] as const) {
+        const head = `${method} ${second} HTTP/1.1\r\nHost: ${host}\r\n`
+        const upgrade = `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`
+        const socket = await listener.open(setting.gateway, 'api.example')
+        const answer = await exchangeBytes(socket, first + head + upgrade, 250)
+        test.same(statuses(answer), ['400'], method)
+      }
+      test.equal(statuses(await send(setting, listener, 'GET', []))[0], '200', 'the gateway is still there')
+    },
+  )
 
   void t.test(
-    `${door.name}: a connection that is reset after CONNECT or an upgrade ends alone`,
+    `${listener.name}: a connection that is reset after CONNECT or an upgrade ends alone`,
     async (test) => {
       const setting = await setUp(test, (socket) => void setTimeout(() => socket.write(OK), 50))
-      const { target, host } = door.head('api.example', '/rest/x')
+      const { target, host } = listener.head('api.example', '/rest/x')
       const upgrade = 'Connection: Upgrade\r\nUpgrade'
       for (const head of [
         `CONNECT api.example:443 HTTP/1.1\r\nHost: api.example:443\r\n\r\n`,
@@ -298,7 +307,7 @@ for (const door of HTTPS_DOORS) {
         `GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
       ]) {
         for (const milliseconds of [0, 10, 80]) {
-          const socket = await door.open(setting.gate, 'api.example')
+          const socket = await listener.open(setting.gateway, 'api.example')
           socket.write(head)
           await new Promise((resolve) => setTimeout(resolve, milliseconds))
           if (socket instanceof TLSSocket) socket.destroy()
@@ -306,46 +315,46 @@ for (const door of HTTPS_DOORS) {
           await new Promise((resolve) => setTimeout(resolve, 20))
         }
       }
-      test.equal(statuses(await send(setting, door, 'GET', []))[0], '200', 'the gate is still there')
+      test.equal(statuses(await send(setting, listener, 'GET', []))[0], '200', 'the gateway is still there')
     },
   )
 
   void t.test(
-    `${door.name}: requests behind one that is not answered end with their connection`,
+    `${listener.name}: requests behind one that is not answered end with their connection`,
     async (test) => {
       const setting = await setUp(test, (socket) => void setTimeout(() => socket.write(OK), 100))
-      const { target, host } = door.head('api.example', '/rest/x')
-      const socket = await door.open(setting.gate, 'api.example')
+      const { target, host } = listener.head('api.example', '/rest/x')
+      const socket = await listener.open(setting.gateway, 'api.example')
       socket.write(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`.repeat(3))
-      for (let tries = 0; setting.gate.decisions.length < 3 && tries < 100; tries += 1)
+      for (let tries = 0; setting.gateway.decisions.length < 3 && tries < 100; tries += 1)
         await new Promise((resolve) => setTimeout(resolve, 10))
       socket.destroy()
-      for (let tries = 0; setting.gate.closes.length < 3 && tries < 100; tries += 1)
+      for (let tries = 0; setting.gateway.closes.length < 3 && tries < 100; tries += 1)
         await new Promise((resolve) => setTimeout(resolve, 10))
       test.same(
-        setting.gate.closes.map(({ reason }) => reason),
+        setting.gateway.closes.map(({ reason }) => reason),
         ['client-abort', 'client-abort', 'client-abort'],
       )
     },
   )
 
-  void t.test(`${door.name}: nothing is answered without a record`, async (test) => {
+  void t.test(`${listener.name}: nothing is answered without a record`, async (test) => {
     const setting = await setUp(test, answerOk)
-    const { target, host } = door.head('api.example', '/rest/x')
+    const { target, host } = listener.head('api.example', '/rest/x')
     for (const [headers, status] of [
       ['', '400'],
       [`Host: ${host}\r\nExpect: something-else\r\n`, '200'],
     ] as const) {
-      const before = setting.gate.decisions.length
-      const socket = await door.open(setting.gate, 'api.example')
+      const before = setting.gateway.decisions.length
+      const socket = await listener.open(setting.gateway, 'api.example')
       const answer = await exchangeBytes(socket, `GET ${target} HTTP/1.1\r\n${headers}\r\n`)
       test.same(statuses(answer), [status])
-      test.equal(setting.gate.decisions.length, before + 1)
+      test.equal(setting.gateway.decisions.length, before + 1)
     }
   })
 
   void t.test(
-    `${door.name}: no header or parameter reaches another method or path than was judged`,
+    `${listener.name}: no header or parameter reaches another method or path than was checked`,
     async (test) => {
       const setting = await setUp(test, answerOk, ['allow POST,PATCH /rest/**'])
       for (const [header, path, status] of [
@@ -358,14 +367,14 @@ for (const door of HTTPS_DOORS) {
         ['X-A: b', '/rest/x?a=b&_method=DELETE', '403'],
         ['X-A: b', '/rest/x?%5fmethod=DELETE', '403'],
       ] as const) {
-        const answer = await send(setting, door, 'POST', [header, 'Content-Length: 0'], '', path)
+        const answer = await send(setting, listener, 'POST', [header, 'Content-Length: 0'], '', path)
         test.equal(statuses(answer)[0], status, header)
       }
       test.same(setting.upstream.received, [])
       for (const header of ['X-HTTP-Method-Override: PATCH', 'X-Original-URL: /rest/y']) {
         const answer = await send(
           setting,
-          door,
+          listener,
           'POST',
           [header, 'Content-Length: 0'],
           '',
@@ -376,38 +385,41 @@ for (const door of HTTPS_DOORS) {
     },
   )
 
-  void t.test(`${door.name}: when the client goes away, so does the request upstream`, async (test) => {
+  void t.test(`${listener.name}: when the client goes away, so does the request upstream`, async (test) => {
     let closed: () => void = () => undefined
     const gone = new Promise<void>((resolve) => (closed = resolve))
     const setting = await setUp(test, (socket) => {
       socket.once('close', closed)
       socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegin')
     })
-    const { target, host } = door.head('api.example', '/rest/x')
-    const socket = await door.open(setting.gate, 'api.example')
+    const { target, host } = listener.head('api.example', '/rest/x')
+    const socket = await listener.open(setting.gateway, 'api.example')
     socket.write(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
     await new Promise((resolve) => socket.once('data', resolve))
     socket.destroy()
     await gone
     await new Promise((resolve) => setTimeout(resolve, 50))
-    test.match(setting.gate.closes.at(-1), { outcome: 'failure', reason: 'client-abort' })
+    test.match(setting.gateway.closes.at(-1), { outcome: 'failure', reason: 'client-abort' })
   })
 
-  void t.test(`${door.name}: when the upstream dies in a body, the client is told by a cut`, async (test) => {
-    const setting = await setUp(test, (socket) => {
-      socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegin', () => socket.destroy())
-    })
-    const { target, host } = door.head('api.example', '/rest/x')
-    const socket = await door.open(setting.gate, 'api.example')
-    const ended = new Promise((resolve) => socket.once('close', resolve))
-    socket.resume()
-    socket.write(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
-    await ended
-    await new Promise((resolve) => setTimeout(resolve, 20))
-    test.match(setting.gate.closes.at(-1), { outcome: 'failure', reason: 'upstream-unreachable' })
-  })
+  void t.test(
+    `${listener.name}: when the upstream dies in a body, the client is told by a cut`,
+    async (test) => {
+      const setting = await setUp(test, (socket) => {
+        socket.write('HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nbegin', () => socket.destroy())
+      })
+      const { target, host } = listener.head('api.example', '/rest/x')
+      const socket = await listener.open(setting.gateway, 'api.example')
+      const ended = new Promise((resolve) => socket.once('close', resolve))
+      socket.resume()
+      socket.write(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
+      await ended
+      await new Promise((resolve) => setTimeout(resolve, 20))
+      test.match(setting.gateway.closes.at(-1), { outcome: 'failure', reason: 'upstream-unreachable' })
+    },
+  )
 
-  void t.test(`${door.name}: an upstream's nonsense is 502 or 504, never passed on`, async (test) => {
+  void t.test(`${listener.name}: an upstream's nonsense is 502 or 504, never passed on`, async (test) => {
     for (const response of [
       'HTTP/1.1 099 What\r\nContent-Length: 2\r\n\r\nok',
       'HTTP/1.1 999 What\r\nContent-Length: 2\r\n\r\nok',
@@ -422,21 +434,21 @@ for (const door of HTTPS_DOORS) {
     ]) {
       const setting = await setUp(test, (socket) => socket.write(response))
       const answer = await exchangeBytes(
-        await door.open(setting.gate, 'api.example'),
-        `GET ${door.head('api.example', '/rest/x').target} HTTP/1.1\r\nHost: ${door.head('api.example', '').host}\r\n\r\n`,
+        await listener.open(setting.gateway, 'api.example'),
+        `GET ${listener.head('api.example', '/rest/x').target} HTTP/1.1\r\nHost: ${listener.head('api.example', '').host}\r\n\r\n`,
         2_500,
       )
       test.match(statuses(answer)[0], /^50[24]$/, response)
-      test.match(setting.gate.closes.at(-1), { outcome: 'failure' }, response)
+      test.match(setting.gateway.closes.at(-1), { outcome: 'failure' }, response)
     }
   })
 
-  void t.test(`${door.name}: a body over the limit is 413, announced or not`, async (test) => {
+  void t.test(`${listener.name}: a body over the limit is 413, announced or not`, async (test) => {
     const setting = await setUp(test, answerOk)
-    test.equal(statuses(await send(setting, door, 'POST', ['Content-Length: 100001']))[0], '413')
+    test.equal(statuses(await send(setting, listener, 'POST', ['Content-Length: 100001']))[0], '413')
     test.same(setting.upstream.received, [])
     const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`
-    const answer = await send(setting, door, 'POST', ['Transfer-Encoding: chunked'], chunk.repeat(10))
+    const answer = await send(setting, listener, 'POST', ['Transfer-Encoding: chunked'], chunk.repeat(10))
     test.equal(statuses(answer)[0], '413')
   })
 }

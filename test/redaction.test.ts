@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { cases, ENCODINGS, findSecret, innocent, receive } from '#test/support/redaction-cases.js'
+import { cases, ENCODINGS, findSecret, innocent, receive } from './fixtures/redaction-cases.js'
 
 // `npm run fuzz:redact` does the same for longer.
 
@@ -11,7 +11,7 @@ void t.test(
     await fc.assert(
       fc.asyncProperty(cases, async (one) => {
         const there = findSecret(one.plain, one.secret)
-        if (there === null) throw new Error(`the judge is blind for ${one.encoding}`)
+        if (there === null) throw new Error(`the policy engine is blind for ${one.encoding}`)
         const { body, count } = await receive(one)
         const left = findSecret(body, one.secret)
         if (left !== null) throw new Error(`${one.encoding}: the secret is left, ${left}`)

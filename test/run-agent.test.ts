@@ -2,8 +2,8 @@ import { execFileSync, spawnSync } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { MAIN, makeWorkspace, upstreamAuthority, type Workspace } from '#test/support/run.js'
-import { startUpstream, type Upstream } from '#test/support/upstream.js'
+import { MAIN, makeWorkspace, upstreamCa, type Workspace } from './fixtures/run.js'
+import { startUpstream, type Upstream } from './fixtures/upstream.js'
 
 // The real command, real namespaces, real clients: what an agent gets, what the upstream got, and what is left.
 
@@ -14,7 +14,7 @@ interface Teardown {
 }
 
 async function setUp(test: Teardown): Promise<{ space: Workspace; upstream: Upstream }> {
-  const authority = await upstreamAuthority()
+  const authority = await upstreamCa()
   const upstream = await startUpstream(authority, (request, response) => {
     // A careless service: it says back what it was sent.
     const body = `seen ${String(request.headers.authorization)} at ${request.url ?? ''}\n`
@@ -89,7 +89,7 @@ const CLIENTS: readonly [name: string, command: readonly string[]][] = [
 ]
 
 void t.test(
-  'unmodified clients reach a service by each door with a dummy; only the upstream sees the real token',
+  'unmodified clients reach a service by each listener with a placeholder; only the upstream sees the real token',
   async (test) => {
     const { space, upstream } = await setUp(test)
     for (const [name, command] of CLIENTS) {
@@ -110,7 +110,7 @@ void t.test(
 
 void t.test('the real token is in no file, environment or memory that the sandbox can read', async (test) => {
   const { space } = await setUp(test)
-  // The needle is given in two halves, so that the search does not find itself.
+  // The secret pattern is given in two halves, so that the search does not find itself.
   const search = `
     a=$1; b=$2
     tr '\\0' '\n' < /proc/self/environ | grep -c "$a""$b" && exit 1
@@ -165,9 +165,9 @@ void t.test('what is written faster than read, or read before it is written, is 
 })
 
 void t.test(
-  'kill -9 of the gate in a request leaves its record, and nothing of the sandbox',
+  'kill -9 of the gateway in a request leaves its record, and nothing of the sandbox',
   async (test) => {
-    const authority = await upstreamAuthority()
+    const authority = await upstreamCa()
     let reached: () => void = () => undefined
     const underway = new Promise<void>((resolve) => (reached = resolve))
     const upstream = await startUpstream(authority, () => reached())
@@ -185,17 +185,17 @@ upstream:
       space.remove()
       await upstream.close()
     })
-    const gate = space.spawn([
+    const gateway = space.spawn([
       'run',
       '--',
       'sh',
       '-c',
       `curl -sS https://slow.example/never; sleep 60; : ${marker}`,
     ])
-    const ended = new Promise((resolve) => gate.once('close', resolve))
+    const ended = new Promise((resolve) => gateway.once('close', resolve))
     await underway
     test.match(processes(marker), /sleep|curl|sh/, 'the agent is there')
-    gate.kill('SIGKILL')
+    gateway.kill('SIGKILL')
     await ended
     await new Promise((resolve) => setTimeout(resolve, 300))
     test.equal(processes(marker), '', 'no process is left')

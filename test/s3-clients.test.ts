@@ -1,17 +1,17 @@
 import { spawn } from 'node:child_process'
 import { existsSync, writeFileSync } from 'node:fs'
 import t, { type Test } from 'tap'
-import { Secret } from '#firewall/secret.js'
+import { Secret } from '#firewall/secrets/secret.js'
 import { sigv4 } from '#proxy/credentials/sigv4.js'
-import { CertificateAuthority } from '#proxy/tls/authority.js'
-import { connectThrough, exchangeBytes, tls } from '#test/support/client.js'
-import { SANDBOX, startGate } from '#test/support/gate.js'
-import { destination, service, testPolicy } from '#test/support/policy.js'
-import { PYTHON, startS3 } from '#examples/stand-ins/s3.js'
-import { WITHOUT_BOTO3 } from '#test/support/sigv4-oracle.js'
-import { forAnyName } from '#test/support/upstream.js'
+import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
+import { connectThrough, exchangeBytes, tls } from './fixtures/client.js'
+import { SANDBOX, startGateway } from './fixtures/gateway.js'
+import { destination, service, testPolicy } from './fixtures/policy.js'
+import { PYTHON, startS3 } from './servers/s3.js'
+import { WITHOUT_BOTO3 } from './fixtures/sigv4-oracle.js'
+import { forAnyName } from './fixtures/upstream.js'
 
-// Requests to S3 by its real clients, which have nothing but worthless keys, against a stand-in that verifies every
+// Requests to S3 by its real clients, which have nothing but worthless keys, against a placeholder that verifies every
 // signature with botocore.
 
 /** The program of Debian, not another one on the path. */
@@ -24,7 +24,7 @@ const KEYS = {
   secret: 'wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY',
   region: REGION,
 }
-const DUMMY = { access: 'AKIASTANDINSTANDIN22', secret: 'standinstandinstandinstandin0000' }
+const PLACEHOLDER = { access: 'AKIASTANDINSTANDIN22', secret: 'standinstandinstandinstandin0000' }
 const S3_HOST = `s3.${REGION}.amazonaws.com`
 const BUCKET_HOST = `reports.${S3_HOST}`
 
@@ -41,7 +41,7 @@ async function setUp(t: Test, secret = KEYS.secret) {
   const at = { address: '127.0.0.1', port: s3.port }
   const origins = [S3_HOST, BUCKET_HOST]
   const [first, second] = origins.map((host) => service('s3', `https://${host}`, credential))
-  const gate = await startGate(
+  const gateway = await startGateway(
     testPolicy({
       destinations: [
         destination(`https://${S3_HOST}`, ['allow * /reports/**'], of),
@@ -50,7 +50,7 @@ async function setUp(t: Test, secret = KEYS.secret) {
       services: [
         service('s3', `https://${S3_HOST}`, credential, {
           targets: [first, second].flatMap((one) => one?.targets ?? []),
-          dummies: {
+          placeholders: {
             AWS_ACCESS_KEY_ID: { prefix: 'AKIA', length: 20, alphabet: 'upper-alphanumeric' },
             AWS_SECRET_ACCESS_KEY: { prefix: '', length: 40, alphabet: 'alphanumeric' },
           },
@@ -62,17 +62,17 @@ async function setUp(t: Test, secret = KEYS.secret) {
     }),
     () => ({
       ...SANDBOX,
-      standIns: new Map([
-        ['AWS_ACCESS_KEY_ID', DUMMY.access],
-        ['AWS_SECRET_ACCESS_KEY', DUMMY.secret],
+      placeholders: new Map([
+        ['AWS_ACCESS_KEY_ID', PLACEHOLDER.access],
+        ['AWS_SECRET_ACCESS_KEY', PLACEHOLDER.secret],
       ]),
     }),
   )
   const directory = t.testdir({})
   const bundle = `${directory}/ca.pem`
-  writeFileSync(bundle, gate.ca)
+  writeFileSync(bundle, gateway.ca)
   t.teardown(async () => {
-    await gate.close()
+    await gateway.close()
     s3.close()
   })
   /** Runs a client with the environment of a sandbox. */
@@ -80,18 +80,18 @@ async function setUp(t: Test, secret = KEYS.secret) {
     runClient(command, directory, {
       PATH: '/usr/local/bin:/usr/bin:/bin',
       HOME: directory,
-      HTTPS_PROXY: `http://127.0.0.1:${String(gate.ports.explicit)}`,
+      HTTPS_PROXY: `http://127.0.0.1:${String(gateway.ports.forward)}`,
       AWS_CA_BUNDLE: bundle,
       SSL_CERT_FILE: bundle,
       CURL_CA_BUNDLE: bundle,
-      AWS_ACCESS_KEY_ID: DUMMY.access,
-      AWS_SECRET_ACCESS_KEY: DUMMY.secret,
+      AWS_ACCESS_KEY_ID: PLACEHOLDER.access,
+      AWS_SECRET_ACCESS_KEY: PLACEHOLDER.secret,
       AWS_DEFAULT_REGION: REGION,
       AWS_EC2_METADATA_DISABLED: 'true',
       AWS_MAX_ATTEMPTS: '1',
       ...environment,
     })
-  return { gate, s3, run, directory, authority }
+  return { gateway, s3, run, directory, authority }
 }
 
 function runClient(command: readonly string[], cwd: string, env: Record<string, string>) {
@@ -146,7 +146,7 @@ void t.test(
   'boto3: put, get, list, presigned, delete, in both styles of address',
   { skip: WITHOUT_BOTO3 },
   async (t) => {
-    const { s3, gate, run } = await setUp(t)
+    const { s3, gateway, run } = await setUp(t)
     for (const style of ['path', 'virtual']) {
       const { code, output } = await run([PYTHON, '-c', OBJECTS, style])
       t.equal(code, 0, output)
@@ -159,7 +159,7 @@ void t.test(
     t.ok(s3.requests.length >= 20)
     const payloads = new Set(s3.requests.map(({ payload }) => payload))
     t.ok(payloads.has('STREAMING-UNSIGNED-PAYLOAD-TRAILER'), 'a body with a trailer was among them')
-    t.strictSame(gate.failures, [])
+    t.strictSame(gateway.failures, [])
   },
 )
 
@@ -182,7 +182,7 @@ void t.test('the aws command: copy, list, presign, remove', { skip: WITHOUT_AWS 
   t.match(await aws('s3', 'ls', 's3://reports/dir/'), /8 my report/)
   t.match(await aws('s3', 'cp', 's3://reports/dir/my report', '-'), /a report/)
   const url = (await aws('s3', 'presign', 's3://reports/dir/my report')).trim()
-  t.match(url, DUMMY.access)
+  t.match(url, PLACEHOLDER.access)
   t.match(await run(['curl', '-sS', url]), { code: 0, output: 'a report' })
   await aws('s3', 'rm', 's3://reports/dir/my report')
   t.ok(s3.requests.length >= 5)
@@ -190,7 +190,7 @@ void t.test('the aws command: copy, list, presign, remove', { skip: WITHOUT_AWS 
 })
 
 void t.test(
-  'without the gate, the keys of the sandbox are worth nothing',
+  'without the gateway, the keys of the sandbox are worth nothing',
   { skip: WITHOUT_BOTO3 },
   async (t) => {
     const { s3, run, authority, directory } = await setUp(t)
@@ -199,7 +199,14 @@ void t.test(
     const resolve = ['--resolve', `${S3_HOST}:${String(s3.port)}:127.0.0.1`]
     const sign = ['--aws-sigv4', `aws:amz:${REGION}:s3`, '-H', `x-amz-content-sha256: UNSIGNED-PAYLOAD`]
     const url = `https://${S3_HOST}:${String(s3.port)}/reports/a`
-    const refused = await run([...direct, ...resolve, ...sign, '-u', `${DUMMY.access}:${DUMMY.secret}`, url])
+    const refused = await run([
+      ...direct,
+      ...resolve,
+      ...sign,
+      '-u',
+      `${PLACEHOLDER.access}:${PLACEHOLDER.secret}`,
+      url,
+    ])
     t.match(refused.output, /InvalidAccessKeyId/)
     const real = await run([...direct, ...resolve, ...sign, '-u', `${KEYS.access}:${KEYS.secret}`, url])
     t.match(real.output, /NoSuchKey/, 'with the real ones they are good')
@@ -214,7 +221,7 @@ void t.test(
   async (t) => {
     const { s3, run } = await setUp(t)
     const object = `https://${S3_HOST}/reports/a`
-    const sign = ['--aws-sigv4', `aws:amz:${REGION}:s3`, '-u', `${DUMMY.access}:${DUMMY.secret}`]
+    const sign = ['--aws-sigv4', `aws:amz:${REGION}:s3`, '-u', `${PLACEHOLDER.access}:${PLACEHOLDER.secret}`]
     const curl = (...args: string[]) => run(['curl', '-sS', '-w', '%{http_code}', ...args])
     t.match((await curl(...sign, '-T', '/etc/hostname', object)).output, '200')
     t.match((await curl(object)).output, /200$/, 'a request that nobody signed is signed')
@@ -245,16 +252,16 @@ void t.test(
   'chunks that the client signed, with and without a trailer',
   { skip: WITHOUT_BOTO3 },
   async (t) => {
-    const { gate, s3, run } = await setUp(t)
+    const { gateway, s3, run } = await setUp(t)
     const none = '0'.repeat(64)
     const chunk = (data: string, end = '\r\n') =>
       `${data.length.toString(16)};chunk-signature=${none}\r\n${data}${end}`
     const put = async (key: string, payload: string, body: string, more = '') => {
-      const { socket } = await connectThrough(gate, `${S3_HOST}:443`)
+      const { socket } = await connectThrough(gateway, `${S3_HOST}:443`)
       return exchangeBytes(
-        await tls(gate, socket, S3_HOST),
+        await tls(gateway, socket, S3_HOST),
         `PUT /reports/${key} HTTP/1.1\r\nHost: ${S3_HOST}\r\nConnection: close\r\nContent-Length: ${String(body.length)}\r\n` +
-          `Authorization: AWS4-HMAC-SHA256 Credential=${DUMMY.access}/20200101/x/s3/aws4_request, SignedHeaders=host, Signature=${none}\r\n` +
+          `Authorization: AWS4-HMAC-SHA256 Credential=${PLACEHOLDER.access}/20200101/x/s3/aws4_request, SignedHeaders=host, Signature=${none}\r\n` +
           `X-Amz-Content-Sha256: ${payload}\r\nX-Amz-Decoded-Content-Length: 70000\r\nContent-Encoding: aws-chunked\r\n${more}\r\n${body}`,
         5_000,
       )
@@ -269,8 +276,8 @@ void t.test(
       /^HTTP\/1\.1 200 /,
     )
     t.match(await put('broken', plain, `${data}1;chunk-signature=x\r\nc\r\n${chunk('')}`), /^HTTP\/1\.1 403 /)
-    t.equal(gate.closes.at(-1)?.reason, 'credential-unsupported')
-    t.strictSame(gate.failures, [])
+    t.equal(gateway.closes.at(-1)?.reason, 'credential-unsupported')
+    t.strictSame(gateway.failures, [])
     const stored = async (key: string) =>
       (await run(['curl', '-sS', '-w', '%{http_code}', `https://${S3_HOST}/reports/${key}`])).output.slice(-3)
     t.equal(await stored('chunks'), '200')

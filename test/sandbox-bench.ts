@@ -16,9 +16,9 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { installationOf } from '../src/sandbox/resolve-command.js'
-import { quoteCommand } from '../src/sandbox/shell-quote.js'
-import type { SandboxSpec } from '../src/sandbox/spec.js'
+import { installationOf } from '#src/sandbox/resolve-command.js'
+import { quoteCommand } from '#src/sandbox/shell-quote.js'
+import type { SandboxSpec } from '#src/sandbox/spec.js'
 
 /** Who launches: whoever runs the tests and, where that is root, an ordinary user too. */
 export interface Runner {
@@ -37,7 +37,7 @@ export function runners(): Runner[] {
   ]
 }
 
-export interface Outcome {
+export interface ForwardResult {
   code: number | null
   signal: NodeJS.Signals | null
   stdout: string
@@ -49,7 +49,7 @@ export interface Running {
   child: ChildProcess
   /** resolves once `text` was printed by the agent or told by the driver */
   saw: (text: string) => Promise<void>
-  outcome: Promise<Outcome>
+  outcome: Promise<ForwardResult>
 }
 
 export interface RunOptions {
@@ -111,7 +111,7 @@ export class Bench {
     return watch(child)
   }
 
-  async run(runner: Runner, spec: Partial<SandboxSpec>, options: RunOptions = {}): Promise<Outcome> {
+  async run(runner: Runner, spec: Partial<SandboxSpec>, options: RunOptions = {}): Promise<ForwardResult> {
     const running = this.start(runner, spec, options)
     running.child.stdin?.end()
     return running.outcome
@@ -123,7 +123,7 @@ export class Bench {
     script: string,
     spec: Partial<SandboxSpec> = {},
     options: RunOptions = {},
-  ): Promise<Outcome> {
+  ): Promise<ForwardResult> {
     return this.run(runner, { command: ['sh', '-c', script], ...spec }, options)
   }
 
@@ -147,7 +147,7 @@ function defaults(): SandboxSpec {
       ? []
       : [{ path: installationOf(process.execPath), writable: false }],
     masked: [],
-    env: { PRODUCT: 'dummy' },
+    env: { PRODUCT: 'placeholder' },
     files: {},
     limits: { processes: 256, memoryBytes: 4 * 2 ** 30, tmpBytes: 64 * 2 ** 20, openFiles: 1024 },
     listen: [
@@ -174,7 +174,7 @@ function watch(child: ChildProcess): Running {
     stderr += chunk.toString()
     note()
   })
-  const outcome = new Promise<Outcome>((resolve) => {
+  const outcome = new Promise<ForwardResult>((resolve) => {
     child.once('close', (code, signal) => {
       const events = [...(stdout + stderr).matchAll(/@@(\{.*\})/g)].map(
         ([, json = '']) => JSON.parse(json) as Record<string, unknown>,

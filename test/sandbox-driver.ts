@@ -1,14 +1,14 @@
 /*
- * A small gate for the tests: launches one sandbox, serves its sockets, tells on stderr what happened in lines that start
+ * A small gateway for the tests: launches one sandbox, serves its sockets, tells on stderr what happened in lines that start
  * with @@. Started as a process of its own, so that it can be run by another user, have a terminal, and be killed.
  */
 import { writeSync } from 'node:fs'
 import type { Socket as DatagramSocket } from 'node:dgram'
 import { Server } from 'node:net'
-import { closeInheritedDescriptors } from '../src/sandbox/descriptors.js'
-import { launchSandbox } from '../src/sandbox/launch.js'
-import { SandboxError } from '../src/sandbox/sandbox-error.js'
-import type { SandboxSpec } from '../src/sandbox/spec.js'
+import { closeInheritedDescriptors } from '#src/sandbox/descriptors.js'
+import { launchSandbox } from '#src/sandbox/launch.js'
+import { SandboxError } from '#src/sandbox/sandbox-error.js'
+import type { SandboxSpec } from '#src/sandbox/spec.js'
 
 const { spec, keepDescriptors, hold } = JSON.parse(process.argv[2] ?? '') as {
   spec: SandboxSpec
@@ -39,9 +39,9 @@ try {
 
 function serve(name: string, socket: Server | DatagramSocket): void {
   if (socket instanceof Server) {
-    socket.on('connection', (connection) => connection.end(`gate:${name}\n`))
+    socket.on('connection', (connection) => connection.end(`gateway:${name}\n`))
   } else {
-    socket.on('message', (_, peer) => socket.send(`gate:${name}`, peer.port, peer.address))
+    socket.on('message', (_, peer) => socket.send(`gateway:${name}`, peer.port, peer.address))
   }
 }
 

@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import t from 'tap'
-import { eventually } from '#test/support/eventually.js'
+import { eventually } from './fixtures/eventually.js'
 import { Bench, commandLine, descendants, killOne, runners, traces } from './sandbox-bench.js'
 
 const bench = new Bench()
@@ -105,27 +105,30 @@ for (const runner of runners()) {
       })
     }
 
-    await t.test('nothing is left when the gate or the helper dies while the sandbox is built', async (t) => {
-      for (const [who, pattern] of [
-        ['helper', '--input-type=module'],
-        ['gate', 'sandbox-driver.js'],
-      ] as const) {
-        const workdir = bench.workdir(runner)
-        const running = bench.start(runner, { command: ['echo', 'agent ran'], workdir })
-        let tree: number[] = []
-        const built = await eventually(() => {
-          tree = descendants(running.child.pid ?? 0)
-          return tree.some((pid) => commandLine(pid).includes('--input-type=module'))
-        })
-        t.ok(built)
-        const victim = tree.find((pid) => commandLine(pid).includes(pattern))
-        killOne(victim, 'SIGKILL')
-        const { stdout, events } = await running.outcome
-        t.notMatch(stdout, 'agent ran', who)
-        if (who === 'helper') t.match(events.at(-1), { code: 'EGRESS_SANDBOX_SETUP' })
-        t.ok(await eventually(() => traces(workdir).length === 0), traces(workdir).join())
-      }
-    })
+    await t.test(
+      'nothing is left when the gateway or the helper dies while the sandbox is built',
+      async (t) => {
+        for (const [who, pattern] of [
+          ['helper', '--input-type=module'],
+          ['gateway', 'sandbox-driver.js'],
+        ] as const) {
+          const workdir = bench.workdir(runner)
+          const running = bench.start(runner, { command: ['echo', 'agent ran'], workdir })
+          let tree: number[] = []
+          const built = await eventually(() => {
+            tree = descendants(running.child.pid ?? 0)
+            return tree.some((pid) => commandLine(pid).includes('--input-type=module'))
+          })
+          t.ok(built)
+          const victim = tree.find((pid) => commandLine(pid).includes(pattern))
+          killOne(victim, 'SIGKILL')
+          const { stdout, events } = await running.outcome
+          t.notMatch(stdout, 'agent ran', who)
+          if (who === 'helper') t.match(events.at(-1), { code: 'EGRESS_SANDBOX_SETUP' })
+          t.ok(await eventually(() => traces(workdir).length === 0), traces(workdir).join())
+        }
+      },
+    )
 
     await t.test('two sandboxes at once do not see each other', async (t) => {
       const marker = `62.${Date.now()}`

@@ -27,7 +27,7 @@ for (const runner of runners()) {
         'agent\n1000\n',
         '127.0.0.1 egress',
         'nameserver 127.0.0.1',
-        'dummy',
+        'placeholder',
       ]) {
         t.match(stdout, part)
       }
@@ -50,16 +50,16 @@ for (const runner of runners()) {
     })
 
     await t.test(
-      'the environment is the one asked for, and the launcher shows none of the gate',
+      'the environment is the one asked for, and the launcher shows none of the gateway',
       async (t) => {
         const { stdout } = await bench.sh(
           runner,
           'env | cut -d= -f1 | sort | tr "\\n" " "; cat /proc/[0-9]*/environ /proc/[0-9]*/cmdline 2>/dev/null | tr "\\0" "\\n"',
-          { env: { PRODUCT: 'visible-dummy' } },
-          { env: { GATE_SECRET: 'real-secret', LANG: 'C.UTF-8' } },
+          { env: { PRODUCT: 'visible-placeholder' } },
+          { env: { GATEWAY_SECRET: 'real-secret', LANG: 'C.UTF-8' } },
         )
         t.match(stdout, /^HOME LANG LOGNAME PATH PRODUCT PWD SHELL TERM USER /)
-        t.match(stdout, 'visible-dummy', 'the search would find it')
+        t.match(stdout, 'visible-placeholder', 'the search would find it')
         t.notMatch(stdout, 'real-secret')
         t.notMatch(stdout, 'GATE_SECRET')
       },
@@ -93,8 +93,8 @@ for (const runner of runners()) {
       )
       t.match(stdout, 'Seccomp: 2')
       for (const what of ['nested', 'mount', 'mknod', 'tmpfs', 'sysctl']) t.match(stdout, `${what} refused`)
-      const twin = spawnSync('unshare', ['--user', 'true'], { uid: runner.uid, gid: runner.uid })
-      t.equal(twin.status, 0, 'outside, the same user may')
+      const control = spawnSync('unshare', ['--user', 'true'], { uid: runner.uid, gid: runner.uid })
+      t.equal(control.status, 0, 'outside, the same user may')
     })
 
     await t.test('processes that hold capabilities are closed to the agent', async (t) => {
@@ -142,7 +142,7 @@ for (const runner of runners()) {
       },
     )
 
-    await t.test('there is no way to the host over the network, and one to the gate', async (t) => {
+    await t.test('there is no way to the host over the network, and one to the gateway', async (t) => {
       let connections = 0
       const server = createServer(() => connections++)
       await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve))
@@ -161,7 +161,7 @@ for (const runner of runners()) {
         Promise.all([reach(${port}, '127.0.0.1'), reach(${port}, '::1'), reach(53, '1.1.1.1'), reach(80, 'localhost'),
           reach(80, 'egress'), ask()]).then((all) => { console.log(all.join(' ')); process.exit() })`
       const { stdout, stderr } = await bench.run(runner, { command: [process.execPath, '-e', script] })
-      t.equal(stdout, 'ECONNREFUSED ECONNREFUSED ENETUNREACH gate:web gate:web gate:dns\n', stderr)
+      t.equal(stdout, 'ECONNREFUSED ECONNREFUSED ENETUNREACH gateway:web gateway:web gateway:dns\n', stderr)
       t.equal(connections, 0)
     })
 
@@ -181,7 +181,7 @@ for (const runner of runners()) {
         runner,
         `perl -e 'for (@ARGV) { my $r = syscall($_, 0, -3, 0, 0, 0); print $r < 0 ? $!+0 : "ok", " " }' ${numbers.join(' ')}`,
       )
-      t.equal(stdout, '1 38 ok ', 'EPERM, ENOSYS, and getpid as the positive twin')
+      t.equal(stdout, '1 38 ok ', 'EPERM, ENOSYS, and getpid as the positive control')
     })
 
     await t.test('a name is found although there is only loopback', async (t) => {
@@ -276,8 +276,8 @@ for (const runner of runners()) {
       const { stdout } = await bench.run(runner, { command, workdir })
       t.match(stdout.trim(), /^(ECONNREFUSED|EACCES)$/)
       t.equal(connections, 0)
-      const twin = spawnSync('sh', ['-c', `test -S ${path}`])
-      t.equal(twin.status, 0, 'on the host it is a socket')
+      const control = spawnSync('sh', ['-c', `test -S ${path}`])
+      t.equal(control.status, 0, 'on the host it is a socket')
     })
 
     await t.test('a fork bomb stays inside its limit', async (t) => {

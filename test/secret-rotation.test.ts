@@ -9,12 +9,12 @@ import { text as textOf } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { loadPolicy } from '#config/load.js'
-import { DEFAULT_AGENT } from '#firewall/policy.js'
+import { DEFAULT_AGENT } from '#firewall/contracts/policy.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { Audit } from '#src/audit/audit.js'
-import { Gate, type GateSockets } from '#src/gate.js'
-import { upstreamAuthority } from './support/run.js'
-import { listen, startUpstream, type Upstream } from './support/upstream.js'
+import { Gateway, type GatewaySockets } from '#src/gateway/gateway.js'
+import { upstreamCa } from './fixtures/run.js'
+import { listen, startUpstream, type Upstream } from './fixtures/upstream.js'
 
 t.setTimeout(120_000)
 
@@ -24,19 +24,19 @@ interface World {
   readonly directory: string
   readonly upstream: Upstream
   readonly warnings: string[]
-  readonly gate: Gate
-  /** What the gate has put into its log of renewals. */
+  readonly gateway: Gateway
+  /** What the gateway has put into its log of rotations. */
   readonly renewals: () => { outcome: string; reason: string | null; secret: unknown }[]
-  /** Asks the gate for something of the service; the upstream answers `/all` with all values. */
+  /** Asks the gateway for something of the service; the upstream answers `/all` with all values. */
   readonly get: (path?: string) => Promise<{ status: number | undefined; body: string }>
   readonly write: (value: string) => void
 }
 
-/** A gate on loopback ports, and an upstream that says back in header and body what it was sent, after a while. */
+/** A gateway on loopback ports, and an upstream that says back in header and body what it was sent, after a while. */
 async function world(t: Test): Promise<World> {
   const directory = mkdtempSync(join(tmpdir(), 'egress-rotation-'))
   t.teardown(() => rmSync(directory, { recursive: true }))
-  const authority = await upstreamAuthority()
+  const authority = await upstreamCa()
   const upstream = await startUpstream(authority, (request, response) => {
     const { authorization = '' } = request.headers
     const reply = () => {
@@ -67,7 +67,7 @@ secrets:
 upstream: { hosts: { api.example: "127.0.0.1:${upstream.port}" } }
 `,
   )
-  const { policy, renewal } = await loadPolicy('egress.yaml', {
+  const { policy, refresher } = await loadPolicy('egress.yaml', {
     kinds: CREDENTIAL_KINDS,
     env: {},
     cwd: directory,
@@ -75,38 +75,38 @@ upstream: { hosts: { api.example: "127.0.0.1:${upstream.port}" } }
   const warnings: string[] = []
   const audit = new Audit({
     directory: join(directory, 'audit'),
-    gate: 'g',
+    gateway: 'g',
     now: Date.now,
     onChange: () => undefined,
   })
-  const gate = await Gate.create({
+  const gateway = await Gateway.create({
     policy,
     audit,
-    identify: () => ({ id: 'sb-test', agent: DEFAULT_AGENT, standIns: new Map() }),
+    identify: () => ({ id: 'sb-test', agent: DEFAULT_AGENT, placeholders: new Map() }),
     address: { ipv4: '127.0.0.1', ipv6: null },
     fail: (error) => t.fail(String(error)),
-    renewal,
+    refresher,
     warn: (message) => warnings.push(message),
   })
   const sockets = await bindSockets()
-  gate.serve(sockets)
-  const { port } = sockets.routes.address() as { port: number }
+  gateway.serve(sockets)
+  const { port } = sockets.reverse.address() as { port: number }
   const agent = new Agent({ keepAlive: true })
   t.teardown(async () => {
     agent.destroy()
-    await gate.close()
+    await gateway.close()
     audit.end()
   })
   return {
     directory,
     upstream,
     warnings,
-    gate,
+    gateway,
     write,
     renewals: () =>
       readFileSync(join(directory, 'audit', 'http.ndjson'), 'utf8')
         .split('\n')
-        .filter((line) => line.includes('"secret-renewal"'))
+        .filter((line) => line.includes('"secret-rotation"'))
         .map((line) => {
           const { event, egress } = JSON.parse(line) as {
             event: { outcome: string; reason: string | null }
@@ -124,7 +124,7 @@ upstream: { hosts: { api.example: "127.0.0.1:${upstream.port}" } }
   }
 }
 
-async function bindSockets(): Promise<GateSockets> {
+async function bindSockets(): Promise<GatewaySockets> {
   const dnsUdp = createSocket('udp4')
   await new Promise<void>((resolve) => dnsUdp.bind(0, '127.0.0.1', resolve))
   const open = async () => {
@@ -137,8 +137,8 @@ async function bindSockets(): Promise<GateSockets> {
     dnsTcp: await open(),
     http: await open(),
     https: await open(),
-    explicit: await open(),
-    routes: await open(),
+    forward: await open(),
+    reverse: await open(),
   }
 }
 
@@ -184,7 +184,7 @@ void t.test(
 )
 
 void t.test('a file that goes bad is logged, and the last good value goes on', async (t) => {
-  const { directory, upstream, get, write, renewals, warnings, gate } = await world(t)
+  const { directory, upstream, get, write, renewals, warnings, gateway } = await world(t)
   write('short')
   await until(() => warnings.length === 1)
   rmSync(join(directory, 'token'))
@@ -200,9 +200,9 @@ void t.test('a file that goes bad is logged, and the last good value goes on', a
     { outcome: 'failure', reason: /does not exist/ },
     { outcome: 'success', reason: null },
   ])
-  t.match(warnings, [/the secret TOKEN was not renewed, its last value stays: TOKEN is shorter/, /not exist/])
-  await gate.close()
+  t.match(warnings, [/the secret TOKEN was not rotated, its last value stays: TOKEN is shorter/, /not exist/])
+  await gateway.close()
   write(VALUES[2])
   await sleep(2_500)
-  t.equal(renewals().length, 3, 'a gate that is closed reads nothing')
+  t.equal(renewals().length, 3, 'a gateway that is closed reads nothing')
 })

@@ -1,7 +1,7 @@
 import { renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { collect, makeWorkspace, type Workspace } from './support/run.js'
+import { collect, makeWorkspace, type Workspace } from './fixtures/run.js'
 
 // The real command, with secrets from a file, a program and the environment.
 
@@ -63,13 +63,13 @@ void t.test('a sandbox sees neither the file nor the variables', async (t) => {
     'env; cat stored-token egress.yaml; grep -ra hunter2 . /proc/*/environ; ls; true',
   ])
   t.equal(code, 0, stderr)
-  t.match(stdout, /^STORED=\w{32}$/m, 'it has stand-ins')
+  t.match(stdout, /^STORED=\w{32}$/m, 'it has placeholders')
   t.match(stdout, /^stored-token$/m, 'and an empty file')
   t.notMatch(stdout + stderr, VALUES)
   t.notMatch(stdout, /^(?:WORD|OP_TOKEN)=/m)
 })
 
-void t.test('a file that the gate reads again may not be written by the command', async (t) => {
+void t.test('a file that the gateway reads again may not be written by the command', async (t) => {
   const { code, stderr } = await workspace(t).run(['run', '--write', '--', 'true'])
   t.equal(code, 125)
   t.match(
@@ -78,7 +78,7 @@ void t.test('a file that the gate reads again may not be written by the command'
   )
 })
 
-void t.test('renewals stand in the log', async (t) => {
+void t.test('rotations stand in the log', async (t) => {
   const space = workspace(t)
   const running = space.spawn(['run', '--', 'sh', '-c', 'echo begun; sleep 5'])
   running.stdout?.once('data', () => {
@@ -87,6 +87,6 @@ void t.test('renewals stand in the log', async (t) => {
   })
   t.match(await collect(running), { code: 0 })
   const { stdout } = await space.run(['logs', 'http'])
-  t.match(stdout, /http SECRET STORED \(file\) renewed\n/)
+  t.match(stdout, /http SECRET STORED \(file\) rotated\n/)
   t.notMatch(stdout, /another-token/)
 })

@@ -7,11 +7,11 @@ import type { PolicyIssue } from '#config/issue.js'
 import { loadPolicy, type LoadedPolicy } from '#config/load.js'
 import { writeFiles } from '#config/test-fixtures.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
-import { CertificateAuthority } from '#proxy/tls/authority.js'
-import { NO_TOOLS, outgoingRequest } from './support/outgoing.js'
-import { startUpstream, type Upstream } from './support/upstream.js'
+import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
+import { NO_TOOLS, outgoingRequest } from './fixtures/outgoing.js'
+import { startUpstream, type Upstream } from './fixtures/upstream.js'
 
-// Stand-ins for Vault and Secrets Manager that give nothing to whoever does not prove itself as theirs do.
+// Placeholders for Vault and Secrets Manager that give nothing to whoever does not prove itself as theirs do.
 
 const VALUE = 'the-value-in-the-store'
 const VAULT_TOKEN = 'hvs.vault-token-0123'
@@ -169,7 +169,7 @@ void t.test('Vault: a new version is taken, a sealed store leaves the last one',
   )
   const world = await load(t, vaultSource(upstream.port))
   const problems: (string | null)[] = []
-  const stop = world.loaded?.renewal?.start({
+  const stop = world.loaded?.refresher?.start({
     now: Date.now,
     report: ({ problem }) => problems.push(problem),
   })
@@ -189,7 +189,7 @@ void t.test('Vault: a new version is taken, a sealed store leaves the last one',
 })
 
 /** AWS Signature Version 4 by the words of its documentation: canonical request, string to sign, derived key. */
-function signatureFault(request: IncomingMessage, body: string, port: number): string | null {
+function signatureError(request: IncomingMessage, body: string, port: number): string | null {
   const { headers, method = '', url = '' } = request
   const match =
     /^AWS4-HMAC-SHA256 Credential=([^/]+)\/(\d{8})\/eu-central-1\/secretsmanager\/aws4_request, ?SignedHeaders=([a-z0-9;-]+), ?Signature=([0-9a-f]{64})$/.exec(
@@ -231,8 +231,8 @@ void t.test('Secrets Manager: a secret, a field of one, a temporary key', async 
     'prod/json': JSON.stringify({ token: VALUE, count: 3 }),
   }
   const answer: Answer = (request, body) => {
-    const fault = signatureFault(request, body, port)
-    if (fault !== null) return fault
+    const diagnostic = signatureError(request, body, port)
+    if (diagnostic !== null) return diagnostic
     const { headers } = request
     if (headers['x-amz-target'] !== 'secretsmanager.GetSecretValue') return 'target'
     if (headers['content-type'] !== 'application/x-amz-json-1.1') return 'content type'
@@ -287,7 +287,7 @@ void t.test('a token for Vault may come from Secrets Manager, and its rotation i
   const source = `${vaultSource(upstream.port, 'a/b').replace('VAULT_TOKEN', 'STORED')} }\n  STORED: { ${awsSource(aws.port)}, refresh: 1s`
   const world = await load(t, source)
   t.equal(await world.injected(), `Bearer ${VALUE}-${VAULT_TOKEN}`)
-  const stop = world.loaded?.renewal?.start({ now: Date.now, report: () => undefined })
+  const stop = world.loaded?.refresher?.start({ now: Date.now, report: () => undefined })
   t.teardown(() => stop?.())
   token = 'hvs.the-next-token'
   for (let tries = 0; (await world.injected()) !== `Bearer ${VALUE}-${token}` && tries < 400; tries += 1)

@@ -1,10 +1,10 @@
 import { createServer } from 'node:net'
 import t from 'tap'
-import { makeWorkspace } from '#test/support/run.js'
+import { makeWorkspace } from './fixtures/run.js'
 
 t.setTimeout(60_000)
 
-void t.test('a gate whose port is taken says so and ends', async (t) => {
+void t.test('a gateway whose port is taken says so and ends', async (t) => {
   const holder = createServer()
   // Whoever has the port already will do as well.
   await new Promise<void>((resolve) => holder.once('error', () => resolve()).listen(3128, '0.0.0.0', resolve))

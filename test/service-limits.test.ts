@@ -1,13 +1,13 @@
 import type { Socket } from 'node:net'
 import t from 'tap'
-import { Secret } from '#firewall/secret.js'
-import type { Service } from '#firewall/policy.js'
+import { Secret } from '#firewall/secrets/secret.js'
+import type { Service } from '#firewall/contracts/policy.js'
 import { bearer } from '#proxy/credentials/bearer.js'
-import { CertificateAuthority } from '#proxy/tls/authority.js'
-import { exchangeBytes, HTTPS_DOORS } from '#test/support/client.js'
-import { startGate, type TestGate } from '#test/support/gate.js'
-import { destination, service, testPolicy } from '#test/support/policy.js'
-import { startUpstream, type Upstream } from '#test/support/upstream.js'
+import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
+import { exchangeBytes, HTTPS_LISTENERS } from './fixtures/client.js'
+import { startGateway, type TestGateway } from './fixtures/gateway.js'
+import { destination, service, testPolicy } from './fixtures/policy.js'
+import { startUpstream, type Upstream } from './fixtures/upstream.js'
 
 const HANDED_OUT = [
   'Set-Cookie: JSESSIONID=a-session',
@@ -24,7 +24,7 @@ async function setUp(
   test: Teardown,
   extra: Partial<Service> = {},
   injects = true,
-): Promise<{ gate: TestGate; upstream: Upstream }> {
+): Promise<{ gateway: TestGateway; upstream: Upstream }> {
   const authority = await CertificateAuthority.create(Date.now())
   const upstream = await startUpstream(
     authority,
@@ -46,7 +46,7 @@ async function setUp(
   const credential = bearer.bind('api/bearer', {
     token: new Secret('API_TOKEN', 'real-token-0123456789abcdef'),
   })
-  const gate = await startGate(
+  const gateway = await startGateway(
     testPolicy({
       destinations: [
         destination('https://api.example', ['allow * /**'], {
@@ -60,16 +60,16 @@ async function setUp(
     }),
   )
   test.teardown(async () => {
-    await gate.close()
+    await gateway.close()
     await upstream.close()
   })
-  return { gate, upstream }
+  return { gateway, upstream }
 }
 
-async function ask(gate: TestGate, head = '', body = ''): Promise<string> {
-  const [door] = HTTPS_DOORS
-  if (door === undefined) throw new Error('there is a door')
-  const socket = await door.open(gate, 'api.example')
+async function ask(gateway: TestGateway, head = '', body = ''): Promise<string> {
+  const [listener] = HTTPS_LISTENERS
+  if (listener === undefined) throw new Error('there is a listener')
+  const socket = await listener.open(gateway, 'api.example')
   const method = body === '' ? 'GET' : 'POST'
   const length = body === '' ? '' : `Content-Length: ${String(body.length)}\r\n`
   const connection = head.includes('Connection:') ? '' : 'Connection: close\r\n'
@@ -90,35 +90,35 @@ for (const [name, head] of [
     const status = head === '' ? /^HTTP\/1\.1 200 / : /^HTTP\/1\.1 101 /
     const handedOut = /set-cookie|authentication-info|x-subject-token|x-auth-token/i
     const dropping = await setUp(test)
-    const kept = await ask(dropping.gate, head)
+    const kept = await ask(dropping.gateway, head)
     test.match(kept, status)
     test.match(kept, /x-own: kept/i)
     test.notMatch(kept, handedOut)
-    const passing = await setUp(test, { sessions: 'pass' })
-    test.match(await ask(passing.gate, head), handedOut, '`sessions: pass`')
+    const passing = await setUp(test, { sessionHeaders: 'pass' })
+    test.match(await ask(passing.gateway, head), handedOut, '`sessions: pass`')
     const open = await setUp(test, {}, false)
-    test.match(await ask(open.gate, head), handedOut, 'where there is no credential')
+    test.match(await ask(open.gateway, head), handedOut, 'where there is no credential')
   })
 }
 
 void t.test('a quota of requests', async (test) => {
-  const { gate, upstream } = await setUp(test, { quota: { requests: 2, bytes: null, windowMs: 60_000 } })
-  test.match(await ask(gate), /^HTTP\/1\.1 200 /)
-  test.match(await ask(gate), /^HTTP\/1\.1 200 /)
-  const refused = await ask(gate)
+  const { gateway, upstream } = await setUp(test, { quota: { requests: 2, bytes: null, windowMs: 60_000 } })
+  test.match(await ask(gateway), /^HTTP\/1\.1 200 /)
+  test.match(await ask(gateway), /^HTTP\/1\.1 200 /)
+  const refused = await ask(gateway)
   test.match(refused, /^HTTP\/1\.1 429 /)
   test.match(refused, /retry-after: ([1-9]|[1-5]\d|60)\r\n/i)
   test.match(refused, /"reason":"quota-exceeded"/)
   test.equal(upstream.requests.length, 2)
-  test.match(gate.decisions.at(-1), { verdict: 'deny', reason: 'quota-exceeded', rule: 'services.api' })
+  test.match(gateway.decisions.at(-1), { verdict: 'deny', reason: 'quota-exceeded', rule: 'services.api' })
 })
 
 void t.test('a quota of bytes: what crosses it passes whole, and the next is refused', async (test) => {
-  const { gate, upstream } = await setUp(test, { quota: { requests: null, bytes: 25, windowMs: 60_000 } })
-  test.match(await ask(gate, '', 'x'.repeat(26)), /^HTTP\/1\.1 429 /, 'announced to be too much')
-  test.match(await ask(gate, '', 'x'.repeat(5)), /^HTTP\/1\.1 200 /, '15 bytes')
-  test.match(await ask(gate, '', 'x'.repeat(11)), /^HTTP\/1\.1 429 /, 'more than is left')
-  test.match(await ask(gate, '', 'x'.repeat(9)), /0123456789$/, '34 bytes, and the answer is whole')
-  test.match(await ask(gate), /^HTTP\/1\.1 429 /)
+  const { gateway, upstream } = await setUp(test, { quota: { requests: null, bytes: 25, windowMs: 60_000 } })
+  test.match(await ask(gateway, '', 'x'.repeat(26)), /^HTTP\/1\.1 429 /, 'announced to be too much')
+  test.match(await ask(gateway, '', 'x'.repeat(5)), /^HTTP\/1\.1 200 /, '15 bytes')
+  test.match(await ask(gateway, '', 'x'.repeat(11)), /^HTTP\/1\.1 429 /, 'more than is left')
+  test.match(await ask(gateway, '', 'x'.repeat(9)), /0123456789$/, '34 bytes, and the answer is whole')
+  test.match(await ask(gateway), /^HTTP\/1\.1 429 /)
   test.equal(upstream.requests.length, 2)
 })

@@ -1,8 +1,8 @@
 import { SignatureV4 } from '@smithy/signature-v4'
 import t from 'tap'
-import { randomBelow } from '#test/support/random.js'
-import { startOracle, WITHOUT_BOTO3 } from '#test/support/sigv4-oracle.js'
-import { oracleRequest, randomRequest, resignedByProduct, signedBySdk } from '#test/support/sigv4-requests.js'
+import { randomBelow } from './fixtures/random.js'
+import { startOracle, WITHOUT_BOTO3 } from './fixtures/sigv4-oracle.js'
+import { oracleRequest, randomRequest, resignedByProduct, signedBySdk } from './fixtures/sigv4-requests.js'
 
 void t.test(
   'signatures agree with those of botocore and of the AWS SDK (npm run fuzz:sigv4 tries more)',

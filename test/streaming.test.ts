@@ -1,16 +1,16 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import t from 'tap'
-import { Secret } from '#firewall/secret.js'
+import { Secret } from '#firewall/secrets/secret.js'
 import { bearer } from '#proxy/credentials/bearer.js'
-import { CertificateAuthority } from '#proxy/tls/authority.js'
-import { HTTPS_DOORS, type DoorClient } from '#test/support/client.js'
-import { startGate, type TestGate } from '#test/support/gate.js'
-import { oneServicePolicy } from '#test/support/policy.js'
-import { startUpstream, type Upstream } from '#test/support/upstream.js'
+import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
+import { HTTPS_LISTENERS, type ListenerClient } from './fixtures/client.js'
+import { startGateway, type TestGateway } from './fixtures/gateway.js'
+import { oneServicePolicy } from './fixtures/policy.js'
+import { startUpstream, type Upstream } from './fixtures/upstream.js'
 
-// Nothing is kept back in the gate: what one side wrote reaches the other before the first side goes on. The upstream
-// or the client waits for the test to say that the bytes have arrived, so that a gate that buffers hangs, at any speed.
+// Nothing is kept back in the gateway: what one side wrote reaches the other before the first side goes on. The upstream
+// or the client waits for the test to say that the bytes have arrived, so that a gateway that buffers hangs, at any speed.
 
 const TOKEN = 'real-token-0123456789abcdef'
 const CREDENTIAL = bearer.bind('api/bearer', { token: new Secret('API_TOKEN', TOKEN) })
@@ -23,10 +23,10 @@ async function setUp(
   test: Teardown,
   listener: RequestListener,
   credential: typeof CREDENTIAL | null = CREDENTIAL,
-): Promise<{ gate: TestGate; upstream: Upstream }> {
+): Promise<{ gateway: TestGateway; upstream: Upstream }> {
   const authority = await CertificateAuthority.create(Date.now())
   const upstream = await startUpstream(authority, listener)
-  const gate = await startGate(
+  const gateway = await startGateway(
     oneServicePolicy({
       credential,
       port: upstream.port,
@@ -36,10 +36,10 @@ async function setUp(
     }),
   )
   test.teardown(async () => {
-    await gate.close()
+    await gateway.close()
     await upstream.close()
   })
-  return { gate, upstream }
+  return { gateway, upstream }
 }
 
 /** A promise with its handle outside. */
@@ -82,21 +82,26 @@ class Line {
   }
 }
 
-/** Opens a door and sends a request head. */
+/** Opens a listener and sends a request head. */
 async function ask(
-  gate: TestGate,
-  door: DoorClient,
+  gateway: TestGateway,
+  listener: ListenerClient,
   method: string,
   path: string,
   fields: readonly string[] = [],
 ) {
-  const line = new Line(await door.open(gate, 'api.example'))
-  line.socket.write(head(door, method, path, fields))
+  const line = new Line(await listener.open(gateway, 'api.example'))
+  line.socket.write(head(listener, method, path, fields))
   return line
 }
 
-function head(door: DoorClient, method: string, path: string, fields: readonly string[] = []): string {
-  const { target, host } = door.head('api.example', path)
+function head(
+  listener: ListenerClient,
+  method: string,
+  path: string,
+  fields: readonly string[] = [],
+): string {
+  const { target, host } = listener.head('api.example', path)
   return [`${method} ${target} HTTP/1.1`, `Host: ${host}`, ...fields, '', ''].join('\r\n')
 }
 
@@ -106,7 +111,7 @@ for (const [kind, credential] of [
 ] as const) {
   void t.test(`an event reaches the client before the next one is sent, ${kind}`, async (test) => {
     let next = signal()
-    const { gate } = await setUp(
+    const { gateway } = await setUp(
       test,
       (_request, response) => {
         response.writeHead(200, { 'content-type': 'text/event-stream' })
@@ -115,10 +120,10 @@ for (const [kind, credential] of [
       },
       credential,
     )
-    for (const door of HTTPS_DOORS) {
+    for (const listener of HTTPS_LISTENERS) {
       next = signal()
-      const line = await ask(gate, door, 'GET', '/events')
-      test.match(await line.until('data: one\n\n'), 'content-type: text/event-stream', door.name)
+      const line = await ask(gateway, listener, 'GET', '/events')
+      test.match(await line.until('data: one\n\n'), 'content-type: text/event-stream', listener.name)
       next.give()
       await line.until('data: two\n\n')
       await line.until('0\r\n\r\n')
@@ -129,15 +134,15 @@ for (const [kind, credential] of [
 
 void t.test('the head of a response reaches the client before any of its body is sent', async (test) => {
   let next = signal()
-  const { gate } = await setUp(test, (_request, response) => {
+  const { gateway } = await setUp(test, (_request, response) => {
     response.writeHead(200, { 'content-type': 'text/event-stream' })
     response.flushHeaders()
     void next.given.then(() => response.end('data: one\n\n'))
   })
-  for (const door of HTTPS_DOORS) {
+  for (const listener of HTTPS_LISTENERS) {
     next = signal()
-    const line = await ask(gate, door, 'GET', '/events')
-    test.match(await line.until('\r\n\r\n'), 'HTTP/1.1 200', door.name)
+    const line = await ask(gateway, listener, 'GET', '/events')
+    test.match(await line.until('\r\n\r\n'), 'HTTP/1.1 200', listener.name)
     next.give()
     await line.until('data: one\n\n')
     line.socket.destroy()
@@ -147,11 +152,11 @@ void t.test('the head of a response reaches the client before any of its body is
 void t.test('of a chunk that ends like a secret begins, only that end waits', async (test) => {
   let next = signal()
   let rest = ''
-  const { gate } = await setUp(test, (_request, response) => {
+  const { gateway } = await setUp(test, (_request, response) => {
     response.write(`data: one\n\ndata: ${TOKEN.slice(0, 10)}`)
     void next.given.then(() => response.end(rest))
   })
-  for (const door of HTTPS_DOORS) {
+  for (const listener of HTTPS_LISTENERS) {
     for (const [end, shown] of [
       [`${TOKEN.slice(10)}\n\n`, `${'*'.repeat(TOKEN.length)}\n\n`],
       ['-other\n\n', `${TOKEN.slice(0, 10)}-other\n\n`],
@@ -159,7 +164,7 @@ void t.test('of a chunk that ends like a secret begins, only that end waits', as
     ] as const) {
       next = signal()
       rest = end
-      const line = await ask(gate, door, 'GET', '/events')
+      const line = await ask(gateway, listener, 'GET', '/events')
       const first = await line.until('data: one\n\ndata: ')
       next.give()
       const received = first + (await line.until('0\r\n\r\n'))
@@ -167,7 +172,7 @@ void t.test('of a chunk that ends like a secret begins, only that end waits', as
         .slice(received.indexOf('\r\n\r\n') + 4)
         .replace(/^[0-9a-f]+\r\n/gm, '')
         .replaceAll('\r\n', '')
-      test.equal(body, `data: one\n\ndata: ${shown}`, `${door.name} ${JSON.stringify(end)}`)
+      test.equal(body, `data: one\n\ndata: ${shown}`, `${listener.name} ${JSON.stringify(end)}`)
       line.socket.destroy()
     }
   }
@@ -175,7 +180,7 @@ void t.test('of a chunk that ends like a secret begins, only that end waits', as
 
 void t.test('the upstream has the beginning of an upload before the client sends its end', async (test) => {
   let begun = signal()
-  const { gate, upstream } = await setUp(test, (request, response) => {
+  const { gateway, upstream } = await setUp(test, (request, response) => {
     let body = ''
     request.on('data', (chunk: Buffer) => {
       body += chunk.toString()
@@ -183,20 +188,20 @@ void t.test('the upstream has the beginning of an upload before the client sends
     })
     request.on('end', () => response.end(`got ${body}`))
   })
-  for (const door of HTTPS_DOORS) {
+  for (const listener of HTTPS_LISTENERS) {
     for (const [fields, first, last] of [
       [['Transfer-Encoding: chunked'], '6\r\nfirst \r\n', '4\r\nlast\r\n0\r\n\r\n'],
       [['Content-Length: 10'], 'first ', 'last'],
     ] as const) {
       begun = signal()
-      const line = await ask(gate, door, 'POST', '/upload', fields)
+      const line = await ask(gateway, listener, 'POST', '/upload', fields)
       line.socket.write(first)
       await begun.given
       line.socket.write(last)
       await line.until('got first last')
       const { headers } = upstream.requests.pop() ?? {}
       const framed = headers?.['transfer-encoding'] ?? headers?.['content-length']
-      test.equal(framed, fields[0].split(': ')[1], `${door.name}: its framing is kept`)
+      test.equal(framed, fields[0].split(': ')[1], `${listener.name}: its framing is kept`)
       line.socket.destroy()
     }
   }
@@ -205,8 +210,13 @@ void t.test('the upstream has the beginning of an upload before the client sends
 /** What the buffers of the two connections may hold together: the kernel's go up to 10 MiB each. */
 const IN_FLIGHT = 40 * 2 ** 20
 const TOTAL = 64 * 2 ** 20
-/** The four doors end in one forwarding; these two differ in what is below it, TLS and none. */
-const [TRANSPARENT, , , ROUTES] = HTTPS_DOORS as readonly [DoorClient, DoorClient, DoorClient, DoorClient]
+/** The four listeners end in one forwarding; these two differ in what is below it, TLS and none. */
+const [TRANSPARENT, , , ROUTES] = HTTPS_LISTENERS as readonly [
+  ListenerClient,
+  ListenerClient,
+  ListenerClient,
+  ListenerClient,
+]
 const PIECE = Buffer.alloc(2 ** 16, 'x')
 
 /** Writes `TOTAL` bytes as fast as they are taken. */
@@ -232,16 +242,16 @@ async function standstill(progress: { bytes: number }): Promise<number> {
 
 void t.test('a client that does not read makes the upstream stop sending', async (test) => {
   let sent = { bytes: 0 }
-  const { gate } = await setUp(test, (_request, response) => {
+  const { gateway } = await setUp(test, (_request, response) => {
     response.writeHead(200, { 'content-length': String(TOTAL) })
     pour(response, sent)
   })
-  for (const door of [TRANSPARENT, ROUTES]) {
+  for (const listener of [TRANSPARENT, ROUTES]) {
     sent = { bytes: 0 }
-    const socket = await door.open(gate, 'api.example')
-    socket.write(head(door, 'GET', '/large'))
+    const socket = await listener.open(gateway, 'api.example')
+    socket.write(head(listener, 'GET', '/large'))
     const stopped = await standstill(sent)
-    test.ok(stopped < IN_FLIGHT, `${door.name}: ${String(stopped >> 20)} MiB were under way`)
+    test.ok(stopped < IN_FLIGHT, `${listener.name}: ${String(stopped >> 20)} MiB were under way`)
     let received = 0
     await new Promise<void>((resolve) => {
       socket.on('data', (chunk: Buffer) => {
@@ -249,25 +259,25 @@ void t.test('a client that does not read makes the upstream stop sending', async
         if (received >= TOTAL && sent.bytes === TOTAL) resolve()
       })
     })
-    test.ok(received >= TOTAL, `${door.name}: all of it comes once the client reads`)
+    test.ok(received >= TOTAL, `${listener.name}: all of it comes once the client reads`)
     socket.destroy()
   }
 })
 
 void t.test('an upstream that does not read makes the client stop sending', async (test) => {
   let go = signal()
-  const { gate } = await setUp(test, (request, response) => {
+  const { gateway } = await setUp(test, (request, response) => {
     let received = 0
     void go.given.then(() => request.on('data', (chunk: Buffer) => (received += chunk.length)))
     request.on('end', () => response.end(`got ${String(received)} bytes`))
   })
-  for (const door of [TRANSPARENT, ROUTES]) {
+  for (const listener of [TRANSPARENT, ROUTES]) {
     go = signal()
-    const line = await ask(gate, door, 'POST', '/upload', [`Content-Length: ${String(TOTAL)}`])
+    const line = await ask(gateway, listener, 'POST', '/upload', [`Content-Length: ${String(TOTAL)}`])
     const sent = { bytes: 0 }
     pour(line.socket, sent)
     const stopped = await standstill(sent)
-    test.ok(stopped < IN_FLIGHT, `${door.name}: ${String(stopped >> 20)} MiB were under way`)
+    test.ok(stopped < IN_FLIGHT, `${listener.name}: ${String(stopped >> 20)} MiB were under way`)
     go.give()
     await line.until(`got ${String(TOTAL)} bytes`)
     line.socket.destroy()
@@ -291,52 +301,52 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
 }
 
 void t.test('every framing comes back as it is, and the connection serves the next request', async (test) => {
-  const { gate, upstream } = await setUp(test, answer)
-  for (const door of HTTPS_DOORS) {
-    const line = new Line(await door.open(gate, 'api.example'))
+  const { gateway, upstream } = await setUp(test, answer)
+  for (const listener of HTTPS_LISTENERS) {
+    const line = new Line(await listener.open(gateway, 'api.example'))
     const get = async (path: string, method = 'GET') => {
-      line.socket.write(head(door, method, path))
+      line.socket.write(head(listener, method, path))
       return line.until('\r\n\r\n')
     }
     // All on one connection: a byte too many or too few of one answer spoils the next.
-    test.match(await get('/chunked'), /transfer-encoding: chunked/i, door.name)
+    test.match(await get('/chunked'), /transfer-encoding: chunked/i, listener.name)
     const body = await line.until('0\r\n\r\n')
     test.equal(body.replace(/\r\n|^[0-9a-f]+\r\n/gm, '').replace(/0$/, ''), 'part one, part two')
-    test.match(await get('/length'), /content-length: 4\r\n/i, door.name)
+    test.match(await get('/length'), /content-length: 4\r\n/i, listener.name)
     test.equal(await line.until('body'), 'body')
-    test.match(await get('/empty'), /^HTTP\/1\.1 200 [\s\S]*content-length: 0\r\n/i, door.name)
+    test.match(await get('/empty'), /^HTTP\/1\.1 200 [\s\S]*content-length: 0\r\n/i, listener.name)
     const noContent = await get('/204')
-    test.match(noContent, /^HTTP\/1\.1 204 /, door.name)
+    test.match(noContent, /^HTTP\/1\.1 204 /, listener.name)
     test.notMatch(noContent, /transfer-encoding|content-length/i, 'RFC 9110 section 8.6')
-    test.match(await get('/304'), /^HTTP\/1\.1 304 [\s\S]*etag: "x"/i, door.name)
-    test.match(await get('/length', 'HEAD'), /^HTTP\/1\.1 200 [\s\S]*content-length: 4\r\n/i, door.name)
-    test.match(await get('/chunked', 'HEAD'), /^HTTP\/1\.1 200 /, door.name)
-    test.match(await get('/length'), /^HTTP\/1\.1 200 /, `${door.name}: HEAD was answered without a body`)
+    test.match(await get('/304'), /^HTTP\/1\.1 304 [\s\S]*etag: "x"/i, listener.name)
+    test.match(await get('/length', 'HEAD'), /^HTTP\/1\.1 200 [\s\S]*content-length: 4\r\n/i, listener.name)
+    test.match(await get('/chunked', 'HEAD'), /^HTTP\/1\.1 200 /, listener.name)
+    test.match(await get('/length'), /^HTTP\/1\.1 200 /, `${listener.name}: HEAD was answered without a body`)
     await line.until('body')
     line.socket.destroy()
   }
   // undici gives a connection up after HEAD and 304, so that what it cannot see on them spoils nothing.
   const sockets = new Set(upstream.requests.map(({ socket }) => socket))
   test.ok(sockets.size < upstream.requests.length / 2, 'connections to the upstream are used again')
-  test.same(gate.failures, [])
+  test.same(gateway.failures, [])
 })
 
 void t.test(
   'pipelined requests are answered in order, whatever the upstream finishes first',
   async (test) => {
     const waiting = new Map<string, ServerResponse>()
-    const { gate } = await setUp(test, (request, response) => {
+    const { gateway } = await setUp(test, (request, response) => {
       waiting.set(request.url ?? '', response)
       if (waiting.size < 3) return
       for (const path of ['/c', '/b', '/a']) waiting.get(path)?.end(`answer to ${path}`)
       waiting.clear()
     })
-    for (const door of HTTPS_DOORS) {
-      const line = new Line(await door.open(gate, 'api.example'))
-      line.socket.write(['/a', '/b', '/c'].map((path) => head(door, 'GET', path)).join(''))
+    for (const listener of HTTPS_LISTENERS) {
+      const line = new Line(await listener.open(gateway, 'api.example'))
+      line.socket.write(['/a', '/b', '/c'].map((path) => head(listener, 'GET', path)).join(''))
       const received = await line.until('answer to /c')
       const order = [...received.matchAll(/answer to (\/.)/g)].map((match) => match[1])
-      test.same(order, ['/a', '/b', '/c'], door.name)
+      test.same(order, ['/a', '/b', '/c'], listener.name)
       line.socket.destroy()
     }
   },

@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto'
 import t from 'tap'
-import type { CredentialKind } from '#firewall/credential.js'
-import { Secret } from '#firewall/secret.js'
+import type { CredentialKind } from '#firewall/contracts/credential.js'
+import { Secret } from '#firewall/secrets/secret.js'
 import { githubApp } from '#proxy/credentials/github-app.js'
 import { google } from '#proxy/credentials/google.js'
 import { oauth2 } from '#proxy/credentials/oauth2.js'
@@ -12,10 +12,10 @@ import {
   plain,
   REFRESH,
   SCOPE,
-  startTokenGate,
-} from '#test/support/token-gate.js'
+  startTokenGateway,
+} from './fixtures/token-gateway.js'
 
-// Tokens that the gate gets for itself: what the endpoint verified, what reached the API, and that neither a log nor a
+// Tokens that the gateway gets for itself: what the endpoint verified, what reached the API, and that neither a log nor a
 // response holds a secret.
 
 t.setTimeout(120_000)
@@ -31,9 +31,9 @@ const { privateKey, publicKey } = generateKeyPairSync('rsa', {
 const KEYS = { [EMAIL]: publicKey, 12345: publicKey }
 
 void t.test('200 requests at once: one token request, and what the API says back is redacted', async (t) => {
-  const { issuer, ask, api, checkSecrecy } = await startTokenGate(t)
+  const { issuer, ask, api, checkSecrecy } = await startTokenGateway(t)
   const answers = await Promise.all(
-    Array.from({ length: 200 }, () => ask('/x', { authorization: 'Bearer dummy' })),
+    Array.from({ length: 200 }, () => ask('/x', { authorization: 'Bearer placeholder' })),
   )
   t.strictSame(new Set(answers.map(({ status }) => status)), new Set([200]))
   t.strictSame(issuer.requests, [{ grant: 'client_credentials', refused: null }])
@@ -78,7 +78,7 @@ const EVERY_GRANT: readonly (readonly [
 
 for (const [name, kind, values] of EVERY_GRANT) {
   void t.test(`${name}: an endpoint that verifies everything grants it, time and again`, async (t) => {
-    const { issuer, ask, pass, checkSecrecy } = await startTokenGate(t, { kind, values, keys: KEYS })
+    const { issuer, ask, pass, checkSecrecy } = await startTokenGateway(t, { kind, values, keys: KEYS })
     for (const round of [1, 2, 3]) {
       t.equal((await ask()).status, 200)
       t.equal((await ask()).status, 200)
@@ -118,7 +118,7 @@ void t.test('what is wrong with a grant keeps the request from the API', async (
     [google, { ...account, scope: plain('write') }, /400/, 'invalid_scope: scope'],
   ]
   for (const [kind, values, detail, refused] of wrong) {
-    const { ask, issuer, api, checkSecrecy } = await startTokenGate(t, { kind, values, keys: KEYS })
+    const { ask, issuer, api, checkSecrecy } = await startTokenGateway(t, { kind, values, keys: KEYS })
     isUnavailable(t, await ask(), detail)
     t.equal(issuer.requests[0]?.refused, refused)
     t.strictSame(api.requests, [])
@@ -130,17 +130,17 @@ void t.test(
   'each request for a token is in the audit log before it is sent, and its end after it',
   async (t) => {
     let recorded = 0
-    const setting = await startTokenGate(t, {
+    const setting = await startTokenGateway(t, {
       endpoint(request, response) {
-        recorded = setting.gate.decisions.filter(({ kind }) => kind === 'token').length
+        recorded = setting.gateway.decisions.filter(({ kind }) => kind === 'token').length
         setting.issuer.endpoint(request, response)
       },
     })
-    const { gate, ask, checkSecrecy } = setting
+    const { gateway, ask, checkSecrecy } = setting
     t.equal((await ask()).status, 200)
     t.equal(recorded, 1)
     t.equal((await ask()).status, 200)
-    const [request, token, ...others] = gate.decisions.filter(
+    const [request, token, ...others] = gateway.decisions.filter(
       ({ kind }) => kind !== 'connect' && kind !== 'tls',
     )
     t.match(request, { kind: 'request', host: 'api.example' })
@@ -156,41 +156,41 @@ void t.test(
     })
     t.equal(others.length, 1, 'the second request needed none')
     t.strictSame(
-      gate.closes.map(({ id }) => id),
+      gateway.closes.map(({ id }) => id),
       [token?.id, request?.id, others[0]?.id],
     )
-    t.match(gate.closes[0], { outcome: 'success', reason: null, status: 200, sandbox: { id: 'sb-test' } })
-    t.ok((gate.closes[0]?.requestBytes ?? 0) > 0 && (gate.closes[0]?.responseBytes ?? 0) > 0)
+    t.match(gateway.closes[0], { outcome: 'success', reason: null, status: 200, sandbox: { id: 'sb-test' } })
+    t.ok((gateway.closes[0]?.requestBytes ?? 0) > 0 && (gateway.closes[0]?.responseBytes ?? 0) > 0)
     checkSecrecy(t)
   },
 )
 
 void t.test('a request for a token that cannot be recorded is not sent', async (t) => {
-  const { gate, ask, endpoint, api, pass } = await startTokenGate(t)
-  gate.auditFails = 'token'
+  const { gateway, ask, endpoint, api, pass } = await startTokenGateway(t)
+  gateway.auditFails = 'token'
   isUnavailable(t, await ask(), /^login\.example: audit-unavailable$/)
   t.strictSame(endpoint.requests, [])
   t.strictSame(api.requests, [])
-  gate.auditFails = false
+  gateway.auditFails = false
   pass(5_000)
   t.equal((await ask()).status, 200)
 })
 
 void t.test('a secret in the URL of a token endpoint is in no record', async (t) => {
   const url = `https://login.example/${CLIENT_SECRET}/token?key=${CLIENT_SECRET}`
-  const { gate, ask, endpoint, checkSecrecy } = await startTokenGate(t, {
+  const { gateway, ask, endpoint, checkSecrecy } = await startTokenGateway(t, {
     values: { ...CLIENT, token_url: plain(url) },
   })
   isUnavailable(t, await ask(), /^login\.example answered 400/)
   t.match(endpoint.requests[0]?.url, CLIENT_SECRET)
-  const token = gate.decisions.find(({ kind }) => kind === 'token')
+  const token = gateway.decisions.find(({ kind }) => kind === 'token')
   t.match(token, { path: /^\/\*+\/token$/, query: null })
-  t.match(gate.closes[0], { id: token?.id, status: 400, outcome: 'success' })
+  t.match(gateway.closes[0], { id: token?.id, status: 400, outcome: 'success' })
   checkSecrecy(t)
 })
 
 void t.test('an expired token is never sent', async (t) => {
-  const { ask, issuer, pass, checkSecrecy } = await startTokenGate(t)
+  const { ask, issuer, pass, checkSecrecy } = await startTokenGateway(t)
   for (const minutes of [0, 30, 29, 61, 200]) {
     pass(minutes * 60_000)
     t.equal((await ask()).status, 200, `after ${String(minutes)} minutes more`)
@@ -200,7 +200,7 @@ void t.test('an expired token is never sent', async (t) => {
 })
 
 void t.test('a revoked token: one 401, then a new one', async (t) => {
-  const { ask, issuer, checkSecrecy } = await startTokenGate(t)
+  const { ask, issuer, checkSecrecy } = await startTokenGateway(t)
   t.equal((await ask()).status, 200)
   issuer.revokeAll()
   const refused = await ask()
@@ -212,7 +212,7 @@ void t.test('a revoked token: one 401, then a new one', async (t) => {
 })
 
 void t.test('a revoked token on a WebSocket: the same', async (t) => {
-  const { ask, issuer, api } = await startTokenGate(t)
+  const { ask, issuer, api } = await startTokenGateway(t)
   t.equal((await ask()).status, 200)
   issuer.revokeAll()
   const upgrade = { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-version': '13' }
@@ -223,7 +223,7 @@ void t.test('a revoked token on a WebSocket: the same', async (t) => {
 })
 
 void t.test('an API that always says 401 causes no storm at the token endpoint', async (t) => {
-  const { ask, issuer, api, pass } = await startTokenGate(t, {
+  const { ask, issuer, api, pass } = await startTokenGateway(t, {
     api: (_, response) => response.writeHead(401).end(),
   })
   for (let round = 0; round < 5; round += 1) {
@@ -240,7 +240,7 @@ void t.test('an API that always says 401 causes no storm at the token endpoint',
 
 void t.test('what an API says back later than the next token is redacted too', async (t) => {
   const said: string[] = []
-  const { ask, issuer, checkSecrecy } = await startTokenGate(t, {
+  const { ask, issuer, checkSecrecy } = await startTokenGateway(t, {
     api(request, response) {
       said.push(request.headers.authorization ?? '')
       response.writeHead(said.length === 1 ? 401 : 200).end(said.join('\n'))
@@ -258,7 +258,7 @@ void t.test(
   'a short range is dropped before the first token too, for a secret in pieces is in none of them',
   async (t) => {
     const token = 'x'.repeat(4_000)
-    const { ask, api } = await startTokenGate(t, {
+    const { ask, api } = await startTokenGateway(t, {
       endpoint: (_, response) =>
         response.end(JSON.stringify({ access_token: token, token_type: 'Bearer', expires_in: 3600 })),
       api: (_, response) => response.end('whole'),

@@ -1,31 +1,31 @@
 import type { RequestListener } from 'node:http'
 import t from 'tap'
-import type { CredentialKind } from '#firewall/credential.js'
+import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { oauth2 } from '#proxy/credentials/oauth2.js'
-import { CertificateAuthority } from '#proxy/tls/authority.js'
-import { CLIENT_SECRET, isUnavailable, startTokenGate } from '#test/support/token-gate.js'
+import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
+import { CLIENT_SECRET, isUnavailable, startTokenGateway } from './fixtures/token-gateway.js'
 
 // Token endpoints that are down, slow or hostile: 503 with a reason, nothing to the API, no secret anywhere.
 
 t.setTimeout(120_000)
 
 void t.test('an endpoint that is not there: each request has its 503 at once', async (t) => {
-  const { ask, endpoint, gate, api, checkSecrecy } = await startTokenGate(t)
+  const { ask, endpoint, gateway, api, checkSecrecy } = await startTokenGateway(t)
   await endpoint.close()
   const answers = await Promise.all(Array.from({ length: 20 }, () => ask()))
   for (const answer of [...answers, await ask()])
     isUnavailable(t, answer, /^login\.example: upstream-unreachable \(ECONNREFUSED\)$/)
   t.strictSame(api.requests, [])
-  const attempt = gate.decisions.find(({ kind }) => kind === 'token')
-  t.match(gate.closes[0], {
+  const attempt = gateway.decisions.find(({ kind }) => kind === 'token')
+  t.match(gateway.closes[0], {
     id: attempt?.id ?? 'none',
     outcome: 'failure',
     reason: 'upstream-unreachable',
     detail: 'ECONNREFUSED',
     status: null,
   })
-  t.equal(gate.closes.length, 22, 'of one request for a token, and of those that needed it')
-  t.match(gate.closes[1], {
+  t.equal(gateway.closes.length, 22, 'of one request for a token, and of those that needed it')
+  t.match(gateway.closes[1], {
     outcome: 'failure',
     reason: 'credential-unavailable',
     detail: 'login.example: upstream-unreachable (ECONNREFUSED)',
@@ -35,7 +35,7 @@ void t.test('an endpoint that is not there: each request has its 503 at once', a
 })
 
 void t.test('an endpoint that failed is left alone for a while, and asked again then', async (t) => {
-  const setting = await startTokenGate(t, {
+  const setting = await startTokenGateway(t, {
     endpoint: (request, response) =>
       setting.endpoint.requests.length === 1
         ? response.destroy()
@@ -61,7 +61,7 @@ const SLOW: readonly (readonly [name: string, RequestListener])[] = [
 
 for (const [name, listener] of SLOW) {
   void t.test(`an endpoint that ${name}`, async (t) => {
-    const setting = await startTokenGate(t, { endpoint: listener, responseTimeoutMs: 500 })
+    const setting = await startTokenGateway(t, { endpoint: listener, responseTimeoutMs: 500 })
     const answers = await Promise.all(Array.from({ length: 20 }, () => setting.ask()))
     for (const answer of answers) isUnavailable(t, answer, /^login\.example: upstream-timeout/)
     t.equal(setting.endpoint.requests.length, 1)
@@ -117,18 +117,18 @@ const HOSTILE: readonly (readonly [name: string, RegExp, RequestListener])[] = [
 
 for (const [name, detail, endpoint] of HOSTILE) {
   void t.test(`a hostile endpoint: ${name}`, async (t) => {
-    const setting = await startTokenGate(t, { endpoint })
+    const setting = await startTokenGateway(t, { endpoint })
     isUnavailable(t, await setting.ask(), detail)
     t.equal(setting.endpoint.requests.length, 1, 'it was asked')
     t.strictSame(setting.api.requests, [], 'and nothing went to the API')
-    t.match(setting.gate.closes[1], { reason: 'credential-unavailable', detail })
+    t.match(setting.gateway.closes[1], { reason: 'credential-unavailable', detail })
     setting.checkSecrecy(t, Buffer.from(`me:${encodeURIComponent(CLIENT_SECRET)}`).toString('base64'))
   })
 }
 
 void t.test('an endpoint whose certificate nobody vouches for is told nothing', async (t) => {
-  const authority = await CertificateAuthority.create(Date.now())
-  const { ask, endpoint, checkSecrecy } = await startTokenGate(t, { authority })
+  const ca = await CertificateAuthority.create(Date.now())
+  const { ask, endpoint, checkSecrecy } = await startTokenGateway(t, { ca })
   isUnavailable(t, await ask(), /^login\.example: upstream-tls/)
   t.strictSame(endpoint.requests, [])
   checkSecrecy(t)
@@ -139,11 +139,11 @@ void t.test('a credential can send to its own endpoints alone', async (t) => {
     ...oauth2,
     bind: (id, values) => ({ ...oauth2.bind(id, values), endpoints: [] }),
   }
-  const { ask, endpoint, gate } = await startTokenGate(t, { kind: elsewhere })
+  const { ask, endpoint, gateway } = await startTokenGateway(t, { kind: elsewhere })
   isUnavailable(t, await ask(), /no such endpoint/)
   t.strictSame(endpoint.requests, [])
   t.match(
-    gate.decisions.find(({ kind }) => kind === 'token'),
+    gateway.decisions.find(({ kind }) => kind === 'token'),
     { verdict: 'deny', reason: 'host-not-listed', host: 'login.example' },
   )
 })

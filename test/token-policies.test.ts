@@ -3,11 +3,11 @@ import t, { type Test } from 'tap'
 import { PolicyError } from '#config/issue.js'
 import { loadPolicy } from '#config/load.js'
 import { writeFiles } from '#config/test-fixtures.js'
-import { createAuthority } from '#examples/stand-ins/certificate-authority.js'
-import type { Policy } from '#firewall/policy.js'
+import { createCa } from './servers/certificate-authority.js'
+import type { Policy } from '#firewall/contracts/policy.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 
-// Policies that have the gate get a token or show a certificate: what loads, and what does not.
+// Policies that have the gateway get a token or show a certificate: what loads, and what does not.
 
 const { privateKey } = generateKeyPairSync('rsa', {
   modulusLength: 2048,
@@ -17,7 +17,7 @@ const { privateKey } = generateKeyPairSync('rsa', {
 const SECRET = 'client-secret-0123456789'
 
 async function setUp(t: Test) {
-  const authority = await createAuthority('clients')
+  const authority = await createCa('clients')
   const [one, two] = [await authority.issue(['one']), await authority.issue(['two'])]
   const account = { client_email: 'robot@project.example', private_key: privateKey }
   const cwd = writeFiles(t.testdir({}), {
@@ -46,7 +46,7 @@ async function setUp(t: Test) {
 }
 
 /** Everything that is wrong, as one text. */
-async function faultsOf(load: () => Promise<Policy>): Promise<string> {
+async function diagnosticsOf(load: () => Promise<Policy>): Promise<string> {
   try {
     await load()
     return ''
@@ -85,9 +85,12 @@ void t.test('each kind loads, its keys from files of many lines', async (t) => {
 void t.test('a token is fetched over https, unless the service is marked plain', async (t) => {
   const { load } = await setUp(t)
   const exposed = service(oauth2('http://login.example.com/token'))
-  t.match(await faultsOf(() => load(exposed)), /fetched from `http:\/\/login\.example\.com`.*plain: true/)
-  t.equal(await faultsOf(() => load(`${exposed}    plain: true\n`)), '')
-  t.equal(await faultsOf(() => load(exposed.replace('http:', 'https:'))), '')
+  t.match(
+    await diagnosticsOf(() => load(exposed)),
+    /fetched from `http:\/\/login\.example\.com`.*plain: true/,
+  )
+  t.equal(await diagnosticsOf(() => load(`${exposed}    plain: true\n`)), '')
+  t.equal(await diagnosticsOf(() => load(exposed.replace('http:', 'https:'))), '')
 })
 
 void t.test('the name of a token endpoint may be given an address', async (t) => {
@@ -97,15 +100,15 @@ void t.test('the name of a token endpoint may be given an address', async (t) =>
   t.match((await load(text.replace('192.0.2.1', '8.8.8.8'))).upstream.hosts, {
     'login.example.com': { port: 8443 },
   })
-  t.match(await faultsOf(() => load(service(GOOD[3] ?? '') + hosts)), /nothing in the policy may reach/)
+  t.match(await diagnosticsOf(() => load(service(GOOD[3] ?? '') + hosts)), /nothing in the policy may reach/)
 })
 
 void t.test('a certificate is shown over https alone, and with its own key', async (t) => {
   const { load } = await setUp(t)
   const plain = service(GOOD[3] ?? '', 'http://api.example.com', '    plain: true\n')
-  t.match(await faultsOf(() => load(plain)), /https:\/\/ connections only/)
+  t.match(await diagnosticsOf(() => load(plain)), /https:\/\/ connections only/)
   t.match(
-    await faultsOf(() => load(service('mtls: { certificate: "${ONE_CERT}", key: "${TWO_KEY}" }'))),
+    await diagnosticsOf(() => load(service('mtls: { certificate: "${ONE_CERT}", key: "${TWO_KEY}" }'))),
     /does not belong to the key/,
   )
 })
@@ -118,9 +121,9 @@ void t.test('two certificates at one origin: for different agents, or not at all
     rules: [{ allow: "* /**" }]
 `
   const both = service(GOOD[3] ?? '', 'https://api.example.com', two)
-  t.match(await faultsOf(() => load(both)), /both at/)
+  t.match(await diagnosticsOf(() => load(both)), /both at/)
   t.equal(
-    await faultsOf(() => load(`${both}agents: { a: { services: [api] }, b: { services: [other] } }\n`)),
+    await diagnosticsOf(() => load(`${both}agents: { a: { services: [api] }, b: { services: [other] } }\n`)),
     '',
   )
 })
@@ -137,9 +140,9 @@ void t.test('no message repeats a secret', async (t) => {
     service('google: { key: "${GOOGLE_KEY}", email: x, scope: x }'),
   ]
   for (const text of texts) {
-    const fault = await faultsOf(() => load(text))
-    t.not(fault, '')
-    t.notOk(fault.includes(SECRET))
-    t.notMatch(fault, /BEGIN|MII/)
+    const diagnostic = await diagnosticsOf(() => load(text))
+    t.not(diagnostic, '')
+    t.notOk(diagnostic.includes(SECRET))
+    t.notMatch(diagnostic, /BEGIN|MII/)
   }
 })

@@ -9,7 +9,7 @@ export const anthropic: Preset = {
     credential: { header: { name: 'X-Api-Key', value: '${ANTHROPIC_API_KEY}' } },
     also: { headers: ['Authorization'] },
     rules: [{ allow: 'GET /v1/models/**' }, { allow: 'GET,POST /v1/messages/**' }],
-    env: { ANTHROPIC_API_KEY: '{dummy:ANTHROPIC_API_KEY}', ANTHROPIC_BASE_URL: '{url}' },
+    env: { ANTHROPIC_API_KEY: '{placeholder:ANTHROPIC_API_KEY}', ANTHROPIC_BASE_URL: '{url}' },
   },
-  standIns: { value: { prefix: 'sk-ant-api03-', length: 108, alphabet: 'alphanumeric' } },
+  placeholders: { value: { prefix: 'sk-ant-api03-', length: 108, alphabet: 'alphanumeric' } },
 }

@@ -1,7 +1,7 @@
-import type { CredentialKind } from '#firewall/credential.js'
+import type { CredentialKind } from '#firewall/contracts/credential.js'
 import type { IssueList } from '../issue.js'
 import { nearest } from '../nearest.js'
-import { quote } from '../scrub.js'
+import { quote } from '../redact-message.js'
 import { PRESETS } from './index.js'
 import type { Preset } from './preset.js'
 
@@ -114,7 +114,7 @@ function fillIn(service: Preset['service'], actual: Fields | null, several: bool
   const environment: Record<string, string> = {}
   for (const [name, template] of Object.entries(service.env ?? {})) {
     let complete = !(several && template.includes('{url}'))
-    const text = template.replace(/\{(dummy|field):(\w+)\}/g, (_, word: string, argument: string) => {
+    const text = template.replace(/\{(placeholder|field):(\w+)\}/g, (_, word: string, argument: string) => {
       const field =
         word === 'field'
           ? argument
@@ -122,7 +122,7 @@ function fillIn(service: Preset['service'], actual: Fields | null, several: bool
       const value = fields[field] ?? ''
       const secret = /\$\{([^{}]*)\}/.exec(value)?.[1]
       complete &&= word === 'field' ? value !== '' && secret === undefined : secret !== undefined
-      return word === 'field' ? value : `{dummy:${secret ?? ''}}`
+      return word === 'field' ? value : `{placeholder:${secret ?? ''}}`
     })
     if (complete) environment[name] = text
   }

@@ -9,7 +9,7 @@ export const gemini: Preset = {
     credential: { header: { name: 'X-Goog-Api-Key', value: '${GEMINI_API_KEY}' } },
     also: { query: ['key'] },
     rules: [{ allow: 'GET,POST /v1beta/models/**' }, { allow: 'GET,POST /v1/models/**' }],
-    env: { GEMINI_API_KEY: '{dummy:GEMINI_API_KEY}', GOOGLE_API_KEY: '{dummy:GEMINI_API_KEY}' },
+    env: { GEMINI_API_KEY: '{placeholder:GEMINI_API_KEY}', GOOGLE_API_KEY: '{placeholder:GEMINI_API_KEY}' },
   },
-  standIns: { value: { prefix: 'AIza', length: 39, alphabet: 'alphanumeric' } },
+  placeholders: { value: { prefix: 'AIza', length: 39, alphabet: 'alphanumeric' } },
 }

@@ -1,4 +1,4 @@
-import { GITHUB_SERVICE, GITHUB_STAND_INS } from './github.js'
+import { GITHUB_SERVICE, GITHUB_PLACEHOLDERS } from './github.js'
 import type { Preset } from './preset.js'
 
 export const githubReadonly: Preset = {
@@ -13,5 +13,5 @@ export const githubReadonly: Preset = {
       { allow: 'POST /*/*/git-upload-pack' },
     ],
   },
-  standIns: GITHUB_STAND_INS,
+  placeholders: GITHUB_PLACEHOLDERS,
 }

@@ -4,10 +4,10 @@ import type { Preset, PresetService } from './preset.js'
 export const GITHUB_SERVICE: PresetService = {
   targets: ['https://api.github.com', 'https://github.com', 'https://uploads.github.com'],
   credential: { basic: { username: 'x-access-token', password: '${GITHUB_TOKEN}' } },
-  env: { GITHUB_TOKEN: '{dummy:GITHUB_TOKEN}', GH_TOKEN: '{dummy:GITHUB_TOKEN}' },
+  env: { GITHUB_TOKEN: '{placeholder:GITHUB_TOKEN}', GH_TOKEN: '{placeholder:GITHUB_TOKEN}' },
 }
 
-export const GITHUB_STAND_INS = {
+export const GITHUB_PLACEHOLDERS = {
   password: { prefix: 'ghp_', length: 40, alphabet: 'alphanumeric' },
 } as const
 
@@ -31,5 +31,5 @@ export const github: Preset = {
       { allow: 'POST /repos/*/*/statuses/*' },
     ],
   },
-  standIns: GITHUB_STAND_INS,
+  placeholders: GITHUB_PLACEHOLDERS,
 }

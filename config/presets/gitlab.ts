@@ -22,9 +22,9 @@ export const gitlab: Preset = {
     ],
     env: {
       GITLAB_URL: '{url}',
-      GITLAB_TOKEN: '{dummy:GITLAB_TOKEN}',
-      GITLAB_PRIVATE_TOKEN: '{dummy:GITLAB_TOKEN}',
+      GITLAB_TOKEN: '{placeholder:GITLAB_TOKEN}',
+      GITLAB_PRIVATE_TOKEN: '{placeholder:GITLAB_TOKEN}',
     },
   },
-  standIns: { value: { prefix: 'glpat-', length: 26, alphabet: 'alphanumeric' } },
+  placeholders: { value: { prefix: 'glpat-', length: 26, alphabet: 'alphanumeric' } },
 }

@@ -19,6 +19,6 @@ export const graph: Preset = {
     },
     // A POST to `$batch` could be anything: what is in it, no rule sees.
     rules: [{ allow: 'GET,HEAD /v1.0/**' }],
-    env: { GRAPH_ACCESS_TOKEN: '{dummy:GRAPH_CLIENT_SECRET}' },
+    env: { GRAPH_ACCESS_TOKEN: '{placeholder:GRAPH_CLIENT_SECRET}' },
   },
 }

@@ -23,9 +23,9 @@ export const jenkins: Preset = {
     ],
     env: {
       JENKINS_URL: '{url}',
-      JENKINS_USER_ID: '{dummy:JENKINS_USER}',
-      JENKINS_API_TOKEN: '{dummy:JENKINS_API_TOKEN}',
+      JENKINS_USER_ID: '{placeholder:JENKINS_USER}',
+      JENKINS_API_TOKEN: '{placeholder:JENKINS_API_TOKEN}',
     },
   },
-  standIns: { password: { prefix: '11', length: 34, alphabet: 'hex' } },
+  placeholders: { password: { prefix: '11', length: 34, alphabet: 'hex' } },
 }

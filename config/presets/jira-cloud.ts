@@ -11,8 +11,8 @@ export const jiraCloud: Preset = {
     env: {
       JIRA_SERVER: '{url}',
       JIRA_URL: '{url}',
-      JIRA_USERNAME: '{dummy:JIRA_EMAIL}',
-      JIRA_API_TOKEN: '{dummy:JIRA_API_TOKEN}',
+      JIRA_USERNAME: '{placeholder:JIRA_EMAIL}',
+      JIRA_API_TOKEN: '{placeholder:JIRA_API_TOKEN}',
     },
   },
 }

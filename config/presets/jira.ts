@@ -19,8 +19,8 @@ export const jira: Preset = {
     env: {
       JIRA_SERVER: '{url}',
       JIRA_URL: '{url}',
-      JIRA_API_TOKEN: '{dummy:JIRA_API_TOKEN}',
-      JIRA_PERSONAL_TOKEN: '{dummy:JIRA_API_TOKEN}',
+      JIRA_API_TOKEN: '{placeholder:JIRA_API_TOKEN}',
+      JIRA_PERSONAL_TOKEN: '{placeholder:JIRA_API_TOKEN}',
     },
   },
 }

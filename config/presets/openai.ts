@@ -17,7 +17,7 @@ export const openai: Preset = {
       { allow: 'POST /v1/audio/**' },
       { allow: 'GET /v1/realtime' },
     ],
-    env: { OPENAI_API_KEY: '{dummy:OPENAI_API_KEY}', OPENAI_BASE_URL: '{url}/v1' },
+    env: { OPENAI_API_KEY: '{placeholder:OPENAI_API_KEY}', OPENAI_BASE_URL: '{url}/v1' },
   },
-  standIns: { token: { prefix: 'sk-proj-', length: 164, alphabet: 'alphanumeric' } },
+  placeholders: { token: { prefix: 'sk-proj-', length: 164, alphabet: 'alphanumeric' } },
 }

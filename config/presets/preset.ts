@@ -1,4 +1,4 @@
-import type { DummyShape } from '#firewall/policy.js'
+import type { PlaceholderFormat } from '#firewall/contracts/policy.js'
 
 /** What a service needs to be used, but for what only its user knows. Written as the policy file writes it. */
 export interface Preset {
@@ -9,8 +9,8 @@ export interface Preset {
   /** What its user writes beside `use`: a working example. Empty where nothing is needed. */
   readonly example: PresetService
   readonly service: PresetService & { readonly rules: readonly PresetRule[] }
-  /** What stand-ins look like whose secrets have no prefix that tells, by the field of the credential. */
-  readonly standIns?: Readonly<Record<string, DummyShape>>
+  /** What placeholders look like whose secrets have no prefix that tells, by the field of the credential. */
+  readonly placeholders?: Readonly<Record<string, PlaceholderFormat>>
 }
 
 export type PresetRule = { readonly allow: string } | { readonly deny: string }

@@ -19,14 +19,14 @@ export const s3: Preset = {
     // A segment at least: what is done to the bucket itself, its policy or many objects at once, is not allowed.
     rules: [{ allow: 'GET,HEAD /**' }, { allow: 'PUT,POST /*/**' }],
     env: {
-      AWS_ACCESS_KEY_ID: '{dummy:AWS_ACCESS_KEY_ID}',
-      AWS_SECRET_ACCESS_KEY: '{dummy:AWS_SECRET_ACCESS_KEY}',
+      AWS_ACCESS_KEY_ID: '{placeholder:AWS_ACCESS_KEY_ID}',
+      AWS_SECRET_ACCESS_KEY: '{placeholder:AWS_SECRET_ACCESS_KEY}',
       AWS_DEFAULT_REGION: '{field:region}',
       AWS_REGION: '{field:region}',
       AWS_EC2_METADATA_DISABLED: 'true',
     },
   },
-  standIns: {
+  placeholders: {
     access_key: { prefix: 'AKIA', length: 20, alphabet: 'upper-alphanumeric' },
     secret_key: { prefix: '', length: 40, alphabet: 'alphanumeric' },
   },

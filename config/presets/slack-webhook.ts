@@ -8,6 +8,6 @@ export const slackWebhook: Preset = {
     url: 'https://hooks.slack.com/services',
     credential: { path: { value: '${SLACK_WEBHOOK_PATH}' } },
     rules: [{ allow: 'POST /*' }],
-    env: { SLACK_WEBHOOK_URL: '{url}/{dummy:SLACK_WEBHOOK_PATH}' },
+    env: { SLACK_WEBHOOK_URL: '{url}/{placeholder:SLACK_WEBHOOK_PATH}' },
   },
 }

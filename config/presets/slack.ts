@@ -23,7 +23,7 @@ export const slack: Preset = {
       { allow: 'GET /files-pri/**' },
       { allow: 'POST /upload/**' },
     ],
-    env: { SLACK_BOT_TOKEN: '{dummy:SLACK_BOT_TOKEN}' },
+    env: { SLACK_BOT_TOKEN: '{placeholder:SLACK_BOT_TOKEN}' },
   },
-  standIns: { token: { prefix: 'xoxb-', length: 56, alphabet: 'alphanumeric' } },
+  placeholders: { token: { prefix: 'xoxb-', length: 56, alphabet: 'alphanumeric' } },
 }

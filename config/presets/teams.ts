@@ -7,6 +7,6 @@ export const teams: Preset = {
   service: {
     credential: { path: { value: '${TEAMS_WEBHOOK_PATH}' } },
     rules: [{ allow: 'POST /*' }],
-    env: { TEAMS_WEBHOOK_URL: '{url}/{dummy:TEAMS_WEBHOOK_PATH}' },
+    env: { TEAMS_WEBHOOK_URL: '{url}/{placeholder:TEAMS_WEBHOOK_PATH}' },
   },
 }

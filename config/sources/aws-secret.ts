@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto'
-import type { Fault } from '#firewall/host-pattern.js'
-import { quote } from '../scrub.js'
+import type { Diagnostic } from '#firewall/names/host-pattern.js'
+import { quote } from '../redact-message.js'
 import { askStore, member, parseJson } from './https.js'
 import type { SourceTools } from './source.js'
 
@@ -23,10 +23,10 @@ export interface AwsSecretOptions {
 export async function readAwsSecret(
   options: AwsSecretOptions,
   { now, valueOf, signal }: SourceTools,
-): Promise<string | Fault> {
+): Promise<string | Diagnostic> {
   const { id, region, field, endpoint, sessionToken, ca, timeoutMs } = options
   const body = JSON.stringify({ SecretId: id })
-  // Loaded here, for most gates never need it and it takes as long as a small policy.
+  // Loaded here, for most gateways never need it and it takes as long as a small policy.
   const { SignatureV4 } = await import('@smithy/signature-v4')
   const signer = new SignatureV4({
     service: 'secretsmanager',
@@ -55,7 +55,7 @@ export async function readAwsSecret(
   )
   const answer = await askStore({ method: 'POST', url: endpoint, headers, body, ca, timeoutMs, signal })
   if ('problem' in answer) return answer
-  if (answer.status !== 200) return statusFault(answer.status, answer.body, id)
+  if (answer.status !== 200) return statusError(answer.status, answer.body, id)
   const text = member(answer.body, 'SecretString')
   const value = field === null || typeof text !== 'string' ? text : member(parseJson(text), field)
   if (typeof value === 'string') return value
@@ -68,7 +68,7 @@ export async function readAwsSecret(
 }
 
 /** The kind of error is a word of the API; its message is not repeated, for nobody knows what stands in it. */
-function statusFault(status: number, body: unknown, id: string): Fault {
+function statusError(status: number, body: unknown, id: string): Diagnostic {
   const type = member(body, '__type')
   const kind = typeof type === 'string' ? /([A-Za-z]{3,60})$/.exec(type)?.[1] : undefined
   return {

@@ -71,9 +71,9 @@ const FAILURES: readonly (readonly [name: string, script: string, problem: RegEx
 
 for (const [name, script, problem] of FAILURES) {
   void t.test(`a command that ${name}`, async (t) => {
-    const fault = await shell(script).read(tools())
-    t.match(fault, { problem, fix: String })
-    t.notMatch(JSON.stringify(fault), SECRET)
+    const diagnostic = await shell(script).read(tools())
+    t.match(diagnostic, { problem, fix: String })
+    t.notMatch(JSON.stringify(diagnostic), SECRET)
   })
 }
 
@@ -89,9 +89,9 @@ void t.test('a command that is not there', async (t) => {
 void t.test('a command that hangs is killed with all that it started', async (t) => {
   const directory = t.testdir({})
   const script = `sleep 60 & echo $! > ${directory}/grandchild; echo $$ > ${directory}/child; echo ${SECRET}; wait`
-  const fault = await shell(script, { timeoutMs: 500 }).read(tools())
-  t.match(fault, { problem: /did not end in 0\.5 s/ })
-  t.notMatch(JSON.stringify(fault), SECRET)
+  const diagnostic = await shell(script, { timeoutMs: 500 }).read(tools())
+  t.match(diagnostic, { problem: /did not end in 0\.5 s/ })
+  t.notMatch(JSON.stringify(diagnostic), SECRET)
   t.notOk(await survives(`${directory}/child`))
   t.notOk(await survives(`${directory}/grandchild`))
 })
@@ -105,7 +105,7 @@ void t.test('a grandchild that holds the output open does not outlive the comman
   t.notOk(await survives(`${directory}/grandchild`))
 })
 
-void t.test('a command that the gate waits for no more is killed', async (t) => {
+void t.test('a command that the gateway waits for no more is killed', async (t) => {
   const directory = t.testdir({})
   const stop = new AbortController()
   const reading = shell(`echo $$ > ${directory}/child; sleep 60`).read({ ...tools(), signal: stop.signal })

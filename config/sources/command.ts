@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import { accessSync, constants, statSync } from 'node:fs'
 import { delimiter, isAbsolute, join, resolve } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
-import type { Fault } from '#firewall/host-pattern.js'
-import { quote } from '../scrub.js'
+import type { Diagnostic } from '#firewall/names/host-pattern.js'
+import { quote } from '../redact-message.js'
 import { withoutLastBreak } from '../secrets.js'
 import { MAX_VALUE_BYTES, type SecretSource } from './source.js'
 
@@ -18,7 +18,7 @@ export interface CommandOptions {
   readonly env: readonly string[]
   readonly refreshMs: number | null
   readonly timeoutMs: number
-  /** The environment of the gate. */
+  /** The environment of the gateway. */
   readonly environment: Readonly<Record<string, string | undefined>>
   /** Directory of the policy: a program with a slash in its name is relative to it. */
   readonly directory: string
@@ -88,7 +88,7 @@ interface Run {
  * timeout, and when too much was printed, so that nothing it started stays behind. Standard error is thrown away: a
  * program that fails may well print there what it was to keep secret.
  */
-function runForValue({ program, args, env, timeoutMs, signal }: Run): Promise<string | Fault> {
+function runForValue({ program, args, env, timeoutMs, signal }: Run): Promise<string | Diagnostic> {
   const byHand =
     'run it by hand to see why; it gets no terminal, and of the environment only PATH, HOME, USER, LANG and what `env` names'
   return new Promise((settle) => {
@@ -109,7 +109,7 @@ function runForValue({ program, args, env, timeoutMs, signal }: Run): Promise<st
         // All of it has ended.
       }
     }
-    const end = (value: string | Fault): void => {
+    const end = (value: string | Diagnostic): void => {
       clearTimeout(timer)
       signal.removeEventListener('abort', abort)
       killGroup()
@@ -122,7 +122,7 @@ function runForValue({ program, args, env, timeoutMs, signal }: Run): Promise<st
         fix: `raise \`timeout\` if it needs longer; ${byHand}`,
       })
     }, timeoutMs)
-    const abort = (): void => end({ problem: 'the command was stopped', fix: 'start the gate again' })
+    const abort = (): void => end({ problem: 'the command was stopped', fix: 'start the gateway again' })
     signal.addEventListener('abort', abort, { once: true })
     child.stdout.on('error', () => undefined)
     child.on('error', () => end({ problem: 'the command cannot be started', fix: byHand }))

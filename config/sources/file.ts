@@ -1,7 +1,7 @@
 import { realpathSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Fault } from '#firewall/host-pattern.js'
+import type { Diagnostic } from '#firewall/names/host-pattern.js'
 import { withoutLastBreak } from '../secrets.js'
 import { readTextFile } from '../text-file.js'
 import type { SecretSource } from './source.js'
@@ -34,7 +34,7 @@ export function fileSource(name: string, path: string): SecretSource {
   }
 }
 
-function readValue(path: string): string | Fault {
+function readValue(path: string): string | Diagnostic {
   const fix = 'name a readable text file that holds the value, relative to the policy file'
   // A pipe can be read once only, and would then be waited for.
   if (statSync(path, { throwIfNoEntry: false })?.isFIFO() === true) return { problem: 'this is a pipe', fix }

@@ -1,6 +1,6 @@
 import { request as requestPlain } from 'node:http'
 import { request as requestTls } from 'node:https'
-import type { Fault } from '#firewall/host-pattern.js'
+import type { Diagnostic } from '#firewall/names/host-pattern.js'
 
 export interface SourceRequest {
   readonly method: 'GET' | 'POST'
@@ -13,7 +13,7 @@ export interface SourceRequest {
   readonly signal: AbortSignal
 }
 
-export interface SourceAnswer {
+export interface StoreResponse {
   readonly status: number
   /** Undefined when it is no JSON. */
   readonly body: unknown
@@ -26,7 +26,7 @@ const MAX_ANSWER = 1_048_576
  * Asks a secret store. Its address is the operator's word, so it may be private; redirects are not followed, for the
  * token would go along. Faults are made of names and codes alone.
  */
-export function askStore(request: SourceRequest): Promise<SourceAnswer | Fault> {
+export function askStore(request: SourceRequest): Promise<StoreResponse | Diagnostic> {
   const { url, method, headers, body, ca, timeoutMs, signal } = request
   const fix = `see that ${url.host} answers, and that its certificate is of a trusted authority (\`ca\`)`
   const timeout = AbortSignal.timeout(timeoutMs)

@@ -1,10 +1,10 @@
 import { resolve } from 'node:path'
-import { readAuthorities } from '../authority-file.js'
+import { readCaBundle } from '../ca-bundle.js'
 import type { LoadContext } from '../context.js'
 import type { Path } from '../issue.js'
 import { parseDuration } from '../quantities.js'
 import { SECRET_NAME } from '../secrets.js'
-import { TOKEN_SHAPES } from '../token-shapes.js'
+import { TOKEN_FORMATS } from '../token-formats.js'
 import { commandSource } from './command.js'
 import { fileSource } from './file.js'
 import type { SecretsFile, SourceFile } from './schema.js'
@@ -39,7 +39,7 @@ class SourceReader {
   readonly #environment: Readonly<Record<string, string | undefined>>
   readonly #context: LoadContext
   readonly #path: Path
-  #faults = 0
+  #diagnostics = 0
 
   constructor(
     name: string,
@@ -59,20 +59,20 @@ class SourceReader {
     const [kind] = given
     if (kind === undefined || given.length > 1) {
       const count = kind === undefined ? 'no source' : 'more than one source'
-      this.#fault([], `the secret has ${count}`, `write exactly one of: ${SOURCE_KINDS.join(', ')}`)
+      this.#diagnostic([], `the secret has ${count}`, `write exactly one of: ${SOURCE_KINDS.join(', ')}`)
       return null
     }
     if (holdsNul(this.#file)) {
-      this.#fault([kind], 'a NUL byte stands in it', 'remove it')
+      this.#diagnostic([kind], 'a NUL byte stands in it', 'remove it')
       return null
     }
     const refreshMs = this.#duration('refresh', kind)
     const timeoutMs = this.#duration('timeout', kind) ?? SOURCE_TIMEOUT_MS
     if (this.#file.env !== undefined && kind !== 'command') {
-      this.#fault(['env'], '`env` is for commands only', 'remove it')
+      this.#diagnostic(['env'], '`env` is for commands only', 'remove it')
     }
     const source = this.#make(kind, refreshMs, timeoutMs)
-    return this.#faults === 0 ? source : null
+    return this.#diagnostics === 0 ? source : null
   }
 
   #make(kind: SourceKind, refreshMs: number | null, timeoutMs: number): SecretSource | null {
@@ -92,17 +92,17 @@ class SourceReader {
   #command(argv: readonly string[], refreshMs: number | null, timeoutMs: number): SecretSource {
     const { env = [] } = this.#file
     for (const [index, argument] of argv.entries()) {
-      const shaped = TOKEN_SHAPES.some(
+      const shaped = TOKEN_FORMATS.some(
         ({ prefix }) => argument.includes(prefix) && argument.length >= prefix.length + 16,
       )
       if (shaped) {
         const fix = 'give it to the command as a variable, and name that under `env`; then replace the secret'
-        this.#fault(['command', index], 'a secret is written into the policy itself', fix)
+        this.#diagnostic(['command', index], 'a secret is written into the policy itself', fix)
       }
     }
     for (const [index, name] of env.entries()) {
       if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
-        this.#fault(
+        this.#diagnostic(
           ['env', index],
           'this is not the name of a variable',
           'write names only: `env: [VAULT_ADDR]`',
@@ -125,17 +125,17 @@ class SourceReader {
     if (file === undefined) return null
     const address = this.#url(['vault', 'address'], file.address)
     const token = this.#reference(['vault', 'token'], file.token)
-    const ca = readAuthorities(file.ca, [...this.#path, 'vault', 'ca'], this.#context)
+    const ca = readCaBundle(file.ca, [...this.#path, 'vault', 'ca'], this.#context)
     const path = file.path.replace(/^\/?(?:v1\/)?/, '')
     if (!/^[\w.@=+~-]+(?:\/[\w.@=+~-]+)+$/.test(path) || /(^|\/)\.{1,2}(\/|$)/.test(path)) {
-      this.#fault(
+      this.#diagnostic(
         ['vault', 'path'],
         'this is no path of a secret',
         'write mount and path: `secret/data/jira`',
       )
     }
     if (file.namespace !== undefined && !/^[\w./-]+$/.test(file.namespace)) {
-      this.#fault(['vault', 'namespace'], 'this is no namespace', 'write for example `team-a`')
+      this.#diagnostic(['vault', 'namespace'], 'this is no namespace', 'write for example `team-a`')
     }
     if (address === null || token === null) return null
     const options = { ...file, path, address, token, namespace: file.namespace ?? null, ca, timeoutMs }
@@ -157,9 +157,9 @@ class SourceReader {
     const session = file.session_token
     const sessionToken =
       session === undefined ? null : this.#reference(['aws_secret', 'session_token'], session)
-    const ca = readAuthorities(file.ca, [...this.#path, 'aws_secret', 'ca'], this.#context)
+    const ca = readCaBundle(file.ca, [...this.#path, 'aws_secret', 'ca'], this.#context)
     if (!/^[a-z]{2}(?:-[a-z]+)+-\d{1,2}$/.test(file.region)) {
-      this.#fault(['aws_secret', 'region'], 'this is no region', 'write for example `eu-central-1`')
+      this.#diagnostic(['aws_secret', 'region'], 'this is no region', 'write for example `eu-central-1`')
       return null
     }
     const given = file.endpoint === undefined ? null : this.#url(['aws_secret', 'endpoint'], file.endpoint)
@@ -194,11 +194,12 @@ class SourceReader {
   #reference(at: Path, text: string): string | null {
     const name = /^\$\{([^{}]*)\}$/.exec(text)?.[1]
     if (name !== undefined && SECRET_NAME.test(name)) return name
-    if (text.includes('${')) this.#fault(at, 'this is no reference to one secret', 'write `"${NAME}"` alone')
+    if (text.includes('${'))
+      this.#diagnostic(at, 'this is no reference to one secret', 'write `"${NAME}"` alone')
     else {
       const fix =
         'put it into the environment or into .env, and write `"${NAME}"` here; then replace the secret, for it was in a file'
-      this.#fault(at, 'a secret is written into the policy itself', fix)
+      this.#diagnostic(at, 'a secret is written into the policy itself', fix)
     }
     return null
   }
@@ -206,7 +207,7 @@ class SourceReader {
   #url(at: Path, text: string): URL | null {
     const url = readStoreUrl(text)
     if (url instanceof URL) return url
-    this.#fault(at, url.problem, url.fix)
+    this.#diagnostic(at, url.problem, url.fix)
     return null
   }
 
@@ -214,19 +215,19 @@ class SourceReader {
     const text = this.#file[key]
     if (text === undefined) return null
     if (kind === 'file') {
-      this.#fault([key], `a file takes no \`${key}\`: it is looked at every few seconds`, 'remove it')
+      this.#diagnostic([key], `a file takes no \`${key}\`: it is looked at every few seconds`, 'remove it')
       return null
     }
     const ms = parseDuration(text)
     const [least, most] = key === 'refresh' ? [1_000, 86_400_000] : [100, 300_000]
     if (ms !== null && ms >= least && ms <= most) return ms
     const range = key === 'refresh' ? '1s to 24h' : '100ms to 5m'
-    this.#fault([key], `\`${key}\` is not a duration from ${range}`, `write for example \`${key}: 10s\``)
+    this.#diagnostic([key], `\`${key}\` is not a duration from ${range}`, `write for example \`${key}: 10s\``)
     return null
   }
 
-  #fault(at: Path, problem: string, fix: string): void {
-    this.#faults += 1
+  #diagnostic(at: Path, problem: string, fix: string): void {
+    this.#diagnostics += 1
     this.#context.issues.add([...this.#path, ...at], { problem, fix }, at.length === 0 ? 'key' : 'value')
   }
 }

@@ -1,4 +1,4 @@
-import type { Fault } from '#firewall/host-pattern.js'
+import type { Diagnostic } from '#firewall/names/host-pattern.js'
 
 /** What a source may use while it reads. */
 export interface SourceTools {
@@ -23,15 +23,15 @@ export interface SecretSource {
   /** Milliseconds between two reads; null when it is read once. */
   readonly refreshMs: number | null
   /** Reads the value. What goes wrong is a fault, which holds nothing of the value. */
-  read(tools: SourceTools): Promise<string | Fault>
+  read(tools: SourceTools): Promise<string | Diagnostic>
   /** Files that hold the value, absolute: no sandbox may see them. */
   hides(): readonly string[]
   /** Files that every read obeys, absolute: no sandbox may change them. */
   trusts(): readonly string[]
 }
 
-/** Reads a source, whatever happens. Threat: one value that a library does not take ends the gate. */
-export async function readSource(source: SecretSource, tools: SourceTools): Promise<string | Fault> {
+/** Reads a source, whatever happens. Threat: one value that a library does not take ends the gateway. */
+export async function readSource(source: SecretSource, tools: SourceTools): Promise<string | Diagnostic> {
   try {
     return await source.read(tools)
   } catch (error) {

@@ -1,10 +1,10 @@
-import type { Fault } from '#firewall/host-pattern.js'
+import type { Diagnostic } from '#firewall/names/host-pattern.js'
 
 /** Where a connection stays on this machine. */
 const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|\[::1\])$/
 
 /** The URL of a secret store. Faults do not repeat it: it may have a password in it. */
-export function readStoreUrl(text: string): URL | Fault {
+export function readStoreUrl(text: string): URL | Diagnostic {
   const fix = 'write scheme, host and optional port: `https://vault.example.com:8200`'
   const url = URL.canParse(text) ? new URL(text) : null
   if (url === null || !['https:', 'http:'].includes(url.protocol)) return { problem: 'this is no URL', fix }

@@ -1,5 +1,5 @@
-import type { Fault } from '#firewall/host-pattern.js'
-import { quote } from '../scrub.js'
+import type { Diagnostic } from '#firewall/names/host-pattern.js'
+import { quote } from '../redact-message.js'
 import { askStore, member } from './https.js'
 import type { SourceTools } from './source.js'
 
@@ -20,7 +20,7 @@ export interface VaultOptions {
 export async function readVault(
   { address, path, field, token, namespace, ca, timeoutMs }: VaultOptions,
   { valueOf, signal }: SourceTools,
-): Promise<string | Fault> {
+): Promise<string | Diagnostic> {
   const answer = await askStore({
     method: 'GET',
     url: new URL(`${address.href.replace(/\/$/, '')}/v1/${path}`),
@@ -35,7 +35,7 @@ export async function readVault(
     signal,
   })
   if ('problem' in answer) return answer
-  if (answer.status !== 200) return statusFault(answer.status, path)
+  if (answer.status !== 200) return statusError(answer.status, path)
   const data = member(answer.body, 'data')
   const versioned = typeof member(data, 'metadata') === 'object' && typeof member(data, 'data') === 'object'
   const value = member(versioned ? member(data, 'data') : data, field)
@@ -46,7 +46,7 @@ export async function readVault(
   }
 }
 
-function statusFault(status: number, path: string): Fault {
+function statusError(status: number, path: string): Diagnostic {
   if (status === 403) {
     return {
       problem: `Vault refused to show ${quote(path)} (403)`,

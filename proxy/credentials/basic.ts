@@ -1,5 +1,5 @@
-import type { CredentialKind } from '#firewall/credential.js'
-import { derived, field, needlesOf } from './shared.js'
+import type { CredentialKind } from '#firewall/contracts/credential.js'
+import { derived, field, secretPatternsOf } from './shared.js'
 
 /** RFC 7617: the user name has no colon; both are UTF-8. */
 export const basic: CredentialKind = {
@@ -20,12 +20,14 @@ export const basic: CredentialKind = {
     return {
       kind: 'basic',
       id,
-      slots: { headers: ['authorization'] },
+      locations: { headers: ['authorization'] },
       inject({ headers }) {
         headers['authorization'] = `Basic ${pair()}`
         return null
       },
-      needles: derived([username, password], () => needlesOf(...password.revealSensitive(), pair())),
+      secretPatterns: derived([username, password], () =>
+        secretPatternsOf(...password.revealSensitive(), pair()),
+      ),
     }
   },
 }

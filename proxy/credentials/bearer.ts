@@ -1,5 +1,5 @@
-import type { CredentialKind } from '#firewall/credential.js'
-import { derived, field, needlesOf } from './shared.js'
+import type { CredentialKind } from '#firewall/contracts/credential.js'
+import { derived, field, secretPatternsOf } from './shared.js'
 
 /** RFC 6750 section 2.1. */
 export const bearer: CredentialKind = {
@@ -15,12 +15,12 @@ export const bearer: CredentialKind = {
     return {
       kind: 'bearer',
       id,
-      slots: { headers: ['authorization'] },
+      locations: { headers: ['authorization'] },
       inject({ headers }) {
         headers['authorization'] = `Bearer ${token.reveal()}`
         return null
       },
-      needles: derived([token], () => needlesOf(...token.revealSensitive())),
+      secretPatterns: derived([token], () => secretPatternsOf(...token.revealSensitive())),
     }
   },
 }

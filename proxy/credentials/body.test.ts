@@ -1,8 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import type { Headers } from '#firewall/credential.js'
-import { Secret } from '#firewall/secret.js'
-import { NO_TOOLS, outgoingBody, outgoingRequest } from '#test/support/outgoing.js'
+import type { Headers } from '#firewall/contracts/credential.js'
+import { Secret } from '#firewall/secrets/secret.js'
+import { NO_TOOLS, outgoingBody, outgoingRequest } from '#test/fixtures/outgoing.js'
 import { body, MAX_FIELD_BODY } from './body.js'
 import { setJsonField } from './json-field.js'
 
@@ -21,23 +21,23 @@ async function set(field: string, type: string | null, content: string | Buffer 
     ...extra,
   }
   const outgoing = content === null ? null : outgoingBody([Buffer.from(content)], headers)
-  const fault = await credential.inject(
+  const error = await credential.inject(
     outgoingRequest({ method: 'POST', headers, body: outgoing }),
     NO_TOOLS,
   )
-  const sent = fault === null ? String(await outgoing?.sent()) : ''
-  return { fault, sent, headers, credential }
+  const sent = error === null ? String(await outgoing?.sent()) : ''
+  return { error, sent, headers, credential }
 }
 
 void t.test('a field of a JSON body', async (t) => {
   const { sent, headers, credential } = await set(
     'token',
     JSON_TYPE,
-    '{"id": 12345678901234567890, "token": "dummy"}',
+    '{"id": 12345678901234567890, "token": "placeholder"}',
   )
   t.equal(sent, `{"id": 12345678901234567890, "token": ${JSON.stringify(TOKEN)}}`)
   t.equal(headers['content-length'], String(Buffer.byteLength(sent)))
-  t.ok(credential.needles().bytes.map(String).includes(TOKEN))
+  t.ok(credential.secretPatterns().bytes.map(String).includes(TOKEN))
   for (const type of ['application/json; charset=UTF-8', 'application/vnd.api+json', ' Application/JSON '])
     t.equal((await set('a.b', type, '{}')).sent, `{"a":{"b":${JSON.stringify(TOKEN)}}}`, type)
 })
@@ -77,12 +77,12 @@ void t.test('bodies in which no field can be set', async (t) => {
   ]
   for (const [type, content, extra] of refused)
     t.match(
-      (await set('auth.token', type, content, extra)).fault,
+      (await set('auth.token', type, content, extra)).error,
       { reason: 'credential-unsupported' },
       `${String(type)} ${String(content)}`,
     )
   const long = `{"a":"${'x'.repeat(MAX_FIELD_BODY)}"}`
-  t.match((await set('token', JSON_TYPE, long)).fault, { reason: 'too-large' })
+  t.match((await set('token', JSON_TYPE, long)).error, { reason: 'too-large' })
   for (const field of ['', '.a', 'a.', 'a..b', 'a b']) t.type(body.check({ field }), 'string', field)
   t.equal(body.check({ field: 'auth.token' }), null)
 })

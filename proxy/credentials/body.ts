@@ -1,6 +1,6 @@
-import type { CredentialKind, Headers } from '#firewall/credential.js'
+import type { CredentialKind, Headers } from '#firewall/contracts/credential.js'
 import { setJsonField } from './json-field.js'
-import { derived, field, needlesOf, readBody, unsupported } from './shared.js'
+import { derived, field, secretPatternsOf, readBody, unsupported } from './shared.js'
 
 /** Bytes of a body that a field is set in, and so is held whole. Requests that carry their token so are small. */
 export const MAX_FIELD_BODY = 1024 * 1024
@@ -25,7 +25,7 @@ export const body: CredentialKind = {
     return {
       kind: 'body',
       id,
-      slots: {},
+      locations: {},
       async inject({ headers, body: content }) {
         const form = formOf(headers)
         if (content === null || form === null)
@@ -42,7 +42,7 @@ export const body: CredentialKind = {
         content.replace(Buffer.from(changed, 'utf8'))
         return null
       },
-      needles: derived([value], () => needlesOf(...value.revealSensitive())),
+      secretPatterns: derived([value], () => secretPatternsOf(...value.revealSensitive())),
     }
   },
 }

@@ -1,4 +1,4 @@
-import type { ClientCertificate } from '#firewall/credential.js'
+import type { ClientCertificate } from '#firewall/contracts/credential.js'
 
 /** The options of Node's TLS for what an upstream is shown. */
 export function shownCertificate(shown: ClientCertificate | null): { cert?: string; key?: string } {

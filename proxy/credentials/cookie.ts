@@ -1,5 +1,5 @@
-import type { CredentialKind } from '#firewall/credential.js'
-import { derived, field, needlesOf } from './shared.js'
+import type { CredentialKind } from '#firewall/contracts/credential.js'
+import { derived, field, secretPatternsOf } from './shared.js'
 
 /** A session cookie (RFC 6265 section 4.2). Other cookies of the sandbox's travel on. */
 export const cookie: CredentialKind = {
@@ -21,14 +21,14 @@ export const cookie: CredentialKind = {
     return {
       kind: 'cookie',
       id,
-      slots: { cookies: [name] },
+      locations: { cookies: [name] },
       inject({ headers }) {
         const others = headers['cookie']
         const own = `${name}=${value.reveal()}`
         headers['cookie'] = others === undefined ? own : `${[others].flat().join('; ')}; ${own}`
         return null
       },
-      needles: derived([value], () => needlesOf(...value.revealSensitive())),
+      secretPatterns: derived([value], () => secretPatternsOf(...value.revealSensitive())),
     }
   },
 }

@@ -1,8 +1,8 @@
 import { inspect } from 'node:util'
 import t from 'tap'
-import type { CredentialKind, Headers } from '#firewall/credential.js'
-import { Secret } from '#firewall/secret.js'
-import { NO_TOOLS, outgoingRequest } from '#test/support/outgoing.js'
+import type { CredentialKind, Headers } from '#firewall/contracts/credential.js'
+import { Secret } from '#firewall/secrets/secret.js'
+import { NO_TOOLS, outgoingRequest } from '#test/fixtures/outgoing.js'
 import { CREDENTIAL_KINDS } from './index.js'
 import { basic } from './basic.js'
 import { bearer } from './bearer.js'
@@ -10,41 +10,41 @@ import { header } from './header.js'
 import { cookie } from './cookie.js'
 import { path } from './path.js'
 import { query } from './query.js'
-import { emptySlots } from '../slots.js'
+import { stripClientCredential } from '../request/credential-locations.js'
 
 const TOKEN = 'tok-0123456789'
-const STAND_IN = 'standINstandINstandINstandINstan'
+const PLACEHOLDER = 'standINstandINstandINstandINstan'
 
 function bind(kind: CredentialKind, values: Record<string, Secret>, before: Headers = {}) {
   const credential = kind.bind(`api/${kind.name}`, values)
   const headers: Headers = { host: 'api.example', ...before }
   const request = outgoingRequest({
     headers,
-    path: `/hook/${STAND_IN}/x`,
-    standIns: new Map([
-      ['W', STAND_IN],
-      ...Object.values(values).map(({ name }) => [name, STAND_IN] as const),
+    path: `/hook/${PLACEHOLDER}/x`,
+    placeholders: new Map([
+      ['W', PLACEHOLDER],
+      ...Object.values(values).map(({ name }) => [name, PLACEHOLDER] as const),
     ]),
   })
-  const fault = credential.inject(request, NO_TOOLS)
+  const error = credential.inject(request, NO_TOOLS)
   return {
     credential,
     headers,
     request,
-    fault,
-    needles: credential.needles().bytes.map((needle) => needle.toString('latin1')),
+    error,
+    secretPatterns: credential.secretPatterns().bytes.map((pattern) => pattern.toString('latin1')),
   }
 }
 
 void t.test('bearer', (t) => {
-  const { credential, headers, needles } = bind(
+  const { credential, headers, secretPatterns } = bind(
     bearer,
     { token: new Secret('T', TOKEN) },
-    { authorization: 'Bearer dummy' },
+    { authorization: 'Bearer placeholder' },
   )
   t.strictSame(headers, { host: 'api.example', authorization: `Bearer ${TOKEN}` })
-  t.match(credential, { kind: 'bearer', id: 'api/bearer', slots: { headers: ['authorization'] } })
-  t.ok(needles.includes(TOKEN))
+  t.match(credential, { kind: 'bearer', id: 'api/bearer', locations: { headers: ['authorization'] } })
+  t.ok(secretPatterns.includes(TOKEN))
   t.end()
 })
 
@@ -53,14 +53,17 @@ void t.test('basic', (t) => {
     username: new Secret('plain text', 'me@example.com', []),
     password: new Secret('P', 'p\u00e4ss:w\u00f6rd'),
   }
-  const { headers, needles, credential } = bind(basic, values)
+  const { headers, secretPatterns, credential } = bind(basic, values)
   const encoded = Buffer.from('me@example.com:p\u00e4ss:w\u00f6rd', 'utf8').toString('base64')
   t.equal(headers['authorization'], `Basic ${encoded}`)
-  t.strictSame(credential.slots, { headers: ['authorization'] })
-  t.ok(needles.includes(encoded), 'what was sent')
-  t.ok(needles.includes(Buffer.from('p\u00e4ss:w\u00f6rd').toString('latin1')), 'the password as UTF-8')
-  t.ok(needles.includes('p\u00e4ss:w\u00f6rd'), 'and as latin1')
-  t.notOk(needles.includes('me@example.com'), 'a plain user name stands in ordinary responses')
+  t.strictSame(credential.locations, { headers: ['authorization'] })
+  t.ok(secretPatterns.includes(encoded), 'what was sent')
+  t.ok(
+    secretPatterns.includes(Buffer.from('p\u00e4ss:w\u00f6rd').toString('latin1')),
+    'the password as UTF-8',
+  )
+  t.ok(secretPatterns.includes('p\u00e4ss:w\u00f6rd'), 'and as latin1')
+  t.notOk(secretPatterns.includes('me@example.com'), 'a plain user name stands in ordinary responses')
   t.equal(basic.check({ username: 'a', password: 'b:c' }), null)
   t.type(basic.check({ username: 'a:b', password: 'c' }), 'string')
   t.end()
@@ -71,11 +74,11 @@ void t.test('header', (t) => {
     name: new Secret('plain text', 'X-Api-Key', []),
     value: new Secret('K', `Token ${TOKEN}`, [TOKEN]),
   }
-  const { headers, needles, credential } = bind(header, values, { 'x-api-key': 'dummy' })
+  const { headers, secretPatterns, credential } = bind(header, values, { 'x-api-key': 'placeholder' })
   t.strictSame(headers, { host: 'api.example', 'x-api-key': `Token ${TOKEN}` })
-  t.strictSame(credential.slots, { headers: ['x-api-key'] })
-  t.ok(needles.includes(TOKEN))
-  t.notOk(needles.includes(`Token ${TOKEN}`), 'the shorter text finds both')
+  t.strictSame(credential.locations, { headers: ['x-api-key'] })
+  t.ok(secretPatterns.includes(TOKEN))
+  t.notOk(secretPatterns.includes(`Token ${TOKEN}`), 'the shorter text finds both')
   t.end()
 })
 
@@ -123,12 +126,12 @@ void t.test('no kind finds an empty secret everywhere, and none prints its value
       ]),
     )
     const credential = kind.bind('api/x', values)
-    t.ok(credential.needles().bytes.every(({ length }) => length > 0))
+    t.ok(credential.secretPatterns().bytes.every(({ length }) => length > 0))
     t.notMatch(inspect(credential, { depth: 9, showHidden: true }), TOKEN, kind.name)
     t.notMatch(JSON.stringify(credential), TOKEN, kind.name)
     const empty = kind.bind('api/x', Object.fromEntries(fields.map((name) => [name, new Secret(name, '')])))
     t.ok(
-      empty.needles().bytes.every(({ length }) => length > 0),
+      empty.secretPatterns().bytes.every(({ length }) => length > 0),
       `${kind.name}: an empty one is left out`,
     )
     t.throws(() => kind.bind('api/x', {}), /was not bound/, kind.name)
@@ -138,10 +141,10 @@ void t.test('no kind finds an empty secret everywhere, and none prints its value
 
 void t.test('query', (t) => {
   const values = { name: new Secret('plain text', 'key', []), value: new Secret('K', 'a/b+c d-0123456789') }
-  const { request, credential, needles } = bind(query, values)
+  const { request, credential, secretPatterns } = bind(query, values)
   t.equal(request.query, '?key=a%2Fb%2Bc%20d-0123456789')
-  t.strictSame(credential.slots, { query: ['key'] })
-  t.ok(needles.includes('a%2Fb%2Bc%20d-0123456789'), 'as it stands in an address that is said back')
+  t.strictSame(credential.locations, { query: ['key'] })
+  t.ok(secretPatterns.includes('a%2Fb%2Bc%20d-0123456789'), 'as it stands in an address that is said back')
   t.type(query.check({ name: 'a&b' }), 'string')
   t.end()
 })
@@ -156,11 +159,11 @@ void t.test('cookie', (t) => {
 
 void t.test('path', (t) => {
   const value = new Secret('W', 'T000/B000/XXXXyyyyZZZZ')
-  const { request, needles } = bind(path, { value })
+  const { request, secretPatterns } = bind(path, { value })
   t.equal(request.path, '/hook/T000/B000/XXXXyyyyZZZZ/x')
-  t.ok(needles.includes('XXXXyyyyZZZZ'), 'the part that is secret, on its own')
+  t.ok(secretPatterns.includes('XXXXyyyyZZZZ'), 'the part that is secret, on its own')
   const credential = path.bind('hook/path', { value })
-  const without = outgoingRequest({ path: '/hook/other', standIns: new Map([['W', STAND_IN]]) })
+  const without = outgoingRequest({ path: '/hook/other', placeholders: new Map([['W', PLACEHOLDER]]) })
   t.match(credential.inject(without, NO_TOOLS), { reason: 'credential-unsupported' })
   t.equal(without.path, '/hook/other')
   for (const text of ['../admin', 'a/..', 'a?b', 'a#b', 'a/%2e%2e/b', '', '/', 'a\\b'])
@@ -171,21 +174,21 @@ void t.test('path', (t) => {
 /** Kinds that put the secret itself into the request. */
 const PLAIN_KINDS = [bearer, basic, header, query, cookie, path]
 
-void t.test('what a kind puts in stands in its own slots, and is found by its needles', (t) => {
+void t.test('what a kind puts in stands in its own locations, and is found by its secret patterns', (t) => {
   for (const kind of PLAIN_KINDS) {
     const values = Object.fromEntries(
       Object.keys(kind.fields).map((name) => [name, new Secret(name, `${name}-${TOKEN}`)]),
     )
-    const { request, credential, needles, fault } = bind(kind, values)
-    t.equal(fault, null, kind.name)
+    const { request, credential, secretPatterns, error } = bind(kind, values)
+    t.equal(error, null, kind.name)
     const sent = JSON.stringify([request.headers, request.path, request.query])
     t.ok(
-      needles.some((needle) => sent.includes(needle)),
+      secretPatterns.some((pattern) => sent.includes(pattern)),
       kind.name,
     )
-    if (credential.slots.path === true) continue
+    if (credential.locations.path === true) continue
     const left = { ...request.headers }
-    t.equal(emptySlots(credential.slots, left, request.query), '', kind.name)
+    t.equal(stripClientCredential(credential.locations, left, request.query), '', kind.name)
     t.strictSame(left, { host: 'api.example' }, kind.name)
   }
   t.end()
@@ -197,17 +200,17 @@ void t.test('a secret that changes is used at once, and the one before it is sti
       Object.keys(kind.fields).map((name) => [name, new Secret('W', `${name}-${TOKEN}`)]),
     )
     const { credential } = bind(kind, values)
-    const before = credential.needles()
-    t.equal(credential.needles(), before, 'the same until something changes')
+    const before = credential.secretPatterns()
+    t.equal(credential.secretPatterns(), before, 'the same until something changes')
     for (const [name, value] of Object.entries(values))
-      if (kind.fields[name]?.secret === true) value.renew(`${name}-new-0123456789`)
-    const request = outgoingRequest({ path: `/${STAND_IN}`, standIns: new Map([['W', STAND_IN]]) })
+      if (kind.fields[name]?.secret === true) value.rotate(`${name}-new-0123456789`)
+    const request = outgoingRequest({ path: `/${PLACEHOLDER}`, placeholders: new Map([['W', PLACEHOLDER]]) })
     t.equal(credential.inject(request, NO_TOOLS), null)
     const sent = JSON.stringify([request.headers, request.path, request.query])
-    const needles = credential.needles().bytes.map((needle) => needle.toString('latin1'))
-    t.ok(needles.some((needle) => sent.includes(needle)))
+    const secretPatterns = credential.secretPatterns().bytes.map((pattern) => pattern.toString('latin1'))
+    t.ok(secretPatterns.some((pattern) => sent.includes(pattern)))
     t.ok(
-      needles.some((needle) => needle.includes(TOKEN)),
+      secretPatterns.some((pattern) => pattern.includes(TOKEN)),
       'of a request that is under way',
     )
   }

@@ -1,8 +1,8 @@
 import { createPublicKey, createVerify, generateKeyPairSync } from 'node:crypto'
 import t from 'tap'
-import type { GateRequest } from '#firewall/credential.js'
-import { Secret } from '#firewall/secret.js'
-import { outgoingRequest } from '#test/support/outgoing.js'
+import type { TokenRequest } from '#firewall/contracts/credential.js'
+import { Secret } from '#firewall/secrets/secret.js'
+import { outgoingRequest } from '#test/fixtures/outgoing.js'
 import { githubApp } from './github-app.js'
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -18,19 +18,19 @@ const VALUES = {
 }
 
 function setUp(values: Record<string, Secret> = VALUES) {
-  const sent: GateRequest[] = []
+  const sent: TokenRequest[] = []
   const credential = githubApp.bind('github/github_app', values)
   const answer = { token: TOKEN, expires_at: '2030-01-01T01:00:00Z' as unknown }
   const inject = async (path: string) => {
     const request = outgoingRequest({ path })
-    const fault = await credential.inject(request, {
+    const error = await credential.inject(request, {
       now: () => NOW,
       send(request) {
         sent.push(request)
         return Promise.resolve({ status: 201, headers: {}, body: Buffer.from(JSON.stringify(answer)) })
       },
     })
-    return { fault, authorization: request.headers['authorization'], request }
+    return { error, authorization: request.headers['authorization'], request }
   }
   return { credential, sent, answer, inject }
 }
@@ -38,8 +38,8 @@ function setUp(values: Record<string, Secret> = VALUES) {
 void t.test('a JWT that the public key verifies, for an installation token', async (t) => {
   const { credential, sent, inject } = setUp()
   t.strictSame(credential.endpoints, [{ scheme: 'https', host: 'api.github.com', port: 443 }])
-  t.match(await inject('/user'), { fault: null, authorization: `Bearer ${TOKEN}` })
-  const [{ method, url, headers, body } = {} as GateRequest] = sent
+  t.match(await inject('/user'), { error: null, authorization: `Bearer ${TOKEN}` })
+  const [{ method, url, headers, body } = {} as TokenRequest] = sent
   t.equal(`${method} ${url.href}`, 'POST https://api.github.com/app/installations/42/access_tokens')
   t.equal(body, null)
   t.match(headers, { accept: 'application/vnd.github+json', 'user-agent': /./ })
@@ -68,9 +68,9 @@ void t.test('git over https gets the token as a password', async (t) => {
   ])
     t.equal((await inject(path)).authorization, basic, path)
   t.equal((await inject('/repos/o/r/git/refs')).authorization, `Bearer ${TOKEN}`)
-  const needles = credential.needles().bytes.map(String)
-  t.ok(needles.some((needle) => needle.length > 30 && basic.includes(needle)))
-  credential.answered?.((await inject('/o/r.git/info/refs')).request, 401, NOW)
+  const secretPatterns = credential.secretPatterns().bytes.map(String)
+  t.ok(secretPatterns.some((pattern) => pattern.length > 30 && basic.includes(pattern)))
+  credential.onResponse?.((await inject('/o/r.git/info/refs')).request, 401, NOW)
   await inject('/o/r.git/info/refs')
   t.equal(sent.length, 2, 'a refused one is dropped in this form too')
 })
@@ -86,7 +86,7 @@ void t.test('answers that are no token', async (t) => {
   for (const expires of [undefined, 'never', '2029-12-31T23:59:59Z', 3600]) {
     const { answer, inject } = setUp()
     answer.expires_at = expires
-    t.match(await inject('/user'), { fault: { reason: 'credential-unavailable' } }, String(expires))
+    t.match(await inject('/user'), { error: { reason: 'credential-unavailable' } }, String(expires))
   }
 })
 
@@ -116,6 +116,6 @@ void t.test('keys and ids', async (t) => {
 
   const rotated = new Secret('APP_KEY', PEM)
   const { inject } = setUp({ ...VALUES, private_key: rotated })
-  rotated.renew('-----BEGIN RSA PRIVATE KEY-----\nbroken')
-  t.match(await inject('/user'), { fault: { detail: 'APP_KEY is not an RSA private key' } })
+  rotated.rotate('-----BEGIN RSA PRIVATE KEY-----\nbroken')
+  t.match(await inject('/user'), { error: { detail: 'APP_KEY is not an RSA private key' } })
 })

@@ -1,10 +1,10 @@
-import type { CredentialKind } from '#firewall/credential.js'
+import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { readRsaKey, signJwt } from './jwt.js'
 import { field } from './shared.js'
-import { readAnswer, readToken } from './token-answer.js'
+import { readResponse, readToken } from './token-response.js'
 import type { ObtainToken } from './token-cache.js'
 import { tokenCredential } from './token-credential.js'
-import { endpointFault, readEndpoint } from './token-endpoint.js'
+import { endpointError, readEndpoint } from './token-endpoint.js'
 
 const GITHUB_API = 'https://api.github.com'
 
@@ -36,7 +36,7 @@ export const githubApp: CredentialKind = {
       return '`installation_id` is not a number'
     if (private_key !== undefined && readRsaKey(private_key) === null)
       return '`private_key` is not an RSA private key of 2048 bits or more, in PEM, without a passphrase'
-    return endpointFault('api_url', api_url)
+    return endpointError('api_url', api_url)
   },
   bind(id, values) {
     const appId = field(values, 'app_id')
@@ -63,7 +63,7 @@ export const githubApp: CredentialKind = {
         body: null,
       })
       const { host } = endpoint.url
-      const read = readAnswer(host, answer, 201)
+      const read = readResponse(host, answer, 201)
       if ('problem' in read) return read
       const { token, expires_at: end } = read.members
       return readToken(host, token, typeof end === 'string' ? Date.parse(end) / 1000 - at : NaN)

@@ -1,8 +1,8 @@
 import { createVerify, generateKeyPairSync } from 'node:crypto'
 import t from 'tap'
-import type { GateRequest } from '#firewall/credential.js'
-import { Secret } from '#firewall/secret.js'
-import { outgoingRequest } from '#test/support/outgoing.js'
+import type { TokenRequest } from '#firewall/contracts/credential.js'
+import { Secret } from '#firewall/secrets/secret.js'
+import { outgoingRequest } from '#test/fixtures/outgoing.js'
 import { google } from './google.js'
 
 const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -26,10 +26,10 @@ const keyFile = (more: object = {}) =>
   )
 
 async function inject(values: Record<string, Secret>) {
-  const sent: GateRequest[] = []
+  const sent: TokenRequest[] = []
   const credential = google.bind('gcs/google', values)
   const request = outgoingRequest()
-  const fault = await credential.inject(request, {
+  const error = await credential.inject(request, {
     now: () => NOW,
     send(request) {
       sent.push(request)
@@ -37,14 +37,14 @@ async function inject(values: Record<string, Secret>) {
       return Promise.resolve({ status: 200, headers: {}, body: Buffer.from(JSON.stringify(answer)) })
     },
   })
-  return { credential, sent, fault, authorization: request.headers['authorization'] }
+  return { credential, sent, error, authorization: request.headers['authorization'] }
 }
 
 const secret = (text: string) => new Secret('GOOGLE_KEY', text)
 const plain = (text: string) => new Secret('plain text', text, [])
 
 /** The parts of an assertion whose signature the public key verifies. */
-function verified({ body }: GateRequest): { header: unknown; claims: unknown } {
+function verified({ body }: TokenRequest): { header: unknown; claims: unknown } {
   const form = new URLSearchParams(body ?? '')
   const [head = '', claims = '', signature = ''] = (form.get('assertion') ?? '').split('.')
   if (!createVerify('RSA-SHA256').update(`${head}.${claims}`).verify(publicKey, signature, 'base64url'))
@@ -54,13 +54,13 @@ function verified({ body }: GateRequest): { header: unknown; claims: unknown } {
 }
 
 void t.test('a key file', async (t) => {
-  const { credential, sent, fault, authorization } = await inject({
+  const { credential, sent, error, authorization } = await inject({
     key: secret(keyFile()),
     scope: plain(SCOPE),
   })
-  t.equal(fault, null)
+  t.equal(error, null)
   t.equal(authorization, 'Bearer ya29.0123456789')
-  const [request = {} as GateRequest] = sent
+  const [request = {} as TokenRequest] = sent
   t.equal(`${request.method} ${request.url.href}`, 'POST https://oauth2.googleapis.com/token')
   t.match(request.body, 'grant_type=urn%3Aietf%3Aparams%3Aoauth%3Agrant-type%3Ajwt-bearer&assertion=')
   t.strictSame(verified(request), {
@@ -73,8 +73,9 @@ void t.test('a key file', async (t) => {
       exp: NOW / 1000 + 600,
     },
   })
-  const needles = credential.needles().bytes.map(String)
-  for (const text of [PEM, 'ya29.0123456789', JSON.stringify(PEM).slice(1, -1)]) t.ok(needles.includes(text))
+  const secretPatterns = credential.secretPatterns().bytes.map(String)
+  for (const text of [PEM, 'ya29.0123456789', JSON.stringify(PEM).slice(1, -1)])
+    t.ok(secretPatterns.includes(text))
 })
 
 void t.test('address and key, another endpoint, for a user', async (t) => {
@@ -86,7 +87,7 @@ void t.test('address and key, another endpoint, for a user', async (t) => {
     token_uri: plain('https://tokens.corp.example/token'),
   })
   t.strictSame(credential.endpoints, [{ scheme: 'https', host: 'tokens.corp.example', port: 443 }])
-  t.match(verified(sent[0] ?? ({} as GateRequest)).claims, {
+  t.match(verified(sent[0] ?? ({} as TokenRequest)).claims, {
     sub: 'user@corp.example',
     aud: 'https://tokens.corp.example/token',
   })
@@ -105,7 +106,7 @@ void t.test('what cannot be loaded', async (t) => {
   const elsewhere = keyFile({ token_uri: 'https://evil.test/token' })
   t.match(google.check({ key: elsewhere, scope: SCOPE }), /another token endpoint/)
   t.equal(google.check({ key: elsewhere, scope: SCOPE, token_uri: 'https://evil.test/token' }), null)
-  const { sent, fault } = await inject({ key: secret(elsewhere), scope: plain(SCOPE) })
-  t.match(fault, { reason: 'credential-unavailable', detail: /another token endpoint/ })
+  const { sent, error } = await inject({ key: secret(elsewhere), scope: plain(SCOPE) })
+  t.match(error, { reason: 'credential-unavailable', detail: /another token endpoint/ })
   t.strictSame(sent, [], 'nor is such a file used that takes the place of a good one later')
 })

@@ -1,10 +1,10 @@
-import type { CredentialKind } from '#firewall/credential.js'
+import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { readRsaKey, signJwt } from './jwt.js'
 import { field } from './shared.js'
-import { readAnswer, readObject, readTokenAnswer } from './token-answer.js'
+import { readResponse, readObject, readTokenResponse } from './token-response.js'
 import type { ObtainToken } from './token-cache.js'
 import { tokenCredential } from './token-credential.js'
-import { endpointFault, readEndpoint } from './token-endpoint.js'
+import { endpointError, readEndpoint } from './token-endpoint.js'
 
 const GOOGLE_TOKENS = 'https://oauth2.googleapis.com/token'
 
@@ -40,9 +40,9 @@ export const google: CredentialKind = {
     const parts = [email, private_key].filter((part) => part !== undefined).length
     if (key === undefined ? parts !== 2 : parts !== 0)
       return 'give either `key`, or `email` and `private_key`'
-    const account = readAccount(key ?? null, email ?? '', private_key ?? '')
+    const account = readServiceAccount(key ?? null, email ?? '', private_key ?? '')
     if (typeof account === 'string') return account
-    return endpointFault('token_uri', token_uri) ?? misdirected(account, token_uri ?? GOOGLE_TOKENS)
+    return endpointError('token_uri', token_uri) ?? misdirected(account, token_uri ?? GOOGLE_TOKENS)
   },
   bind(id, values) {
     const scope = field(values, 'scope')
@@ -50,16 +50,16 @@ export const google: CredentialKind = {
     const endpoint = readEndpoint(tokenUri)
     const present = () => {
       const { key, email, private_key: privateKey } = values
-      return readAccount(key?.reveal() ?? null, email?.reveal() ?? '', privateKey?.reveal() ?? '')
+      return readServiceAccount(key?.reveal() ?? null, email?.reveal() ?? '', privateKey?.reveal() ?? '')
     }
 
     const obtain: ObtainToken = async ({ send, now }) => {
       const account = present()
       if (typeof account === 'string') return { problem: account }
-      const fault = misdirected(account, tokenUri)
+      const error = misdirected(account, tokenUri)
       const key = readRsaKey(account.privateKey)
-      if (endpoint === null || key === null || fault !== null)
-        return { problem: fault ?? 'the private key cannot be read' }
+      if (endpoint === null || key === null || error !== null)
+        return { problem: error ?? 'the private key cannot be read' }
       const at = Math.floor(now() / 1000)
       const claims = {
         iss: account.email,
@@ -83,8 +83,8 @@ export const google: CredentialKind = {
           assertion,
         }).toString(),
       })
-      const read = readAnswer(endpoint.url.host, answer, 200)
-      return 'problem' in read ? read : readTokenAnswer(endpoint.url.host, read.members)
+      const read = readResponse(endpoint.url.host, answer, 200)
+      return 'problem' in read ? read : readTokenResponse(endpoint.url.host, read.members)
     }
 
     return tokenCredential({
@@ -102,7 +102,7 @@ export const google: CredentialKind = {
   },
 }
 
-interface Account {
+interface ServiceAccount {
   readonly email: string
   readonly privateKey: string
   readonly keyId: string | null
@@ -110,7 +110,7 @@ interface Account {
 }
 
 /** The account of a key file, or of its parts where there is none; a message where it cannot be read. */
-function readAccount(file: string | null, email: string, privateKey: string): Account | string {
+function readServiceAccount(file: string | null, email: string, privateKey: string): ServiceAccount | string {
   const account = file === null ? { email, privateKey, keyId: null, tokenUri: null } : readKeyFile(file)
   if (account === null) return '`key` is not the JSON key file of a service account'
   return readRsaKey(account.privateKey) === null
@@ -118,7 +118,7 @@ function readAccount(file: string | null, email: string, privateKey: string): Ac
     : account
 }
 
-function readKeyFile(text: string): Account | null {
+function readKeyFile(text: string): ServiceAccount | null {
   const {
     client_email: email,
     private_key: privateKey,
@@ -134,8 +134,8 @@ function readKeyFile(text: string): Account | null {
   }
 }
 
-/** Threat: a key file that was tampered with would have the gate send its assertion elsewhere than the policy says. */
-function misdirected({ tokenUri }: Account, policy: string): string | null {
+/** Threat: a key file that was tampered with would have the gateway send its assertion elsewhere than the policy says. */
+function misdirected({ tokenUri }: ServiceAccount, policy: string): string | null {
   return tokenUri === null || tokenUri === policy
     ? null
     : 'the key file names another token endpoint than the policy: write it there as `token_uri`'

@@ -1,6 +1,6 @@
-import type { CredentialKind } from '#firewall/credential.js'
-import { isConnectionHeader } from '../headers.js'
-import { derived, field, needlesOf } from './shared.js'
+import type { CredentialKind } from '#firewall/contracts/credential.js'
+import { isConnectionHeader } from '../request/headers.js'
+import { derived, field, secretPatternsOf } from './shared.js'
 
 /** Headers that say where a request goes or where it ends: a credential there would change the request itself. */
 const RESERVED = new Set(['host', 'content-length', 'expect', 'accept-encoding', 'x-sandbox-target'])
@@ -28,12 +28,12 @@ export const header: CredentialKind = {
     return {
       kind: 'header',
       id,
-      slots: { headers: [name] },
+      locations: { headers: [name] },
       inject({ headers }) {
         headers[name] = value.reveal()
         return null
       },
-      needles: derived([value], () => needlesOf(...value.revealSensitive())),
+      secretPatterns: derived([value], () => secretPatternsOf(...value.revealSensitive())),
     }
   },
 }

@@ -1,8 +1,8 @@
 import t from 'tap'
 import { createHash, createHmac } from 'node:crypto'
-import type { Headers } from '#firewall/credential.js'
-import { Secret } from '#firewall/secret.js'
-import { NO_TOOLS, outgoingBody, outgoingRequest } from '#test/support/outgoing.js'
+import type { Headers } from '#firewall/contracts/credential.js'
+import { Secret } from '#firewall/secrets/secret.js'
+import { NO_TOOLS, outgoingBody, outgoingRequest } from '#test/fixtures/outgoing.js'
 import { hmac, MAX_SIGNED_BODY } from './hmac.js'
 
 const SLACK_BODY =
@@ -24,8 +24,8 @@ async function sign(
   const headers: Headers = { host: 'api.example:8443' }
   const content = body === null ? null : outgoingBody([Buffer.from(body)], headers)
   const request = outgoingRequest({ method: 'POST', path: '/a/b', query: '?x=1&y', headers, body: content })
-  const fault = await credential.inject(request, { ...NO_TOOLS, now: () => now })
-  return { fault, headers, credential, content }
+  const error = await credential.inject(request, { ...NO_TOOLS, now: () => now })
+  return { error, headers, credential, content }
 }
 
 void t.test('examples of services that sign so', async (t) => {
@@ -59,7 +59,7 @@ void t.test('examples of services that sign so', async (t) => {
     'x-slack-request-timestamp': '1531420618',
     'x-slack-signature': 'v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503',
   })
-  t.strictSame(slack.credential.slots, { headers: ['x-slack-signature', 'x-slack-request-timestamp'] })
+  t.strictSame(slack.credential.locations, { headers: ['x-slack-signature', 'x-slack-request-timestamp'] })
 })
 
 void t.test('every part of a request can be signed', async (t) => {
@@ -75,17 +75,17 @@ void t.test('every part of a request can be signed', async (t) => {
   const mac = createHmac('sha512', 'a-shared-secret').update(text).digest('base64')
   t.equal(headers['authorization'], `t=1531420618,s=${mac}`)
   t.equal(headers['date'], 'Thu, 12 Jul 2018 18:36:58 GMT')
-  t.strictSame(credential.slots, { headers: ['authorization', 'date'] })
-  const needles = credential.needles().bytes.map(String)
-  t.ok(needles.includes('a-shared-secret'))
+  t.strictSame(credential.locations, { headers: ['authorization', 'date'] })
+  const secretPatterns = credential.secretPatterns().bytes.map(String)
+  t.ok(secretPatterns.includes('a-shared-secret'))
 })
 
 void t.test('a body is held only where it is signed, and only so much of it', async (t) => {
   const large = Buffer.alloc(MAX_SIGNED_BODY + 1)
   const signed = { header: 'X-S', sign: '{body}' }
-  t.match((await sign(signed, large)).fault, { reason: 'too-large' })
-  t.equal((await sign(signed, large.subarray(1))).fault, null)
-  t.equal((await sign({ header: 'X-S', sign: '{path}' }, large)).fault, null)
+  t.match((await sign(signed, large)).error, { reason: 'too-large' })
+  t.equal((await sign(signed, large.subarray(1))).error, null)
+  t.equal((await sign({ header: 'X-S', sign: '{path}' }, large)).error, null)
   const none = createHmac('sha256', 'a-shared-secret').update('').digest('hex')
   t.equal((await sign(signed, null)).headers['x-s'], none, 'no body is an empty one')
 })

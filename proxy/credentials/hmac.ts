@@ -1,7 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
-import type { CredentialKind, OutgoingRequest } from '#firewall/credential.js'
+import type { CredentialKind, OutgoingRequest } from '#firewall/contracts/credential.js'
 import { header } from './header.js'
-import { derived, field, needlesOf, readBody } from './shared.js'
+import { derived, field, secretPatternsOf, readBody } from './shared.js'
 
 /** Bytes of a body that is signed, and so is read to its end first. Webhooks and APIs that sign so send far less. */
 export const MAX_SIGNED_BODY = 4 * 1024 * 1024
@@ -39,8 +39,8 @@ export const hmac: CredentialKind = {
   shorthand: null,
   check({ header: signature = '', sign = '', format = '{hex}', algorithm = 'sha256', timestamp_header }) {
     for (const name of [signature, ...(timestamp_header === undefined ? [] : [timestamp_header])]) {
-      const fault = header.check({ name })
-      if (fault !== null) return fault
+      const error = header.check({ name })
+      if (error !== null) return error
     }
     if (signature.toLowerCase() === timestamp_header?.toLowerCase())
       return 'signature and timestamp need two headers'
@@ -69,7 +69,7 @@ export const hmac: CredentialKind = {
     return {
       kind: 'hmac',
       id,
-      slots: { headers: names.has('date') ? [...set, 'date'] : set },
+      locations: { headers: names.has('date') ? [...set, 'date'] : set },
       async inject(request, { now }) {
         const body =
           needsBody && request.body !== null ? await readBody(request.body, MAX_SIGNED_BODY) : Buffer.alloc(0)
@@ -89,7 +89,7 @@ export const hmac: CredentialKind = {
           .replaceAll('{timestamp}', timestamp)
         return null
       },
-      needles: derived([secret], () => needlesOf(...secret.revealSensitive())),
+      secretPatterns: derived([secret], () => secretPatternsOf(...secret.revealSensitive())),
     }
   },
 }

@@ -1,4 +1,4 @@
-import type { CredentialKind } from '#firewall/credential.js'
+import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { basic } from './basic.js'
 import { bearer } from './bearer.js'
 import { body } from './body.js'

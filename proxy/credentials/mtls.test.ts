@@ -1,14 +1,14 @@
 import { inspect } from 'node:util'
 import t from 'tap'
-import { createAuthority } from '#examples/stand-ins/certificate-authority.js'
-import { Secret } from '#firewall/secret.js'
-import { NO_TOOLS, outgoingRequest } from '#test/support/outgoing.js'
+import { createCa } from '#test/servers/certificate-authority.js'
+import { Secret } from '#firewall/secrets/secret.js'
+import { NO_TOOLS, outgoingRequest } from '#test/fixtures/outgoing.js'
 import { mtls } from './mtls.js'
 
 void t.test(
-  'a certificate is shown with its own key alone, when one is renewed before the other too',
+  'a certificate is shown with its own key alone, when one is rotated before the other too',
   async (t) => {
-    const authority = await createAuthority('clients')
+    const authority = await createCa('clients')
     const [one, two] = [await authority.issue(['one']), await authority.issue(['two'])]
     const certificate = new Secret('CERT', one.cert, [])
     const key = new Secret('KEY', one.key)
@@ -20,16 +20,16 @@ void t.test(
     t.equal(before?.certificate.trim(), one.cert.trim())
     t.equal(before?.key.reveal(), one.key)
     t.equal(credential.clientCertificate, before, 'the same until something changes')
-    t.ok(credential.needles().bytes.some((needle) => needle.toString() === one.key))
+    t.ok(credential.secretPatterns().bytes.some((pattern) => pattern.toString() === one.key))
     t.notMatch(inspect(credential, { depth: 9, showHidden: true, getters: true }), one.key.slice(40, 80))
 
-    key.renew(two.key)
+    key.rotate(two.key)
     t.match(credential.inject(request, NO_TOOLS), { reason: 'credential-unavailable' })
     t.equal(before?.key.reveal(), one.key, 'a request that is under way keeps its pair')
-    certificate.renew(two.cert, [])
+    certificate.rotate(two.cert, [])
     t.equal(credential.inject(request, NO_TOOLS), null)
     t.match(credential.clientCertificate?.certificate, two.cert.trim())
-    t.ok(credential.needles().bytes.some((needle) => needle.toString() === one.key))
+    t.ok(credential.secretPatterns().bytes.some((pattern) => pattern.toString() === one.key))
 
     t.equal(mtls.check({ certificate: one.cert, key: one.key }), null)
     t.match(mtls.check({ certificate: one.cert, key: two.key }), /does not belong/)
@@ -39,7 +39,7 @@ void t.test(
 )
 
 void t.test('one text that holds both, named for both', async (t) => {
-  const authority = await createAuthority('clients')
+  const authority = await createCa('clients')
   const [one, two] = [await authority.issue(['one']), await authority.issue(['two'])]
   const certificate = new Secret('BOTH', one.key + one.cert, [])
   const key = new Secret('BOTH', one.key + one.cert)
@@ -52,8 +52,8 @@ void t.test('one text that holds both, named for both', async (t) => {
     'no key where certificates are told',
   )
   t.equal(credential.clientCertificate?.key.reveal(), one.key)
-  t.ok(credential.needles().bytes.some((needle) => needle.toString() === one.key))
-  for (const secret of [certificate, key]) secret.renew(two.cert + two.key, secret === key ? undefined : [])
+  t.ok(credential.secretPatterns().bytes.some((pattern) => pattern.toString() === one.key))
+  for (const secret of [certificate, key]) secret.rotate(two.cert + two.key, secret === key ? undefined : [])
   t.equal(credential.inject(outgoingRequest(), NO_TOOLS), null)
   t.equal(credential.clientCertificate?.key.reveal(), two.key)
 })

@@ -1,11 +1,11 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
-import type { CredentialKind } from '#firewall/credential.js'
-import { Secret } from '#firewall/secret.js'
-import { derived, field, needlesOf } from './shared.js'
+import type { CredentialKind } from '#firewall/contracts/credential.js'
+import { Secret } from '#firewall/secrets/secret.js'
+import { derived, field, secretPatternsOf } from './shared.js'
 
 /**
  * A client certificate (RFC 8446 section 4.4.2). The request itself is left as it is. One secret may hold certificate and
- * key and be named for both: then they are renewed at once.
+ * key and be named for both: then they are rotated at once.
  */
 export const mtls: CredentialKind = {
   name: 'mtls',
@@ -20,13 +20,13 @@ export const mtls: CredentialKind = {
   },
   shorthand: null,
   check: ({ certificate, key }) =>
-    certificate === undefined || key === undefined ? null : pairFault(certificate, key),
+    certificate === undefined || key === undefined ? null : pairError(certificate, key),
   bind(id, values) {
     const certificate = field(values, 'certificate')
     const key = field(values, 'key')
-    // One copy of both, so that a key that is renewed a moment before its certificate is never shown with the old one.
+    // One copy of both, so that a key that is rotated a moment before its certificate is never shown with the old one.
     const pair = derived([certificate, key], () => ({
-      fault: pairFault(certificate.reveal(), key.reveal()),
+      error: pairError(certificate.reveal(), key.reveal()),
       shown: {
         certificate: blocksOf(certificate.reveal(), 'CERTIFICATE'),
         key: new Secret(key.name, privateKeyOf(key.reveal())),
@@ -35,13 +35,13 @@ export const mtls: CredentialKind = {
     return {
       kind: 'mtls',
       id,
-      slots: {},
+      locations: {},
       inject() {
-        const { fault } = pair()
-        return fault === null ? null : { reason: 'credential-unavailable', detail: fault }
+        const { error } = pair()
+        return error === null ? null : { reason: 'credential-unavailable', detail: error }
       },
-      needles: derived([key], () =>
-        needlesOf(...new Set(key.revealSensitive().flatMap((text) => [text, privateKeyOf(text)]))),
+      secretPatterns: derived([key], () =>
+        secretPatternsOf(...new Set(key.revealSensitive().flatMap((text) => [text, privateKeyOf(text)]))),
       ),
       get clientCertificate() {
         return pair().shown
@@ -61,7 +61,7 @@ function privateKeyOf(pem: string): string {
 }
 
 /** What keeps a certificate and a key from being used together; null for nothing. */
-function pairFault(certificate: string, key: string): string | null {
+function pairError(certificate: string, key: string): string | null {
   try {
     return new X509Certificate(blocksOf(certificate, 'CERTIFICATE')).checkPrivateKey(
       createPrivateKey(privateKeyOf(key)),

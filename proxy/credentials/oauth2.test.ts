@@ -1,8 +1,8 @@
 import { inspect } from 'node:util'
 import t from 'tap'
-import type { GateRequest, GateResponse } from '#firewall/credential.js'
-import { Secret } from '#firewall/secret.js'
-import { outgoingRequest } from '#test/support/outgoing.js'
+import type { TokenRequest, TokenResponse } from '#firewall/contracts/credential.js'
+import { Secret } from '#firewall/secrets/secret.js'
+import { outgoingRequest } from '#test/fixtures/outgoing.js'
 import { oauth2 } from './oauth2.js'
 
 const CLIENT_SECRET = 's+cr/t:0123456789'
@@ -17,35 +17,35 @@ const GOOD = { access_token: 'token-0123456789', token_type: 'Bearer', expires_i
 
 /** A credential, and an endpoint that answers as told. */
 function setUp(values: Record<string, Secret>) {
-  const sent: GateRequest[] = []
+  const sent: TokenRequest[] = []
   const endpoint = { status: 200, body: JSON.stringify(GOOD) as string | Buffer }
   let time = 1_000_000
   const credential = oauth2.bind('api/oauth2', values)
   const inject = async () => {
     const request = outgoingRequest()
-    const fault = await credential.inject(request, {
+    const error = await credential.inject(request, {
       now: () => time,
-      send: (request): Promise<GateResponse> => {
+      send: (request): Promise<TokenResponse> => {
         sent.push(request)
         const { status, body } = endpoint
         return Promise.resolve({ status, headers: {}, body: Buffer.from(body) })
       },
     })
-    return { fault, authorization: request.headers['authorization'], request }
+    return { error, authorization: request.headers['authorization'], request }
   }
-  const needles = () => credential.needles().bytes.map((needle) => needle.toString('latin1'))
-  return { credential, sent, endpoint, inject, needles, pass: (ms: number) => (time += ms) }
+  const secretPatterns = () => credential.secretPatterns().bytes.map((pattern) => pattern.toString('latin1'))
+  return { credential, sent, endpoint, inject, secretPatterns, pass: (ms: number) => (time += ms) }
 }
 
 void t.test('client credentials: what the endpoint is sent, and what the API', async (t) => {
-  const { credential, sent, inject, needles } = setUp({
+  const { credential, sent, inject, secretPatterns } = setUp({
     ...WITH_SECRET,
     scope: new Secret('plain text', 'read write', []),
     audience: new Secret('plain text', 'https://api.example', []),
   })
   t.strictSame(credential.endpoints, [{ scheme: 'https', host: 'login.example', port: 443 }])
-  t.strictSame(credential.slots, { headers: ['authorization'] })
-  t.match(await inject(), { fault: null, authorization: 'Bearer token-0123456789' })
+  t.strictSame(credential.locations, { headers: ['authorization'] })
+  t.match(await inject(), { error: null, authorization: 'Bearer token-0123456789' })
   const pair = Buffer.from('me%3Aand%2Fyou:s%2Bcr%2Ft%3A0123456789').toString('base64')
   t.strictSame(
     sent.map(({ method, url, headers, body }) => ({ method, url: url.href, headers, body })),
@@ -62,13 +62,13 @@ void t.test('client credentials: what the endpoint is sent, and what the API', a
       },
     ],
   )
-  for (const text of ['token-0123456789', CLIENT_SECRET, pair]) t.ok(needles().includes(text), text)
+  for (const text of ['token-0123456789', CLIENT_SECRET, pair]) t.ok(secretPatterns().includes(text), text)
   t.notMatch(inspect(credential, { depth: 9, showHidden: true }), /token-0123456789|s\+cr/)
 })
 
 void t.test('client authentication in the body', async (t) => {
   const { sent, inject } = setUp({ ...WITH_SECRET, client_auth: new Secret('plain text', 'post', []) })
-  t.match(await inject(), { fault: null })
+  t.match(await inject(), { error: null })
   t.notOk('authorization' in (sent[0]?.headers ?? {}))
   t.equal(
     sent[0]?.body,
@@ -80,30 +80,30 @@ void t.test(
   'refresh tokens: a rotated one is used next, looked for, and lost when the source has a new one',
   async (t) => {
     const source = new Secret('REFRESH', 'refresh-one-0123')
-    const { sent, endpoint, inject, needles, pass } = setUp({ ...BASE, refresh_token: source })
+    const { sent, endpoint, inject, secretPatterns, pass } = setUp({ ...BASE, refresh_token: source })
     const rotateTo = (refresh: unknown, more = {}) =>
       (endpoint.body = JSON.stringify({ ...GOOD, ...more, refresh_token: refresh }))
     const used = () => new URLSearchParams(sent.at(-1)?.body ?? '').get('refresh_token')
 
     rotateTo('refresh-two-0123')
-    t.match(await inject(), { fault: null })
+    t.match(await inject(), { error: null })
     t.equal(
       sent[0]?.body,
       'grant_type=refresh_token&refresh_token=refresh-one-0123&client_id=me%3Aand%2Fyou',
       'a public client names itself in the body',
     )
-    t.ok(needles().includes('refresh-one-0123'))
-    t.ok(needles().includes('refresh-two-0123'))
+    t.ok(secretPatterns().includes('refresh-one-0123'))
+    t.ok(secretPatterns().includes('refresh-two-0123'))
 
     pass(3_600_000)
     rotateTo('refresh-three-01', { token_type: 'mac' })
-    t.match(await inject(), { fault: { reason: 'credential-unavailable' } })
+    t.match(await inject(), { error: { reason: 'credential-unavailable' } })
     t.equal(used(), 'refresh-two-0123')
-    t.ok(needles().includes('refresh-three-01'))
+    t.ok(secretPatterns().includes('refresh-three-01'))
 
     pass(3_600_000)
     rotateTo(undefined)
-    t.match(await inject(), { fault: null }, 'although the answer that brought it was no good otherwise')
+    t.match(await inject(), { error: null }, 'although the answer that brought it was no good otherwise')
     t.equal(used(), 'refresh-three-01')
 
     pass(3_600_000)
@@ -111,7 +111,7 @@ void t.test(
     await inject()
     t.equal(used(), 'refresh-three-01', 'an endpoint need not rotate')
 
-    source.renew('refresh-new-0123')
+    source.rotate('refresh-new-0123')
     pass(3_600_000)
     await inject()
     t.equal(used(), 'refresh-new-0123')
@@ -154,10 +154,10 @@ void t.test('answers that are no token', async (t) => {
   for (const [name, status, body] of HOSTILE) {
     const { endpoint, inject } = setUp(WITH_SECRET)
     Object.assign(endpoint, { status, body })
-    const { fault, authorization } = await inject()
-    t.equal(fault?.reason, 'credential-unavailable', name)
-    t.match(fault?.detail, /^login\.example /, name)
-    t.notMatch(fault?.detail, CLIENT_SECRET, name)
+    const { error, authorization } = await inject()
+    t.equal(error?.reason, 'credential-unavailable', name)
+    t.match(error?.detail, /^login\.example /, name)
+    t.notMatch(error?.detail, CLIENT_SECRET, name)
     t.equal(authorization, undefined, name)
   }
 })
@@ -165,7 +165,7 @@ void t.test('answers that are no token', async (t) => {
 void t.test('the error of RFC 6749 section 5.2 is told', async (t) => {
   const { endpoint, inject } = setUp(WITH_SECRET)
   Object.assign(endpoint, { status: 401, body: JSON.stringify({ error: 'invalid_client' }) })
-  t.match((await inject()).fault, { detail: 'login.example answered 401 (invalid_client)' })
+  t.match((await inject()).error, { detail: 'login.example answered 401 (invalid_client)' })
 })
 
 void t.test('how long a token is used', async (t) => {
@@ -179,12 +179,12 @@ void t.test('how long a token is used', async (t) => {
     const { endpoint, inject, sent, pass } = setUp(WITH_SECRET)
     const text = JSON.stringify({ ...GOOD, expires_in: life })
     endpoint.body = life === 1e400 ? text.replace('null', '1e400') : text
-    t.match(await inject(), { fault: null }, String(life))
+    t.match(await inject(), { error: null }, String(life))
     endpoint.status = 500
     pass(used * 1000)
-    t.match(await inject(), { fault: null }, `${String(life)}: still good`)
+    t.match(await inject(), { error: null }, `${String(life)}: still good`)
     pass(1_000)
-    t.match(await inject(), { fault: { reason: 'credential-unavailable' } }, `${String(life)}: over`)
+    t.match(await inject(), { error: { reason: 'credential-unavailable' } }, `${String(life)}: over`)
     t.ok(sent.length >= 2)
   }
 })
@@ -194,13 +194,13 @@ void t.test(
   async (t) => {
     const { credential, endpoint, inject, sent } = setUp(WITH_SECRET)
     const first = await inject()
-    for (const status of [200, 403, 404, 500]) credential.answered?.(first.request, status, 1_000_000)
+    for (const status of [200, 403, 404, 500]) credential.onResponse?.(first.request, status, 1_000_000)
     await inject()
     t.equal(sent.length, 1)
-    credential.answered?.(first.request, 401, 1_000_000)
+    credential.onResponse?.(first.request, 401, 1_000_000)
     endpoint.body = JSON.stringify({ ...GOOD, access_token: 'token-two-012345' })
     t.equal((await inject()).authorization, 'Bearer token-two-012345')
-    credential.answered?.(first.request, 401, 9_000_000)
+    credential.onResponse?.(first.request, 401, 9_000_000)
     await inject()
     t.equal(sent.length, 2, 'a late answer to the former token')
   },

@@ -1,10 +1,10 @@
-import type { CredentialKind } from '#firewall/credential.js'
-import { Secret } from '#firewall/secret.js'
+import type { CredentialKind } from '#firewall/contracts/credential.js'
+import { Secret } from '#firewall/secrets/secret.js'
 import { field } from './shared.js'
-import { readAnswer, readTokenAnswer } from './token-answer.js'
+import { readResponse, readTokenResponse } from './token-response.js'
 import type { ObtainToken } from './token-cache.js'
 import { tokenCredential } from './token-credential.js'
-import { endpointFault, readEndpoint } from './token-endpoint.js'
+import { endpointError, readEndpoint } from './token-endpoint.js'
 
 /** Fields that are passed on to the endpoint as parameters of the same names (RFC 6749 section 3.3; RFC 8707). */
 const PARAMETERS = ['scope', 'audience', 'resource']
@@ -15,7 +15,7 @@ const PARAMETERS = ['scope', 'audience', 'resource']
  */
 export const oauth2: CredentialKind = {
   name: 'oauth2',
-  summary: 'sets `Authorization: Bearer <token>` with a token that the gate gets from an OAuth 2 endpoint',
+  summary: 'sets `Authorization: Bearer <token>` with a token that the gateway gets from an OAuth 2 endpoint',
   fields: {
     token_url: { secret: false, describe: 'the token endpoint, such as `https://login.example.com/token`' },
     client_id: { secret: false, describe: 'the client id; plain text or a secret' },
@@ -40,7 +40,7 @@ export const oauth2: CredentialKind = {
       return 'neither `client_secret` nor `refresh_token` is given'
     if (client_auth !== 'basic' && client_auth !== 'post')
       return '`client_auth` is neither `basic` nor `post`'
-    return endpointFault('token_url', token_url)
+    return endpointError('token_url', token_url)
   },
   bind(id, values) {
     const endpoint = readEndpoint(field(values, 'token_url').reveal())
@@ -70,11 +70,11 @@ export const oauth2: CredentialKind = {
         if (clientSecret !== undefined) form.set('client_secret', clientSecret.reveal())
       }
       const answer = await send({ method: 'POST', url: endpoint.url, headers, body: form.toString() })
-      const read = readAnswer(endpoint.url.host, answer, 200)
+      const read = readResponse(endpoint.url.host, answer, 200)
       if ('problem' in read) return read
       // Before the token is looked at: the one that was sent may be used up already.
       refresh?.rotate(read.members['refresh_token'])
-      return readTokenAnswer(endpoint.url.host, read.members)
+      return readTokenResponse(endpoint.url.host, read.members)
     }
 
     return tokenCredential({
@@ -113,13 +113,13 @@ class RefreshToken {
   present(): string {
     if (this.#version !== this.#source.version) {
       this.#version = this.#source.version
-      this.held.renew(this.#source.reveal())
+      this.held.rotate(this.#source.reveal())
     }
     return this.held.reveal()
   }
 
   rotate(value: unknown): void {
-    if (typeof value === 'string' && value.length >= MIN_REFRESH) this.held.renew(value)
+    if (typeof value === 'string' && value.length >= MIN_REFRESH) this.held.rotate(value)
   }
 }
 

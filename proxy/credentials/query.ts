@@ -1,5 +1,5 @@
-import type { CredentialKind } from '#firewall/credential.js'
-import { derived, field, needlesOf } from './shared.js'
+import type { CredentialKind } from '#firewall/contracts/credential.js'
+import { derived, field, secretPatternsOf } from './shared.js'
 
 /** A parameter of the query, such as `?key=<key>`: for services that know no other way. */
 export const query: CredentialKind = {
@@ -18,13 +18,13 @@ export const query: CredentialKind = {
     return {
       kind: 'query',
       id,
-      slots: { query: [name] },
+      locations: { query: [name] },
       inject(request) {
         const pair = `${name}=${encodeURIComponent(value.reveal())}`
         request.query = request.query === '' ? `?${pair}` : `${request.query}&${pair}`
         return null
       },
-      needles: derived([value], () => needlesOf(...value.revealSensitive())),
+      secretPatterns: derived([value], () => secretPatternsOf(...value.revealSensitive())),
     }
   },
 }

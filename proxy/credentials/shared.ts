@@ -1,9 +1,9 @@
-import type { InjectFault, OutgoingBody } from '#firewall/credential.js'
-import { Needles } from '#firewall/needles.js'
-import type { Secret } from '#firewall/secret.js'
-import { encodedForms } from '../encoded-forms.js'
-import { HoldsTooMuch } from '../held-bodies.js'
-import { BodyTooLarge } from '../meter.js'
+import type { InjectionFailure, OutgoingBody } from '#firewall/contracts/credential.js'
+import { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
+import type { Secret } from '#firewall/secrets/secret.js'
+import { encodedForms } from '../redaction/encoded-forms.js'
+import { BufferLimitExceeded } from '../request/body-buffer-limit.js'
+import { BodyTooLarge } from '../request/body-size-limit.js'
 
 /** A field that the loader has checked to be there; its absence is a bug of ours, not of the policy. */
 export function field(values: Readonly<Record<string, Secret>>, name: string): Secret {
@@ -13,8 +13,8 @@ export function field(values: Readonly<Record<string, Secret>>, name: string): S
 }
 
 /** The byte sequences that redaction must find: each text in every form in which a service may say it back. */
-export function needlesOf(...texts: readonly string[]): Needles {
-  return new Needles(texts.flatMap(encodedForms))
+export function secretPatternsOf(...texts: readonly string[]): SecretPatterns {
+  return new SecretPatterns(texts.flatMap(encodedForms))
 }
 
 /** What is made from secrets: made once, and anew when one of them has changed. */
@@ -28,17 +28,17 @@ export function derived<T>(secrets: readonly Secret[], make: () => T): () => T {
 }
 
 /** The request has a form in which this credential cannot be put in. The text is for the agent, and holds no secret. */
-export function unsupported(detail: string): InjectFault {
+export function unsupported(detail: string): InjectionFailure {
   return { reason: 'credential-unsupported', detail }
 }
 
 /** The whole body, when it is not longer than `limit` bytes. */
-export async function readBody(body: OutgoingBody, limit: number): Promise<Buffer | InjectFault> {
+export async function readBody(body: OutgoingBody, limit: number): Promise<Buffer | InjectionFailure> {
   const tooLarge = { reason: 'too-large', detail: `the body is longer than ${String(limit)} bytes` } as const
   try {
     return (await body.read(limit)) ?? tooLarge
   } catch (error) {
-    if (error instanceof HoldsTooMuch)
+    if (error instanceof BufferLimitExceeded)
       return {
         reason: 'busy',
         detail: 'a body that is signed or changed waits here until all of it has come',

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { BodyTransform } from '#firewall/credential.js'
-import { UnsupportedBody } from '../request-body.js'
+import type { BodyTransform } from '#firewall/contracts/credential.js'
+import { UnsupportedBody } from '../request/request-body.js'
 import { ByteReader } from './byte-reader.js'
 import type { Signer } from './sigv4-signer.js'
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import type { InjectFault, OutgoingRequest } from '#firewall/credential.js'
+import type { InjectionFailure, OutgoingRequest } from '#firewall/contracts/credential.js'
 import { readBody, unsupported } from './shared.js'
 import type { Parameter } from './sigv4-query.js'
 import { isS3, PAYLOAD_HEADER } from './sigv4-signer.js'
@@ -22,7 +22,10 @@ const EMPTY_HASH = createHash('sha256').digest('hex')
  * Finds out what the signature says of the body: what the client says of it (the service compares that with what it
  * gets), else its hash. S3 over TLS takes bodies without, and so none is held there.
  */
-export async function payloadOf(request: OutgoingRequest, service: string): Promise<Payload | InjectFault> {
+export async function payloadOf(
+  request: OutgoingRequest,
+  service: string,
+): Promise<Payload | InjectionFailure> {
   const { origin, body } = request
   const stated = request.headers[PAYLOAD_HEADER]
   if (stated !== undefined) {
@@ -41,15 +44,15 @@ export async function presignedPayloadOf(
   request: OutgoingRequest,
   service: string,
   query: readonly Parameter[],
-): Promise<Payload | InjectFault> {
+): Promise<Payload | InjectionFailure> {
   const inQuery = query.find(({ name }) => name === 'X-Amz-Content-Sha256')?.value
   const stated = inQuery ?? request.headers[PAYLOAD_HEADER]
   if (stated === undefined && isS3(service)) return { hash: UNSIGNED, chunks: null }
   if (typeof stated !== 'string') return payloadOf(request, service)
-  return stated === UNSIGNED ? { hash: UNSIGNED, chunks: null } : hashOrFault(stated)
+  return stated === UNSIGNED ? { hash: UNSIGNED, chunks: null } : hashOrError(stated)
 }
 
-function statedPayload(stated: string, encrypted: boolean): Payload | InjectFault {
+function statedPayload(stated: string, encrypted: boolean): Payload | InjectionFailure {
   switch (stated) {
     case 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD':
       return { hash: stated, chunks: 'signed' }
@@ -61,11 +64,11 @@ function statedPayload(stated: string, encrypted: boolean): Payload | InjectFaul
         ? { hash: stated, chunks: null }
         : unsupported(`${PAYLOAD_HEADER} says ${stated}, which is for https alone`)
     default:
-      return hashOrFault(stated)
+      return hashOrError(stated)
   }
 }
 
-function hashOrFault(stated: string): Payload | InjectFault {
+function hashOrError(stated: string): Payload | InjectionFailure {
   return /^[0-9a-f]{64}$/.test(stated)
     ? { hash: stated, chunks: null }
     : unsupported(`${PAYLOAD_HEADER} holds neither a SHA-256 nor a form of payload that can be signed again`)

@@ -1,6 +1,6 @@
 import { createHash, createHmac, type Hash } from 'node:crypto'
 import type { SignatureV4 } from '@smithy/signature-v4'
-import type { Secret } from '#firewall/secret.js'
+import type { Secret } from '#firewall/secrets/secret.js'
 import type { Parameter } from './sigv4-query.js'
 
 export interface SigningKeys {

@@ -1,8 +1,8 @@
 import t from 'tap'
-import type { Headers, OutgoingRequest } from '#firewall/credential.js'
-import { Secret } from '#firewall/secret.js'
-import { NO_TOOLS, outgoingBody, outgoingRequest } from '#test/support/outgoing.js'
-import { emptySlots } from '../slots.js'
+import type { Headers, OutgoingRequest } from '#firewall/contracts/credential.js'
+import { Secret } from '#firewall/secrets/secret.js'
+import { NO_TOOLS, outgoingBody, outgoingRequest } from '#test/fixtures/outgoing.js'
+import { stripClientCredential } from '../request/credential-locations.js'
 import { MAX_CHUNK } from './sigv4-chunks.js'
 import { MAX_HASHED_BODY } from './sigv4-payload.js'
 import { Signer } from './sigv4-signer.js'
@@ -15,7 +15,7 @@ const SUITE_SECRET = 'wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY'
 const S3_TIME = Date.parse('2013-05-24T00:00:00Z')
 const SUITE_TIME = Date.parse('2015-08-30T12:36:00Z')
 
-const STAND_IN = 'AKIASTANDINSTANDIN22'
+const PLACEHOLDER = 'AKIASTANDINSTANDIN22'
 const EMPTY = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855'
 const HEX = '0'.repeat(64)
 
@@ -32,7 +32,7 @@ interface Sent {
   readonly now?: number
 }
 
-function authorization(signedHeaders: string, key = STAND_IN, algorithm = 'AWS4-HMAC-SHA256'): string {
+function authorization(signedHeaders: string, key = PLACEHOLDER, algorithm = 'AWS4-HMAC-SHA256'): string {
   return `${algorithm} Credential=${key}/20200101/somewhere/some/aws4_request, SignedHeaders=${signedHeaders}, Signature=${HEX}`
 }
 
@@ -54,15 +54,15 @@ async function resign(sent: Sent) {
     method: sent.method ?? 'GET',
     origin: { scheme: sent.scheme ?? 'https', host: 's3.amazonaws.com', port: 443 },
     path,
-    query: emptySlots(credential.slots, headers, before.query),
+    query: stripClientCredential(credential.locations, headers, before.query),
     headers,
     body,
     sent: before,
-    standIns: new Map([['KEY_ID', STAND_IN]]),
+    placeholders: new Map([['KEY_ID', PLACEHOLDER]]),
   })
-  const fault = await credential.inject(request, { ...NO_TOOLS, now: () => sent.now ?? S3_TIME })
+  const error = await credential.inject(request, { ...NO_TOOLS, now: () => sent.now ?? S3_TIME })
   const signature = String(headers['authorization'] ?? '').slice(-64)
-  return { fault, headers, request, body, signature, credential }
+  return { error, headers, request, body, signature, credential }
 }
 
 void t.test('examples of the S3 reference', async (t) => {
@@ -115,7 +115,7 @@ const CHUNKS = {
   'content-encoding': 'aws-chunked',
   'x-amz-decoded-content-length': '66560',
 }
-const DUMMIES = [HEX, HEX, HEX]
+const PLACEHOLDERS = [HEX, HEX, HEX]
 
 void t.test('signed chunks, as the reference has them', async (t) => {
   const signatures = [
@@ -124,7 +124,7 @@ void t.test('signed chunks, as the reference has them', async (t) => {
     'b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9',
   ]
   for (const pieceSize of [7, 1_000, 100_000]) {
-    const { fault, signature, body, headers } = await resign({
+    const { error, signature, body, headers } = await resign({
       method: 'PUT',
       target: '/examplebucket/chunkObject.txt',
       headers: {
@@ -133,9 +133,9 @@ void t.test('signed chunks, as the reference has them', async (t) => {
         'x-amz-content-sha256': 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD',
         authorization: authorization('content-encoding;content-length;host'),
       },
-      body: chunked(DUMMIES, '', pieceSize),
+      body: chunked(PLACEHOLDERS, '', pieceSize),
     })
-    t.equal(fault, null)
+    t.equal(error, null)
     t.equal(signature, '4f232c4386841ef735655705268965c44a0e4690baa4adea153f7db9fa80a0a9')
     const sent = await body?.sent()
     t.equal(sent?.length, 66_824)
@@ -161,7 +161,7 @@ void t.test('signed chunks with a trailer, as the reference has them', async (t)
       'x-amz-content-sha256': 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER',
       authorization: authorization('content-encoding;host'),
     },
-    body: chunked(DUMMIES, trailer(HEX), 1_000),
+    body: chunked(PLACEHOLDERS, trailer(HEX), 1_000),
   })
   t.equal(signature, '106e2a8a18243abcf37539882f36619c00e2dfc72633413f02d3b74544bfeb8e')
   const real = trailer('d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435')
@@ -214,7 +214,7 @@ void t.test('chunks that are not what they say end the request before it is comp
     await t.rejects(Promise.resolve(body?.sent()), { code: 'EGRESS_BODY_UNSUPPORTED' }, `trailer: ${name}`)
   }
   const { body } = await send(chunk('2', 'aa\r\n') + last, 'STREAMING-AWS4-HMAC-SHA256-PAYLOAD')
-  t.equal((await body?.sent())?.length, Buffer.byteLength(chunk('2', 'aa\r\n') + last), 'the twin')
+  t.equal((await body?.sent())?.length, Buffer.byteLength(chunk('2', 'aa\r\n') + last), 'the control')
 })
 
 void t.test('examples of the Signature Version 4 test suite', async (t) => {
@@ -245,7 +245,7 @@ void t.test('examples of the Signature Version 4 test suite', async (t) => {
   ]
   for (const [name, sent, signature] of cases) {
     const made = await resign({ ...suite, headers, ...sent })
-    t.equal(made.fault, null, name)
+    t.equal(made.error, null, name)
     t.equal(made.signature, signature, name)
     t.equal(made.headers['x-amz-content-sha256'], undefined, name)
   }
@@ -257,13 +257,13 @@ void t.test('what is said of the body', async (t) => {
   const hello = '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824'
 
   for (const value of [HEX, 'UNSIGNED-PAYLOAD', 'STREAMING-UNSIGNED-PAYLOAD-TRAILER']) {
-    const { headers, fault, body } = await put({ headers: stated(value) })
-    t.equal(fault, null, value)
+    const { headers, error, body } = await put({ headers: stated(value) })
+    t.equal(error, null, value)
     t.equal(headers['x-amz-content-sha256'], value)
     t.equal(String(await body?.sent()), 'hello', 'passed on as it is')
   }
   for (const value of ['UNSIGNED-PAYLOAD', 'STREAMING-UNSIGNED-PAYLOAD-TRAILER'])
-    t.match((await put({ headers: stated(value), scheme: 'http' })).fault, { detail: /https/ }, value)
+    t.match((await put({ headers: stated(value), scheme: 'http' })).error, { detail: /https/ }, value)
   for (const value of [
     'STREAMING-AWS4-ECDSA-P256-SHA256-PAYLOAD',
     'STREAMING-AWS4-HMAC-SHA256-EVENTS',
@@ -271,33 +271,33 @@ void t.test('what is said of the body', async (t) => {
     HEX.slice(1),
     '',
   ])
-    t.match((await put({ headers: stated(value) })).fault, { reason: 'credential-unsupported' }, value)
+    t.match((await put({ headers: stated(value) })).error, { reason: 'credential-unsupported' }, value)
 
   t.equal((await put({})).headers['x-amz-content-sha256'], 'UNSIGNED-PAYLOAD', 'S3 over TLS')
   t.equal((await put({ scheme: 'http' })).headers['x-amz-content-sha256'], hello, 'S3 without')
   t.equal((await resign({})).headers['x-amz-content-sha256'], EMPTY, 'no body')
   const large = Array.from({ length: 17 }, () => Buffer.alloc(MAX_HASHED_BODY / 16))
-  t.match((await put({ service: 'sqs', body: large })).fault, { reason: 'too-large' })
-  t.equal((await put({ service: 'sqs', body: large.slice(1) })).fault, null)
-  t.equal((await put({ body: large })).fault, null, 'nothing is held for S3')
+  t.match((await put({ service: 'sqs', body: large })).error, { reason: 'too-large' })
+  t.equal((await put({ service: 'sqs', body: large.slice(1) })).error, null)
+  t.equal((await put({ body: large })).error, null, 'nothing is held for S3')
 })
 
 void t.test('whose signature it is, and of what kind', async (t) => {
   const refused: Readonly<Record<string, Sent>> = {
     'another key': { headers: { authorization: authorization('host', 'AKIAATTACKERATTACKER') } },
     'the real key': { headers: { authorization: authorization('host', ACCESS) } },
-    SigV4A: { headers: { authorization: authorization('host', STAND_IN, 'AWS4-ECDSA-P256-SHA256') } },
-    'Signature Version 2': { headers: { authorization: `AWS ${STAND_IN}:abc=` } },
+    SigV4A: { headers: { authorization: authorization('host', PLACEHOLDER, 'AWS4-ECDSA-P256-SHA256') } },
+    'Signature Version 2': { headers: { authorization: `AWS ${PLACEHOLDER}:abc=` } },
     bearer: { headers: { authorization: 'Bearer token' } },
     basic: { headers: { authorization: 'Basic dTpw' } },
     'two of them': { headers: { authorization: [authorization('host'), authorization('host')] } },
     'no scope': {
       headers: {
-        authorization: `AWS4-HMAC-SHA256 Credential=${STAND_IN}, SignedHeaders=host, Signature=${HEX}`,
+        authorization: `AWS4-HMAC-SHA256 Credential=${PLACEHOLDER}, SignedHeaders=host, Signature=${HEX}`,
       },
     },
     'no signed headers': {
-      headers: { authorization: `AWS4-HMAC-SHA256 Credential=${STAND_IN}/1/a/b/aws4_request` },
+      headers: { authorization: `AWS4-HMAC-SHA256 Credential=${PLACEHOLDER}/1/a/b/aws4_request` },
     },
     'a fourth field': { headers: { authorization: `${authorization('host')}, Credential=x` } },
     'nothing but the algorithm': { headers: { authorization: 'AWS4-HMAC-SHA256' } },
@@ -307,7 +307,7 @@ void t.test('whose signature it is, and of what kind', async (t) => {
       headers: { authorization: authorization('host') },
     },
     'a presigned URL of Signature Version 2': {
-      target: `/?AWSAccessKeyId=${STAND_IN}&Signature=x&Expires=1`,
+      target: `/?AWSAccessKeyId=${PLACEHOLDER}&Signature=x&Expires=1`,
     },
     'a parameter in another case': {
       target: '/?x-amz-credential=x',
@@ -321,17 +321,17 @@ void t.test('whose signature it is, and of what kind', async (t) => {
     'two hashes': { headers: { 'x-amz-content-sha256': [HEX, HEX], authorization: authorization('host') } },
   }
   for (const [name, sent] of Object.entries(refused)) {
-    const { fault, headers } = await resign(sent)
-    t.match(fault, { reason: 'credential-unsupported' }, name)
+    const { error, headers } = await resign(sent)
+    t.match(error, { reason: 'credential-unsupported' }, name)
     t.notOk(headers['authorization'], name)
-    t.notMatch(JSON.stringify(fault), ACCESS, name)
+    t.notMatch(JSON.stringify(error), ACCESS, name)
   }
   const stranger = await resign({ headers: { authorization: authorization('host', 'a/b/c') } })
-  t.match(stranger.fault, { detail: /another key than the stand-in of KEY_ID/ })
+  t.match(stranger.error, { detail: /another key than the placeholder of KEY_ID/ })
   const compact = authorization('host').replaceAll(', ', ',')
   for (const headers of [{}, { authorization: authorization('host') }, { authorization: compact }]) {
     const made = await resign({ headers })
-    t.equal(made.fault, null)
+    t.equal(made.error, null)
     t.match(made.headers['authorization'], `Credential=${ACCESS}/20130524/us-east-1/s3/aws4_request`)
   }
 })
@@ -343,8 +343,8 @@ void t.test('what the sandbox sent of a signature is gone, what it says of the r
     headers: {
       authorization: authorization('host;x-amz-meta-n;user-agent'),
       'x-amz-date': '19990101T000000Z',
-      'x-amz-security-token': 'dummy',
-      'x-amz-s3session-token': 'dummy',
+      'x-amz-security-token': 'placeholder',
+      'x-amz-s3session-token': 'placeholder',
       'x-amz-region-set': '*',
       'x-amz-meta-n': ['\xc3\xa4', 'b'],
       'user-agent': 'x',
@@ -363,20 +363,20 @@ void t.test('what the sandbox sent of a signature is gone, what it says of the r
 })
 
 function presigned(extra = '', expires = '3600', date = '20130524T000000Z'): string {
-  const credential = encodeURIComponent(`${STAND_IN}/20130524/x/s3/aws4_request`)
+  const credential = encodeURIComponent(`${PLACEHOLDER}/20130524/x/s3/aws4_request`)
   return `/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=${credential}&X-Amz-Date=${date}&X-Amz-Expires=${expires}&X-Amz-SignedHeaders=host&X-Amz-Signature=${HEX}${extra}`
 }
 
 void t.test('presigned URLs are presigned again, for no longer', async (t) => {
   const made = async (sent: Sent) => {
-    const { fault, request, headers } = await resign(sent)
-    return { fault, headers, query: new URLSearchParams(request.query) }
+    const { error, request, headers } = await resign(sent)
+    return { error, headers, query: new URLSearchParams(request.query) }
   }
-  const { fault, query, headers } = await made({
+  const { error, query, headers } = await made({
     target: presigned('&versionId=a%2Bb'),
     now: S3_TIME + 60_000,
   })
-  t.equal(fault, null)
+  t.equal(error, null)
   t.notOk('authorization' in headers || 'x-amz-content-sha256' in headers || 'x-amz-date' in headers)
   t.match(query.get('X-Amz-Credential'), ACCESS)
   t.equal(query.get('X-Amz-Date'), '20130524T000100Z')
@@ -388,9 +388,12 @@ void t.test('presigned URLs are presigned again, for no longer', async (t) => {
 
   const short = await made({ target: presigned('', '100'), now: S3_TIME + 40_000 })
   t.equal(short.query.get('X-Amz-Expires'), '60', 'what is left of it')
-  const token = await made({ target: presigned('&X-Amz-Security-Token=dummy'), token: 'token-0123456789' })
+  const token = await made({
+    target: presigned('&X-Amz-Security-Token=placeholder'),
+    token: 'token-0123456789',
+  })
   t.equal(token.query.get('X-Amz-Security-Token'), 'token-0123456789')
-  t.equal((await made({ target: presigned('&X-Amz-Content-Sha256=UNSIGNED-PAYLOAD') })).fault, null)
+  t.equal((await made({ target: presigned('&X-Amz-Content-Sha256=UNSIGNED-PAYLOAD') })).error, null)
 
   const refused: Readonly<Record<string, Sent>> = {
     expired: { target: presigned(), now: S3_TIME + 3_600_000 },
@@ -402,7 +405,7 @@ void t.test('presigned URLs are presigned again, for no longer', async (t) => {
     'a month too many': { target: presigned('', '3600', '20131324T000000Z') },
     twice: { target: presigned('&X-Amz-Expires=5') },
     SigV4A: { target: presigned().replace('HMAC-SHA256', 'ECDSA-P256-SHA256') },
-    'another key': { target: presigned().replace(STAND_IN, 'AKIAATTACKERATTACKER') },
+    'another key': { target: presigned().replace(PLACEHOLDER, 'AKIAATTACKERATTACKER') },
     'no signature': { target: '/?X-Amz-Expires=60' },
     'a streaming payload': {
       target: presigned(),
@@ -410,7 +413,7 @@ void t.test('presigned URLs are presigned again, for no longer', async (t) => {
     },
   }
   for (const [name, sent] of Object.entries(refused))
-    t.match((await made(sent)).fault, { reason: 'credential-unsupported' }, name)
+    t.match((await made(sent)).error, { reason: 'credential-unsupported' }, name)
 })
 
 void t.test('values that cannot be used are refused when the policy is read', (t) => {
@@ -445,9 +448,9 @@ void t.test('keys that rotate', async (t) => {
   }
   const before = await sign()
   t.equal(await sign(), before)
-  key.renew('second-secret-0123456789')
+  key.rotate('second-secret-0123456789')
   t.not(await sign(), before)
-  const needles = credential.needles().bytes.map(String)
+  const secretPatterns = credential.secretPatterns().bytes.map(String)
   for (const text of [ACCESS, 'first-secret-0123456789', 'second-secret-0123456789'])
-    t.ok(needles.includes(text))
+    t.ok(secretPatterns.includes(text))
 })

@@ -1,7 +1,12 @@
-import type { CredentialKind, InjectFault, Injected, OutgoingRequest } from '#firewall/credential.js'
-import { derived, field, needlesOf, unsupported } from './shared.js'
+import type {
+  CredentialKind,
+  InjectionFailure,
+  Injected,
+  OutgoingRequest,
+} from '#firewall/contracts/credential.js'
+import { derived, field, secretPatternsOf, unsupported } from './shared.js'
 import { resignChunks } from './sigv4-chunks.js'
-import { readClaim, SIGNATURE_PARAMETERS, type Claim } from './sigv4-claim.js'
+import { readClientSignature, SIGNATURE_PARAMETERS, type ClientSignature } from './sigv4-client-signature.js'
 import { payloadOf, presignedPayloadOf, type Payload } from './sigv4-payload.js'
 import { escapePath, parseQuery, writeQuery, type Parameter } from './sigv4-query.js'
 import { isS3, PAYLOAD_HEADER, Signer, type Scope, type Signable, type SigningKeys } from './sigv4-signer.js'
@@ -26,7 +31,7 @@ const ALWAYS_SIGNED = /^(host|content-type|content-md5|x-amz-.*)$/
 /** What the way to the service may change: it is sent, and not signed. */
 const NEVER_SIGNED = new Set(['accept-encoding', 'date'])
 
-/** AWS Signature Version 4: a request that the sandbox signed with its stand-ins is signed again with the real keys. */
+/** AWS Signature Version 4: a request that the sandbox signed with its placeholders is signed again with the real keys. */
 export const sigv4: CredentialKind = {
   name: 'sigv4',
   summary: 'signs the request with AWS Signature Version 4, for S3 and every service that takes it',
@@ -63,9 +68,11 @@ export const sigv4: CredentialKind = {
     return {
       kind: 'sigv4',
       id,
-      slots: { headers: SIGNATURE_HEADERS, query: SIGNATURE_PARAMETERS },
+      locations: { headers: SIGNATURE_HEADERS, query: SIGNATURE_PARAMETERS },
       inject: (request, tools) => sign(request, keys, scope, tools.now),
-      needles: derived(secrets, () => needlesOf(...secrets.flatMap((secret) => secret.revealSensitive()))),
+      secretPatterns: derived(secrets, () =>
+        secretPatternsOf(...secrets.flatMap((secret) => secret.revealSensitive())),
+      ),
     }
   },
 }
@@ -76,13 +83,14 @@ async function sign(
   scope: Scope,
   now: () => number,
 ): Promise<Injected> {
-  const claim = readClaim(request.sent)
-  if (typeof claim === 'string') return unsupported(claim)
+  const clientSignature = readClientSignature(request.sent)
+  if (typeof clientSignature === 'string') return unsupported(clientSignature)
   const query = parseQuery(request.query)
   if (query === null) return unsupported('the query holds a malformed escape')
-  const fault = claimFault(request, keys, claim, now()) ?? smugglingFault(request, scope, query)
-  if (fault !== null) return fault
-  const presigned = claim?.presigned ?? null
+  const error =
+    clientSignatureError(request, keys, clientSignature, now()) ?? conflictingSignature(request, scope, query)
+  if (error !== null) return error
+  const presigned = clientSignature?.presigned ?? null
   const payload = await (presigned === null
     ? payloadOf(request, scope.service)
     : presignedPayloadOf(request, scope.service, query))
@@ -91,7 +99,7 @@ async function sign(
   // What is signed must be what is sent: both are written in the one form that every reader encodes alike.
   request.path = escapePath(request.path)
   request.query = writeQuery(query)
-  const signable = signableOf(request, query, claim, payload.hash)
+  const signable = signableOf(request, query, clientSignature, payload.hash)
   if ('reason' in signable) return signable
   // A body may have taken its time.
   const signedAt = now()
@@ -122,35 +130,35 @@ async function signHead(
 }
 
 /** Whether this sandbox made the signature, with what it was given, and whether it still holds. */
-function claimFault(
-  { standIns }: OutgoingRequest,
+function clientSignatureError(
+  { placeholders }: OutgoingRequest,
   { accessKey }: SigningKeys,
-  claim: Claim | null,
+  clientSignature: ClientSignature | null,
   now: number,
-): InjectFault | null {
-  if (claim === null) return null
-  if (claim.accessKeyId !== standIns.get(accessKey.name))
-    return unsupported(`the request is signed with another key than the stand-in of ${accessKey.name}`)
-  if (claim.presigned === null) return null
-  if (now >= expiryOf(claim.presigned)) return unsupported('the presigned URL has expired')
-  return claim.presigned.signedAt > now + MAX_PRESIGNED_SECONDS * 1_000
+): InjectionFailure | null {
+  if (clientSignature === null) return null
+  if (clientSignature.accessKeyId !== placeholders.get(accessKey.name))
+    return unsupported(`the request is signed with another key than the placeholder of ${accessKey.name}`)
+  if (clientSignature.presigned === null) return null
+  if (now >= expiryOf(clientSignature.presigned)) return unsupported('the presigned URL has expired')
+  return clientSignature.presigned.signedAt > now + MAX_PRESIGNED_SECONDS * 1_000
     ? unsupported('the presigned URL is not valid yet')
     : null
 }
 
-function expiryOf({ signedAt, expiresInMs }: NonNullable<Claim['presigned']>): number {
+function expiryOf({ signedAt, expiresInMs }: NonNullable<ClientSignature['presigned']>): number {
   return signedAt + expiresInMs
 }
 
 /**
- * Threat: a second signature, with keys of somebody else's, in a place that the service reads and the slots do not cover:
+ * Threat: a second signature, with keys of somebody else's, in a place that the service reads and the locations do not cover:
  * a parameter in another case, or the fields of an HTML form that uploads to S3.
  */
-function smugglingFault(
+function conflictingSignature(
   { method, headers }: OutgoingRequest,
   { service }: Scope,
   query: readonly Parameter[],
-): InjectFault | null {
+): InjectionFailure | null {
   const own = new Set<string>(SIGNATURE_PARAMETERS.map((name) => name.toLowerCase()))
   if (query.some(({ name }) => own.has(name.toLowerCase())))
     return unsupported('a parameter of the signature is not spelled as it should be')
@@ -163,13 +171,13 @@ function smugglingFault(
 function signableOf(
   { method, path, headers }: OutgoingRequest,
   query: readonly Parameter[],
-  claim: Claim | null,
+  clientSignature: ClientSignature | null,
   payloadHash: string,
-): Signable | InjectFault {
+): Signable | InjectionFailure {
   const signed: Record<string, string> = {}
   for (const [name, value] of Object.entries(headers)) {
     if (NEVER_SIGNED.has(name)) continue
-    if (!ALWAYS_SIGNED.test(name) && claim?.signedHeaders.has(name) !== true) continue
+    if (!ALWAYS_SIGNED.test(name) && clientSignature?.signedHeaders.has(name) !== true) continue
     const text = utf8Of([value].flat().join(','))
     if (text === null) return unsupported(`the header ${name} is not UTF-8`)
     signed[name] = text

@@ -1,21 +1,21 @@
 import { inspect } from 'node:util'
 import t from 'tap'
-import type { CredentialTools } from '#firewall/credential.js'
-import { Secret } from '#firewall/secret.js'
-import { NO_TOOLS } from '#test/support/outgoing.js'
-import { GateRequestError } from '../upstream/gate-request.js'
-import { TokenCache, type Token, type TokenFault } from './token-cache.js'
+import type { CredentialTools } from '#firewall/contracts/credential.js'
+import { Secret } from '#firewall/secrets/secret.js'
+import { NO_TOOLS } from '#test/fixtures/outgoing.js'
+import { TokenRequestError } from '../upstream/token-request.js'
+import { TokenCache, type Token, type TokenError } from './token-cache.js'
 
 const HOUR = 3_600_000
 const MINUTE = 60_000
 
-const textOf = (token: string | TokenFault) => (typeof token === 'string' ? token : token.problem)
+const textOf = (token: string | TokenError) => (typeof token === 'string' ? token : token.problem)
 
 /** A cache whose clock and endpoint are the test's. */
 function setUp(values: readonly Secret[] = []) {
   let time = 1_000_000
   let asked = 0
-  let answer: () => Promise<Token | TokenFault> = () =>
+  let answer: () => Promise<Token | TokenError> = () =>
     Promise.resolve({ value: `token-${String(asked)}`, lifeMs: HOUR })
   const cache = new TokenCache('token of api/x', values, () => {
     asked += 1
@@ -35,7 +35,7 @@ function setUp(values: readonly Secret[] = []) {
     pass: (ms: number) => (time += ms),
     asked: () => asked,
     answerWith: (next: typeof answer) => (answer = next),
-    /** Lets a renewal in the background end. */
+    /** Lets a rotation in the background end. */
     settle: () => new Promise((resolve) => setImmediate(resolve)),
   }
 }
@@ -48,7 +48,7 @@ void t.test('however many wait, one asks; afterwards the token is there at once'
   t.equal(atOnce(), 'token-1')
 })
 
-void t.test('renewed in the background while it is good, and not used in its last seconds', async (t) => {
+void t.test('rotated in the background while it is good, and not used in its last seconds', async (t) => {
   const { get, asked, pass, settle, atOnce } = setUp()
   await get()
   pass(HOUR * 0.9 - 1)
@@ -67,15 +67,15 @@ void t.test(
   'a failure is remembered, so that a dead endpoint is asked seldom; waits double to a minute',
   async (t) => {
     const { get, asked, pass, answerWith, atOnce } = setUp()
-    answerWith(() => Promise.reject(new GateRequestError('login.example: unreachable')))
-    const fault = 'login.example: unreachable'
-    t.strictSame(await Promise.all(Array.from({ length: 50 }, get)), Array(50).fill(fault))
+    answerWith(() => Promise.reject(new TokenRequestError('login.example: unreachable')))
+    const error = 'login.example: unreachable'
+    t.strictSame(await Promise.all(Array.from({ length: 50 }, get)), Array(50).fill(error))
     t.equal(asked(), 1, 'all who waited got the same answer')
-    t.equal(atOnce(), fault, 'at once')
+    t.equal(atOnce(), error, 'at once')
     for (const wait of [5, 10, 20, 40, 60, 60]) {
       const before = asked()
       pass(wait * 1000 - 1)
-      t.equal(atOnce(), fault)
+      t.equal(atOnce(), error)
       t.equal(asked(), before)
       pass(1)
       await get()
@@ -87,7 +87,7 @@ void t.test(
   },
 )
 
-void t.test('a token that is good outlives failures of its renewal', async (t) => {
+void t.test('a token that is good outlives failures of its rotation', async (t) => {
   const { get, asked, pass, settle, answerWith, atOnce } = setUp()
   await get()
   answerWith(() => Promise.resolve({ problem: 'no' }))
@@ -122,7 +122,7 @@ void t.test(
   },
 )
 
-void t.test('after a token that lived to its renewal a refusal counts at once again', async (t) => {
+void t.test('after a token that lived to its rotation a refusal counts at once again', async (t) => {
   const { get, pass, refuse, settle, atOnce } = setUp()
   refuse(await get())
   await get()
@@ -150,7 +150,7 @@ void t.test('redaction is given the present token and every former one that is s
   pass(HOUR - 2 * MINUTE)
   await get()
   await settle()
-  t.equal(cache.token.revealSensitive().length, 5, 'one renewal beyond its end, for what is under way')
+  t.equal(cache.token.revealSensitive().length, 5, 'one rotation beyond its end, for what is under way')
   pass(HOUR - 2 * MINUTE)
   await get()
   await settle()
@@ -158,11 +158,11 @@ void t.test('redaction is given the present token and every former one that is s
   t.notMatch(inspect(cache, { depth: 9, showHidden: true }), 'token-6')
 })
 
-void t.test('a value that changes is used at once: the token is renewed, a failure forgotten', async (t) => {
+void t.test('a value that changes is used at once: the token is rotated, a failure forgotten', async (t) => {
   const secret = new Secret('CLIENT_SECRET', 'before-0123456789')
   const { get, settle, atOnce } = setUp([secret])
   await get()
-  secret.renew('after-0123456789')
+  secret.rotate('after-0123456789')
   t.equal(atOnce(), 'token-1', 'still good')
   await settle()
   t.equal(atOnce(), 'token-2')
@@ -170,7 +170,7 @@ void t.test('a value that changes is used at once: the token is renewed, a failu
   const dead = setUp([secret])
   dead.answerWith(() => Promise.resolve({ problem: 'no' }))
   await dead.get()
-  secret.renew('again-0123456789')
+  secret.rotate('again-0123456789')
   dead.answerWith(() => Promise.resolve({ value: 'token-y', lifeMs: HOUR }))
   t.equal(await dead.get(), 'token-y')
 })
@@ -188,7 +188,7 @@ void t.test('a clock that was set back does not lengthen a life or a wait', asyn
   t.equal(await get(), 'new')
 })
 
-void t.test('of an error that is not the gate\u2019s own only the code is told', async (t) => {
+void t.test('of an error that is not the gateway\u2019s own only the code is told', async (t) => {
   const { get, answerWith } = setUp()
   answerWith(() => Promise.reject(Object.assign(new Error('the secret itself'), { code: 'ERR_OSSL' })))
   t.equal(await get(), 'the token could not be made (ERR_OSSL)')

@@ -1,7 +1,7 @@
-import type { CredentialTools } from '#firewall/credential.js'
-import { Secret } from '#firewall/secret.js'
+import type { CredentialTools } from '#firewall/contracts/credential.js'
+import { Secret } from '#firewall/secrets/secret.js'
 import { codeOf } from '../upstream/failures.js'
-import { GateRequestError } from '../upstream/gate-request.js'
+import { TokenRequestError } from '../upstream/token-request.js'
 
 /** A token as its endpoint gave it. */
 export interface Token {
@@ -11,14 +11,14 @@ export interface Token {
 }
 
 /** Why there is no token: one line for the agent and the log, without a secret in it. */
-export interface TokenFault {
+export interface TokenError {
   readonly problem: string
 }
 
-/** Asks for a token. What it throws is a fault too; of an error that is not the gate's own only the code is told. */
-export type ObtainToken = (tools: CredentialTools) => Promise<Token | TokenFault>
+/** Asks for a token. What it throws is a fault too; of an error that is not the gateway's own only the code is told. */
+export type ObtainToken = (tools: CredentialTools) => Promise<Token | TokenError>
 
-/** A token is renewed when this part of its life is left, and at least this long before its end. */
+/** A token is rotated when this part of its life is left, and at least this long before its end. */
 const AHEAD_PART = 0.1
 const AHEAD_MS = 60_000
 
@@ -33,8 +33,8 @@ const LONGEST_WAIT_MS = 60_000
  * The first token that the upstream refuses is dropped at once; the next one not before this long after it, and the wait
  * doubles to ten minutes. Threat: an upstream that always answers 401, or a path that does, turns every request into two.
  */
-const FIRST_PATIENCE_MS = 60_000
-const LONGEST_PATIENCE_MS = 600_000
+const INITIAL_BACKOFF_MS = 60_000
+const MAX_BACKOFF_MS = 600_000
 
 /** Tokens that redaction looks for beside the present one, as long as they are valid. Patience bounds them too. */
 const MAX_FORMER = 8
@@ -42,7 +42,7 @@ const MAX_FORMER = 8
 /**
  * One token for all requests that need it.
  *
- *     none ── request ──▶ asked for, once, all wait ──▶ good ── due ──▶ good, renewed in the background
+ *     none ── request ──▶ asked for, once, all wait ──▶ good ── due ──▶ good, rotated in the background
  *                                │ failed                 │ 401, or its end
  *                                ▼                        ▼
  *                         503 until the wait is over     none
@@ -56,14 +56,14 @@ export class TokenCache {
   readonly #obtain: ObtainToken
   #present: { readonly at: number; readonly lifeMs: number; readonly madeOf: string } | null = null
   #known: readonly { readonly text: string; readonly until: number }[] = []
-  #pending: Promise<string | TokenFault> | null = null
-  #failure: (TokenFault & { readonly at: number; readonly waitMs: number; readonly madeOf: string }) | null =
+  #pending: Promise<string | TokenError> | null = null
+  #failure: (TokenError & { readonly at: number; readonly waitMs: number; readonly madeOf: string }) | null =
     null
-  #dropped: { readonly at: number; readonly patienceMs: number } | null = null
+  #dropped: { readonly at: number; readonly graceMs: number } | null = null
 
   /**
    * @param name   what stands in logs instead of the token
-   * @param values what it is obtained with: when one of them changes, the token is renewed
+   * @param values what it is obtained with: when one of them changes, the token is rotated
    */
   constructor(name: string, values: readonly Secret[], obtain: ObtainToken) {
     this.token = new Secret(name, '', [])
@@ -72,7 +72,7 @@ export class TokenCache {
   }
 
   /** The present token at once, or one that is asked for now. Never rejects. */
-  get(tools: CredentialTools): string | TokenFault | Promise<string | TokenFault> {
+  get(tools: CredentialTools): string | TokenError | Promise<string | TokenError> {
     const now = tools.now()
     const present = this.#present
     if (present === null || passed(present.at, present.lifeMs - MARGIN_MS, now)) {
@@ -88,28 +88,27 @@ export class TokenCache {
   refuse(value: string, now: number): void {
     if (this.#present === null || value !== this.token.reveal()) return
     const before = this.#dropped
-    if (before !== null && !passed(before.at, before.patienceMs, now)) return
-    const patienceMs =
-      before === null ? FIRST_PATIENCE_MS : Math.min(before.patienceMs * 2, LONGEST_PATIENCE_MS)
-    this.#dropped = { at: now, patienceMs }
+    if (before !== null && !passed(before.at, before.graceMs, now)) return
+    const graceMs = before === null ? INITIAL_BACKOFF_MS : Math.min(before.graceMs * 2, MAX_BACKOFF_MS)
+    this.#dropped = { at: now, graceMs }
     this.#present = null
   }
 
-  #standingFailure(now: number): TokenFault | null {
+  #standingFailure(now: number): TokenError | null {
     const failure = this.#failure
     if (failure === null || failure.madeOf !== this.#versions()) return null
     return passed(failure.at, failure.waitMs, now) ? null : { problem: failure.problem }
   }
 
-  #renew(tools: CredentialTools): Promise<string | TokenFault> {
+  #renew(tools: CredentialTools): Promise<string | TokenError> {
     this.#pending ??= this.#ask(tools).finally(() => (this.#pending = null))
     return this.#pending
   }
 
-  async #ask(tools: CredentialTools): Promise<string | TokenFault> {
+  async #ask(tools: CredentialTools): Promise<string | TokenError> {
     const at = tools.now()
     const madeOf = this.#versions()
-    const obtained = await this.#obtain(tools).catch(faultOf)
+    const obtained = await this.#obtain(tools).catch(errorOf)
     if ('problem' in obtained) {
       const before = this.#failure
       const waitMs = before === null ? FIRST_WAIT_MS : Math.min(before.waitMs * 2, LONGEST_WAIT_MS)
@@ -117,7 +116,7 @@ export class TokenCache {
       return obtained
     }
     this.#failure = null
-    // It lived to be renewed in time: what was refused before is past.
+    // It lived to be rotated in time: what was refused before is past.
     if (this.#present !== null) this.#dropped = null
     this.#present = { at, lifeMs: obtained.lifeMs, madeOf }
     this.#keep(obtained, at)
@@ -128,7 +127,7 @@ export class TokenCache {
   #keep({ value, lifeMs }: Token, at: number): void {
     const others = this.#known.filter(({ text, until }) => text !== value && until > at)
     this.#known = [{ text: value, until: at + lifeMs }, ...others].slice(0, MAX_FORMER + 1)
-    this.token.renew(
+    this.token.rotate(
       value,
       this.#known.map(({ text }) => text),
     )
@@ -144,7 +143,7 @@ function passed(since: number, spanMs: number, now: number): boolean {
   return now < since || now - since >= spanMs
 }
 
-function faultOf(error: unknown): TokenFault {
-  if (error instanceof GateRequestError) return { problem: error.message }
+function errorOf(error: unknown): TokenError {
+  if (error instanceof TokenRequestError) return { problem: error.message }
   return { problem: `the token could not be made (${codeOf(error)})` }
 }

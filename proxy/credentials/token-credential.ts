@@ -1,7 +1,7 @@
-import type { Credential, Injected, OutgoingRequest } from '#firewall/credential.js'
-import type { Secret } from '#firewall/secret.js'
-import { derived, needlesOf } from './shared.js'
-import { TokenCache, type ObtainToken, type TokenFault } from './token-cache.js'
+import type { Credential, Injected, OutgoingRequest } from '#firewall/contracts/credential.js'
+import type { Secret } from '#firewall/secrets/secret.js'
+import { derived, secretPatternsOf } from './shared.js'
+import { TokenCache, type ObtainToken, type TokenError } from './token-cache.js'
 import type { TokenEndpoint } from './token-endpoint.js'
 
 export interface TokenCredentialParts {
@@ -23,7 +23,7 @@ export interface TokenCredentialParts {
 /** RFC 6750 section 2.1. */
 const bearerHeader = (token: string) => `Bearer ${token}`
 
-/** A credential that sets `Authorization` to a token that the gate gets for it. */
+/** A credential that sets `Authorization` to a token that the gateway gets for it. */
 export function tokenCredential(parts: TokenCredentialParts): Credential {
   const { kind, id, values, endpoint, obtain, authorization = bearerHeader, more = [], alsoSecret } = parts
   const given = Object.values(values)
@@ -32,9 +32,9 @@ export function tokenCredential(parts: TokenCredentialParts): Credential {
   return {
     kind,
     id,
-    slots: { headers: ['authorization'] },
+    locations: { headers: ['authorization'] },
     inject(request, tools) {
-      const put = (token: string | TokenFault): Injected => {
+      const put = (token: string | TokenError): Injected => {
         if (typeof token !== 'string') return { reason: 'credential-unavailable', detail: token.problem }
         request.headers['authorization'] = authorization(token, request)
         return null
@@ -42,14 +42,14 @@ export function tokenCredential(parts: TokenCredentialParts): Credential {
       const token = cache.get(tools)
       return token instanceof Promise ? token.then(put) : put(token)
     },
-    answered(request, status, now) {
+    onResponse(request, status, now) {
       const token = cache.token.reveal()
       const current = request.headers['authorization'] === authorization(token, request)
       if (status === 401 && current) cache.refuse(token, now)
     },
-    needles: derived(all, () => {
+    secretPatterns: derived(all, () => {
       const texts = [...all.flatMap((secret) => secret.revealSensitive()), ...(alsoSecret?.() ?? [])]
-      return needlesOf(...new Set(texts))
+      return secretPatternsOf(...new Set(texts))
     }),
     endpoints: endpoint === null ? [] : [endpoint.origin],
   }

@@ -1,6 +1,6 @@
-import { parseAuthority } from '#firewall/hostname.js'
-import type { Origin } from '#firewall/policy.js'
-import { parseRequestTarget } from '#firewall/request-path.js'
+import { parseAuthority } from '#firewall/names/hostname.js'
+import type { Origin } from '#firewall/contracts/policy.js'
+import { parseRequestTarget } from '#firewall/rules/request-path.js'
 
 /** Where tokens are asked for. */
 export interface TokenEndpoint {
@@ -26,7 +26,7 @@ export function readEndpoint(text: string): TokenEndpoint | null {
 }
 
 /** What `check` says about a URL that cannot be read; null where it can, or where there is none. */
-export function endpointFault(name: string, text: string | undefined): string | null {
+export function endpointError(name: string, text: string | undefined): string | null {
   return text === undefined || readEndpoint(text) !== null
     ? null
     : `\`${name}\` is not a URL of scheme, host name, optional port and path`

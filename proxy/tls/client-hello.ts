@@ -1,4 +1,4 @@
-import { parseHostname } from '#firewall/hostname.js'
+import { parseHostname } from '#firewall/names/hostname.js'
 
 /** Real hellos are 200 to 2,000 bytes (post-quantum key shares included); more than this is somebody filling memory. */
 export const MAX_CLIENT_HELLO = 16_384
@@ -7,7 +7,7 @@ const HANDSHAKE_RECORD = 22
 const CLIENT_HELLO = 1
 const SERVER_NAME_EXTENSION = 0
 
-/** The first bytes of a TLS connection, as far as the gate reads them before it decides. */
+/** The first bytes of a TLS connection, as far as the gateway reads them before it decides. */
 export type ClientHello =
   /** Not TLS, or not a hello that a client would send. */
   | { readonly kind: 'malformed' }

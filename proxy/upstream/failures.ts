@@ -1,4 +1,4 @@
-import type { Reason } from '#firewall/reasons.js'
+import type { Reason } from '#firewall/contracts/reasons.js'
 
 /** Error codes of undici, Node and OpenSSL, and what they mean for the agent. */
 const REASONS_BY_CODE: Readonly<Record<string, Reason>> = {
@@ -6,7 +6,7 @@ const REASONS_BY_CODE: Readonly<Record<string, Reason>> = {
   UND_ERR_BODY_TIMEOUT: 'upstream-timeout',
   UND_ERR_CONNECT_TIMEOUT: 'upstream-timeout',
   ETIMEDOUT: 'upstream-timeout',
-  // The pool was closed under the request: nobody does that but a gate that ends.
+  // The pool was closed under the request: nobody does that but a gateway that ends.
   UND_ERR_DESTROYED: 'shutting-down',
   UND_ERR_HEADERS_OVERFLOW: 'upstream-protocol',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'upstream-protocol',

@@ -1,12 +1,19 @@
 import type { Dispatcher } from 'undici'
-import type { Needles } from '#firewall/needles.js'
+import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import type { ProxyContext } from '../context.js'
-import { sendDenial } from '../denial.js'
-import { refuse, refuseFault, settled, type Exchange, type Outcome, type Refusal } from '../exchange.js'
-import { decodedHeaders, readCodings, type Coding } from '../content-coding.js'
-import { dropSessions, isReadable, responseHeaders } from '../headers.js'
-import { redactHeaders, Redactor, Tally } from '../redact.js'
-import { redactionsOf } from '../records.js'
+import { sendDenial } from '../downstream/denial.js'
+import {
+  deny,
+  denyFailure,
+  required,
+  type Exchange,
+  type ForwardResult,
+  type Denial,
+} from '../request/exchange.js'
+import { decodedHeaders, readCodings, type Coding } from '../redaction/content-coding.js'
+import { dropSessions, isReadable, responseHeaders } from '../request/headers.js'
+import { redactHeaders, Redactor, Tally } from '../redaction/redact.js'
+import { redactionsOf } from '../request/records.js'
 import { codeOf, reasonOf } from './failures.js'
 import { ResponseBody } from './response-body.js'
 
@@ -16,13 +23,13 @@ const SAFE_TO_REPEAT = new Set(['GET', 'HEAD', 'OPTIONS'])
 /**
  * Sends the request upstream and streams the response back.
  *
- *     sandbox ── request ──▶ gate ── request + credential ──▶ upstream
- *     sandbox ◀── redacted ── gate ◀────── response ───────── upstream
+ *     sandbox ── request ──▶ gateway ── request + credential ──▶ upstream
+ *     sandbox ◀── redacted ── gateway ◀────── response ───────── upstream
  *
  * Nothing is buffered in either direction: each side is read as fast as the other takes it. Never rejects; whatever
  * happens is in the outcome, and the response was ended or the connection closed.
  */
-export async function forward(exchange: Exchange, context: ProxyContext): Promise<Outcome> {
+export async function forward(exchange: Exchange, context: ProxyContext): Promise<ForwardResult> {
   const first = await new Forwarding(exchange, context).run()
   // A kept-alive connection may be closed by the upstream just as it is used again: no response, so try once more.
   const stale = first.detail === 'UND_ERR_SOCKET' && first.status === null && first.aborted === null
@@ -33,26 +40,26 @@ export async function forward(exchange: Exchange, context: ProxyContext): Promis
 }
 
 /** Tells the sandbox of a failure, if nothing of a response was sent yet. */
-function answered(exchange: Exchange, outcome: Outcome): Outcome {
+function answered(exchange: Exchange, result: ForwardResult): ForwardResult {
   const { response } = exchange
-  if (outcome.refusal === null || outcome.aborted === 'client-abort') return outcome
+  if (result.denial === null || result.aborted === 'client-abort') return result
   if (response.headersSent) {
     response.destroy()
-    return outcome
+    return result
   }
-  sendDenial(response, outcome.refusal, exchange.id)
-  return { ...outcome, status: response.statusCode }
+  sendDenial(response, result.denial, exchange.id)
+  return { ...result, status: response.statusCode }
 }
 
 class Forwarding implements Dispatcher.DispatchHandler {
   readonly #exchange: Exchange
   readonly #context: ProxyContext
-  readonly #needles: Needles
+  readonly #secretPatterns: SecretPatterns
   readonly #tally = new Tally()
   #body: ResponseBody | null = null
-  #finish: (outcome: Outcome) => void = () => undefined
+  #finish: (result: ForwardResult) => void = () => undefined
   #controller: Dispatcher.DispatchController | null = null
-  #refusal: Refusal | null = null
+  #denial: Denial | null = null
   #status: number | null = null
   #clientGone = false
   /** The upstream's response is complete; what is left is to write it out. */
@@ -62,28 +69,28 @@ class Forwarding implements Dispatcher.DispatchHandler {
   constructor(exchange: Exchange, context: ProxyContext) {
     this.#exchange = exchange
     this.#context = context
-    this.#needles = exchange.needles
+    this.#secretPatterns = exchange.secretPatterns
   }
 
-  run(): Promise<Outcome> {
+  run(): Promise<ForwardResult> {
     const { request, response, outgoing, body, upstream } = this.#exchange
-    const { method, path, query, headers } = settled(outgoing)
+    const { method, path, query, headers } = required(outgoing)
     return new Promise((resolve) => {
       const onClose = () => {
         if (response.writableFinished) return
         this.#clientGone = true
-        if (this.#ended) this.#finish(this.#outcome(null))
+        if (this.#ended) this.#finish(this.#result(null))
         else this.#controller?.abort(new Error('the client went away'))
       }
-      this.#finish = (outcome) => {
+      this.#finish = (result) => {
         response.off('close', onClose)
         this.#body?.destroy()
-        resolve(outcome)
+        resolve(result)
       }
       response.on('close', onClose)
       // Gone while the decision was written: nothing needs to be sent.
       this.#clientGone = response.closed || request.socket.destroyed
-      this.#context.pools.get(settled(upstream)).dispatch(
+      this.#context.pools.get(required(upstream)).dispatch(
         {
           path: path + query,
           method,
@@ -108,21 +115,21 @@ class Forwarding implements Dispatcher.DispatchHandler {
   ): void {
     if (status < 200) return
     const { credential, outgoing } = this.#exchange
-    credential?.answered?.(settled(outgoing), status, this.#context.now())
+    credential?.onResponse?.(required(outgoing), status, this.#context.now())
     const codings = this.#codingsOf(status, raw)
     if ('reason' in codings) {
-      this.#refusal = codings
+      this.#denial = codings
       controller.abort(new Error(codings.reason))
       return
     }
     const passed = responseHeaders(raw)
     if (this.#exchange.keepsSessions) dropSessions(passed)
-    const redacted = redactHeaders(passed, this.#needles, this.#tally)
+    const redacted = redactHeaders(passed, this.#secretPatterns, this.#tally)
     const headers = codings.length === 0 ? redacted : decodedHeaders(redacted)
     this.#status = status
     // The reason phrase is the upstream's free text: ours is written instead.
     const { response } = this.#exchange
-    const redactor = new Redactor(this.#needles, this.#tally, status === 206)
+    const redactor = new Redactor(this.#secretPatterns, this.#tally, status === 206)
     const begin = () => {
       if (!response.headersSent) response.writeHead(status, headers)
     }
@@ -145,8 +152,8 @@ class Forwarding implements Dispatcher.DispatchHandler {
   /** Trailers end here: they cannot be announced to a client that did not ask for them (RFC 9110 section 6.5.1). */
   onResponseEnd(): void {
     this.#ended = true
-    this.#body?.end(() => this.#finish(this.#outcome(null)))
-    if (this.#clientGone) this.#finish(this.#outcome(null))
+    this.#body?.end(() => this.#finish(this.#result(null)))
+    if (this.#clientGone) this.#finish(this.#result(null))
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
@@ -155,36 +162,33 @@ class Forwarding implements Dispatcher.DispatchHandler {
       this.onResponseEnd()
       return
     }
-    const fault = this.#exchange.body?.fault ?? null
-    if (fault !== null) this.#refusal = refuseFault(fault, null)
-    if (this.#clientGone) this.#refusal = null
-    else this.#refusal ??= refuse(reasonOf(error), { detail: codeOf(error) })
-    this.#finish(this.#outcome(error))
+    const failure = this.#exchange.body?.failure ?? null
+    if (failure !== null) this.#denial = denyFailure(failure, null)
+    if (this.#clientGone) this.#denial = null
+    else this.#denial ??= deny(reasonOf(error), { detail: codeOf(error) })
+    this.#finish(this.#result(error))
   }
 
   /** The codings to undo; a refusal for a response that must not be passed on, because it cannot be read. */
-  #codingsOf(
-    status: number,
-    raw: Record<string, string | string[] | undefined>,
-  ): readonly Coding[] | Refusal {
-    if (status > 599) return refuse('upstream-protocol', { detail: `status ${String(status)}` })
-    if (this.#needles.bytes.length === 0) return []
-    if (!isReadable(status, raw)) return refuse('upstream-encoding')
+  #codingsOf(status: number, raw: Record<string, string | string[] | undefined>): readonly Coding[] | Denial {
+    if (status > 599) return deny('upstream-protocol', { detail: `status ${String(status)}` })
+    if (this.#secretPatterns.bytes.length === 0) return []
+    if (!isReadable(status, raw)) return deny('upstream-encoding')
     const codings = readCodings(raw['content-encoding'])
     // Without a body there is nothing to read.
     if (this.#exchange.method === 'HEAD' || status === 204 || status === 304) return codings ?? []
-    if (codings === null) return refuse('upstream-encoding')
+    if (codings === null) return deny('upstream-encoding')
     // A part of a compressed body cannot be decompressed.
-    return status === 206 && codings.length > 0 ? refuse('upstream-encoding') : codings
+    return status === 206 && codings.length > 0 ? deny('upstream-encoding') : codings
   }
 
   #failDecoding(error: Error): void {
-    this.#refusal = refuse('upstream-encoding', { detail: codeOf(error) })
+    this.#denial = deny('upstream-encoding', { detail: codeOf(error) })
     if (!this.#ended) this.#controller?.abort(error)
-    this.#finish(this.#outcome(error))
+    this.#finish(this.#result(error))
   }
 
-  #outcome(error: Error | null): Outcome {
+  #result(error: Error | null): ForwardResult {
     const { request } = this.#exchange
     const aborted = this.#clientGone
       ? 'client-abort'
@@ -193,7 +197,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
         : null
     request.unpipe()
     return {
-      refusal: this.#refusal,
+      denial: this.#denial,
       aborted,
       status: this.#status,
       requestBytes: this.#exchange.body?.bytes ?? 0,

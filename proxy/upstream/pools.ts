@@ -1,11 +1,11 @@
 import { createRequire } from 'node:module'
 import type * as Undici from 'undici'
-import type { ClientCertificate } from '#firewall/credential.js'
-import type { HttpLimits, Origin } from '#firewall/policy.js'
+import type { ClientCertificate } from '#firewall/contracts/credential.js'
+import type { HttpLimits, Origin } from '#firewall/contracts/policy.js'
 import { shownCertificate } from '../credentials/client-certificate.js'
 
-/** An upstream whose addresses were all judged. Nothing is resolved again after this. */
-export interface PinnedUpstream {
+/** An upstream whose addresses were all checked. Nothing is resolved again after this. */
+export interface ResolvedUpstream {
   readonly origin: Origin
   /** In order of preference. Never empty. */
   readonly addresses: readonly string[]
@@ -19,7 +19,7 @@ export interface PinnedUpstream {
 
 const require = createRequire(import.meta.url)
 
-/** Loaded with the first pool, for it is as much as all the rest of the gate, and an agent that starts need not wait for it. */
+/** Loaded with the first pool, for it is as much as all the rest of the gateway, and an agent that starts need not wait for it. */
 const loadUndici = () => require('undici') as typeof Undici
 
 /** Pools kept; beyond it the least recently used one is closed once its requests are done. */
@@ -29,8 +29,8 @@ const MAX_POOLS = 256
 const MAX_CONNECTIONS = 256
 
 /**
- * Keep-alive pools, one for each upstream and set of pinned addresses. A connection is dialled to a judged address and
- * its certificate verified for the judged name, so a name that changes its address gets another pool, never this one.
+ * Keep-alive pools, one for each upstream and set of pinned addresses. A connection is dialled to a checked address and
+ * its certificate verified for the checked name, so a name that changes its address gets another pool, never this one.
  */
 export class UpstreamPools {
   readonly #limits: HttpLimits
@@ -46,7 +46,7 @@ export class UpstreamPools {
     loadUndici()
   }
 
-  get(upstream: PinnedUpstream): Undici.Dispatcher {
+  get(upstream: ResolvedUpstream): Undici.Dispatcher {
     const { origin, addresses, port, ca, clientCertificate: shown } = upstream
     const { scheme, host } = origin
     const key = `${scheme}://${host}:${String(origin.port)} ${addresses.join()} ${String(port)} ${ca ?? ''}${
@@ -72,12 +72,12 @@ export class UpstreamPools {
     await Promise.all(pools.map((pool) => pool.destroy()))
   }
 
-  #open(upstream: PinnedUpstream): Undici.Pool {
+  #open(upstream: ResolvedUpstream): Undici.Pool {
     const { scheme, host, port } = upstream.origin
     const { Pool } = loadUndici()
     const pool = new Pool(`${scheme}://${host}:${String(port)}`, {
       connections: MAX_CONNECTIONS,
-      connect: pinnedConnector(upstream, this.#limits.connectTimeoutMs),
+      connect: resolvedConnector(upstream, this.#limits.connectTimeoutMs),
       headersTimeout: this.#limits.responseTimeoutMs,
       bodyTimeout: this.#limits.idleTimeoutMs,
     })
@@ -86,8 +86,8 @@ export class UpstreamPools {
   }
 }
 
-/** Dials the judged addresses in turn, and verifies the certificate for the judged name. */
-function pinnedConnector(upstream: PinnedUpstream, timeout: number): Undici.buildConnector.connector {
+/** Dials the checked addresses in turn, and verifies the certificate for the checked name. */
+function resolvedConnector(upstream: ResolvedUpstream, timeout: number): Undici.buildConnector.connector {
   const connect = loadUndici().buildConnector({
     timeout,
     maxCachedSessions: 16,

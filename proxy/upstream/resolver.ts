@@ -1,7 +1,7 @@
 import { lookup, Resolver } from 'node:dns/promises'
 import { isIP } from 'node:net'
-import { classifyAddress, type AddressClass } from '#firewall/address.js'
-import type { UpstreamNames } from '#firewall/policy.js'
+import { classifyAddress, type AddressClass } from '#firewall/addresses/address.js'
+import type { UpstreamNames } from '#firewall/contracts/policy.js'
 
 /** Where a name leads: addresses in order of preference, and a port when the policy sends it to another one. */
 export interface Resolution {
@@ -16,18 +16,18 @@ function resolution(addresses: readonly string[], port: number | null): Resoluti
 }
 
 /** How long an answer is used again, in milliseconds: short, since the system's TTL is not ours to see. */
-const HOLD_MS = 10_000
+const CACHE_TTL_MS = 10_000
 
 /**
  * The same under a wildcard. When a name is looked up again tells its name server something, and a sandbox says when; once
  * an hour it tells next to nothing (docs/dns.md). A failure is tried again sooner, later each time.
  */
-const HOLD_WILDCARD_MS = 3_600_000
+const WILDCARD_CACHE_TTL_MS = 3_600_000
 
 /** More than a day's budget of a wildcard has names, so that a flood of them frees none to be asked again. */
 const MAX_CACHED = 4_096
 
-interface Held {
+interface CachedResolution {
   readonly until: number
   readonly resolution: Promise<Resolution>
   /** Failures in a row before this one. */
@@ -36,13 +36,13 @@ interface Held {
 
 /**
  * Finds the addresses of upstreams. Only names that were allowed get here: this is the one place where a name leaves
- * the gate.
+ * the gateway.
  */
 export class UpstreamResolver {
   readonly #fixed: ReadonlyMap<string, Resolution>
   readonly #resolver: Resolver | null
   readonly #now: () => number
-  readonly #cache = new Map<string, Held>()
+  readonly #cache = new Map<string, CachedResolution>()
 
   constructor(names: UpstreamNames, timeoutMs: number, now: () => number) {
     const fixed = Object.entries(names.hosts)
@@ -66,7 +66,7 @@ export class UpstreamResolver {
   }
 
   /** True when the name would be answered without asking anybody. */
-  holds(host: string): boolean {
+  isCached(host: string): boolean {
     const known = this.#cache.get(host)
     return this.#fixed.has(host) || (known !== undefined && this.#now() < known.until)
   }
@@ -80,9 +80,9 @@ export class UpstreamResolver {
       this.#cache.delete(host)
       this.#cache.set(host, { until: this.#now() + ms, resolution, failures: failed })
     }
-    hold(wildcard ? HOLD_WILDCARD_MS : HOLD_MS, 0)
+    hold(wildcard ? WILDCARD_CACHE_TTL_MS : CACHE_TTL_MS, 0)
     resolution.catch(() => {
-      if (wildcard) hold(Math.min(HOLD_MS * 2 ** failures, HOLD_WILDCARD_MS), failures + 1)
+      if (wildcard) hold(Math.min(CACHE_TTL_MS * 2 ** failures, WILDCARD_CACHE_TTL_MS), failures + 1)
       else this.#cache.delete(host)
     })
     const [oldest] = this.#cache.keys()

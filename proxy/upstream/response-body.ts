@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
-import { createDecoder, type Coding, type Decoder } from '../content-coding.js'
-import type { Redactor } from '../redact.js'
+import { createDecoder, type Coding, type Decoder } from '../redaction/content-coding.js'
+import type { Redactor } from '../redaction/redact.js'
 
 /** Where the body comes from: it can be told to wait. */
 export interface Source {
@@ -12,7 +12,7 @@ export interface Source {
  * The way of a response's body. Each side is read as fast as the next one takes it, and what the upstream has flushed
  * reaches the sandbox at once.
  *
- *     sandbox ◀── redacted ── gate ◀── decoded ── gate ◀── as it was sent ── upstream
+ *     sandbox ◀── redacted ── gateway ◀── decoded ── gateway ◀── as it was sent ── upstream
  */
 export class ResponseBody {
   readonly #codings: readonly Coding[]

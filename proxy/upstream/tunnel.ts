@@ -1,20 +1,20 @@
 import { connect, type Socket } from 'node:net'
 import { pipeline } from 'node:stream'
-import type { HttpLimits } from '#firewall/policy.js'
+import type { HttpLimits } from '#firewall/contracts/policy.js'
 import type { HttpClose } from '../events.js'
 import { codeOf } from './failures.js'
-import type { PinnedUpstream } from './pools.js'
+import type { ResolvedUpstream } from './pools.js'
 
 export type TunnelEnd = Pick<HttpClose, 'outcome' | 'reason' | 'detail' | 'requestBytes' | 'responseBytes'>
 
 /**
  * Passes a TLS connection through unread, to a pinned address. Never rejects; both sockets are closed when it resolves.
  *
- *     sandbox ═══ TLS, end to end ═══ gate ═══ TLS, end to end ═══ upstream
+ *     sandbox ═══ TLS, end to end ═══ gateway ═══ TLS, end to end ═══ upstream
  */
 export async function tunnel(
   client: Socket,
-  upstream: PinnedUpstream,
+  upstream: ResolvedUpstream,
   limits: HttpLimits,
 ): Promise<TunnelEnd> {
   let failure = 'unknown'

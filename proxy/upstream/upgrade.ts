@@ -3,40 +3,40 @@ import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 // `http-proxy` is installed as its maintained successor: docs/decisions/http-proxy-alias.md says why.
 import { createProxyServer } from 'http-proxy'
-import type { Needles } from '#firewall/needles.js'
+import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import type { ProxyContext } from '../context.js'
 import { shownCertificate } from '../credentials/client-certificate.js'
-import { sendDenial } from '../denial.js'
-import { refuse, settled, type Exchange, type Outcome, type Refusal } from '../exchange.js'
-import { dropSessions } from '../headers.js'
-import { redactionsOf } from '../records.js'
-import { Redactor, Tally } from '../redact.js'
+import { sendDenial } from '../downstream/denial.js'
+import { deny, required, type Exchange, type ForwardResult, type Denial } from '../request/exchange.js'
+import { dropSessions } from '../request/headers.js'
+import { redactionsOf } from '../request/records.js'
+import { Redactor, Tally } from '../redaction/redact.js'
 import { codeOf, reasonOf } from './failures.js'
 import { FrameRedactor } from './websocket-frames.js'
 
 /**
  * Passes a WebSocket through (RFC 6455 section 4).
  *
- *     sandbox ── GET, Upgrade ──▶ gate ── + credential ──▶ upstream
- *     sandbox ◀── 101, frames ─── gate ◀─── 101, frames ─── upstream
+ *     sandbox ── GET, Upgrade ──▶ gateway ── + credential ──▶ upstream
+ *     sandbox ◀── 101, frames ─── gateway ◀─── 101, frames ─── upstream
  *
  * Until the upstream said 101, no byte of the sandbox's after the request head is read: an upstream that refuses cannot
- * be sent a second request that nobody judged. A refusal is answered with the upstream's status (401, 426, …), without its
+ * be sent a second request that nobody checked. A refusal is answered with the upstream's status (401, 426, …), without its
  * body. Never rejects.
  */
-export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promise<Outcome> {
+export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promise<ForwardResult> {
   const { request } = exchange
-  const outgoing = settled(exchange.outgoing)
-  const { socket, head } = settled(exchange.upgrade)
-  const { origin, addresses, port, ca, clientCertificate } = settled(exchange.upstream)
+  const outgoing = required(exchange.outgoing)
+  const { socket, head } = required(exchange.upgrade)
+  const { origin, addresses, port, ca, clientCertificate } = required(exchange.upstream)
   const tally = new Tally()
-  const { needles } = exchange
+  const { secretPatterns } = exchange
   const client = new ClientEnd(
     socket,
-    needles.bytes.length === 0 ? null : new UpgradeRedactor(needles, tally),
+    secretPatterns.bytes.length === 0 ? null : new UpgradeRedactor(secretPatterns, tally),
   )
 
-  // http-proxy writes the headers of the request object that it is given, so that is where the judged ones go.
+  // http-proxy writes the headers of the request object that it is given, so that is where the checked ones go.
   const upstreamRequest = Object.create(request) as IncomingMessage
   upstreamRequest.headers = {
     ...outgoing.headers,
@@ -48,52 +48,52 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
 
   return new Promise((resolve) => {
     let status: number | null = null
-    let refusal: Refusal | null = null
+    let denial: Denial | null = null
     // A proxy of its own for each upgrade: options of a shared one would win over those of the call.
     const proxy = createProxyServer({ xfwd: false })
-    const settle = (aborted: Outcome['aborted']) => {
+    const settle = (aborted: ForwardResult['aborted']) => {
       forget()
       resolve({
-        refusal,
+        denial,
         aborted,
-        status: status ?? (refusal === null ? null : exchange.response.statusCode),
+        status: status ?? (denial === null ? null : exchange.response.statusCode),
         requestBytes: client.bytesRead - headBytes,
         responseBytes: client.bytesWritten,
         redactions: redactionsOf(tally, exchange.credential),
-        detail: refusal?.detail ?? null,
+        detail: denial?.detail ?? null,
       })
     }
-    const fail = (reason: Refusal, answer?: number) => {
-      if (status !== null || refusal !== null) return
-      refusal = reason
+    const fail = (reason: Denial, answer?: number) => {
+      if (status !== null || denial !== null) return
+      denial = reason
       sendDenial(exchange.response, reason, exchange.id, answer)
       settle(null)
       client.destroy()
     }
-    const forget = context.shutdown.onBegin(() => {
-      fail(refuse('shutting-down'))
+    const forget = context.shutdown.onStart(() => {
+      fail(deny('shutting-down'))
       // What was upgraded before ends like a connection that broke.
-      refusal ??= refuse('shutting-down')
+      denial ??= deny('shutting-down')
       settle(null)
       client.destroy()
     })
     proxy.on('proxyReqWs', (upstream: ClientRequest) => {
       client.once('close', () => upstream.destroy())
       upstream.setTimeout(context.policy.http.responseTimeoutMs, () => {
-        fail(refuse('upstream-timeout'))
+        fail(deny('upstream-timeout'))
         upstream.destroy()
       })
       upstream.prependOnceListener('response', (response) => {
         const { statusCode: answer = 0 } = response
-        exchange.credential?.answered?.(outgoing, answer, context.now())
+        exchange.credential?.onResponse?.(outgoing, answer, context.now())
         const isError = answer >= 400 && answer < 600
-        fail(refuse('upgrade-refused', { detail: `status ${String(answer)}` }), isError ? answer : undefined)
+        fail(deny('upgrade-refused', { detail: `status ${String(answer)}` }), isError ? answer : undefined)
         response.destroy()
       })
       upstream.prependOnceListener('upgrade', (response, upstreamSocket: Socket) => {
         // Nobody offered one, and what it does to messages is not undone here.
-        if (needles.bytes.length > 0 && response.headers['sec-websocket-extensions'] !== undefined) {
-          fail(refuse('upstream-protocol', { detail: 'the upstream chose an extension that nobody offered' }))
+        if (secretPatterns.bytes.length > 0 && response.headers['sec-websocket-extensions'] !== undefined) {
+          fail(deny('upstream-protocol', { detail: 'the upstream chose an extension that nobody offered' }))
           upstreamSocket.destroy()
           return
         }
@@ -105,10 +105,10 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
         client.once('close', () => upstreamSocket.destroy())
       })
     })
-    proxy.on('error', (error: Error) => fail(refuse(reasonOf(error), { detail: codeOf(error) })))
+    proxy.on('error', (error: Error) => fail(deny(reasonOf(error), { detail: codeOf(error) })))
     client.once('close', () => {
-      if (client.malformed) refusal = refuse('upstream-protocol', { detail: 'not a WebSocket frame' })
-      if (refusal === null || client.malformed) settle(status === null ? 'client-abort' : null)
+      if (client.malformed) denial = deny('upstream-protocol', { detail: 'not a WebSocket frame' })
+      if (denial === null || client.malformed) settle(status === null ? 'client-abort' : null)
     })
     const [address = ''] = addresses
     void proxy.ws(
@@ -135,9 +135,9 @@ class UpgradeRedactor {
   /** The last bytes of the head so far; null after it. */
   #end: string | null = ''
 
-  constructor(needles: Needles, tally: Tally) {
-    this.#head = new Redactor(needles, tally)
-    this.#frames = new FrameRedactor(needles, tally)
+  constructor(secretPatterns: SecretPatterns, tally: Tally) {
+    this.#head = new Redactor(secretPatterns, tally)
+    this.#frames = new FrameRedactor(secretPatterns, tally)
   }
 
   push(chunk: Buffer): Buffer | null {

@@ -1,11 +1,11 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { Needles } from '#firewall/needles.js'
-import { Tally } from '../redact.js'
+import { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
+import { Tally } from '../redaction/redact.js'
 import { FrameRedactor } from './websocket-frames.js'
 
 const SECRET = 's3cr3t-t0k3n-of-the-service'
-const NEEDLES = new Needles([Buffer.from(SECRET), Buffer.from('e')])
+const PATTERNS = new SecretPatterns([Buffer.from(SECRET), Buffer.from('e')])
 
 /** A frame as a server sends it. */
 function frame(opcode: number, payload: Buffer, { final = true, wide = false } = {}): Buffer {
@@ -19,8 +19,8 @@ function frame(opcode: number, payload: Buffer, { final = true, wide = false } =
   return Buffer.concat([head, payload])
 }
 
-function pushAll(chunks: readonly Buffer[], needles = NEEDLES): Buffer | null {
-  const redactor = new FrameRedactor(needles, new Tally())
+function pushAll(chunks: readonly Buffer[], secretPatterns = PATTERNS): Buffer | null {
+  const redactor = new FrameRedactor(secretPatterns, new Tally())
   const out = chunks.map((chunk) => redactor.push(chunk))
   return out.some((part) => part === null) ? null : Buffer.concat(out.filter((part) => part !== null))
 }
@@ -36,7 +36,7 @@ void t.test('a message is searched as one, however it is cut into frames', (t) =
       frame(0, Buffer.from(`${SECRET.slice(at)} y`)),
     ])
     for (const chunks of [[whole], bytewise(whole)]) {
-      const out = pushAll(chunks, new Needles([Buffer.from(SECRET)])) ?? Buffer.alloc(0)
+      const out = pushAll(chunks, new SecretPatterns([Buffer.from(SECRET)])) ?? Buffer.alloc(0)
       const expected = Buffer.concat([
         frame(1, Buffer.from(`x ${'*'.repeat(at)}`), { final: false }),
         frame(9, Buffer.from('ping')),
@@ -56,7 +56,7 @@ void t.test('control frames are searched, each for itself', (t) => {
   ])
   const stars = Buffer.from('*'.repeat(SECRET.length))
   const expected = Buffer.concat([frame(9, stars), frame(8, Buffer.concat([Buffer.from([3, 0xe8]), stars]))])
-  t.ok(pushAll(bytewise(whole), new Needles([Buffer.from(SECRET)]))?.equals(expected))
+  t.ok(pushAll(bytewise(whole), new SecretPatterns([Buffer.from(SECRET)]))?.equals(expected))
   t.end()
 })
 
@@ -81,7 +81,7 @@ void t.test(
   (t) => {
     fc.assert(
       fc.property(messages, fc.array(fc.nat(), { maxLength: 8 }), (list, places) => {
-        const redactor = new FrameRedactor(NEEDLES, new Tally())
+        const redactor = new FrameRedactor(PATTERNS, new Tally())
         for (const { opcode, parts, ping, wide } of list) {
           const frames = parts.flatMap((part, i) => [
             frame(i === 0 ? opcode : 0, part, { final: i === parts.length - 1, wide }),

@@ -1,5 +1,5 @@
-import type { Needles } from '#firewall/needles.js'
-import { Redactor, type Tally } from '../redact.js'
+import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
+import { Redactor, type Tally } from '../redaction/redact.js'
 
 const EMPTY = Buffer.alloc(0)
 
@@ -22,7 +22,7 @@ const isControl = ({ opcode }: Frame) => opcode >= 8
  * fragments; no message waits for the next one. Frames keep their lengths.
  */
 export class FrameRedactor {
-  readonly #needles: Needles
+  readonly #secretPatterns: SecretPatterns
   readonly #tally: Tally
   readonly #message: Redactor
   /** The frame that is being read: its head as far as it is there, and once it is, what the head says. */
@@ -38,10 +38,10 @@ export class FrameRedactor {
   /** Heads and control frames that stand among payload that is held back, by their place in it. */
   #waiting: { readonly at: number; readonly bytes: Buffer }[] = []
 
-  constructor(needles: Needles, tally: Tally) {
-    this.#needles = needles
+  constructor(secretPatterns: SecretPatterns, tally: Tally) {
+    this.#secretPatterns = secretPatterns
     this.#tally = tally
-    this.#message = new Redactor(needles, tally)
+    this.#message = new Redactor(secretPatterns, tally)
   }
 
   /** Takes the next bytes; returns those that may go on, or null when these are no frames of a server. */
@@ -96,7 +96,7 @@ export class FrameRedactor {
   #endFrame(out: Buffer[]): void {
     if (this.#frame === null || this.#left > 0) return
     if (isControl(this.#frame)) {
-      const redactor = new Redactor(this.#needles, this.#tally)
+      const redactor = new Redactor(this.#secretPatterns, this.#tally)
       this.#insert(Buffer.concat([this.#head, redactor.push(this.#control), redactor.flush()]), out)
       this.#control = EMPTY
     } else if (this.#frame.final) {

@@ -178,7 +178,7 @@ void t.test('a file that is full is set aside', (t) => {
   t.end()
 })
 
-void t.test('one that cannot be set aside closes the gate, and writes nowhere else', (t) => {
+void t.test('one that cannot be set aside closes the gateway, and writes nowhere else', (t) => {
   const place = directory(t)
   const path = join(place, 'http.ndjson')
   writeFileSync(path, '')

@@ -4,22 +4,22 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { HttpClose, HttpDecision } from '#proxy/events.js'
-import { connectionDecision } from '#proxy/records.js'
+import { connectionDecision } from '#proxy/request/records.js'
 import { Audit } from './audit.js'
 
 interface Line {
   readonly event: { readonly action: string; readonly sequence: number }
-  readonly egress: { readonly gate: string; readonly lost_close_records?: number }
+  readonly egress: { readonly gateway: string; readonly lost_close_records?: number }
 }
 
-const SANDBOX = { id: 'sb', agent: 'default', standIns: new Map() }
+const SANDBOX = { id: 'sb', agent: 'default', placeholders: new Map() }
 
 function decision(at: number): HttpDecision {
-  const remote = { address: '10.0.0.2', port: 1 }
+  const peer = { address: '10.0.0.2', port: 1 }
   const binding = {
-    door: 'explicit',
+    listener: 'forward',
     sandbox: SANDBOX,
-    remote,
+    peer,
     host: 'a.example',
     scheme: 'https',
     port: 443,
@@ -60,7 +60,7 @@ void t.test('one file for each role, each with its own sequence', (t) => {
   const place = directory(t)
   const audit = new Audit({
     directory: place,
-    gate: 'g1',
+    gateway: 'g1',
     now: () => 0,
     onChange: () => t.fail('nothing changed'),
   })
@@ -80,7 +80,7 @@ void t.test('one file for each role, each with its own sequence', (t) => {
     ['0 sandbox-start', '1 sandbox-end'],
   )
   t.strictSame(read(place, 'dns'), [])
-  t.ok(read(place, 'http').every(({ egress }) => egress.gate === 'g1'))
+  t.ok(read(place, 'http').every(({ egress }) => egress.gateway === 'g1'))
   t.end()
 })
 
@@ -95,7 +95,7 @@ void t.test(
       process.on('SIGXFSZ', () => {})
       const limit = (bytes) => execFileSync('prlimit', ['--fsize=' + bytes + ':unlimited', '--pid', String(process.pid)])
       const told = []
-      const audit = new Audit({ directory: ${JSON.stringify(place)}, gate: 'g', now: () => 5, onChange: (text) => told.push(text) })
+      const audit = new Audit({ directory: ${JSON.stringify(place)}, gateway: 'g', now: () => 5, onChange: (text) => told.push(text) })
       const decision = ${JSON.stringify(decision(1))}
       const close = ${JSON.stringify(close(1))}
       const attempt = async () => { try { await audit.decide(decision); return 'ok' } catch (error) { return error.code } }

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { SecretRenewalEvent } from '#config/renewal.js'
+import type { SecretRotationEvent } from '#config/secret-refresher.js'
 import type { DnsEvent } from '#dns/events.js'
 import type { HttpClose, HttpDecision } from '#proxy/events.js'
 import { AuditFile } from './audit-file.js'
@@ -8,20 +8,20 @@ import {
   decisionLine,
   dnsLine,
   gapRecord,
-  renewalRecord,
+  rotationRecord,
   sandboxRecord,
   type Header,
   type SandboxEvent,
 } from './records.js'
 import { Timestamps } from './timestamps.js'
 
-/** Files of one gate, by role. */
+/** Files of one gateway, by role. */
 export const AUDIT_ROLES = ['dns', 'http', 'sandbox'] as const
 export type AuditRole = (typeof AUDIT_ROLES)[number]
 
 export interface AuditOptions {
   readonly directory: string
-  readonly gate: string
+  readonly gateway: string
   readonly now: () => number
   /** Told once when the log stops working, and once when it works again. */
   readonly onChange: (message: string) => void
@@ -32,7 +32,7 @@ export interface AuditOptions {
 }
 
 /**
- * The audit log of one gate. A decision that cannot be written throws or rejects, and then nothing passes; the end of a
+ * The audit log of one gateway. A decision that cannot be written throws or rejects, and then nothing passes; the end of a
  * request that cannot be written is counted and told later, for the request is over already.
  */
 export class Audit {
@@ -62,8 +62,8 @@ export class Audit {
     this.#file('http').writeOrCount(event.at, (header) => closeLine(header, event))
   }
 
-  readonly renewal = (event: SecretRenewalEvent): void => {
-    this.#file('http').writeOrCount(event.at, (header) => JSON.stringify(renewalRecord(header, event)))
+  readonly rotation = (event: SecretRotationEvent): void => {
+    this.#file('http').writeOrCount(event.at, (header) => JSON.stringify(rotationRecord(header, event)))
   }
 
   /** @throws AuditUnavailable */
@@ -160,11 +160,11 @@ class Log {
 
   /** Writes all of them, behind a record of those that are missing, or nothing. */
   #append(batch: readonly Waiting[]): Error | null {
-    const { gate, now } = this.#options
+    const { gateway, now } = this.#options
     let sequence = this.#sequence
     const lines: string[] = []
     const add = (at: number, build: Waiting['build']) => {
-      lines.push(build({ time: this.#timestamps.format(at), sequence, gate }))
+      lines.push(build({ time: this.#timestamps.format(at), sequence, gateway }))
       sequence += 1
     }
     if (this.#lost > 0) add(now(), (header) => JSON.stringify(gapRecord(header, this.#lost)))

@@ -2,10 +2,10 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import type { SecretRenewalEvent } from '#config/renewal.js'
-import { denialOf, type DnsReason } from '#dns/denials.js'
+import type { SecretRotationEvent } from '#config/secret-refresher.js'
+import { replyTo, type DnsReason } from '#dns/replies.js'
 import type { DnsEvent } from '#dns/events.js'
-import { REASONS, type Reason } from '#firewall/reasons.js'
+import { REASONS, type Reason } from '#firewall/contracts/reasons.js'
 import type { HttpClose, HttpDecision } from '#proxy/events.js'
 import * as records from './records.js'
 
@@ -23,9 +23,9 @@ const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: null })
 const count = fc.nat({ max: 1e9 })
 const at = fc.integer({ min: 0, max: 4e12 })
 const sandbox = fc.record({ id: text, agent: text })
-const remote = fc.record({ address: text, port: fc.nat(65_535) })
+const peer = fc.record({ address: text, port: fc.nat(65_535) })
 const time = at.map((at) => new Date(at).toISOString())
-const header = fc.record({ time, sequence: count, gate: text })
+const header = fc.record({ time, sequence: count, gateway: text })
 const verdict = fc.constantFrom('allow', 'deny')
 
 const DNS_REASONS: readonly DnsReason[] = [
@@ -40,7 +40,7 @@ const DNS_REASONS: readonly DnsReason[] = [
 const dnsEvents: fc.Arbitrary<DnsEvent> = fc.record({
   time: at,
   sandbox: maybe(sandbox),
-  client: remote,
+  client: peer,
   transport: fc.constantFrom('udp', 'tcp'),
   id: fc.nat(65_535),
   question: maybe(fc.record({ name: text, type: text, class: text })),
@@ -48,7 +48,7 @@ const dnsEvents: fc.Arbitrary<DnsEvent> = fc.record({
   reason: maybe(fc.constantFrom(...DNS_REASONS)),
   rule: maybe(text),
   wildcard: maybe(text),
-  shape: maybe(
+  features: maybe(
     fc.record({
       length: count,
       entropy: fc.double({ min: 0, max: 8, noNaN: true }),
@@ -75,8 +75,8 @@ const decisions: fc.Arbitrary<HttpDecision> = fc.record({
   at,
   id: fc.uuid(),
   sandbox: maybe(sandbox),
-  remote,
-  door: fc.constantFrom('transparent', 'explicit', 'routes'),
+  peer,
+  listener: fc.constantFrom('transparent', 'forward', 'reverse'),
   kind: fc.constantFrom('request', 'upgrade', 'connect', 'tls', 'tunnel', 'lookup', 'token'),
   method: maybe(text),
   scheme: maybe(fc.constantFrom('http', 'https')),
@@ -123,7 +123,7 @@ const dnsRecord = (head: records.Header, event: DnsEvent) => parsed(records.dnsL
 const decisionRecord = (head: records.Header, event: HttpDecision) =>
   parsed(records.decisionLine(head, event))
 const closeRecord = (head: records.Header, event: HttpClose) => parsed(records.closeLine(head, event))
-const renewals: fc.Arbitrary<SecretRenewalEvent> = fc.record({
+const rotations: fc.Arbitrary<SecretRotationEvent> = fc.record({
   at,
   secret: text,
   source: fc.constantFrom('file', 'command', 'vault', 'aws_secret'),
@@ -136,7 +136,7 @@ const KINDS: Readonly<Record<keyof typeof records, fc.Arbitrary<records.AuditRec
   decisionLine: fc.tuple(header, decisions).map(([head, event]) => decisionRecord(head, event)),
   closeLine: fc.tuple(header, closes).map(([head, event]) => closeRecord(head, event)),
   sandboxRecord: fc.tuple(header, sandboxEvents).map(([head, event]) => records.sandboxRecord(head, event)),
-  renewalRecord: fc.tuple(header, renewals).map(([head, event]) => records.renewalRecord(head, event)),
+  rotationRecord: fc.tuple(header, rotations).map(([head, event]) => records.rotationRecord(head, event)),
   gapRecord: fc
     .tuple(header, fc.integer({ min: 1, max: 1e9 }))
     .map(([head, lost]) => records.gapRecord(head, lost)),
@@ -210,13 +210,13 @@ void t.test('the schema', (t) => {
     ).$defs[kind]?.properties.event.properties.reason.enum ?? []
   t.strictSame(reasons('httpDecision'), [...REASON_NAMES, null])
   t.strictSame(reasons('dnsQuery'), [...DNS_REASONS, null])
-  for (const reason of DNS_REASONS) t.ok(denialOf(reason), reason)
+  for (const reason of DNS_REASONS) t.ok(replyTo(reason), reason)
   t.end()
 })
 
 void t.test('what is not in an event by name gets into no record', (t) => {
   const secret = 'hunter2-do-not-print'
-  const header = { time: '', sequence: 0, gate: 'g', token: secret }
+  const header = { time: '', sequence: 0, gateway: 'g', token: secret }
   const builders: readonly (readonly [
     build: (header: records.Header, event: never) => records.AuditRecord,
     events: fc.Arbitrary<object>,
@@ -225,7 +225,7 @@ void t.test('what is not in an event by name gets into no record', (t) => {
     [decisionRecord, decisions],
     [closeRecord, closes],
     [records.sandboxRecord, sandboxEvents],
-    [records.renewalRecord, renewals],
+    [records.rotationRecord, rotations],
   ]
   for (const [build, events] of builders) {
     for (const event of fc.sample(events, 10)) {
@@ -240,7 +240,7 @@ void t.test('dnsLine: what JSON.stringify would write, for any name', (t) => {
   fc.assert(
     fc.property(header, dnsEvents, (head, event) => {
       const line = records.dnsLine(head, event)
-      const { client, transport, question, sandbox, verdict, wildcard, shape, suspicious, budget } = event
+      const { client, transport, question, sandbox, verdict, wildcard, features, suspicious, budget } = event
       const parts = {
         '@timestamp': head.time,
         rule: { name: event.rule },
@@ -254,11 +254,11 @@ void t.test('dnsLine: what JSON.stringify would write, for any name', (t) => {
           resolved_ip: event.answers,
         },
         egress: {
-          gate: head.gate,
+          gateway: head.gateway,
           sandbox,
           verdict,
           wildcard,
-          shape,
+          features,
           suspicious,
           budget,
           dropped: event.dropped,
@@ -289,7 +289,7 @@ void t.test('decisionLine and closeLine: what JSON.stringify would write, whatev
       same(records.decisionLine(head, event), [
         ['event.reason', event.reason],
         ['rule.name', event.rule],
-        ['source', { ip: event.remote.address, port: event.remote.port }],
+        ['source', { ip: event.peer.address, port: event.peer.port }],
         ['destination.ip', event.address],
         [
           'url',
@@ -319,7 +319,7 @@ void t.test('decisionLine and closeLine: what JSON.stringify would write, whatev
         ['event.reason', event.reason],
         ['http.request', { id: event.id, bytes: event.requestBytes }],
         ['http.response', { status_code: event.status, bytes: event.responseBytes }],
-        ['egress.gate', head.gate],
+        ['egress.gateway', head.gateway],
         ['egress.sandbox', event.sandbox],
         ['egress.detail', event.detail],
         ['egress.redacted', event.redactions],
@@ -334,7 +334,7 @@ void t.test('figures', (t) => {
   const [close] = fc.sample(closes, 1)
   t.match(
     closeRecord(
-      { time: '1970-01-01T00:00:00.000Z', sequence: 7, gate: 'g' },
+      { time: '1970-01-01T00:00:00.000Z', sequence: 7, gateway: 'g' },
       { ...(close as HttpClose), durationMs: 12, status: 200 },
     ),
     {
@@ -345,7 +345,7 @@ void t.test('figures', (t) => {
   )
   const [decision] = fc.sample(decisions, 1)
   t.match(
-    decisionRecord({ time: '', sequence: 0, gate: 'g' }, { ...(decision as HttpDecision), query: '?a=?' }),
+    decisionRecord({ time: '', sequence: 0, gateway: 'g' }, { ...(decision as HttpDecision), query: '?a=?' }),
     {
       url: { query: 'a=?' },
     },

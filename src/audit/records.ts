@@ -1,6 +1,6 @@
 import type { DnsEvent } from '#dns/events.js'
-import type { SecretRenewalEvent } from '#config/renewal.js'
-import type { SandboxIdentity } from '#firewall/policy.js'
+import type { SecretRotationEvent } from '#config/secret-refresher.js'
+import type { SandboxRef } from '#firewall/contracts/policy.js'
 import type { HttpClose, HttpDecision } from '#proxy/events.js'
 import { jsonText } from './json-text.js'
 
@@ -16,8 +16,8 @@ export interface Header {
   /** ISO 8601, UTC. */
   readonly time: string
   readonly sequence: number
-  /** One gate process. */
-  readonly gate: string
+  /** One gateway process. */
+  readonly gateway: string
 }
 
 const NANOSECONDS = 1_000_000
@@ -26,10 +26,10 @@ const ECS = { version: '8.17.0' }
 
 /**
  * The record of a query as its line of JSON. Written out by hand, for `JSON.stringify` would take longer than all the
- * judging; a test holds the two together.
+ * checking; a test holds the two together.
  */
 export function dnsLine(header: Header, event: DnsEvent): string {
-  const { question, sandbox, shape, budget } = event
+  const { question, sandbox, features, budget } = event
   const allowed = event.verdict === 'allow'
   return (
     `{"@timestamp":"${header.time}","ecs":{"version":"${ECS.version}"},` +
@@ -44,10 +44,10 @@ export function dnsLine(header: Header, event: DnsEvent): string {
         ? 'null'
         : `{"name":${jsonText(question.name)},"type":${jsonText(question.type)},"class":${jsonText(question.class)}}`
     },"response_code":${jsonText(event.rcode)},"resolved_ip":[${event.answers.map(jsonText).join()}]},` +
-    `"egress":{"gate":${jsonText(header.gate)},"sandbox":${jsonSandbox(sandbox)},"verdict":"${event.verdict}","wildcard":${jsonText(event.wildcard)},"shape":${
-      shape === null
+    `"egress":{"gateway":${jsonText(header.gateway)},"sandbox":${jsonSandbox(sandbox)},"verdict":"${event.verdict}","wildcard":${jsonText(event.wildcard)},"features":${
+      features === null
         ? 'null'
-        : `{"length":${shape.length},"entropy":${shape.entropy},"signal":${jsonText(shape.signal)}}`
+        : `{"length":${features.length},"entropy":${features.entropy},"signal":${jsonText(features.signal)}}`
     },"suspicious":${event.suspicious},"budget":${budget === null ? 'null' : JSON.stringify(budget)},` +
     `"dropped":${event.dropped},"previous":null}}`
   )
@@ -62,14 +62,14 @@ export function decisionLine(header: Header, event: HttpDecision): string {
     `"action":"http-${event.kind}","outcome":"${allowed ? 'unknown' : 'failure'}",` +
     `"reason":${jsonText(event.reason)},"sequence":${header.sequence}},` +
     `"rule":{"name":${jsonText(event.rule)}},` +
-    `"source":{"ip":${jsonText(event.remote.address)},"port":${event.remote.port}},` +
+    `"source":{"ip":${jsonText(event.peer.address)},"port":${event.peer.port}},` +
     `"destination":{"ip":${jsonText(event.address)}},` +
     `"url":{"scheme":${jsonText(event.scheme)},"domain":${jsonText(event.host)},"port":${event.port},` +
     `"path":${jsonText(event.path)},"query":${jsonText(event.query?.replace(/^\?/, '') ?? null)}},` +
     `"http":{"request":{"id":${jsonText(event.id)},"method":${jsonText(event.method)}},` +
     `"response":{"status_code":${event.status}}},` +
-    `"egress":{"gate":${jsonText(header.gate)},"sandbox":${jsonSandbox(event.sandbox)},"verdict":"${event.verdict}",` +
-    `"door":"${event.door}","service":${jsonText(event.service)},"credential":${jsonText(event.credential)},` +
+    `"egress":{"gateway":${jsonText(header.gateway)},"sandbox":${jsonSandbox(event.sandbox)},"verdict":"${event.verdict}",` +
+    `"listener":"${event.listener}","service":${jsonText(event.service)},"credential":${jsonText(event.credential)},` +
     `"detail":${jsonText(event.detail)},"previous":null}}`
   )
 }
@@ -84,21 +84,21 @@ export function closeLine(header: Header, event: HttpClose): string {
     `"duration":${event.durationMs * NANOSECONDS},"sequence":${header.sequence}},` +
     `"http":{"request":{"id":${jsonText(event.id)},"bytes":${event.requestBytes}},` +
     `"response":{"status_code":${event.status},"bytes":${event.responseBytes}}},` +
-    `"egress":{"gate":${jsonText(header.gate)},"sandbox":${jsonSandbox(event.sandbox)},` +
+    `"egress":{"gateway":${jsonText(header.gateway)},"sandbox":${jsonSandbox(event.sandbox)},` +
     `"detail":${jsonText(event.detail)},` +
     `"redactions":${redactions.reduce((sum, { count }) => sum + count, 0)},` +
     `"redacted":${JSON.stringify(redactions)},"previous":null}}`
   )
 }
 
-function jsonSandbox(sandbox: SandboxIdentity | null): string {
+function jsonSandbox(sandbox: SandboxRef | null): string {
   return sandbox === null ? 'null' : `{"id":${jsonText(sandbox.id)},"agent":${jsonText(sandbox.agent)}}`
 }
 
 /** A sandbox that began or ended. */
 export interface SandboxEvent {
   readonly at: number
-  readonly sandbox: SandboxIdentity
+  readonly sandbox: SandboxRef
   readonly action: 'sandbox-start' | 'sandbox-end'
   /** The command's first word; its arguments may hold what should not be in a log. */
   readonly command: string
@@ -118,12 +118,12 @@ export function sandboxRecord(header: Header, event: SandboxEvent): AuditRecord 
       sequence: header.sequence,
     },
     process: { executable: event.command, exit_code: event.exitCode },
-    egress: { gate: header.gate, sandbox: event.sandbox, previous: null },
+    egress: { gateway: header.gateway, sandbox: event.sandbox, previous: null },
   }
 }
 
-/** A secret that was renewed, or that could not be. */
-export function renewalRecord(header: Header, event: SecretRenewalEvent): AuditRecord {
+/** A secret that was rotated, or that could not be. */
+export function rotationRecord(header: Header, event: SecretRotationEvent): AuditRecord {
   return {
     '@timestamp': header.time,
     ecs: ECS,
@@ -131,13 +131,13 @@ export function renewalRecord(header: Header, event: SecretRenewalEvent): AuditR
       kind: 'event',
       category: ['configuration'],
       type: ['change'],
-      action: 'secret-renewal',
+      action: 'secret-rotation',
       outcome: event.problem === null ? 'success' : 'failure',
       reason: event.problem,
       sequence: header.sequence,
     },
     egress: {
-      gate: header.gate,
+      gateway: header.gateway,
       sandbox: null,
       secret: { name: event.secret, source: event.source },
       previous: null,
@@ -158,6 +158,6 @@ export function gapRecord(header: Header, lost: number): AuditRecord {
       outcome: 'failure',
       sequence: header.sequence,
     },
-    egress: { gate: header.gate, sandbox: null, lost_close_records: lost, previous: null },
+    egress: { gateway: header.gateway, sandbox: null, lost_close_records: lost, previous: null },
   }
 }

@@ -1,6 +1,6 @@
 /**
  * Times as ISO 8601 in milliseconds. What stands before the milliseconds is made once a second, for `toISOString` takes as
- * long as judging a name.
+ * long as checking a name.
  */
 export class Timestamps {
   #second = NaN

@@ -2,7 +2,7 @@ import { createSocket } from 'node:dgram'
 import { connect } from 'node:net'
 
 /** Milliseconds to wait for somebody who may not be there. */
-const PATIENCE_MS = 1_200
+const CONNECT_TIMEOUT_MS = 1_200
 
 /**
  * What became of a connection: `connected`, an error code, or `silence`. A refusal (ECONNREFUSED) is an answer: packets
@@ -10,7 +10,7 @@ const PATIENCE_MS = 1_200
  */
 export function tryTcp(host: string, port: number): Promise<string> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: PATIENCE_MS })
+    const socket = connect({ host, port, timeout: CONNECT_TIMEOUT_MS })
     const end = (result: string) => {
       socket.destroy()
       resolve(result)
@@ -59,7 +59,7 @@ export function sendUdp(
 ): Promise<string> {
   return new Promise((resolve) => {
     const socket = createSocket('udp4')
-    const timer = setTimeout(() => end('silence'), PATIENCE_MS)
+    const timer = setTimeout(() => end('silence'), CONNECT_TIMEOUT_MS)
     const end = (result: string) => {
       clearTimeout(timer)
       socket.close()

@@ -8,31 +8,31 @@ export interface Probe {
   readonly title: string
   readonly exposes: string
   readonly fix: string
-  run(facts: DoctorFacts): Promise<Outcome> | Outcome
+  run(facts: DoctorFacts): Promise<ProbeResult> | ProbeResult
 }
 
-type Outcome = Pick<Finding, 'held' | 'found'>
+type ProbeResult = Pick<Finding, 'held' | 'found'>
 
-const GATE_DOWN = 'nothing: agents cannot work'
-const LOOK_AT_GATE = 'see whether the gate runs: `docker compose ps`, `docker compose logs`'
+const GATEWAY_DOWN = 'nothing: agents cannot work'
+const LOOK_AT_GATEWAY = 'see whether the gateway runs: `docker compose ps`, `docker compose logs`'
 const START_BY_SANDBOX_RUN = 'start agents with ./sandbox-run, and report this with the version of the engine'
 const OUTSIDE = ['1.1.1.1', '8.8.8.8'] as const
 
 /** What a sandbox must be able to do, and then what it must not. */
 export const PROBES: readonly Probe[] = [
-  gateProbe('the resolver answers', () => askName(nameServer(), 'localhost'), /^NOERROR 1$/),
-  gateProbe('the resolver denies', () => askName(nameServer(), 'unlisted.invalid'), /^NXDOMAIN/),
-  gateProbe('port 80 judges', () => get('egress', 80, '/', 'unlisted.invalid'), /urn:egress:/),
-  gateProbe('port 443 listens', () => tryTcp('egress', 443), /^connected$/),
-  gateProbe(
-    'port 3128 judges',
+  gatewayProbe('the resolver answers', () => askName(nameServer(), 'localhost'), /^NOERROR 1$/),
+  gatewayProbe('the resolver denies', () => askName(nameServer(), 'unlisted.invalid'), /^NXDOMAIN/),
+  gatewayProbe('port 80 checks', () => get('egress', 80, '/', 'unlisted.invalid'), /urn:egress:/),
+  gatewayProbe('port 443 listens', () => tryTcp('egress', 443), /^connected$/),
+  gatewayProbe(
+    'port 3128 checks',
     () => get('egress', 3128, 'http://unlisted.invalid/', 'unlisted.invalid'),
     /urn:egress:/,
   ),
-  gateProbe('port 9199 judges', () => get('egress', 9199, '/unlisted', 'egress:9199'), /urn:egress:/),
+  gatewayProbe('port 9199 checks', () => get('egress', 9199, '/unlisted', 'egress:9199'), /urn:egress:/),
   {
     title: 'no route',
-    exposes: 'every address outside: the gate is optional',
+    exposes: 'every address outside: the gateway is optional',
     fix: START_BY_SANDBOX_RUN,
     // Engine 20.10 sets a gateway that nobody is: what counts is that nobody answers.
     run: async () => judged(await all(OUTSIDE.map((host) => tryTcp(host, 443)))),
@@ -71,7 +71,7 @@ export const PROBES: readonly Probe[] = [
   },
   {
     title: 'other sandboxes and networks',
-    exposes: 'other agents, and the gate under another identity',
+    exposes: 'other agents, and the gateway under another identity',
     fix: 'give every agent a network of its own',
     run: async ({ others }) => judged(await all(others.map((host) => tryTcp(host, 80)))),
   },
@@ -164,7 +164,7 @@ export const PROBES: readonly Probe[] = [
   {
     title: 'no secrets, no CA key',
     exposes: 'the real credentials, or the key that signs for every host',
-    fix: 'mount neither the gate’s volumes nor its secrets',
+    fix: 'mount neither the gateway’s volumes nor its secrets',
     run: () => {
       const files = [
         '/run/secrets',
@@ -195,11 +195,11 @@ export async function runProbes(facts: DoctorFacts): Promise<Finding[]> {
   return findings
 }
 
-function gateProbe(title: string, ask: () => Promise<string>, expected: RegExp): Probe {
+function gatewayProbe(title: string, ask: () => Promise<string>, expected: RegExp): Probe {
   return {
     title,
-    exposes: GATE_DOWN,
-    fix: LOOK_AT_GATE,
+    exposes: GATEWAY_DOWN,
+    fix: LOOK_AT_GATEWAY,
     run: async () => {
       const said = await ask()
       const held = expected.test(said)
@@ -211,7 +211,7 @@ function gateProbe(title: string, ask: () => Promise<string>, expected: RegExp):
 const all = (attempts: readonly Promise<string>[]) => Promise.all(attempts)
 
 /** Nobody answered, by whatever way. */
-function judged(results: readonly string[]): Outcome {
+function judged(results: readonly string[]): ProbeResult {
   const bad = results.filter(
     (result) => answered(result) || /^(answered|NOERROR|NXDOMAIN|REFUSED|SERVFAIL)/.test(result),
   )
@@ -222,7 +222,7 @@ function judged(results: readonly string[]): Outcome {
   }
 }
 
-function absent(paths: readonly string[]): Outcome {
+function absent(paths: readonly string[]): ProbeResult {
   const there = paths.filter((path) => existsSync(path))
   return { held: there.length === 0, found: there.length === 0 ? 'none' : there.join(' ') }
 }

@@ -26,7 +26,7 @@ export interface DoctorFacts {
   readonly engine: string | null
   /** Addresses of the host, bridges included. */
   readonly hosts: readonly string[]
-  /** Addresses of the gate in networks that are not the sandbox's; port 80 is open there. */
+  /** Addresses of the gateway in networks that are not the sandbox's; port 80 is open there. */
   readonly others: readonly string[]
 }
 

@@ -9,7 +9,7 @@ const POLL_MS = 200
 const READ_BYTES = 65_536
 
 /** How far a file was read, which is always the end of a line: a last one without its end is read again. */
-interface Position {
+interface FileOffset {
   offset: number
   inode: number
 }
@@ -20,7 +20,7 @@ export async function* followLog(
   roles: readonly AuditRole[],
   signal: AbortSignal,
 ): AsyncGenerator<LogLine> {
-  const positions = new Map<string, Position>()
+  const positions = new Map<string, FileOffset>()
   for (const file of currentFiles(auditDir, roles)) positions.set(file, endOf(file))
   while (!signal.aborted) {
     const lines: LogLine[] = []
@@ -41,14 +41,14 @@ function currentFiles(auditDir: string, roles: readonly AuditRole[]): string[] {
     .filter((file) => existsSync(file))
 }
 
-function endOf(file: string): Position {
+function endOf(file: string): FileOffset {
   const fd = openSync(file, 'r')
   const { size, ino } = fstatSync(fd)
   closeSync(fd)
   return { offset: size, inode: ino }
 }
 
-function readOn(file: string, position: Position): LogLine[] {
+function readOn(file: string, position: FileOffset): LogLine[] {
   const fd = openSync(file, 'r')
   try {
     const { size, ino } = fstatSync(fd)

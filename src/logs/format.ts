@@ -22,7 +22,7 @@ function bodyOf(record: LogRecord, paint: Paint): string {
   if (action === 'dns-query') return dnsLine(record, paint)
   if (action === 'http-close') return closeLine(record, paint)
   if (action.startsWith('http-')) return decisionLine(record, paint)
-  if (action === 'secret-renewal') return renewalLine(record, paint)
+  if (action === 'secret-rotation') return rotationLine(record, paint)
   const code = record.process?.exit_code ?? null
   const parts = [
     action,
@@ -36,9 +36,9 @@ function bodyOf(record: LogRecord, paint: Paint): string {
     .join(' ')
 }
 
-function renewalLine({ event, egress }: LogRecord, paint: Paint): string {
+function rotationLine({ event, egress }: LogRecord, paint: Paint): string {
   const { name = '-', source = '-' } = egress.secret ?? {}
-  const how = event.reason == null ? paint('green', 'renewed') : paint('red', `kept: ${clean(event.reason)}`)
+  const how = event.reason == null ? paint('green', 'rotated') : paint('red', `kept: ${clean(event.reason)}`)
   return `http SECRET ${clean(name)} (${clean(source)}) ${how}`
 }
 
@@ -58,7 +58,7 @@ function dnsLine(record: LogRecord, paint: Paint): string {
 function decisionLine(record: LogRecord, paint: Paint): string {
   const { url, http, event, egress, rule } = record
   const asked = http?.request?.method ?? event.action.replace('http-', '').toUpperCase()
-  // What the gate asked of its own accord must not pass for what the sandbox asked.
+  // What the gateway asked of its own accord must not pass for what the sandbox asked.
   const method = event.action === 'http-token' ? `TOKEN ${asked}` : asked
   const where = placeOf(url)
   const status = http?.response?.status_code == null ? '' : ` ${String(http.response.status_code)}`

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { logs, type LogsOptions } from '../commands/logs.js'
+import { logs, type LogsOptions } from '../cli/logs.js'
 import { followLog } from './follow.js'
 import { formatRecord, painter } from './format.js'
 import { logFiles, parseLine, readLog, type LogLine, type LogRecord } from './read.js'
@@ -219,7 +219,7 @@ void t.test('as much of a URL as the request had', (t) => {
   t.end()
 })
 
-void t.test("the gate's own requests do not pass for the sandbox's", (t) => {
+void t.test("the gateway's own requests do not pass for the sandbox's", (t) => {
   const record = parseLine(http({ second: 1, mark: 'token' }))?.record as LogRecord
   const token = { ...record, event: { action: 'http-token', reason: null } }
   t.match(formatRecord(token, plain), 'http ALLOW TOKEN GET https://a.example/token')
@@ -314,7 +314,7 @@ void t.test('follow: a line is shown when it is whole, with every byte of it', a
   t.strictSame(await seen(1), ['\u00e4\u2026\u{1f600}'])
   appendFileSync(file, line.subarray(0, middle))
   await sleep(250)
-  // What the gate does with a line that a full disk cut short: it takes it back.
+  // What the gateway does with a line that a full disk cut short: it takes it back.
   truncateSync(file, line.length)
   appendFileSync(file, `${http({ second: 2, mark: 'b' })}\n`)
   t.strictSame(await seen(2), ['\u00e4\u2026\u{1f600}', 'b'])

@@ -22,14 +22,14 @@ function firstChild(parent: number): number | null {
 }
 
 /** How long a signal that comes before the agent exists is held back. */
-const patience = { attempts: 100, intervalMs: 10 }
+const backoffMs = { attempts: 100, intervalMs: 10 }
 
 /** Sends a signal to the agent itself: PID 1 of a namespace ignores signals, and script(1) has its own use for them. */
 export function signalAgent(outer: number, behindScript: boolean, name: NodeJS.Signals, attempt = 0): void {
   const agent = findAgent(outer, behindScript)
   if (agent === null) {
-    if (attempt < patience.attempts) {
-      setTimeout(() => signalAgent(outer, behindScript, name, attempt + 1), patience.intervalMs).unref()
+    if (attempt < backoffMs.attempts) {
+      setTimeout(() => signalAgent(outer, behindScript, name, attempt + 1), backoffMs.intervalMs).unref()
     }
     return
   }

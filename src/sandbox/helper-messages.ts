@@ -1,6 +1,6 @@
 import type { ListenRequest } from './spec.js'
 
-/** What the gate asks of the helper inside. Paths are those inside the sandbox. */
+/** What the gateway asks of the helper inside. Paths are those inside the sandbox. */
 export interface HelperOrder {
   /** where the new root is mounted while it is being built */
   root: string

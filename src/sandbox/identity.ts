@@ -1,7 +1,7 @@
 import type { Stats } from 'node:fs'
 
 /** A user and group of the host's. */
-export interface Identity {
+export interface UnixUser {
   uid: number
   gid: number
 }
@@ -13,14 +13,14 @@ export interface IdentityInput {
   uid: number
   sudoUid: string | undefined
   sudoGid: string | undefined
-  owner: Identity
+  owner: UnixUser
 }
 
 /**
  * Who runs the sandbox where root starts it, null where it is the caller. Never uid 0: /proc/sys belongs to that id in every
  * user namespace, and whoever writes kernel.core_pattern runs programs on the host.
  */
-export function chooseIdentity({ uid, sudoUid, sudoGid, owner }: IdentityInput): Identity | null {
+export function chooseUser({ uid, sudoUid, sudoGid, owner }: IdentityInput): UnixUser | null {
   if (uid !== 0) return null
   const sudo = { uid: parseId(sudoUid), gid: parseId(sudoGid) }
   if (sudo.uid !== null) return { uid: sudo.uid, gid: sudo.gid ?? sudo.uid }
@@ -35,7 +35,7 @@ function parseId(text: string | undefined): number | null {
 }
 
 /** Whether the permission bits give `wanted` (r=4, w=2, x=1) to an identity that has no further groups. */
-export function permits(file: Pick<Stats, 'uid' | 'gid' | 'mode'>, who: Identity, wanted: number): boolean {
+export function permits(file: Pick<Stats, 'uid' | 'gid' | 'mode'>, who: UnixUser, wanted: number): boolean {
   const shift = file.uid === who.uid ? 6 : file.gid === who.gid ? 3 : 0
   return ((file.mode >> shift) & wanted) === wanted
 }

@@ -30,13 +30,13 @@ const bytesPerInode = 8192
 
 /**
  * The first part of what PID 1 of the sandbox runs, for any POSIX sh. It arrives through a pipe, so that neither
- * /proc/1/cmdline nor /proc/1/environ tells anything about the host; and when the gate dies before it has sent the
+ * /proc/1/cmdline nor /proc/1/environ tells anything about the host; and when the gateway dies before it has sent the
  * second part, the shell reads the end of its script and takes the namespace with it.
  */
 export function formatInitScript({ root, node, helper, tmpBytes }: InitInput): string {
   const inodes = Math.max(1024, Math.floor(tmpBytes / bytesPerInode))
   const scratch = root + scratchRoot
-  // What follows the processes of the gate, such as a tool that measures coverage, has nothing to write to in here.
+  // What follows the processes of the gateway, such as a tool that measures coverage, has nothing to write to in here.
   return `set -eu
 unset NODE_OPTIONS
 umask 022

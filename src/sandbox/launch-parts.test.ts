@@ -5,7 +5,7 @@ import { agentEnvironment, formatAgentScript } from './agent-script.js'
 import { generateEtc } from './etc-files.js'
 import { formatFstab } from './fstab.js'
 import { findTool } from './host-tools.js'
-import { chooseIdentity, permits } from './identity.js'
+import { chooseUser, permits } from './identity.js'
 import { checkFiles, planSandbox, type PlanInput } from './plan.js'
 import { treeCommand } from './process-tree.js'
 import { quoteCommand } from './shell-quote.js'
@@ -16,14 +16,14 @@ void t.test('root becomes whom sudo names, else the owner, else an unused id, an
   const none = { sudoUid: undefined, sudoGid: undefined }
   const owner = { uid: 1001, gid: 1002 }
   const nobody = { uid: 61000, gid: 61000 }
-  t.equal(chooseIdentity({ uid: 1000, ...none, owner }), null)
-  t.same(chooseIdentity({ uid: 0, sudoUid: '1005', sudoGid: '1006', owner }), { uid: 1005, gid: 1006 })
-  t.same(chooseIdentity({ uid: 0, sudoUid: '1005', sudoGid: '0', owner }), { uid: 1005, gid: 1005 })
-  t.same(chooseIdentity({ uid: 0, ...none, owner }), owner)
-  t.same(chooseIdentity({ uid: 0, ...none, owner: { uid: 1001, gid: 0 } }), { uid: 1001, gid: 1001 })
+  t.equal(chooseUser({ uid: 1000, ...none, owner }), null)
+  t.same(chooseUser({ uid: 0, sudoUid: '1005', sudoGid: '1006', owner }), { uid: 1005, gid: 1006 })
+  t.same(chooseUser({ uid: 0, sudoUid: '1005', sudoGid: '0', owner }), { uid: 1005, gid: 1005 })
+  t.same(chooseUser({ uid: 0, ...none, owner }), owner)
+  t.same(chooseUser({ uid: 0, ...none, owner: { uid: 1001, gid: 0 } }), { uid: 1001, gid: 1001 })
   for (const sudoUid of ['0', '00', '-1', '4294967295', '99999999999', 'x', '']) {
     t.same(
-      chooseIdentity({ uid: 0, sudoUid, sudoGid: '5', owner: { uid: 0, gid: 0 } }),
+      chooseUser({ uid: 0, sudoUid, sudoGid: '5', owner: { uid: 0, gid: 0 } }),
       nobody,
       `SUDO_UID=${sudoUid}`,
     )
@@ -110,7 +110,7 @@ void t.test('the agent’s variables come after the last program that has capabi
   t.end()
 })
 
-void t.test('the generated /etc asks the gate and nobody else', (t) => {
+void t.test('the generated /etc asks the gateway and nobody else', (t) => {
   const etc = generateEtc({ hosts: { egress: '127.0.0.1' }, shell: '/bin/sh', workdir: '/w' })
   t.match(etc['/etc/resolv.conf'], /^nameserver 127\.0\.0\.1\n/)
   t.notMatch(etc['/etc/resolv.conf'], /search|domain/)

@@ -5,7 +5,7 @@ import { agentEnvironment, formatAgentScript, type AgentTools } from './agent-sc
 import { generateEtc } from './etc-files.js'
 import { checkHost } from './host-check.js'
 import { findTool } from './host-tools.js'
-import { chooseIdentity } from './identity.js'
+import { chooseUser } from './identity.js'
 import { formatInitScript, formatStartScript } from './init-script.js'
 import { findMaskedPaths, hideClosedDirectories, maskExplicit } from './masked-paths.js'
 import { parseMountinfo } from './mount-table.js'
@@ -37,7 +37,7 @@ export async function launchSandbox(
   const callerPath = process.env.PATH ?? ''
   const { warning } = resolveCommand({ command: spec.command[0] ?? '', workdir, path: callerPath, trees })
 
-  const identity = chooseIdentity({
+  const identity = chooseUser({
     uid: process.getuid?.() ?? 0,
     sudoUid: process.env.SUDO_UID,
     sudoGid: process.env.SUDO_GID,

@@ -1,6 +1,6 @@
 import { readdirSync, readFileSync, realpathSync, statSync, type Dirent } from 'node:fs'
 import { join, relative } from 'node:path'
-import { permits, type Identity } from './identity.js'
+import { permits, type UnixUser } from './identity.js'
 import { directoriesAbove, isWithin } from './mount-table.js'
 import type { MaskedPath } from './plan.js'
 import { SandboxError } from './sandbox-error.js'
@@ -40,7 +40,7 @@ export function findMaskedPaths(tree: string, bounds: MaskBounds = defaultMaskBo
     if (entries === null) found.push({ path: directory, kind: 'directory' })
     for (const entry of entries ?? []) {
       const path = join(directory, entry.name)
-      const kind = judgeEntry(path, entry)
+      const kind = evaluateEntry(path, entry)
       if (kind !== null) found.push({ path, kind })
       else if (entry.isDirectory() && !isSkipped(path, entry.name)) pending.push(path)
       if (++seen > bounds.entries || found.length > bounds.masks) throw tooLarge(tree, bounds)
@@ -80,7 +80,7 @@ export function maskExplicit(paths: readonly string[], trees: readonly string[])
 export function hideClosedDirectories(
   masks: readonly MaskedPath[],
   trees: readonly string[],
-  who: Identity,
+  who: UnixUser,
 ): MaskedPath[] {
   const hidden = masks.map((mask): MaskedPath => {
     const tree = trees.find((candidate) => isWithin(mask.path, candidate))
@@ -107,7 +107,7 @@ function isSkipped(path: string, name: string): boolean {
   return skippedDirectories.has(name) && (name !== 'objects' || path.endsWith('/.git/objects'))
 }
 
-function judgeEntry(path: string, entry: Dirent): MaskedPath['kind'] | null {
+function evaluateEntry(path: string, entry: Dirent): MaskedPath['kind'] | null {
   const { name } = entry
   if (entry.isSocket() || entry.isFIFO()) return 'file'
   const isConfig = hiddenBelowConfig.has(name) && path.endsWith(`/.config/${name}`)

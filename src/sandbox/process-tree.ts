@@ -7,11 +7,11 @@ import { explainFailure } from './host-check.js'
 import type { HelperOrder, HelperReport } from './helper-messages.js'
 import { findTool, systemPath } from './host-tools.js'
 import { agentId } from './etc-files.js'
-import type { Identity } from './identity.js'
+import type { UnixUser } from './identity.js'
 import { exitWord, readyLine } from './init-script.js'
 import { SandboxError } from './sandbox-error.js'
 
-/** The gate's own standard descriptors, as the agent gets them. */
+/** The gateway's own standard descriptors, as the agent gets them. */
 export type AgentDescriptors = readonly [input: number, output: number, error: number]
 
 export interface ProcessTreeInput {
@@ -20,7 +20,7 @@ export interface ProcessTreeInput {
   /** asked for once the processes are on their way, so that what takes time to make does not hold them up */
   order: () => Promise<HelperOrder>
   /** what root stages, and who it then becomes; null where an ordinary user launches */
-  staging: { script: string; identity: Identity } | null
+  staging: { script: string; identity: UnixUser } | null
   /** whether the tree stays in the session of the caller's terminal */
   keepsTerminal: boolean
   descriptors: AgentDescriptors
@@ -38,8 +38,8 @@ export interface ProcessTree {
 const setUpLimitMs = 30_000
 
 /**
- *   gate ── setpriv → unshare ── sh (PID 1) ── socket helper, then the agent
- *   gate ── setpriv → unshare → sh → setpriv → unshare ── sh (PID 1) …        where root launches
+ *   gateway ── setpriv → unshare ── sh (PID 1) ── socket helper, then the agent
+ *   gateway ── setpriv → unshare → sh → setpriv → unshare ── sh (PID 1) …        where root launches
  *
  * An arrow is an exec, a line a fork. Each process dies with the one before it.
  */
@@ -75,7 +75,7 @@ export function treeCommand(staging: ProcessTreeInput['staging']): string[] {
 export async function startProcessTree(input: ProcessTreeInput): Promise<ProcessTree> {
   const [program = '', ...words] = treeCommand(input.staging)
   const child = spawn(program, words, {
-    // The gate's own environment holds the real credentials, and /proc/PID/environ is a file.
+    // The gateway's own environment holds the real credentials, and /proc/PID/environ is a file.
     env: { PATH: systemPath.join(':'), LC_ALL: 'C' },
     cwd: '/',
     stdio: ['pipe', 'pipe', 'pipe', 'ipc', ...input.descriptors] as StdioOptions,
@@ -133,7 +133,7 @@ function setUp(
     let progress = ''
     let settled = false
     const settle = (then: () => void) => {
-      // The end of the tree comes here too, long after: the sockets are the gate's by then.
+      // The end of the tree comes here too, long after: the sockets are the gateway's by then.
       if (settled) return
       settled = true
       clearTimeout(timer)

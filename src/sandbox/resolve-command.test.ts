@@ -45,7 +45,7 @@ const path = [
 const resolve = (command: string, extra: string[] = []) =>
   resolveCommand({ command, workdir: join(root, 'work'), path, trees: [...trees, ...extra] })
 
-function refusal(command: string): SandboxError {
+function denial(command: string): SandboxError {
   try {
     resolve(command)
   } catch (error) {
@@ -72,7 +72,7 @@ void t.test('what only the host has is refused with the mount that would help', 
     linked: '--mount opt/thing',
   }
   for (const [command, mount] of Object.entries(cases)) {
-    const { exitCode, fix } = refusal(command)
+    const { exitCode, fix } = denial(command)
     t.equal(exitCode, 127, command)
     t.equal(fix, `add ${mount.replace('--mount ', `--mount ${root}/`)}`)
   }
@@ -80,12 +80,12 @@ void t.test('what only the host has is refused with the mount that would help', 
 })
 
 void t.test('not executable is 126, not there is 127', (t) => {
-  t.equal(refusal('./script').exitCode, 126)
-  t.equal(refusal('./').exitCode, 126)
-  t.equal(refusal('nothing-of-that-name').exitCode, 127)
-  t.equal(refusal('./nothing').exitCode, 127)
-  t.equal(refusal('').exitCode, 127)
-  t.equal(refusal('A=b').exitCode, 127)
+  t.equal(denial('./script').exitCode, 126)
+  t.equal(denial('./').exitCode, 126)
+  t.equal(denial('nothing-of-that-name').exitCode, 127)
+  t.equal(denial('./nothing').exitCode, 127)
+  t.equal(denial('').exitCode, 127)
+  t.equal(denial('A=b').exitCode, 127)
   t.end()
 })
 

@@ -68,12 +68,12 @@ export function resolveMounts(
   const work = look({ path: workdir, writable })
   const others = extra.map(look)
   if (work.kind !== 'directory') {
-    throw refusal(workdir, 'is not a directory', 'start in a directory, and add single files with --mount')
+    throw denial(workdir, 'is not a directory', 'start in a directory, and add single files with --mount')
   }
   const asked = others.some(({ path }) => path === work.path)
   const found = credentialPlaces.filter((place) => existsSync(join(work.path, place)))
   if (!asked && found.length >= (isHome(work.path) ? 1 : 2)) {
-    throw refusal(
+    throw denial(
       workdir,
       `is a home directory: it contains ${found.join(', ')}`,
       `start in a project directory, or add --mount ${work.path} if the agent may read all of it`,
@@ -100,29 +100,25 @@ function isHome(directory: string): boolean {
 }
 
 function resolveMount({ path, writable }: ExtraMount): ResolvedMount {
-  if (!isAbsolute(path)) throw refusal(path, 'is not absolute', 'give an absolute path')
+  if (!isAbsolute(path)) throw denial(path, 'is not absolute', 'give an absolute path')
   let real: string
   try {
     real = realpathSync(path)
   } catch (cause) {
-    throw refusal(path, 'cannot be read', 'check that it exists and that you may read it', cause)
+    throw denial(path, 'cannot be read', 'check that it exists and that you may read it', cause)
   }
   if (tooWide.includes(real))
-    throw refusal(path, 'is too much to show to an agent', 'name a directory inside it')
+    throw denial(path, 'is too much to show to an agent', 'name a directory inside it')
   if (ownTrees.some((tree) => isWithin(real, tree))) {
-    throw refusal(path, 'is a part of the system that every sandbox has its own of', 'leave it out')
+    throw denial(path, 'is a part of the system that every sandbox has its own of', 'leave it out')
   }
   const found = statSync(real)
   if (!found.isDirectory() && !found.isFile()) {
-    throw refusal(
-      path,
-      'is neither a directory nor a regular file',
-      'a socket or a device would be a way out',
-    )
+    throw denial(path, 'is neither a directory nor a regular file', 'a socket or a device would be a way out')
   }
   return { path: real, source: real, writable, kind: found.isDirectory() ? 'directory' : 'file' }
 }
 
-function refusal(path: string, what: string, fix: string, cause?: unknown): SandboxError {
+function denial(path: string, what: string, fix: string, cause?: unknown): SandboxError {
   return new SandboxError('EGRESS_SANDBOX_MOUNT', `${path} ${what}`, fix, { cause })
 }

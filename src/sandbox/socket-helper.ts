@@ -2,9 +2,9 @@
  * Runs inside the new network and mount namespaces, before the agent exists, and is fed to `node -` as text: where root
  * launches, the directory of this file may be closed to the id that runs it. So it imports nothing but Node itself.
  *
- *   gate  -- skeleton, sockets wanted -->  helper
- *   gate  <-- one open socket a message --  helper
- *   gate  -- bye ----------------------->  helper (exits)
+ *   gateway  -- skeleton, sockets wanted -->  helper
+ *   gateway  <-- one open socket a message --  helper
+ *   gateway  -- bye ----------------------->  helper (exits)
  */
 import { createSocket } from 'node:dgram'
 import { chmodSync, lstatSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
@@ -17,7 +17,7 @@ process.once('uncaughtException', (error) => {
   process.stderr.write(`the helper that opens the sockets failed: ${error.message}\n`)
   process.exit(1)
 })
-// Without the gate there is nobody to decide anything: no channel, no sandbox.
+// Without the gateway there is nobody to decide anything: no channel, no sandbox.
 process.once('disconnect', () => process.exit(1))
 process.once('message', (order: HelperOrder) => {
   process.once('message', () => process.exit(0))

@@ -1,6 +1,6 @@
 import { formatFstab } from './fstab.js'
 import { statSync } from 'node:fs'
-import { permits, type Identity } from './identity.js'
+import { permits, type UnixUser } from './identity.js'
 import type { ResolvedMount } from './plan.js'
 import { SandboxError } from './sandbox-error.js'
 import { quoteCommand, quoteWord } from './shell-quote.js'
@@ -62,22 +62,22 @@ exec "$@"
 }
 
 /** Refuses before anything is started what the identity could not use inside. */
-export function checkAccess(workdir: string, mounts: readonly ResolvedMount[], who: Identity): void {
+export function checkAccess(workdir: string, mounts: readonly ResolvedMount[], who: UnixUser): void {
   for (const { path, kind, writable } of mounts) {
     const fix = path === workdir ? giveAway(path, who) : 'start as a user who may, or leave this --mount out'
     const found = statSync(path)
     const traverse = kind === 'directory' ? 1 : 0
-    if (!permits(found, who, 4 | traverse)) throw refusal(path, 'read', who, fix)
-    if (writable && !permits(found, who, 2 | traverse)) throw refusal(path, 'write to', who, fix)
+    if (!permits(found, who, 4 | traverse)) throw denial(path, 'read', who, fix)
+    if (writable && !permits(found, who, 2 | traverse)) throw denial(path, 'write to', who, fix)
   }
 }
 
 /** Never said of a mount, which may be the system's: /etc/shadow, given to the agent. */
-function giveAway(path: string, { uid, gid }: Identity): string {
+function giveAway(path: string, { uid, gid }: UnixUser): string {
   return `run: chown -R ${uid}:${gid} ${quoteWord(path)} (the agent then runs as that owner), or start as an ordinary user`
 }
 
-function refusal(path: string, what: string, { uid }: Identity, fix: string): SandboxError {
+function denial(path: string, what: string, { uid }: UnixUser, fix: string): SandboxError {
   return new SandboxError(
     'EGRESS_SANDBOX_ACCESS',
     `started as root, the agent runs as uid ${uid}, which may not ${what} ${path}`,

@@ -12,7 +12,7 @@ interface Call {
 }
 
 /** A classic BPF machine for the instructions that the filter uses, independent of how it was built. */
-function judge(filter: Buffer, call: Call): number {
+function policyEngine(filter: Buffer, call: Call): number {
   const data = Buffer.alloc(64)
   data.writeUInt32LE(call.number, 0)
   data.writeUInt32LE(call.architecture, 4)
@@ -58,7 +58,7 @@ for (const [name, machine] of Object.entries(machines)) {
   void t.test(name, (t) => {
     const filter = buildSyscallFilter(name) ?? Buffer.alloc(0)
     const call = (number: number, ...words: bigint[]) =>
-      judge(filter, { architecture: machine.audit, number, arguments: words })
+      policyEngine(filter, { architecture: machine.audit, number, arguments: words })
     t.equal(call(machine.read), allowed)
     for (const number of [machine.keyctl, machine.bpf, machine.unshare]) t.equal(call(number), errno(1))
     for (const number of [425, 426, 427]) t.equal(call(number), errno(38), 'io_uring')
@@ -69,7 +69,11 @@ for (const [name, machine] of Object.entries(machines)) {
     t.equal(call(machine.ioctl, 0n, 0x5412n), errno(1), 'TIOCSTI')
     t.equal(call(machine.ioctl, 0n, 0x541cn), errno(1), 'TIOCLINUX')
     t.equal(call(machine.ioctl, 0n, 0x5401n), allowed, 'TCGETS')
-    t.equal(judge(filter, { architecture: 0x40000003, number: machine.read }), killed, 'another architecture')
+    t.equal(
+      policyEngine(filter, { architecture: 0x40000003, number: machine.read }),
+      killed,
+      'another architecture',
+    )
     t.end()
   })
 }
@@ -77,7 +81,7 @@ for (const [name, machine] of Object.entries(machines)) {
 void t.test('CVE-2019-10063: the upper half of an argument changes nothing', (t) => {
   const filter = buildSyscallFilter('x64') ?? Buffer.alloc(0)
   const call = (number: number, ...words: bigint[]) =>
-    judge(filter, { architecture: 0xc000003e, number, arguments: words })
+    policyEngine(filter, { architecture: 0xc000003e, number, arguments: words })
   t.equal(call(16, 0n, 0x1_0000_5412n), errno(1))
   t.equal(call(41, 0x1_0000_0028n), errno(97))
   t.equal(call(41, 0x1_0000_0002n), allowed)
@@ -86,8 +90,8 @@ void t.test('CVE-2019-10063: the upper half of an argument changes nothing', (t)
 
 void t.test('the x32 numbers of x64 are refused', (t) => {
   const filter = buildSyscallFilter('x64') ?? Buffer.alloc(0)
-  t.equal(judge(filter, { architecture: 0xc000003e, number: 0x40000000 + 41 }), errno(38))
-  t.equal(judge(filter, { architecture: 0xc000003e, number: 0x3fffffff }), allowed)
+  t.equal(policyEngine(filter, { architecture: 0xc000003e, number: 0x40000000 + 41 }), errno(38))
+  t.equal(policyEngine(filter, { architecture: 0xc000003e, number: 0x3fffffff }), allowed)
   t.end()
 })
 

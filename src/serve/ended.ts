@@ -6,8 +6,8 @@ const POLL_MS = 500
 
 /**
  * Sandboxes that ended, told by files: sandbox-run copies an empty one named `ID.CODE` into the directory, the code left
- * out when nobody knows it. It takes a quarter of what a program started in the gate's container takes, and reaches a
- * gate that stands still, too.
+ * out when nobody knows it. It takes a quarter of what a program started in the gateway's container takes, and reaches a
+ * gateway that stands still, too.
  */
 export class EndedSandboxes {
   readonly #directory: string

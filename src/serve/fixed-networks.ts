@@ -23,6 +23,8 @@ export function readFixedNetworks(env: Readonly<Record<string, string | undefine
         fix: 'write for example `10.231.255.16/28 default`; the network holds at least 8 addresses',
       })
     }
-    return [{ subnet, identity: { id: name.toLowerCase().replaceAll('_', '-'), agent, standIns: new Map() } }]
+    return [
+      { subnet, identity: { id: name.toLowerCase().replaceAll('_', '-'), agent, placeholders: new Map() } },
+    ]
   })
 }

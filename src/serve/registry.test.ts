@@ -14,14 +14,14 @@ function registryOf(fixed: Record<string, string> = {}) {
 }
 
 function registration(id: string, subnet: string, agent = 'default'): Registration {
-  return { id, agent, subnet, command: 'true', standIns: new Map([['TOKEN', `dummy-${id}`]]) }
+  return { id, agent, subnet, command: 'true', placeholders: new Map([['TOKEN', `placeholder-${id}`]]) }
 }
 
 void t.test('a sandbox is its own address in its own network, and nothing else is', (t) => {
   const { registry } = registryOf()
   registry.add(registration('sb-0000000001', '10.231.0.8/29', 'one'))
   const who = (address: string, local?: string) =>
-    registry.identify({ address, ...(local === undefined ? {} : { local }) })?.agent ?? null
+    registry.identify({ address, ...(local === undefined ? {} : { localAddress: local }) })?.agent ?? null
   t.equal(who('10.231.0.12'), 'one')
   t.equal(who('10.231.0.12', '10.231.0.11'), 'one')
   t.equal(who('10.231.0.12', '10.231.0.19'), null, 'by the address of another network')
@@ -33,13 +33,13 @@ void t.test('a sandbox is its own address in its own network, and nothing else i
   t.end()
 })
 
-void t.test('registrations outlive the gate, and end at once', (t) => {
+void t.test('registrations outlive the gateway, and end at once', (t) => {
   const { directory, registry } = registryOf()
   registry.add(registration('sb-0000000001', '10.231.0.8/29'))
   const again = new SandboxRegistry(directory, [])
   const sandbox = again.identify({ address: '10.231.0.12' })
   t.match(sandbox, { id: 'sb-0000000001', agent: 'default' })
-  t.equal(sandbox?.standIns.get('TOKEN'), 'dummy-sb-0000000001')
+  t.equal(sandbox?.placeholders.get('TOKEN'), 'placeholder-sb-0000000001')
   t.equal(again.proxyFor({ id: 'sb-0000000001', agent: '' }), '10.231.0.11')
   t.equal(again.holder('10.231.0.8/29')?.id, 'sb-0000000001')
   const found = registry.find('sb-0000000001')
@@ -83,10 +83,10 @@ void t.test('a file that cannot be read is nobody', (t) => {
 void t.test('networks that stay are told by variables', (t) => {
   const { registry } = registryOf({ EGRESS_NETWORK_MY_TEAM: '10.9.0.16/28 research', OTHER: 'x' })
   t.match(registry.identify({ address: '10.9.0.20' }), { id: 'my-team', agent: 'research' })
-  t.match(registry.identify({ address: '10.9.0.30', local: '10.9.0.19' }), { id: 'my-team' })
-  for (const gate of ['10.9.0.17', '10.9.0.18', '10.9.0.19'])
-    t.equal(registry.identify({ address: gate }), null)
-  t.equal(registry.identify({ address: '10.9.0.20', local: '10.8.0.3' }), null)
+  t.match(registry.identify({ address: '10.9.0.30', localAddress: '10.9.0.19' }), { id: 'my-team' })
+  for (const gateway of ['10.9.0.17', '10.9.0.18', '10.9.0.19'])
+    t.equal(registry.identify({ address: gateway }), null)
+  t.equal(registry.identify({ address: '10.9.0.20', localAddress: '10.8.0.3' }), null)
   t.equal(registry.proxyFor({ id: 'my-team', agent: '' }), '10.9.0.19')
   for (const wrong of ['10.9.0.16/28', '10.9.0.17/28 a', '10.9.0.16/30 a', 'x a', '10.9.0.16/28 a b']) {
     t.throws(() => readFixedNetworks({ EGRESS_NETWORK_X: wrong }), EgressError, wrong)
@@ -98,22 +98,22 @@ void t.test('who is there: runs while they last, and networks that stay', (t) =>
   const { registry } = registryOf({ EGRESS_NETWORK_MY_TEAM: '10.9.0.16/28 research' })
   const run = registration('sb-0123456789', '10.231.0.8/29')
   registry.add(run)
-  const there = () => ['sb-0123456789', 'my-team', 'sb-9876543210'].map(registry.presence())
+  const there = () => ['sb-0123456789', 'my-team', 'sb-9876543210'].map(registry.activeSandboxes())
   t.strictSame(there(), [true, true, false])
   registry.remove(run)
   t.strictSame(there(), [false, true, false])
   t.end()
 })
 
-void t.test('a run is abandoned when the gate is not in its network for long', (t) => {
+void t.test('a run is abandoned when the gateway is not in its network for long', (t) => {
   const { registry } = registryOf()
   registry.add(registration('sb-0000000001', '10.231.0.8/29'))
   registry.add(registration('sb-0000000002', '10.231.0.16/29'))
   const at = Date.now()
   const isOwn = (address: string) => address === '10.231.0.11'
-  const abandoned = (before: number) => registry.abandoned(before, isOwn).map(({ id }) => id)
-  t.strictSame(abandoned(at + 1000), ['sb-0000000002'])
-  t.strictSame(abandoned(at - 1000), [], 'its network is being made')
+  const stale = (before: number) => registry.stale(before, isOwn).map(({ id }) => id)
+  t.strictSame(stale(at + 1000), ['sb-0000000002'])
+  t.strictSame(stale(at - 1000), [], 'its network is being made')
   t.end()
 })
 

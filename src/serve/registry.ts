@@ -9,47 +9,47 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
-import type { KnownSandbox, SandboxIdentity } from '#firewall/policy.js'
+import type { RegisteredSandbox, SandboxRef } from '#firewall/contracts/policy.js'
 import { addressNumber, addressText, baseOf, hostIn, HOSTS, parseSubnet, type Subnet } from './subnet.js'
 
-/** Size of the network that every run has for itself: the engine, two gates and one sandbox. */
+/** Size of the network that every run has for itself: the engine, two gateways and one sandbox. */
 export const RUN_BITS = 29
 
 /** A network whose every container is one sandbox: agents that somebody else starts and stops. */
 export interface FixedNetwork {
   readonly subnet: Subnet
-  readonly identity: KnownSandbox
+  readonly identity: RegisteredSandbox
 }
 
-/** The sandbox of one run, as the gate was told of it. */
-export interface Registration extends KnownSandbox {
+/** The sandbox of one run, as the gateway was told of it. */
+export interface Registration extends RegisteredSandbox {
   /** Its network, as `parseSubnet` reads it. */
   readonly subnet: string
   /** The command's first word, for the audit log. */
   readonly command: string
 }
 
-/** Where a connection or a datagram comes from; `local` is the gate's own address that it was sent to, where known. */
-export interface Origin {
+/** Where a connection or a datagram comes from; `local` is the gateway's own address that it was sent to, where known. */
+export interface Peer {
   readonly address: string
-  readonly local?: string
+  readonly localAddress?: string
 }
 
-interface Known {
+interface CachedRegistration {
   readonly inode: number
   readonly modified: number
   readonly registration: Registration | null
 }
 
 /**
- * Who is behind an address: one file for each run's network, named after it. The files outlive the gate, and whoever
+ * Who is behind an address: one file for each run's network, named after it. The files outlive the gateway, and whoever
  * answers for the resolver reads the same ones. No sandbox sees them.
  */
 export class SandboxRegistry {
   readonly #directory: string
   readonly #fixed: readonly FixedNetwork[]
   /** What the files held when they were read last, by the network's number. */
-  readonly #known = new Map<number, Known>()
+  readonly #known = new Map<number, CachedRegistration>()
 
   constructor(directory: string, fixed: readonly FixedNetwork[]) {
     this.#directory = directory
@@ -57,10 +57,10 @@ export class SandboxRegistry {
   }
 
   /**
-   * Only the sandbox's own address counts, so that neither gate can speak as a sandbox, and only what was sent to the
-   * gate's address in the same network.
+   * Only the sandbox's own address counts, so that neither gateway can speak as a sandbox, and only what was sent to the
+   * gateway's address in the same network.
    */
-  identify({ address, local }: Origin): KnownSandbox | null {
+  identify({ address, localAddress: local }: Peer): RegisteredSandbox | null {
     const number = addressNumber(address)
     if (number === null) return null
     const to = local === undefined ? null : addressNumber(local)
@@ -74,17 +74,17 @@ export class SandboxRegistry {
     if (number - base !== HOSTS.sandbox || (to !== null && baseOf(to, RUN_BITS) !== base)) return null
     const registration = this.#read(base)
     if (registration === null) return null
-    const { id, agent, standIns } = registration
-    return { id, agent, standIns }
+    const { id, agent, placeholders } = registration
+    return { id, agent, placeholders }
   }
 
   /** The identity of a network that stays, by its name. */
-  fixed(name: string): KnownSandbox | null {
+  fixed(name: string): RegisteredSandbox | null {
     return this.#fixed.find(({ identity }) => identity.id === name)?.identity ?? null
   }
 
   /** The proxy's address in the network of a sandbox that was identified just now. */
-  proxyFor({ id }: SandboxIdentity): string {
+  proxyFor({ id }: SandboxRef): string {
     const fixed = this.#fixed.find(({ identity }) => identity.id === id)
     if (fixed !== undefined) return hostIn(fixed.subnet, 'proxy')
     for (const [base, { registration }] of this.#known) {
@@ -103,8 +103,8 @@ export class SandboxRegistry {
     const path = this.#path(parseSubnet(registration.subnet)?.base ?? 0)
     const temporary = `${path}.new`
     mkdirSync(this.#directory, { recursive: true })
-    const standIns = Object.fromEntries(registration.standIns)
-    writeFileSync(temporary, JSON.stringify({ ...registration, standIns }))
+    const placeholders = Object.fromEntries(registration.placeholders)
+    writeFileSync(temporary, JSON.stringify({ ...registration, placeholders }))
     renameSync(temporary, path)
   }
 
@@ -118,7 +118,7 @@ export class SandboxRegistry {
   }
 
   /** Whether a sandbox is there, by its id, as the files are now. */
-  presence(): (id: string) => boolean {
+  activeSandboxes(): (id: string) => boolean {
     const there = new Set(
       [...this.list(), ...this.#fixed.map(({ identity }) => identity)].map(({ id }) => id),
     )
@@ -126,10 +126,10 @@ export class SandboxRegistry {
   }
 
   /**
-   * Registered before that time (Unix, ms), in a network that the gate is not in: whoever began the run was killed before
+   * Registered before that time (Unix, ms), in a network that the gateway is not in: whoever began the run was killed before
    * there was one, or after it was taken away, and told nobody.
    */
-  abandoned(before: number, isOwn: (address: string) => boolean): Registration[] {
+  stale(before: number, isOwn: (address: string) => boolean): Registration[] {
     return this.list().filter(({ subnet }) => {
       const parsed = parseSubnet(subnet)
       if (parsed === null || isOwn(hostIn(parsed, 'proxy'))) return false
@@ -168,10 +168,10 @@ export class SandboxRegistry {
 /** Null for what cannot be read: an unknown sandbox is refused. */
 function parseRegistration(text: string): Registration | null {
   try {
-    const { id, agent, subnet, command, standIns } = JSON.parse(text) as Record<string, unknown>
+    const { id, agent, subnet, command, placeholders } = JSON.parse(text) as Record<string, unknown>
     const whole = [id, agent, subnet, command].every((part) => typeof part === 'string')
-    if (!whole || typeof standIns !== 'object' || standIns === null) return null
-    return { id, agent, subnet, command, standIns: new Map(Object.entries(standIns)) } as Registration
+    if (!whole || typeof placeholders !== 'object' || placeholders === null) return null
+    return { id, agent, subnet, command, placeholders: new Map(Object.entries(placeholders)) } as Registration
   } catch {
     return null
   }

@@ -2,13 +2,13 @@ import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { testPolicy } from '#test/support/policy.js'
+import { testPolicy } from '#test/fixtures/policy.js'
 import type { SandboxEvent } from '../audit/records.js'
 import { EndedSandboxes } from './ended.js'
 import { SandboxRegistry } from './registry.js'
 import { endSandbox, sandboxAdmin } from './sandbox-admin.js'
 
-function gate() {
+function gateway() {
   const directory = mkdtempSync(join(tmpdir(), 'egress-admin-'))
   const told = join(directory, 'ended')
   const records: SandboxEvent[] = []
@@ -30,7 +30,7 @@ function gate() {
 }
 
 void t.test('a sandbox begins and ends, and each is recorded', (t) => {
-  const { told, records, ask, add, tell } = gate()
+  const { told, records, ask, add, tell } = gateway()
   t.match(add('sb-0000000001', '10.231.0.8/29')[0], /^# processors \d+$/)
   t.strictSame(ask({ do: 'list' }), ['sb-0000000001 10.231.0.8/29 default'])
   tell('sb-0000000001.7')
@@ -47,7 +47,7 @@ void t.test('a sandbox begins and ends, and each is recorded', (t) => {
 })
 
 void t.test('an unknown exit code, an unknown sandbox, and names that mean nothing', (t) => {
-  const { told, records, ask, add, tell } = gate()
+  const { told, records, ask, add, tell } = gateway()
   add('sb-0000000001', '10.231.0.8/29')
   for (const name of ['sb-0000000001.', 'sb-0000000002.0', 'sb-1.0', 'x', 'sb-0000000001.0000']) tell(name)
   ask({ do: 'health' })
@@ -58,7 +58,7 @@ void t.test('an unknown exit code, an unknown sandbox, and names that mean nothi
 })
 
 void t.test('an end that cannot be recorded is recorded later', (t) => {
-  const { records, disk, ask, add, tell } = gate()
+  const { records, disk, ask, add, tell } = gateway()
   add('sb-0000000001', '10.231.0.8/29')
   disk.full = true
   tell('sb-0000000001.0')
@@ -70,7 +70,7 @@ void t.test('an end that cannot be recorded is recorded later', (t) => {
 })
 
 void t.test('the network of another sandbox is not given away', (t) => {
-  const { records, ask, add } = gate()
+  const { records, ask, add } = gateway()
   add('sb-0000000001', '10.231.0.8/29')
   t.throws(() => add('sb-0000000002', '10.231.0.8/29'), { message: /overlap/ })
   t.strictSame(ask({ do: 'list' }), ['sb-0000000001 10.231.0.8/29 default'])

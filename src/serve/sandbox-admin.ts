@@ -1,11 +1,11 @@
 import { availableParallelism } from 'node:os'
-import type { KnownSandbox, Policy } from '#firewall/policy.js'
+import type { RegisteredSandbox, Policy } from '#firewall/contracts/policy.js'
 import type { Audit } from '../audit/audit.js'
 import { chooseAgent } from '../choose-agent.js'
-import { makeStandIns, sandboxEnvironment } from '../environment.js'
+import { makePlaceholders, sandboxEnvironment } from '../environment.js'
 import { EgressError } from '../errors.js'
-import type { AdminRequest } from './admin-protocol.js'
-import type { AdminHandler } from './admin-server.js'
+import type { AdminRequest } from '../control/admin-protocol.js'
+import type { AdminHandler } from '../control/admin-server.js'
 import { RUN_BITS, type Registration, type SandboxRegistry } from './registry.js'
 import { parseSubnet } from './subnet.js'
 
@@ -16,13 +16,13 @@ export interface AdminContext {
   readonly now: () => number
 }
 
-/** What only the gate's own process does beside. */
+/** What only the gateway's own process does beside. */
 export interface AdminOptions extends AdminContext {
   /** Takes notice of the sandboxes that ended. */
   readonly readEnded: () => void
 }
 
-/** What sandbox-run asks of the gate. */
+/** What sandbox-run asks of the gateway. */
 export function sandboxAdmin({ readEnded, ...context }: AdminOptions): AdminHandler {
   return (request) => {
     readEnded()
@@ -65,7 +65,13 @@ function add(
     })
   }
   const agent = agentOf(named, policy)
-  const registration: Registration = { id, subnet, agent, command, standIns: makeStandIns(policy, agent) }
+  const registration: Registration = {
+    id,
+    subnet,
+    agent,
+    command,
+    placeholders: makePlaceholders(policy, agent),
+  }
   audit.sandbox({ at: now(), sandbox: { id, agent }, action: 'sandbox-start', command, exitCode: null })
   registry.add(registration)
   return [`# processors ${String(availableParallelism())}`, ...environmentLines(policy, registration)]
@@ -95,7 +101,7 @@ function environmentOf(network: string, { policy, registry }: AdminContext): rea
   throw new EgressError({
     code: 'EGRESS_USAGE',
     problem: `there is no network \`${network}\` of agents`,
-    fix: 'write the NAME of a variable EGRESS_NETWORK_NAME of the gate, in lower case',
+    fix: 'write the NAME of a variable EGRESS_NETWORK_NAME of the gateway, in lower case',
     exitCode: 2,
   })
 }
@@ -107,7 +113,7 @@ function agentOf(named: string, policy: Policy): string {
 /** As `--env-file` takes them; values hold no control bytes, which the policy's loader sees to. */
 function environmentLines(
   policy: Policy,
-  sandbox: Pick<KnownSandbox, 'agent' | 'standIns'>,
+  sandbox: Pick<RegisteredSandbox, 'agent' | 'placeholders'>,
 ): readonly string[] {
   return Object.entries(sandboxEnvironment(policy, sandbox, {})).map(([name, value]) => `${name}=${value}`)
 }

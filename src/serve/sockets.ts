@@ -2,11 +2,11 @@ import { createSocket, type Socket } from 'node:dgram'
 import { createServer, type Server } from 'node:net'
 import { PORTS } from '../environment.js'
 import { EgressError } from '../errors.js'
-import type { GateSockets } from '../gate.js'
-import type { DnsSockets } from '../serve-dns.js'
+import type { GatewaySockets } from '../gateway/gateway.js'
+import type { DnsSockets } from '../gateway/serve-dns.js'
 
 /**
- * Sockets on every address that the gate has now or gets later: each sandbox network that it joins is one more. What
+ * Sockets on every address that the gateway has now or gets later: each sandbox network that it joins is one more. What
  * comes in on any other is answered by a refusal, since nobody there is known.
  */
 const ANY = '0.0.0.0'
@@ -16,14 +16,14 @@ export async function bindDns(): Promise<DnsSockets> {
   return { dnsUdp, dnsTcp }
 }
 
-export async function bindProxy(): Promise<Omit<GateSockets, keyof DnsSockets>> {
-  const [http, https, explicit, routes] = await Promise.all([
+export async function bindProxy(): Promise<Omit<GatewaySockets, keyof DnsSockets>> {
+  const [http, https, forward, reverse] = await Promise.all([
     bindTcp(PORTS.http),
     bindTcp(PORTS.https),
-    bindTcp(PORTS.explicit),
-    bindTcp(PORTS.routes),
+    bindTcp(PORTS.forward),
+    bindTcp(PORTS.reverse),
   ])
-  return { http, https, explicit, routes }
+  return { http, https, forward, reverse }
 }
 
 function bindTcp(port: number): Promise<Server> {
@@ -48,8 +48,8 @@ function inUse(port: number, cause: NodeJS.ErrnoException): EgressError {
     problem: `port ${String(port)} cannot be bound (${cause.code ?? cause.message})`,
     fix:
       cause.code === 'EADDRINUSE'
-        ? `stop the program that has it (\`ss -ltnup 'sport = :${String(port)}'\` names it), or run the gate in a container`
-        : 'run the gate in a container or a network namespace of its own, where ports below 1024 are free and allowed',
+        ? `stop the program that has it (\`ss -ltnup 'sport = :${String(port)}'\` names it), or run the gateway in a container`
+        : 'run the gateway in a container or a network namespace of its own, where ports below 1024 are free and allowed',
     exitCode: 1,
     cause,
   })

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
 
-/** What a gate that goes on keeps on its disk. Each directory is a volume of its own: not everybody may see each. */
+/** What a gateway that goes on keeps on its disk. Each directory is a volume of its own: not everybody may see each. */
 export interface StateDirectories {
   /** What the proxy hands to the resolver: the policy's text and the registered sandboxes. No secret. */
   readonly shared: string
   /** The certificate authority with its key. The proxy's alone. */
-  readonly authority: string
+  readonly ca: string
   /** Certificates that sandboxes trust; they see this directory, read-only. */
   readonly certificates: string
   /** The socket of the admin side. In memory, and in no sandbox's file system. */
@@ -16,7 +16,7 @@ export function stateDirectories(env: Readonly<Record<string, string | undefined
   const state = env['EGRESS_STATE_DIR'] ?? '/var/lib/egress'
   return {
     shared: join(state, 'shared'),
-    authority: join(state, 'authority'),
+    ca: join(state, 'authority'),
     certificates: join(state, 'certificates'),
     run: env['EGRESS_RUN_DIR'] ?? '/run/egress',
   }

@@ -1,0 +1,9 @@
+import { tellStarter } from './processes.js'
+import { serveGateway } from './gateway.js'
+
+// The gateway of `bench:dns` in a process of its own: node dns-gate.js NAME…
+
+const allow = process.argv.slice(2).map((name) => `  - host: ${name}\n`)
+const rate = '{ per_second: 1000000, burst: 1000000 }'
+const gateway = await serveGateway(`dns: { rate: ${rate} }\nallow:\n${allow.join('')}`, {})
+tellStarter(gateway.dns)

@@ -1,0 +1,71 @@
+import { createSocket } from 'node:dgram'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer, type AddressInfo, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { loadPolicy } from '#config/load.js'
+import { DEFAULT_AGENT } from '#firewall/contracts/policy.js'
+import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
+import { Audit } from '#src/audit/audit.js'
+import { Gateway } from '#src/gateway/gateway.js'
+
+/** Where the listeners of a gateway are, on loopback, and the certificate that its TLS listener is trusted by. */
+export interface GatewayPorts {
+  /** UDP. */
+  readonly dns: number
+  /** Transparent, plain HTTP. */
+  readonly http: number
+  readonly reverse: number
+  readonly https: number
+  readonly ca: string
+  readonly auditDir: string
+}
+
+/** The gateway as it ships, with its policy read from a file and its audit log on disk. */
+export async function serveGateway(
+  policyText: string,
+  env: Record<string, string>,
+  dnsPort = 0,
+): Promise<GatewayPorts> {
+  const directory = mkdtempSync(join(tmpdir(), 'egress-bench-'))
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
+  const file = join(directory, 'egress.yaml')
+  writeFileSync(file, policyText)
+  const auditDir = join(directory, 'audit')
+  const complain = (diagnostic: unknown) => console.error('the gateway:', diagnostic)
+  const gateway = await Gateway.create({
+    policy: (await loadPolicy(file, { kinds: CREDENTIAL_KINDS, env })).policy,
+    audit: new Audit({ directory: auditDir, gateway: 'bench', now: Date.now, onChange: complain }),
+    identify: () => ({ id: 'sb-bench', agent: DEFAULT_AGENT, placeholders: new Map() }),
+    address: { ipv4: '127.0.0.1', ipv6: null },
+    fail: complain,
+  })
+  const [dnsTcp, http, https, forward, reverse] = [0, 0, 0, 0, 0].map(() => createServer())
+  const dnsUdp = createSocket('udp4')
+  await new Promise<void>((resolve) => dnsUdp.bind(dnsPort, '127.0.0.1', resolve))
+  const servers = { dnsTcp, http, https, forward, reverse } as Record<
+    'dnsTcp' | 'http' | 'https' | 'forward' | 'reverse',
+    Server
+  >
+  await Promise.all(Object.values(servers).map(listen))
+  gateway.serve({ ...servers, dnsUdp })
+  return {
+    dns: dnsUdp.address().port,
+    http: portOf(servers.http),
+    reverse: portOf(servers.reverse),
+    https: portOf(servers.https),
+    ca: gateway.certificate,
+    auditDir,
+  }
+}
+
+export function listen(server: Server): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject)
+    server.listen({ port: 0, host: '127.0.0.1', backlog: 511 }, () => resolve())
+  })
+}
+
+export function portOf(server: Server): number {
+  return (server.address() as AddressInfo).port
+}

@@ -1,0 +1,64 @@
+import { createServer as createHttpServer, Agent } from 'node:http'
+import { createServer as createTcpServer } from 'node:net'
+import { createProxyServer } from 'http-proxy'
+import { listen, portOf, serveGateway } from './gateway.js'
+import { tellStarter } from './processes.js'
+
+// The servers of `bench:http`, each in a process of its own: node http-servers.js upstream | gateway PORT | http-proxy PORT
+
+/** As long as a small JSON answer. */
+const BODY_BYTES = 1024
+
+/** Answers every request with the same bytes: what is measured is the proxies, so it must not be what limits them. */
+async function serveUpstream(): Promise<number> {
+  const head =
+    'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n' +
+    `Content-Length: ${String(BODY_BYTES)}\r\nConnection: keep-alive\r\n\r\n`
+  const answer = Buffer.from(head + 'x'.repeat(BODY_BYTES))
+  const server = createTcpServer({ noDelay: true }, (socket) => {
+    let open = ''
+    socket.on('error', () => socket.destroy())
+    socket.on('data', (chunk: Buffer) => {
+      // The requests have no bodies, so each empty line ends one.
+      const parts = (open + chunk.toString('latin1')).split('\r\n\r\n')
+      open = parts.pop() ?? ''
+      for (let i = 0; i < parts.length; i += 1) socket.write(answer)
+    })
+  })
+  await listen(server)
+  return portOf(server)
+}
+
+async function serveOwnGateway(upstream: string): Promise<number> {
+  const policy = `services:
+  api:
+    url: http://api.example
+    credential: { bearer: "\${API_TOKEN}" }
+    rules:
+      - deny: "* /v1/admin/**"
+      - allow: GET,POST /v1/**
+    private: true
+    plain: true
+upstream:
+  hosts: { api.example: "127.0.0.1:${upstream}" }
+`
+  return (await serveGateway(policy, { API_TOKEN: 'ghp_TokenOfTheBenchmark0123456789abcdefgh' })).reverse
+}
+
+/** The shortest reverse proxy that one would write with it: keep-alive, no checks, no log, no credential. */
+async function serveHttpProxy(upstream: string): Promise<number> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 256 })
+  const proxy = createProxyServer({ target: `http://127.0.0.1:${upstream}`, agent })
+  proxy.on('error', (error) => console.error('http-proxy:', error.message))
+  const server = createHttpServer((request, response) => void proxy.web(request, response))
+  await listen(server)
+  return portOf(server)
+}
+
+const [role = '', upstream = ''] = process.argv.slice(2)
+const roles: Record<string, (upstream: string) => Promise<number>> = {
+  upstream: serveUpstream,
+  gateway: serveOwnGateway,
+  'http-proxy': serveHttpProxy,
+}
+tellStarter(await roles[role]?.(upstream))

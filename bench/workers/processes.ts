@@ -1,0 +1,47 @@
+import { fork, type ChildProcess } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+/** A process of the benchmark that has told its ports, or whatever else others must know. */
+export interface Worker<Ready> {
+  readonly pid: number
+  readonly ready: Ready
+  stop(): Promise<void>
+}
+
+/** Starts `bench/NAME.js` as a process of its own, and waits for its first message. It ends with this process. */
+export async function startWorker<Ready>(name: string, words: readonly string[]): Promise<Worker<Ready>> {
+  const child = fork(fileURLToPath(new URL(`./${name}.js`, import.meta.url)), words)
+  const ready = (await firstMessage(child)) as Ready
+  return {
+    pid: child.pid ?? 0,
+    ready,
+    stop: () =>
+      new Promise((resolve) => {
+        child.once('exit', () => resolve())
+        child.disconnect()
+      }),
+  }
+}
+
+/** Runs `bench/NAME.js` to its end and returns its only message. */
+export async function runWorker<Result>(name: string, words: readonly string[]): Promise<Result> {
+  const child = fork(fileURLToPath(new URL(`./${name}.js`, import.meta.url)), words)
+  const exited = new Promise((resolve) => child.once('exit', resolve))
+  const result = (await firstMessage(child)) as Result
+  await exited
+  return result
+}
+
+function firstMessage(child: ChildProcess): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    child.once('message', resolve)
+    child.once('error', reject)
+    child.once('exit', (code) => reject(new Error(`a process of the benchmark ended with ${String(code)}`)))
+  })
+}
+
+/** In a worker: says what the starter waits for, and ends when the starter is gone. */
+export function tellStarter(message: unknown): void {
+  process.once('disconnect', () => process.exit(0))
+  process.send?.(message)
+}

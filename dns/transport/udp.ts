@@ -1,0 +1,44 @@
+import type { RemoteInfo, Socket } from 'node:dgram'
+import type { ResolverContext } from '../flow.js'
+import { resolveQuery } from '../resolver.js'
+
+/** Answers on a bound socket until it is closed. */
+export function serveUdp(socket: Socket, context: ResolverContext): { close(): void } {
+  const reported = new Set<string>()
+  let closed = false
+
+  // Each kind once: what a client does (a closed port, a full buffer) must not be able to fill the program log.
+  const onSent = (error: Error | null): void => {
+    if (error === null) return
+    const code = (error as NodeJS.ErrnoException).code ?? error.name
+    if (reported.has(code)) return
+    reported.add(code)
+    context.fail(error)
+  }
+
+  const onMessage = (bytes: Buffer, { address, port }: RemoteInfo): void => {
+    // Nobody can receive on port 0 (RFC 768: "no port"), and `send` to it throws: one datagram would end the process.
+    if (port === 0) return
+    resolveQuery(bytes, { address, port }, 'udp', context, (response) => {
+      if (response === null || closed) return
+      try {
+        socket.send(response, port, address, onSent)
+      } catch (error) {
+        context.fail(error)
+      }
+    })
+  }
+
+  const onError = (error: Error): void => context.fail(error)
+  socket.on('message', onMessage)
+  socket.on('error', onError)
+
+  return {
+    close() {
+      if (closed) return
+      closed = true
+      socket.off('message', onMessage)
+      socket.close()
+    },
+  }
+}

@@ -1,0 +1,71 @@
+import { isIP } from 'node:net'
+import ipaddr from 'ipaddr.js'
+
+/** What an upstream address is. Only `public` may be dialled without a rule's explicit permission. */
+export type AddressClass = 'public' | 'private' | 'forbidden' | 'malformed'
+
+/**
+ * Cloud metadata and platform endpoints. They hand credentials to whoever asks, so no permission opens them:
+ * AWS/GCP/Azure IMDS, AWS IMDS over IPv6, ECS task credentials, Alibaba, Azure's wire server, Oracle.
+ */
+const METADATA = new Set([
+  '169.254.169.254',
+  'fd00:ec2::254',
+  '169.254.170.2',
+  '169.254.170.23',
+  'fd00:ec2::23',
+  '100.100.100.200',
+  '168.63.129.16',
+  '192.0.0.192',
+  'fd20:ce::254',
+])
+
+/** Ranges of ipaddr.js that a rule with `private: true` may reach. */
+const PRIVATE_RANGES = new Set(['private', 'loopback', 'uniqueLocal', 'carrierGradeNat'])
+
+/** 2000::/3 is all that IANA has allocated for global unicast (RFC 4291 section 2.4). */
+const GLOBAL_IPV6 = ipaddr.IPv6.parse('2000::')
+
+/**
+ * Classes an address that a resolver returned. IPv4-mapped, NAT64, 6to4 and Teredo forms are unwrapped and checked
+ * again, for they reach the IPv4 address inside. `net.isIP` goes first: ipaddr.js also reads `0177.0.0.1`, `127.1`,
+ * `2130706433` and zones.
+ */
+export function classifyAddress(text: string): AddressClass {
+  if (isIP(text) === 0 || text.includes('%')) return 'malformed'
+  const address = ipaddr.process(canonical(text))
+  if (METADATA.has(address.toString())) return 'forbidden'
+  const range: string = address.range()
+  if (address.kind() === 'ipv6') {
+    const inner = embeddedIPv4(address.toByteArray(), range)
+    if (inner !== null) return classifyAddress(inner)
+    if (PRIVATE_RANGES.has(range)) return 'private'
+    const global = range === 'unicast' && (address as ipaddr.IPv6).match(GLOBAL_IPV6, 3)
+    return global ? 'public' : 'forbidden'
+  }
+  if (PRIVATE_RANGES.has(range)) return 'private'
+  return range === 'unicast' ? 'public' : 'forbidden'
+}
+
+/** IPv6 without a dotted end: ipaddr.js reads the IPv4-compatible `::8.8.8.8` as if it were mapped. */
+function canonical(text: string): string {
+  return text.includes(':') ? new URL(`http://[${text}]`).hostname.slice(1, -1) : text
+}
+
+/** The IPv4 address that an IPv6 transition address stands for (RFC 6052, 3056, 4380), as text. */
+function embeddedIPv4(bytes: readonly number[], range: string): string | null {
+  switch (range) {
+    case 'rfc6052':
+      // Only 64:ff9b::/96 has its address in the last four bytes; 64:ff9b:1::/48 (RFC 8215) is never dialled.
+      return bytes.slice(4, 12).every((byte) => byte === 0) ? bytes.slice(12, 16).join('.') : null
+    case '6to4':
+      return bytes.slice(2, 6).join('.')
+    case 'teredo':
+      return bytes
+        .slice(12, 16)
+        .map((byte) => byte ^ 0xff)
+        .join('.')
+    default:
+      return null
+  }
+}

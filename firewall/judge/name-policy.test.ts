@@ -1,0 +1,92 @@
+import t from 'tap'
+import { destination, testPolicy } from '#test/fixtures/policy.js'
+import { PolicyEngine } from './policy-engine.js'
+import { ExfiltrationBudget } from '../ledger/exfiltration-budget.js'
+import { checkName, type NamePolicy } from './name-policy.js'
+import { DEFAULT_AGENT } from '../contracts/policy.js'
+
+const SANDBOX = { id: 'sb', agent: DEFAULT_AGENT }
+const LONG = 'abcdefghijklmnopqrstuvwxyz0123456789abcd'
+
+function namePolicy(): NamePolicy {
+  const policy = testPolicy({
+    destinations: [
+      destination('https://exact.example', ['allow * /**'], { id: 'allow[0]' }),
+      destination(`https://${LONG}.example`, ['allow * /**'], { id: 'allow[1]' }),
+      destination('https://**.wild.example', ['allow * /**'], { id: 'allow[2]' }),
+    ],
+  })
+  return {
+    policyEngine: new PolicyEngine(policy),
+    limits: { ...policy.dns.nameLimits, budget: { ...policy.dns.nameLimits.budget, names: 2 } },
+    budget: new ExfiltrationBudget(),
+  }
+}
+
+void t.test('an exact name carries nothing: neither shape nor budget is asked', (t) => {
+  const names = namePolicy()
+  for (let i = 0; i < 10; i += 1) {
+    t.match(checkName(names, SANDBOX, 'exact.example', 0), {
+      verdict: { allowed: true },
+      wildcard: null,
+      budget: null,
+    })
+    t.match(checkName(names, SANDBOX, `${LONG}.example`, 0), {
+      verdict: { allowed: true },
+      features: { signal: 'entropy' },
+    })
+  }
+  t.end()
+})
+
+void t.test('listed, then shape, then budget', (t) => {
+  const names = namePolicy()
+  t.match(checkName(names, SANDBOX, `${LONG}.wild.example`, 0), {
+    verdict: { allowed: false, reason: 'name-looks-encoded', rule: 'allow[2]' },
+    wildcard: '**.wild.example',
+    budget: null,
+  })
+  t.match(checkName(names, SANDBOX, 'a.wild.example', 0), {
+    verdict: { allowed: true, rule: 'allow[2]' },
+    features: { length: 1 },
+    budget: { spent: false, namesLeft: 1 },
+  })
+  t.match(
+    checkName(names, SANDBOX, 'b.wild.example', 0),
+    { budget: { namesLeft: 0 } },
+    'what was refused cost nothing',
+  )
+  t.match(checkName(names, SANDBOX, 'c.wild.example', 0), {
+    verdict: { allowed: false, reason: 'name-budget', rule: 'allow[2]' },
+    wildcard: '**.wild.example',
+    budget: { spent: true, limit: 'names' },
+  })
+  t.match(
+    checkName(names, SANDBOX, 'a.wild.example', 0),
+    { verdict: { allowed: true } },
+    'a known one is free',
+  )
+  t.match(checkName(names, { ...SANDBOX, id: 'sb2' }, 'c.wild.example', 0), { verdict: { allowed: true } })
+  t.end()
+})
+
+void t.test('to explain costs no budget', (t) => {
+  const names = namePolicy()
+  for (let i = 0; i < 5; i += 1) checkName(names, SANDBOX, `n${i}.wild.example`, 0, false)
+  t.match(checkName(names, SANDBOX, 'a.wild.example', 0), { budget: { spent: false, namesLeft: 1 } })
+  t.end()
+})
+
+void t.test('an unlisted name is measured whole, for the log', (t) => {
+  const names = namePolicy()
+  t.match(checkName(names, SANDBOX, `${LONG}.evil.test`, 0), {
+    verdict: { allowed: false, reason: 'host-not-listed', rule: null },
+    wildcard: null,
+    features: { length: LONG.length + 10, signal: 'entropy' },
+    budget: null,
+  })
+  t.match(checkName(names, { ...SANDBOX, agent: 'other' }, 'exact.example', 0), {
+    verdict: { allowed: false },
+  })
+  t.end()
+})

@@ -1,0 +1,340 @@
+import fc from 'fast-check'
+import t from 'tap'
+import { destination, testPolicy } from '#test/fixtures/policy.js'
+import { describeDestination, describeRule } from './describe.js'
+import { PolicyEngine } from './policy-engine.js'
+import { DEFAULT_AGENT, type Agent, type Destination, type Policy } from '../contracts/policy.js'
+import { parseRequestTarget } from '../rules/request-path.js'
+
+function policy(destinations: readonly Destination[], agents: readonly Agent[] = []): Policy {
+  const made = testPolicy({ destinations })
+  return {
+    ...made,
+    agents: new Map([...made.agents, ...agents.map((agent) => [agent.name, agent] as const)]),
+  }
+}
+
+const policyEngineOf = (...destinations: readonly Destination[]) => new PolicyEngine(policy(destinations))
+
+function ask(
+  policyEngine: PolicyEngine,
+  method: string,
+  url: string,
+  { agent = DEFAULT_AGENT, service = '' } = {},
+) {
+  const [, scheme, host = '', port, target = ''] = /^(https?):\/\/([^:/]+)(?::(\d+))?(.*)$/.exec(url) ?? []
+  const path = parseRequestTarget(target)
+  if (typeof path === 'string') throw new Error(path)
+  return policyEngine.evaluateRequest({
+    agent,
+    scheme: scheme === 'http' ? 'http' : 'https',
+    host,
+    port: port === undefined ? (scheme === 'http' ? 80 : 443) : Number(port),
+    method,
+    path,
+    ...(service === '' ? {} : { service }),
+  })
+}
+
+function verdict(policyEngine: PolicyEngine, method: string, url: string, options = {}): string {
+  const answer = ask(policyEngine, method, url, options)
+  return answer.allowed ? answer.rule.id : answer.reason
+}
+
+void t.test('an empty policy allows nothing', (t) => {
+  const policyEngine = policyEngineOf()
+  t.strictSame(policyEngine.evaluateName(DEFAULT_AGENT, 'a.example'), {
+    allowed: false,
+    reason: 'host-not-listed',
+    rule: null,
+  })
+  t.equal(verdict(policyEngine, 'GET', 'https://a.example/'), 'host-not-listed')
+  t.end()
+})
+
+void t.test('an exact name hides a wildcard, a near suffix a far one', (t) => {
+  const policyEngine = policyEngineOf(
+    destination('https://**.example.com', ['allow * /far'], { id: 'far' }),
+    destination('https://*.b.example.com', ['allow * /near'], { id: 'near' }),
+    destination('https://a.b.example.com', ['allow * /exact'], { id: 'exact' }),
+  )
+  for (const [host, rule, wildcard] of [
+    ['a.b.example.com', 'exact', null],
+    ['c.b.example.com', 'near', { text: '*.b.example.com', wildcardLabels: ['c'], limits: null }],
+    ['b.example.com', 'far', { text: '**.example.com', wildcardLabels: ['b'], limits: null }],
+    ['x.c.b.example.com', 'far', { text: '**.example.com', wildcardLabels: ['x', 'c', 'b'], limits: null }],
+  ] as const)
+    t.strictSame(policyEngine.evaluateName(DEFAULT_AGENT, host), { allowed: true, rule, wildcard }, host)
+  for (const host of ['example.com', 'com', 'xexample.com', 'example.com.evil.test', ''])
+    t.match(policyEngine.evaluateName(DEFAULT_AGENT, host), { allowed: false }, host)
+  t.equal(verdict(policyEngine, 'GET', 'https://a.b.example.com/exact'), 'exact.rules[0]')
+  t.equal(
+    verdict(policyEngine, 'GET', 'https://a.b.example.com/near'),
+    'no-rule',
+    'what is hidden allows nothing',
+  )
+  t.end()
+})
+
+void t.test('scheme and port', (t) => {
+  const policyEngine = policyEngineOf(
+    destination('https://a.example', ['allow * /**'], { id: 's' }),
+    destination('http://a.example:8080', ['allow * /**'], { id: 'p' }),
+  )
+  t.equal(verdict(policyEngine, 'GET', 'https://a.example/'), 's.rules[0]')
+  t.equal(verdict(policyEngine, 'GET', 'http://a.example:8080/'), 'p.rules[0]')
+  for (const url of [
+    'http://a.example/',
+    'https://a.example:8080/',
+    'https://a.example:444/',
+    'http://a.example:443/',
+  ])
+    t.strictSame(ask(policyEngine, 'GET', url), { allowed: false, reason: 'port-not-listed', rule: 's' }, url)
+  t.end()
+})
+
+void t.test('the first rule that matches decides', (t) => {
+  const policyEngine = policyEngineOf(
+    destination(
+      'https://a.example',
+      ['deny * /a/secret/**', 'allow GET,HEAD /a/**', 'allow POST /a/new', 'deny * /**'],
+      {
+        id: 'd',
+      },
+    ),
+    destination('https://a.example', ['allow * /**'], { id: 'later' }),
+  )
+  for (const [method, path, expected] of [
+    ['GET', '/a/x', 'd.rules[1]'],
+    ['HEAD', '/a', 'd.rules[1]'],
+    ['POST', '/a/new', 'd.rules[2]'],
+    ['POST', '/a/x', 'denied-by-rule'],
+    ['GET', '/a/secret', 'denied-by-rule'],
+    ['GET', '/a/secret/x', 'denied-by-rule'],
+    ['get', '/a/x', 'denied-by-rule'],
+    ['GET', '/b', 'denied-by-rule'],
+  ] as const)
+    t.equal(verdict(policyEngine, method, `https://a.example${path}`), expected, `${method} ${path}`)
+  t.strictSame(ask(policyEngine, 'GET', 'https://a.example/b'), {
+    allowed: false,
+    reason: 'denied-by-rule',
+    rule: 'd.rules[3]',
+  })
+  t.end()
+})
+
+void t.test('a method that no rule lists', (t) => {
+  const policyEngine = policyEngineOf(destination('https://a.example', ['allow GET /**'], { id: 'd' }))
+  t.strictSame(ask(policyEngine, 'DELETE', 'https://a.example/'), {
+    allowed: false,
+    reason: 'no-rule',
+    rule: 'd',
+  })
+  t.end()
+})
+
+void t.test('what servers may read in two ways must get one answer', (t) => {
+  const policyEngine = policyEngineOf(
+    destination('https://a.example', ['deny * /admin/**', 'allow GET /pkg/*', 'allow POST /any/**'], {
+      id: 'd',
+    }),
+    destination('https://open.example', ['deny * /admin/**', 'allow * /**'], { id: 'o' }),
+    destination('https://npm.example', ['allow GET /**'], { id: 'npm' }),
+  )
+  t.equal(verdict(policyEngine, 'GET', 'https://npm.example/@scope%2fpkg'), 'npm.rules[0]', 'npm scopes pass')
+  t.equal(verdict(policyEngine, 'GET', 'https://npm.example//a'), 'npm.rules[0]')
+  t.equal(verdict(policyEngine, 'GET', 'https://a.example/pkg/a'), 'd.rules[1]')
+  for (const path of ['/pkg/a%2fb', '/pkg%2Fa', '//pkg/a', '/pkg//a', '/pkg/a;x=1%2Fb'])
+    t.equal(verdict(policyEngine, 'GET', `https://a.example${path}`), 'ambiguous-path', path)
+  t.equal(verdict(policyEngine, 'POST', 'https://a.example/any/a%2Fb//c'), 'd.rules[2]')
+  for (const path of [
+    '//admin/x',
+    '/%2Fadmin/x',
+    '/admin%2Fx',
+    '/admin%2F',
+    '/admin;a=b/x',
+    '/admin;/x',
+    '/;/admin/x',
+    '/admin%3Bx/y',
+  ])
+    t.equal(verdict(policyEngine, 'GET', `https://open.example${path}`), 'ambiguous-path', path)
+  t.equal(verdict(policyEngine, 'GET', 'https://open.example/admin/x'), 'denied-by-rule')
+  t.equal(
+    verdict(policyEngine, 'GET', 'https://open.example/other;a=b/x'),
+    'o.rules[1]',
+    'the control passes',
+  )
+  t.end()
+})
+
+void t.test('agents see what is theirs', (t) => {
+  const policyEngine = new PolicyEngine(
+    policy(
+      [
+        destination('https://jira.example', ['allow * /**'], { id: 'services.jira', service: 'jira' }),
+        destination('https://git.example', ['allow * /**'], { id: 'services.git', service: 'git' }),
+        destination('https://docs.example', ['allow * /**'], { id: 'allow[0]' }),
+        destination('https://pypi.example', ['allow * /**'], { id: 'allow[1]' }),
+      ],
+      [
+        { name: 'one', services: ['jira'], allow: ['allow[1]'] },
+        { name: 'none', services: [], allow: [] },
+      ],
+    ),
+  )
+  const seen = (agent: string) =>
+    ['jira', 'git', 'docs', 'pypi'].filter(
+      (name) => policyEngine.evaluateName(agent, `${name}.example`).allowed,
+    )
+  t.strictSame(seen(DEFAULT_AGENT), ['jira', 'git', 'docs', 'pypi'])
+  t.strictSame(seen('one'), ['jira', 'pypi'])
+  t.strictSame(seen('none'), [])
+  for (const stranger of ['', 'other', 'constructor', '__proto__', 'toString'])
+    t.strictSame(seen(stranger), [])
+  t.equal(verdict(policyEngine, 'GET', 'https://git.example/', { agent: 'one' }), 'host-not-listed')
+  t.end()
+})
+
+void t.test('an exact rule of another agent hides nothing', (t) => {
+  const policyEngine = new PolicyEngine(
+    policy(
+      [
+        destination('https://a.b.example', ['allow * /**'], { id: 'services.a', service: 'a' }),
+        destination('https://*.b.example', ['allow * /**'], { id: 'services.w', service: 'w' }),
+      ],
+      [{ name: 'one', services: ['w'], allow: [] }],
+    ),
+  )
+  t.match(policyEngine.evaluateName('one', 'a.b.example'), { allowed: true, rule: 'services.w' })
+  t.end()
+})
+
+void t.test('the base-URL listener sees one service; a tunnel takes no request', (t) => {
+  const policyEngine = policyEngineOf(
+    destination('https://a.example', ['allow * /one'], { id: 'services.one', service: 'one' }),
+    destination('https://a.example', ['allow * /two'], { id: 'services.two', service: 'two' }),
+    destination('https://t.example', [], { id: 'allow[0]', mode: 'tunnel' }),
+  )
+  t.equal(verdict(policyEngine, 'GET', 'https://a.example/two'), 'services.two.rules[0]')
+  t.equal(verdict(policyEngine, 'GET', 'https://a.example/two', { service: 'one' }), 'no-rule')
+  t.equal(verdict(policyEngine, 'GET', 'https://a.example/one', { service: 'one' }), 'services.one.rules[0]')
+  t.strictSame(ask(policyEngine, 'GET', 'https://t.example/'), {
+    allowed: false,
+    reason: 'tunnel-only',
+    rule: 'allow[0]',
+  })
+  t.match(
+    policyEngine.evaluateAuthority({ agent: DEFAULT_AGENT, scheme: 'https', host: 't.example', port: 443 }),
+    {
+      allowed: true,
+      destinations: [{ id: 'allow[0]' }],
+    },
+  )
+  t.end()
+})
+
+void t.test('the answer is that of a policy engine that looks at every rule', (t) => {
+  const hosts = ['a.example.com', 'b.example.com', 'c.b.example.com', 'example.com', 'd.c.b.example.com']
+  const patterns = [...hosts, '*.example.com', '**.example.com', '*.b.example.com', '**.b.example.com']
+  const chosen = fc.uniqueArray(fc.constantFrom(...patterns), { maxLength: 5 })
+  fc.assert(
+    fc.property(chosen, fc.constantFrom(...hosts), (texts, host) => {
+      const policyEngine = policyEngineOf(
+        ...texts.map((text) => destination(`https://${text}`, [], { id: text })),
+      )
+      const matches = (text: string) => {
+        const rest = text.replace(/^\*\*?\./, '')
+        if (rest === text) return host === text
+        const open = host.endsWith(`.${rest}`) ? host.slice(0, -rest.length - 1).split('.').length : 0
+        return text.startsWith('**') ? open > 0 : open === 1
+      }
+      const length = (text: string) => (text.includes('*') ? text.replace(/^\*\*?\./, '').length : 1_000)
+      const best = Math.max(0, ...texts.filter(matches).map(length))
+      const answer = policyEngine.evaluateName(DEFAULT_AGENT, host)
+      return answer.allowed ? matches(answer.rule) && length(answer.rule) === best : best === 0
+    }),
+  )
+  t.end()
+})
+
+void t.test('asking takes time by the labels of the name, not by the number of rules', (t) => {
+  const make = (count: number) =>
+    policyEngineOf(
+      ...Array.from({ length: count }, (_, i) => [
+        destination(`https://h${i}.example.com`, ['allow * /**'], { id: `e${i}` }),
+        destination(`https://*.w${i}.example.com`, ['allow * /**'], { id: `w${i}` }),
+      ]).flat(),
+    )
+  const [small, large] = [make(10), make(5_000)]
+  const names = ['h5.example.com', 'x.w5.example.com', 'nobody.example.com', `${'a.'.repeat(100)}com`]
+  const time = (policyEngine: PolicyEngine) => {
+    let best = Infinity
+    for (let round = 0; round < 7; round += 1) {
+      const started = performance.now()
+      for (let i = 0; i < 3_000; i += 1)
+        policyEngine.evaluateName(DEFAULT_AGENT, names[i % names.length] ?? '')
+      best = Math.min(best, performance.now() - started)
+    }
+    return best
+  }
+  const [few, many] = [time(small), time(large)]
+  t.ok(many < few * 8 + 5, `${few.toFixed(1)} ms with 20 rules, ${many.toFixed(1)} ms with 10,000`)
+  t.end()
+})
+
+void t.test('rules and destinations in plain words', (t) => {
+  const made = destination(
+    'https://*.a.example:8443',
+    ['allow GET,POST /rest/**', 'deny * /x/*', 'allow * /**'],
+    { id: 'd' },
+  )
+  t.strictSame(made.rules.map(describeRule), [
+    'may use GET, POST on /rest and everything below it',
+    'may not use any method on /x/*',
+    'may use any method on any path',
+  ])
+  t.equal(describeDestination(made), 'https://*.a.example:8443')
+  t.equal(describeDestination({ ...made, ports: [443] }), 'https://*.a.example')
+  t.equal(
+    describeDestination({ ...made, ports: [443, 8443], mode: 'tunnel' }),
+    'https on ports 443, 8443 of *.a.example (TLS tunnel, content unseen)',
+  )
+  t.end()
+})
+
+void t.test('an agent may do what the service allows and its own rules allow', (t) => {
+  const api = destination('https://api.example', ['deny * /secret/**', 'allow GET,POST /**'], {
+    id: 'services.api',
+    service: 'api',
+  })
+  const narrow = destination('https://api.example', ['deny GET /issue/7', 'allow GET /issue/**'], {
+    id: 'agents.ci.rules.api',
+  }).rules
+  const agents = ['ci', 'open'].map((name) => ({ name, services: null, allow: null }))
+  const policyEngine = new PolicyEngine(policy([{ ...api, agentRules: { ci: narrow } }], agents))
+  for (const [method, path, ci, open] of [
+    ['GET', '/issue/1', 'services.api.rules[1]', 'services.api.rules[1]'],
+    ['GET', '/issue/7', 'denied-by-rule', 'services.api.rules[1]'],
+    ['POST', '/issue/1', 'no-rule', 'services.api.rules[1]'],
+    ['GET', '/other', 'no-rule', 'services.api.rules[1]'],
+    ['GET', '/secret/x', 'denied-by-rule', 'denied-by-rule'],
+    // Read as `/issue/7` by some servers: the agent's rules must agree with themselves too.
+    ['GET', '/issue//7', 'ambiguous-path', 'services.api.rules[1]'],
+  ] as const) {
+    t.equal(
+      verdict(policyEngine, method, `https://api.example${path}`, { agent: 'ci' }),
+      ci,
+      `ci ${method} ${path}`,
+    )
+    t.equal(verdict(policyEngine, method, `https://api.example${path}`, { agent: 'open' }), open)
+  }
+  t.match(ask(policyEngine, 'GET', 'https://api.example/issue/1', { agent: 'ci' }), {
+    agentRule: { id: 'agents.ci.rules.api.rules[1]' },
+  })
+  t.match(ask(policyEngine, 'POST', 'https://api.example/issue/1', { agent: 'ci' }), { rule: 'agents.ci' })
+  t.equal(
+    verdict(policyEngine, 'POST', 'https://api.example/issue/1?_method=GET', { agent: 'ci' }),
+    'no-rule',
+  )
+  t.end()
+})

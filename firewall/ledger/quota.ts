@@ -1,0 +1,65 @@
+/** What one sandbox may use of one service in a window; null for what is not limited. */
+export interface Quota {
+  readonly requests: number | null
+  /** Bytes of request and response bodies. */
+  readonly bytes: number | null
+  readonly windowMs: number
+}
+
+interface Window {
+  readonly ends: number
+  requests: number
+  bytes: number
+}
+
+/** Windows that are kept before those that have ended are looked for. */
+const MAX_KEPT = 4_096
+
+/**
+ * Counts requests and bytes by key, in windows that begin with the first request. A request is counted when it is let
+ * through; its bytes when it has ended, for nobody knows them before: it passes whole, and those that follow are refused.
+ */
+export class QuotaCounter {
+  readonly #windows = new Map<string, Window>()
+
+  /**
+   * Counts one request. `now` in milliseconds.
+   *
+   * @param announced bytes of the body that the request says it has
+   * @returns 0, or the milliseconds until the window ends
+   */
+  take(key: string, quota: Quota, announced: number, now: number): number {
+    const window = this.#windowOf(key, quota, now)
+    const over =
+      (quota.requests !== null && window.requests >= quota.requests) ||
+      (quota.bytes !== null && (window.bytes >= quota.bytes || window.bytes + announced > quota.bytes))
+    if (over) return window.ends - now
+    window.requests += 1
+    return 0
+  }
+
+  /** Adds the bytes of a request that has ended; those of one that outlived its window count in the present one. */
+  spend(key: string, bytes: number, now: number): void {
+    const window = this.#windows.get(key)
+    if (window !== undefined && window.ends > now) window.bytes += bytes
+  }
+
+  /** Drops the windows of what is gone. */
+  prune(isActive: (key: string) => boolean): void {
+    for (const key of this.#windows.keys()) if (!isActive(key)) this.#windows.delete(key)
+  }
+
+  #windowOf(key: string, { windowMs }: Quota, now: number): Window {
+    const present = this.#windows.get(key)
+    // A clock that was set back must not make a window longer than it is.
+    if (present !== undefined && present.ends > now && present.ends - now <= windowMs) return present
+    if (this.#windows.size >= MAX_KEPT) this.#dropEnded(now)
+    const window = { ends: now + windowMs, requests: 0, bytes: 0 }
+    this.#windows.set(key, window)
+    return window
+  }
+
+  #dropEnded(now: number): void {
+    for (const [key, { ends }] of this.#windows) if (ends <= now) this.#windows.delete(key)
+  }
+}

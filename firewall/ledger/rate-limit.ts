@@ -1,0 +1,32 @@
+/** A token bucket: `perSecond` tokens come in, at most `burst` are kept. */
+export interface RateLimit {
+  readonly perSecond: number
+  readonly burst: number
+}
+
+interface Bucket {
+  tokens: number
+  updated: number
+}
+
+/** Token buckets by key. Their number is bounded by sandboxes times services; see `keepOnly`. */
+export class RateLimiter {
+  readonly #buckets = new Map<string, Bucket>()
+
+  /** Takes one token. Returns 0, or the milliseconds until there is one. `now` in milliseconds. */
+  take(key: string, limit: RateLimit, now: number): number {
+    const bucket = this.#buckets.get(key) ?? { tokens: limit.burst, updated: now }
+    const earned = (Math.max(now - bucket.updated, 0) / 1000) * limit.perSecond
+    bucket.tokens = Math.min(bucket.tokens + earned, limit.burst)
+    bucket.updated = now
+    this.#buckets.set(key, bucket)
+    if (bucket.tokens < 1) return Math.ceil(((1 - bucket.tokens) / limit.perSecond) * 1000)
+    bucket.tokens -= 1
+    return 0
+  }
+
+  /** Drops the buckets of what is gone. */
+  prune(isActive: (key: string) => boolean): void {
+    for (const key of this.#buckets.keys()) if (!isActive(key)) this.#buckets.delete(key)
+  }
+}

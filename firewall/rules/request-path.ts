@@ -1,0 +1,80 @@
+/** A request target that was taken apart. Both parts are what is checked and what is written upstream. */
+export interface RequestPath {
+  /** Canonical path: begins with `/`, unreserved characters decoded, other escapes in upper case. */
+  readonly path: string
+  /** Query with its `?`, or empty; as sent. */
+  readonly query: string
+  /**
+   * How servers may read the path, itself first. A verdict counts only when it is the same for all of them.
+   */
+  readonly readings: readonly string[]
+}
+
+/** Why a request target was refused. */
+export type PathError =
+  | 'path-form' // not an absolute path, or a byte that has no place in one
+  | 'path-escape' // a `%` that is not an escape, an escaped control byte, or overlong UTF-8
+  | 'path-double-encoding' // `%252e`: the upstream may decode once more than we do
+  | 'path-dot-segment' // `..`, `%2e%2e`, `..;`: the upstream may climb out of the rule
+  | 'path-backslash' // `\` and `%5c`: a slash to some servers
+
+/** RFC 3986 section 3.3 and 3.4, without `\`, `^`, backtick and other bytes that never stand unescaped in a URI. */
+const TARGET = /^\/[\x21\x22\x24-\x3e\x40-\x5b\x5d\x5f\x61-\x7e]*$/
+const QUERY = /^[\x21\x22\x24-\x7e]*$/
+const UNRESERVED = /[A-Za-z0-9._~-]/
+
+/**
+ * The beginnings of UTF-8 that is longer than it needs to be (RFC 3629 section 3): `%C0%AE` is a dot, `%C0%AF` a slash
+ * to lax decoders (CVE-2000-0884, CVE-2008-2938).
+ */
+const OVERLONG = /%C[01]|%E0%[89]|%F0%8|%F8%8|%FC%8/
+
+/**
+ * Canonicalises an origin-form target (RFC 9112 section 3.2.1; RFC 3986 section 6.2.2).
+ *
+ * @returns the target, or the name of the reason why it is refused. Never throws.
+ */
+export function parseRequestTarget(target: string): RequestPath | PathError {
+  const mark = target.indexOf('?')
+  const rawPath = mark < 0 ? target : target.slice(0, mark)
+  const query = mark < 0 ? '' : target.slice(mark)
+  if (rawPath.includes('\\')) return 'path-backslash'
+  if (!TARGET.test(rawPath) || !QUERY.test(query.slice(1))) return 'path-form'
+  const decoded = decodeUnreserved(rawPath)
+  if (decoded === null || OVERLONG.test(decoded)) return 'path-escape'
+  if (/%25[0-9A-F]{2}/i.test(decoded)) return 'path-double-encoding'
+  if (decoded.includes('%5C')) return 'path-backslash'
+  const readings = readingsOf(decoded)
+  if (readings.some(hasDotSegment)) return 'path-dot-segment'
+  return { path: decoded, query, readings }
+}
+
+/**
+ * How servers may read a canonical path: as it stands, or with its escapes decoded (`%2F` as a slash, `%3A` as a colon;
+ * those that no pattern can name stay); then with the parameters of segments cut off (`/a;x=1/b` is `/a/b` to Java
+ * servers); then with repeated slashes merged.
+ */
+function readingsOf(path: string): readonly string[] {
+  if (!/[%;]|\/\//.test(path)) return [path]
+  const decoded = path.replace(/%([0-9A-F]{2})/g, (escape, hex: string) => {
+    const char = String.fromCharCode(parseInt(hex, 16))
+    return /[!"$&'()*+,/:;<=>@[\]^`{|}]/.test(char) ? char : escape
+  })
+  const cut = [path, decoded].flatMap((reading) => [reading, reading.replace(/;[^/]*/g, '')])
+  return [...new Set(cut.flatMap((reading) => [reading, reading.replace(/\/{2,}/g, '/')]))]
+}
+
+/** Null when a `%` is not an escape, or is one of a control byte. */
+function decodeUnreserved(path: string): string | null {
+  if (!path.includes('%')) return path
+  if (/%(?![0-9A-F]{2})|%[01][0-9A-F]|%7F/i.test(path)) return null
+  return path.replace(/%([0-9A-F]{2})/gi, (escape, hex: string) => {
+    const char = String.fromCharCode(parseInt(hex, 16))
+    return UNRESERVED.test(char) ? char : escape.toUpperCase()
+  })
+}
+
+/** `..;x` is a dot segment to servers that cut path parameters before they resolve dots (Tomcat, Spring). */
+function hasDotSegment(path: string): boolean {
+  return /\/\.\.?(;[^/]*|%3B[^/]*)?(\/|$)/.test(path)
+}

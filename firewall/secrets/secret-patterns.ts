@@ -1,0 +1,56 @@
+import { AhoCorasick } from './aho-corasick.js'
+import { NgramFilter } from './ngram-filter.js'
+
+/** What is needed to find secret patterns in a stream; it depends on nothing else, so one serves every stream. */
+export interface Matcher {
+  readonly ahoCorasick: AhoCorasick
+  readonly filter: NgramFilter
+  /** By byte: 1 where a secret pattern holds it. */
+  readonly alphabet: Uint8Array
+}
+
+/** What redaction looks for: every byte sequence in which a service may say a secret back. */
+export class SecretPatterns {
+  static readonly NONE = new SecretPatterns([])
+
+  readonly bytes: readonly Buffer[]
+  /** The id of the credential that each secret pattern belongs to; null where whoever uses them knows. */
+  readonly owners: readonly (string | null)[]
+  #matcher: Matcher | null = null
+  #folded: SecretPatterns | null = null
+
+  constructor(bytes: readonly Buffer[], owners: readonly (string | null)[] = bytes.map(() => null)) {
+    this.bytes = bytes
+    this.owners = owners
+  }
+
+  /** The secret patterns of several credentials, by credential id. Make it once for a set of credentials, not for each request. */
+  static union(parts: Iterable<readonly [owner: string, secretPatterns: SecretPatterns]>): SecretPatterns {
+    const all = [...parts].flatMap(([owner, { bytes }]) => bytes.map((pattern) => [pattern, owner] as const))
+    return new SecretPatterns(
+      all.map(([pattern]) => pattern),
+      all.map(([, owner]) => owner),
+    )
+  }
+
+  /** Made when it is first asked for: milliseconds for a hundred secrets. */
+  get matcher(): Matcher {
+    this.#matcher ??= compile(this.bytes)
+    return this.#matcher
+  }
+
+  /** The same in lower case, for header names, in which case means nothing. */
+  get folded(): SecretPatterns {
+    this.#folded ??= new SecretPatterns(
+      this.bytes.map((pattern) => Buffer.from(pattern.toString('latin1').toLowerCase(), 'latin1')),
+      this.owners,
+    )
+    return this.#folded
+  }
+}
+
+function compile(bytes: readonly Buffer[]): Matcher {
+  const alphabet = new Uint8Array(256)
+  for (const pattern of bytes) for (const byte of pattern) alphabet[byte] = 1
+  return { ahoCorasick: new AhoCorasick(bytes), filter: new NgramFilter(bytes), alphabet }
+}

@@ -1,0 +1,199 @@
+import fc from 'fast-check'
+import t from 'tap'
+import {
+  collectHeaders,
+  endToEndHeaders,
+  framingError,
+  hasBody,
+  isReadable,
+  isConnectionHeader,
+  responseHeaders,
+} from './headers.js'
+
+const entries = (headers: object) => Object.fromEntries(Object.entries(headers))
+const head = (...lines: readonly string[]) =>
+  collectHeaders(
+    lines.flatMap((line) => [line.slice(0, line.indexOf(':')), line.slice(line.indexOf(':') + 1).trim()]),
+  )
+
+void t.test('raw headers by lower-case name', (t) => {
+  t.strictSame(entries(head('Host: a', 'X-A: 1', 'x-a: 2', 'X-A: 3')), { host: 'a', 'x-a': ['1', '2', '3'] })
+  t.strictSame(entries(collectHeaders([])), {})
+  const odd = collectHeaders(['__proto__', 'x', 'constructor', 'y', 'toString', 'z'])
+  t.strictSame(Object.keys(odd), ['__proto__', 'constructor', 'tostring'], 'names are names')
+  for (const inherited of ['__proto__', 'constructor', 'valueOf']) t.notOk(inherited in collectHeaders([]))
+  t.equal(({} as Record<string, unknown>)['x'], undefined)
+  t.end()
+})
+
+void t.test('heads that can be read in one way', (t) => {
+  for (const lines of [
+    ['Host: a'],
+    ['Host: a', 'Content-Length: 0'],
+    ['Host: a', 'Content-Length: 123456789012345'],
+    ['Host: a', 'Transfer-Encoding: chunked'],
+    ['Host: a', 'Transfer-Encoding: Chunked'],
+    ['Host: a', 'Connection: close'],
+    ['Host: a', 'Connection: keep-alive, X-Hop', 'X-Hop: 1'],
+    ['Host: a', 'Connection: Upgrade', 'Upgrade: websocket'],
+  ])
+    t.equal(framingError(head(...lines)), null, lines.join(' | '))
+  t.end()
+})
+
+void t.test('and in more than one', (t) => {
+  for (const lines of [
+    [],
+    ['X-Host: a'],
+    ['Host: a', 'Host: a'],
+    ['Host: a', 'host: b'],
+    ['Host: a', 'Content-Length: 1', 'Transfer-Encoding: chunked'],
+    ['Host: a', 'Content-Length: 0', 'Transfer-Encoding: chunked'],
+    ['Host: a', 'Content-Length: 1', 'Content-Length: 1'],
+    ['Host: a', 'Content-Length: 1, 1'],
+    ['Host: a', 'Content-Length: '],
+    ['Host: a', 'Content-Length: +1'],
+    ['Host: a', 'Content-Length: -1'],
+    ['Host: a', 'Content-Length: 0x10'],
+    ['Host: a', 'Content-Length: 1e3'],
+    ['Host: a', 'Content-Length: 1.0'],
+    ['Host: a', 'Content-Length: 1_000'],
+    ['Host: a', 'Content-Length: 1234567890123456'],
+    ['Host: a', 'Content-Length: \u0661'],
+    ['Host: a', 'Transfer-Encoding: gzip, chunked'],
+    ['Host: a', 'Transfer-Encoding: chunked, chunked'],
+    ['Host: a', 'Transfer-Encoding: chunked', 'Transfer-Encoding: chunked'],
+    ['Host: a', 'Transfer-Encoding: identity'],
+    ['Host: a', 'Transfer-Encoding: xchunked'],
+    ['Host: a', 'Transfer-Encoding: chunked;q=1'],
+    ['Host: a', 'Transfer-Encoding: "chunked"'],
+    ['Host: a', 'Transfer-Encoding: '],
+    ['Host: a', 'Transfer-Encoding: \x0bchunkedx'],
+  ])
+    t.type(framingError(head(...lines)), 'string', lines.join(' | '))
+  for (const name of [
+    'Host',
+    'authorization',
+    'CONTENT-LENGTH',
+    'Content-Type',
+    'Cookie',
+    'Accept-Encoding',
+    'X-Sandbox-Target',
+  ]) {
+    for (const value of [name, `close, ${name}`, `close,${name},x`, ` ,, ${name}`])
+      t.match(framingError(head('Host: a', `Connection: ${value}`)), /must not name/, value)
+    t.match(
+      framingError(head('Host: a', 'Connection: close', `Connection: ${name}`)),
+      /must not name/,
+      `second ${name}`,
+    )
+  }
+  t.end()
+})
+
+void t.test('what travels on', (t) => {
+  const kept = endToEndHeaders(
+    head(
+      'Host: a',
+      'Connection: close, X-Hop',
+      'X-Hop: 1',
+      'x-hop: 2',
+      'Keep-Alive: 5',
+      'TE: trailers',
+      'Trailer: X-Sum',
+      'Transfer-Encoding: chunked',
+      'Upgrade: h2c',
+      'HTTP2-Settings: AAA',
+      'Proxy-Authorization: Basic eA==',
+      'Proxy-Connection: keep-alive',
+      'Proxy-Authenticate: x',
+      'Expect: 100-continue',
+      'Content-Length: 3',
+      'X-End: 1',
+      'Cookie: a=b',
+    ),
+  )
+  t.strictSame(entries(kept), { host: 'a', 'content-length': '3', 'x-end': '1', cookie: 'a=b' })
+  t.strictSame(
+    entries(
+      responseHeaders({
+        connection: ['close', 'X-Hop'],
+        'x-hop': '1',
+        'alt-svc': 'h3=":443"',
+        'transfer-encoding': 'chunked',
+        'proxy-authenticate': 'Basic',
+        'set-cookie': ['a=1', 'b=2'],
+        'x-end': '1',
+        none: undefined,
+      }),
+    ),
+    { 'set-cookie': ['a=1', 'b=2'], 'x-end': '1' },
+  )
+  t.end()
+})
+
+void t.test('whatever the head, nothing of one connection gets into another', (t) => {
+  const names = fc.constantFrom(
+    'Host',
+    'Connection',
+    'TE',
+    'X-A',
+    'X-B',
+    'Upgrade',
+    'Trailer',
+    '__proto__',
+    'Expect',
+    'Keep-Alive',
+  )
+  const values = fc.oneof(fc.string(), fc.constantFrom('x-a', 'X-B, close', 'host', ',,', 'te'))
+  fc.assert(
+    fc.property(fc.array(fc.tuple(names, values)), (pairs) => {
+      const headers = collectHeaders(pairs.flat())
+      framingError(headers)
+      const kept = endToEndHeaders(headers)
+      const named = pairs
+        .filter(([name]) => name === 'Connection')
+        .map(([, value]) => value)
+        .join(',')
+      const dropped = named
+        .toLowerCase()
+        .split(',')
+        .map((name) => name.trim())
+      return Object.keys(kept).every(
+        (name) => !isConnectionHeader(name) && name !== 'expect' && !dropped.includes(name),
+      )
+    }),
+  )
+  t.end()
+})
+
+void t.test('which heads announce a body', (t) => {
+  for (const [lines, expected] of [
+    [[], false],
+    [['Content-Length: 0'], false],
+    [['Content-Length: 1'], true],
+    [['Transfer-Encoding: chunked'], true],
+  ] as const)
+    t.equal(hasBody(head(...lines)), expected, lines.join())
+  t.end()
+})
+
+void t.test('which responses redaction can read', (t) => {
+  for (const [header, value, expected] of [
+    ['transfer-encoding', 'Chunked', true],
+    ['transfer-encoding', 'gzip, chunked', false],
+    ['content-type', 'text/plain', true],
+    ['content-type', 'text/plain; charset=UTF-8', true],
+    ['content-type', 'text/plain;charset="iso-8859-15"', true],
+    ['content-type', 'text/plain; charset=utf-16', false],
+    ['content-type', 'text/plain;charset="UTF-16LE"', false],
+    ['content-type', 'text/plain; charset=IBM037', false],
+    ['content-type', 'text/plain; charset=utf-7', false],
+    ['content-type', 'text/plain; charset=utf-8; CHARSET = utf-32', false],
+  ] as const)
+    t.equal(isReadable(200, { [header]: value }), expected, `${header}: ${value}`)
+  t.equal(isReadable(226, {}), false, 'RFC 3229')
+  t.equal(isReadable(206, { 'content-type': 'multipart/byteranges; boundary=x' }), false)
+  t.equal(isReadable(206, { 'content-type': 'text/plain' }), true)
+  t.end()
+})

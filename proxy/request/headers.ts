@@ -1,0 +1,188 @@
+import type { Headers } from '#firewall/contracts/credential.js'
+
+/** RFC 9110 section 7.6.1 and its predecessors: they speak of one connection and never travel on. */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+])
+
+/**
+ * A client that may name these in `Connection` could have the gateway drop them after it checked them: the credential, the
+ * body's end or the host (the hop-by-hop abuse behind CVE-2022-31813 and its kin).
+ */
+const NEVER_NOMINATED = new Set([
+  'host',
+  'authorization',
+  'content-length',
+  'content-type',
+  'cookie',
+  'accept-encoding',
+  'x-sandbox-target',
+])
+
+/** Answers advertise other ways to the same service; none of them leads through the gateway. */
+const DROPPED_FROM_RESPONSES = new Set(['alt-svc', 'alt-used', 'public-key-pins'])
+
+/**
+ * Headers in which services hand out a session or a token (RFC 6265; RFC 7615; OpenStack, Jenkins and their kin). Threat: what
+ * was given for the real credential is as good as the credential, and lies in the sandbox's hands.
+ */
+const SESSION_HEADERS = [
+  'set-cookie',
+  'set-cookie2',
+  'authentication-info',
+  'authorization',
+  'x-access-token',
+  'x-auth-token',
+  'x-refresh-token',
+  'x-session-token',
+  'x-subject-token',
+] as const
+
+/** Takes them out of the response to a request that was given a credential. */
+export function dropSessions(headers: Record<string, unknown>): void {
+  for (const name of SESSION_HEADERS) Reflect.deleteProperty(headers, name)
+}
+
+export function isConnectionHeader(name: string): boolean {
+  return HOP_BY_HOP.has(name)
+}
+
+const NONE: readonly string[] = []
+
+/** Names in a `Connection` header, lower case. */
+function nominated(value: string | readonly string[] | undefined): readonly string[] {
+  if (value === undefined || value === 'keep-alive' || value === 'close') return NONE
+  return (typeof value === 'string' ? [value] : value)
+    .flatMap((line) => line.split(','))
+    .map((name) => name.trim().toLowerCase())
+    .filter((name) => name !== '')
+}
+
+const Bare = function () {
+  // Nothing to set.
+} as unknown as { new (): Headers; prototype: object }
+Bare.prototype = Object.freeze(Object.create(null) as object)
+
+/**
+ * Headers that inherit nothing: `__proto__` is a name like any other. V8 keeps what a constructor makes as a structure, and
+ * what `Object.create(null)` makes as a hash table, which costs each request several times as much.
+ */
+export const newHeaders = (): Headers => new Bare()
+
+/** Raw header pairs (name, value, name, value …) by lower-case name; repeated names become lists. */
+export function collectHeaders(raw: readonly string[]): Headers {
+  const headers = newHeaders()
+  for (let i = 0; i + 1 < raw.length; i += 2) {
+    const name = (raw[i] ?? '').toLowerCase()
+    const value = raw[i + 1] ?? ''
+    const present = headers[name]
+    headers[name] =
+      present === undefined ? value : Array.isArray(present) ? [...present, value] : [present, value]
+  }
+  return headers
+}
+
+/**
+ * Says why a request head can be read in more than one way, or null when it cannot (RFC 9112 sections 3.2, 6.1, 6.3).
+ * Node's parser accepts two Host headers (the first wins) and takes any list of transfer codings.
+ */
+export function framingError(headers: Headers): string | null {
+  if (typeof headers['host'] !== 'string') return 'there must be exactly one Host header'
+  const length = headers['content-length']
+  const coding = headers['transfer-encoding']
+  if (length !== undefined && coding !== undefined)
+    return 'Content-Length and Transfer-Encoding are both there'
+  if (length !== undefined && (typeof length !== 'string' || !/^\d{1,15}$/.test(length))) {
+    return 'Content-Length must be there once, as digits'
+  }
+  if (coding !== undefined && (typeof coding !== 'string' || coding.trim().toLowerCase() !== 'chunked')) {
+    return 'the only transfer coding accepted is chunked'
+  }
+  const stolen = nominated(headers['connection']).find((name) => NEVER_NOMINATED.has(name))
+  return stolen === undefined ? null : `Connection must not name ${stolen}`
+}
+
+/** The request headers that travel on: hop-by-hop ones, and those that Connection names, stay here. */
+export function endToEndHeaders(headers: Headers): Headers {
+  const dropped = nominated(headers['connection'])
+  const kept = newHeaders()
+  for (const [name, value] of Object.entries(headers)) {
+    // `Expect` is between the client and us: an upstream's 100 Continue must not decide what we inject.
+    if (!HOP_BY_HOP.has(name) && !dropped.includes(name) && name !== 'expect') kept[name] = value
+  }
+  return kept
+}
+
+/** The response headers that travel back to the sandbox. */
+export function responseHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): Headers {
+  const dropped = nominated(headers['connection'])
+  const kept = newHeaders()
+  for (const [name, value] of Object.entries(headers)) {
+    if (value === undefined || HOP_BY_HOP.has(name) || dropped.includes(name)) continue
+    if (!DROPPED_FROM_RESPONSES.has(name)) kept[name] = value
+  }
+  return kept
+}
+
+/** Charsets in which ASCII is itself, as https://encoding.spec.whatwg.org/#names-and-labels has them. */
+const ASCII_CHARSET =
+  /^(utf-?8|(us-)?ascii|iso-?8859-?\d+|latin-?\d|(windows-|cp)(125\d|874)|koi8-[ru]|gb(k|2312|18030)|big5(-hkscs)?|euc-(jp|kr|cn)|shift[_-]jis|macintosh)$/i
+
+/**
+ * Whether redaction can read a response once its content codings are undone: bytes as the service wrote them, in a charset whose ASCII is ASCII. Threat: the
+ * sandbox chooses with `Accept: text/plain;charset=utf-16` (or an EBCDIC) what many frameworks write, and with `A-IM: gzip`
+ * (RFC 3229) a coding that is no Content-Encoding.
+ */
+export function isReadable(
+  status: number,
+  headers: Readonly<Record<string, string | string[] | undefined>>,
+): boolean {
+  const { 'transfer-encoding': transfer = 'chunked' } = headers
+  const charsets = String(headers['content-type'] ?? '').matchAll(/;\s*charset\s*=\s*["']?([^"',;\s]+)/gi)
+  return (
+    String(transfer).toLowerCase() === 'chunked' &&
+    status !== 226 &&
+    !(status === 206 && /^\s*multipart\//i.test(String(headers['content-type']))) &&
+    [...charsets].every(([, charset = '']) => ASCII_CHARSET.test(charset))
+  )
+}
+
+/** Headers that frameworks take for the method (Express, Rails, Spring, Google, OData) and the path (IIS, Symfony, Zend). */
+const OVERRIDES: ReadonlyMap<string, 'methods' | 'targets'> = new Map([
+  ['x-http-method-override', 'methods'],
+  ['x-http-method', 'methods'],
+  ['x-method-override', 'methods'],
+  ['x-original-url', 'targets'],
+  ['x-rewrite-url', 'targets'],
+])
+
+/** The methods and targets that a request names beside those of its first line (CVE-2018-14773 and its kin); null for none. */
+export function overridesOf(headers: Headers): { methods: string[]; targets: string[] } | null {
+  let found: { methods: string[]; targets: string[] } | null = null
+  for (const name in headers) {
+    // To CGI and its heirs an underscore is a hyphen.
+    const kind = OVERRIDES.get(name.includes('_') ? name.replaceAll('_', '-') : name)
+    if (kind === undefined) continue
+    found ??= { methods: [], targets: [] }
+    const values = [headers[name] ?? '']
+      .flat()
+      .flatMap((line) => (kind === 'methods' ? line.split(',') : [line]))
+    found[kind].push(...values.map((text) => text.trim()))
+  }
+  return found
+}
+
+/** True when the head announces a body (RFC 9112 section 6.3). */
+export function hasBody(headers: Headers): boolean {
+  const length = headers['content-length']
+  return headers['transfer-encoding'] !== undefined || (length !== undefined && Number(length) > 0)
+}

@@ -1,0 +1,9 @@
+import t from 'tap'
+import { limitKey, sandboxOf } from './limit-key.js'
+
+void t.test('a sandbox at a service, whatever the service is called', (t) => {
+  t.not(limitKey('sb-1', 'a'), limitKey('sb-1', 'b'))
+  t.not(limitKey('sb-1', null), limitKey('sb-2', null))
+  for (const service of ['jira', 'a/b', '', null]) t.equal(sandboxOf(limitKey('sb-1', service)), 'sb-1')
+  t.end()
+})

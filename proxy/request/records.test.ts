@@ -1,0 +1,198 @@
+import t from 'tap'
+import { parseRequestTarget } from '#firewall/rules/request-path.js'
+import { deny, type ConnectionContext, type Exchange, type ForwardResult } from './exchange.js'
+import { closeOf, connectionDecision, decisionOf } from './records.js'
+
+const sandbox = { id: 'sb', agent: 'default', placeholders: new Map() }
+const connection: ConnectionContext = {
+  listener: 'forward',
+  sandbox,
+  peer: { address: '10.0.0.2', port: 4711 },
+  host: null,
+  scheme: null,
+  port: null,
+}
+
+function exchange(parts: Partial<Exchange>): Exchange {
+  return {
+    id: 'id-1',
+    startedAt: 1_000,
+    connection,
+    method: 'GET',
+    headers: {},
+    upgrade: null,
+    sandbox,
+    origin: null,
+    target: null,
+    service: null,
+    path: null,
+    verdict: null,
+    credential: null,
+    upstream: null,
+    outgoing: {},
+    ...parts,
+  } as Exchange
+}
+
+function pathOf(target: string) {
+  const path = parseRequestTarget(target)
+  if (typeof path === 'string') throw new Error(path)
+  return path
+}
+
+void t.test('an allowed request', (t) => {
+  const rule = { id: 'services.api.rules[0]' }
+  const decision = decisionOf(
+    exchange({
+      origin: { scheme: 'https', host: 'api.example', port: 443 },
+      target: '/%61?q=1',
+      path: pathOf('/%61?q=1'),
+      service: 'api',
+      verdict: { allowed: true, rule } as Exchange['verdict'],
+      credential: { id: 'api/bearer' } as Exchange['credential'],
+      injects: true,
+      upstream: { addresses: ['1.1.1.1', '8.8.8.8'] } as unknown as Exchange['upstream'],
+    }),
+    2_000,
+    null,
+  )
+  t.strictSame(decision, {
+    at: 2_000,
+    id: 'id-1',
+    sandbox,
+    peer: connection.peer,
+    listener: 'forward',
+    kind: 'request',
+    method: 'GET',
+    scheme: 'https',
+    host: 'api.example',
+    port: 443,
+    path: '/a',
+    query: '?q=1',
+    verdict: 'allow',
+    reason: null,
+    detail: null,
+    rule: 'services.api.rules[0]',
+    status: null,
+    service: 'api',
+    credential: 'api/bearer',
+    address: '1.1.1.1',
+  })
+  t.end()
+})
+
+void t.test('a denied one tells what was asked, and no credential', (t) => {
+  const denied = decisionOf(
+    exchange({
+      target: '/a/../b?x=../y',
+      credential: { id: 'api/bearer' } as Exchange['credential'],
+      upgrade: {} as Exchange['upgrade'],
+    }),
+    0,
+    deny('path-dot-segment', { rule: 'r', detail: 'd' }),
+  )
+  t.match(denied, {
+    kind: 'upgrade',
+    verdict: 'deny',
+    reason: 'path-dot-segment',
+    rule: 'r',
+    detail: 'd',
+    status: 400,
+    path: '/a/../b',
+    query: '?x=../y',
+    credential: null,
+  })
+  t.match(decisionOf(exchange({}), 0, deny('bad-framing')), {
+    path: null,
+    query: null,
+    host: null,
+    rule: null,
+  })
+  t.match(
+    decisionOf(
+      exchange({ connection: { ...connection, host: 'h', scheme: 'https', port: 443 } }),
+      0,
+      deny('bad-framing'),
+    ),
+    {
+      host: 'h',
+      scheme: 'https',
+      port: 443,
+    },
+  )
+  t.end()
+})
+
+void t.test('what the sandbox made is cut, and the cut is marked', (t) => {
+  const { path, query } = decisionOf(
+    exchange({ target: `/${'a'.repeat(9_000)}?${'b'.repeat(9_000)}` }),
+    0,
+    deny('path-form'),
+  )
+  for (const text of [path, query]) {
+    t.equal(text?.length, 2_049)
+    t.ok(text?.endsWith('\u2026'))
+  }
+  t.equal(decisionOf(exchange({ target: `/${'a'.repeat(2_047)}` }), 0, deny('path-form')).path?.length, 2_048)
+  t.end()
+})
+
+void t.test('connections', (t) => {
+  t.match(
+    connectionDecision(
+      { ...connection, host: 'h', port: 443 },
+      { at: 1, id: 'i', kind: 'connect', reason: 'bad-authority' },
+    ),
+    {
+      method: 'CONNECT',
+      verdict: 'deny',
+      status: 400,
+      host: 'h',
+      reason: 'bad-authority',
+    },
+  )
+  t.match(connectionDecision(connection, { at: 1, id: 'i', kind: 'tunnel', rule: 'r', address: '1.1.1.1' }), {
+    method: null,
+    verdict: 'allow',
+    status: null,
+    reason: null,
+    address: '1.1.1.1',
+  })
+  t.end()
+})
+
+void t.test('how a request ended', (t) => {
+  const outcome: ForwardResult = {
+    denial: null,
+    aborted: null,
+    status: 200,
+    requestBytes: 1,
+    responseBytes: 2,
+    redactions: [{ credential: 'jira/bearer', count: 3 }],
+    detail: null,
+  }
+  t.strictSame(closeOf(exchange({}), outcome, 1_250), {
+    at: 1_250,
+    id: 'id-1',
+    sandbox,
+    outcome: 'success',
+    reason: null,
+    detail: null,
+    status: 200,
+    requestBytes: 1,
+    responseBytes: 2,
+    durationMs: 250,
+    redactions: [{ credential: 'jira/bearer', count: 3 }],
+  })
+  t.match(closeOf(exchange({}), { ...outcome, aborted: 'client-abort' }, 0), {
+    outcome: 'failure',
+    reason: 'client-abort',
+  })
+  t.match(closeOf(exchange({}), { ...outcome, denial: deny('too-large', { detail: 'd' }) }, 0), {
+    outcome: 'failure',
+    reason: 'too-large',
+    detail: 'd',
+  })
+  t.throws(() => closeOf(exchange({ sandbox: null }), outcome, 0), /ran before/)
+  t.end()
+})

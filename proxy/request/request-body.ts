@@ -1,0 +1,125 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { pipeline, Readable } from 'node:stream'
+import type {
+  BodyTransform,
+  Headers,
+  InjectionFailure,
+  OutgoingBody,
+} from '#firewall/contracts/credential.js'
+import { ByteBlocks } from './byte-blocks.js'
+import { BufferLimitExceeded, type BufferReservation } from './body-buffer-limit.js'
+import { BodyTooLarge, BodySizeLimit } from './body-size-limit.js'
+
+/** What a credential's transform throws when it meets a body that it cannot work on. The text is for the agent. */
+export class UnsupportedBody extends Error {
+  readonly code = 'EGRESS_BODY_UNSUPPORTED'
+}
+
+/**
+ * A request's body on its way: untouched until somebody asks for it, and then read no faster than it is taken.
+ *
+ *     sandbox ──▶ meter ──▶ (what a credential does to it) ──▶ upstream
+ */
+export class RequestBody implements OutgoingBody {
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+  readonly #headers: Headers
+  readonly #meter: BodySizeLimit
+  readonly #reservation: BufferReservation
+  #begun = false
+  #released = false
+  #content: Readable | Buffer | null = null
+
+  /**
+   * @param headers the ones that go upstream: what changes the body changes its length there
+   * @param holding is asked before more of the body is held
+   */
+  constructor(
+    request: IncomingMessage,
+    response: ServerResponse,
+    headers: Headers,
+    limit: number,
+    holding: BufferReservation,
+  ) {
+    this.#reservation = holding
+    this.#request = request
+    this.#response = response
+    this.#headers = headers
+    this.#meter = new BodySizeLimit(limit)
+  }
+
+  /** Bytes that the sandbox has sent. */
+  get bytes(): number {
+    return this.#meter.bytes
+  }
+
+  /** Why the body ended before its end, where that is not the sandbox's doing alone. */
+  get failure(): InjectionFailure | null {
+    const error = this.#content instanceof Readable ? this.#content.errored : null
+    if (this.#meter.errored instanceof BodyTooLarge) return { reason: 'too-large', detail: null }
+    if (error instanceof BufferLimitExceeded) return { reason: 'busy', detail: null }
+    return error instanceof UnsupportedBody
+      ? { reason: 'credential-unsupported', detail: error.message }
+      : null
+  }
+
+  /** What goes upstream. The failure of a body reaches whoever reads it. */
+  content(): Readable | Buffer {
+    return this.#content ?? this.#source()
+  }
+
+  async read(limit: number): Promise<Buffer | null> {
+    const blocks = new ByteBlocks()
+    for await (const chunk of this.#source() as AsyncIterable<Buffer>) {
+      if (blocks.length + chunk.length > limit) return null
+      this.#reservation.reserve(chunk.length)
+      blocks.append(chunk)
+    }
+    const bytes = blocks.concat()
+    this.replace(bytes)
+    return bytes
+  }
+
+  /** Nothing will be sent of it any more. */
+  release(): void {
+    this.#released = true
+    this.#reservation.release()
+  }
+
+  replace(bytes: Buffer): void {
+    // What is still to come is read and dropped, so that the connection is ready for the next request.
+    if (!this.#begun) this.#source().resume()
+    this.#content = bytes
+    this.#headers['content-length'] = String(bytes.length)
+  }
+
+  transform(through: BodyTransform, length: number | null): void {
+    this.#content = Readable.from(this.#sent(through(this.#buffered())))
+    if (length === null) delete this.#headers['content-length']
+    else this.#headers['content-length'] = String(length)
+  }
+
+  async *#buffered(): AsyncIterable<Buffer> {
+    for await (const chunk of this.#source() as AsyncIterable<Buffer>) {
+      // The upstream has answered before the end: what is still to come is dropped.
+      if (this.#released) continue
+      this.#reservation.reserve(chunk.length)
+      yield chunk
+    }
+  }
+
+  async *#sent(chunks: AsyncIterable<Buffer>): AsyncIterable<Buffer> {
+    for await (const chunk of chunks) {
+      yield chunk
+      this.#reservation.release(chunk.length)
+    }
+  }
+
+  #source(): BodySizeLimit {
+    if (this.#begun) return this.#meter
+    this.#begun = true
+    if (/100-continue/i.test(this.#request.headers.expect ?? '')) this.#response.writeContinue()
+    pipeline(this.#request, this.#meter, () => undefined)
+    return this.#meter
+  }
+}

@@ -1,0 +1,62 @@
+import type { Destination, Origin } from '#firewall/contracts/policy.js'
+import type { ProxyContext } from '../context.js'
+import { deny, type ConnectionContext, type Denial } from '../request/exchange.js'
+import { connectionDecision } from '../request/records.js'
+import { codeOf } from './failures.js'
+import type { ResolvedUpstream } from './pools.js'
+
+/** For a sandbox's request: the same as `resolveOnce`, with the lookup itself recorded where it says something. */
+export function resolveUpstream(
+  context: ProxyContext,
+  connection: ConnectionContext,
+  origin: Origin,
+  destination: Destination,
+): Promise<ResolvedUpstream | Denial> {
+  const { host, id } = destination
+  if (host.kind !== 'wildcard' || context.resolver.isCached(origin.host))
+    return resolveOnce(context, origin, destination)
+  return recordLookup(context, connection, origin, id).then(
+    () => resolveOnce(context, origin, destination),
+    () => deny('audit-unavailable', { rule: id }),
+  )
+}
+
+/**
+ * Resolves an upstream once and checks what came back. Every address must be fine, not only the first, for the second
+ * is dialled when the first does not answer; and nothing is resolved again, so a name that changes its address between
+ * check and use (DNS rebinding) changes nothing.
+ */
+export async function resolveOnce(
+  { resolver }: Pick<ProxyContext, 'resolver'>,
+  origin: Origin,
+  { id, host: pattern, allowPrivateAddresses: allowPrivate, ca }: Destination,
+): Promise<ResolvedUpstream | Denial> {
+  const resolution = await resolver
+    .resolve(origin.host, pattern.kind === 'wildcard')
+    .catch((error: unknown) => codeOf(error))
+  if (typeof resolution === 'string') return deny('unresolvable', { rule: id, detail: resolution })
+  for (const [i, kind] of resolution.kinds.entries()) {
+    if (kind !== 'public' && !(kind === 'private' && allowPrivate)) {
+      const detail = `the address ${resolution.addresses[i] ?? ''} is ${kind}`
+      return deny('address-refused', { rule: id, detail })
+    }
+  }
+  return {
+    origin,
+    addresses: resolution.addresses,
+    port: resolution.port ?? origin.port,
+    ca,
+    clientCertificate: null,
+  }
+}
+
+/** Threat: the name itself is what the sandbox says to a name server, and it leaves before the request is decided. */
+function recordLookup(
+  { audit, now, newId }: ProxyContext,
+  connection: ConnectionContext,
+  { scheme, host, port }: Origin,
+  rule: string,
+): Promise<void> {
+  const event = { at: now(), id: newId(), kind: 'lookup', scheme, host, port, rule } as const
+  return audit.decide(connectionDecision(connection, event))
+}

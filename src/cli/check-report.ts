@@ -1,0 +1,238 @@
+import type { CredentialKind } from '#firewall/contracts/credential.js'
+import {
+  describeDestination,
+  describeOrigin,
+  describeQuota,
+  describeRule,
+  describeLocations,
+} from '#firewall/judge/describe.js'
+import type { NameLimits } from '#firewall/names/name-profiles.js'
+import type { Destination, Policy, Service } from '#firewall/contracts/policy.js'
+import { placeOf, type PolicyOnDisk } from './policy-file.js'
+
+const DAY_MS = 86_400_000
+
+/**
+ * Bits that one sandbox can say through one wildcard in a day. Every byte of an open label is counted as eight bits,
+ * although a host name has no more than 38 characters to choose from: the bound is not to be an estimate.
+ */
+export function leakBits({ budget }: NameLimits): number {
+  const windows = Math.ceil(DAY_MS / budget.windowMs)
+  return Math.min(budget.bytesPerDay, budget.bytes * windows) * 8
+}
+
+/** What a policy means, as plain data. */
+export function summarisePolicy(loaded: PolicyOnDisk, kinds: readonly CredentialKind[]) {
+  const { policy, file } = loaded
+  const allow = policy.destinations.filter(({ service }) => service === null)
+  return {
+    ok: true,
+    file,
+    services: [...policy.services.values()].map((service) => ({
+      name: service.name,
+      place: placeOf(loaded, `services.${service.name}`),
+      destinations: destinationsOf(policy, service).map(describeDestination),
+      credential: describeCredential(service, kinds),
+      rules: rulesOf(policy, service),
+      when: service.credential === null ? null : service.injectWhen,
+      sessions: service.credential === null ? 'pass' : service.sessionHeaders,
+      rate: service.rate,
+      quota: service.quota,
+      environment: Object.keys(service.environment),
+    })),
+    allow: allow.map((entry) => ({
+      id: entry.id,
+      place: placeOf(loaded, entry.id),
+      destination: describeDestination(entry),
+      rules: entry.rules.map((rule) => ({ id: rule.id, text: rule.text, meaning: describeRule(rule) })),
+    })),
+    secrets: loaded.sources.map(({ name, kind, refreshMs }) => ({ name, source: kind, refreshMs })),
+    agents: [...policy.agents.values()].map((agent) => ({
+      ...agent,
+      rules: agentRulesOf(policy, agent.name),
+    })),
+    wildcards: wildcardsOf(policy).map(({ text, limits }) => ({
+      text,
+      budget: limits.budget,
+      bitsPerDay: leakBits(limits),
+    })),
+    warnings: warningsOf(loaded),
+  }
+}
+
+type Summary = ReturnType<typeof summarisePolicy>
+
+/** What a policy means, for people. */
+export function describePolicy(loaded: PolicyOnDisk, kinds: readonly CredentialKind[]): string {
+  const summary = summarisePolicy(loaded, kinds)
+  const lines = [
+    `${summary.file} is a valid policy.`,
+    ...summary.services.flatMap(describeService),
+    ...(summary.allow.length > 0 ? ['', 'Without a credential:'] : []),
+    ...summary.allow.flatMap(({ destination, rules }) => [
+      `  ${destination}`,
+      ...rules.map(({ meaning }) => `    ${meaning}`),
+    ]),
+    ...describeSources(summary),
+    '',
+    'Agents:',
+    ...summary.agents.flatMap((agent) => [
+      `  ${agent.name} ${describeAgent(agent, loaded.policy)}`,
+      ...agent.rules.map(({ service, meaning }) => `    at ${service} only what is also here: ${meaning}`),
+    ]),
+    ...describeWildcards(summary),
+    ...(summary.warnings.length > 0 ? ['', 'Warnings:'] : []),
+    ...summary.warnings.map((warning) => `  ${warning}`),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+function describeService({
+  name,
+  destinations,
+  credential,
+  rules,
+  when,
+  sessions,
+  rate,
+  quota,
+}: Summary['services'][number]): string[] {
+  return [
+    '',
+    `Service ${name}, at ${destinations.join(' and ')}`,
+    credential === null ? '  without a credential' : `  credential ${credential.id}: ${credential.summary}`,
+    ...(credential === null
+      ? []
+      : [
+          `    from ${credential.secrets.join(', ') || 'plain text'}, into ${describeLocations(credential.locations)}`,
+          ...credential.endpoints.map(
+            (endpoint) => `    by way of ${endpoint}, which the gateway asks itself`,
+          ),
+          ...(when === 'placeholder'
+            ? ['    only where the sandbox sends its placeholder; else the place is emptied']
+            : []),
+          ...(sessions === 'pass' ? ['    cookies and tokens that it hands out reach the sandbox'] : []),
+        ]),
+    ...rules.map(({ meaning }, index) => `  ${index + 1}. ${meaning}`),
+    `  ${rules.length + 1}. may not do anything else`,
+    ...(rate === null ? [] : [`  at most ${rate.perSecond} requests a second, ${rate.burst} at once`]),
+    ...(quota === null ? [] : [`  at most ${describeQuota(quota)}`]),
+  ]
+}
+
+function describeSources({ secrets }: Summary): string[] {
+  if (secrets.length === 0) return []
+  return [
+    '',
+    'Secrets:',
+    ...secrets.map(({ name, source, refreshMs }) => {
+      const when = refreshMs === null ? 'once' : `every ${refreshMs / 1000} s`
+      return `  ${name} from ${source.replace('_', ' ')}, read ${when}`
+    }),
+  ]
+}
+
+function describeAgent({ services, allow }: Summary['agents'][number], policy: Policy): string {
+  const hosts = policy.destinations.filter(({ id }) => allow?.includes(id)).map(({ label }) => label)
+  const first = services === null ? 'every service' : `services ${services.join(', ') || '(none)'}`
+  const second = allow === null ? 'every entry of allow' : `hosts ${hosts.join(', ') || '(none)'}`
+  return `may use ${first} and ${second}`
+}
+
+function describeWildcards({ wildcards }: Summary): string[] {
+  if (wildcards.length === 0) return ['', 'No wildcard: no name can carry data out.']
+  return [
+    '',
+    'Wildcards, through whose names a sandbox could say something to the outside:',
+    ...wildcards.map(
+      ({ text, budget, bitsPerDay }) =>
+        `  ${text}: at most ${budget.names} new names and ${budget.bytes} bytes in ${budget.windowMs / 60_000} minutes, ${bitsPerDay} bits a day`,
+    ),
+  ]
+}
+
+function destinationsOf({ destinations }: Policy, { name }: Service): readonly Destination[] {
+  return destinations.filter(({ service }) => service === name)
+}
+
+/** The rules as the policy writes them: without the base paths that every target adds. */
+function rulesOf(policy: Policy, service: Service) {
+  const [destination] = destinationsOf(policy, service)
+  return (destination?.rules ?? []).map((rule) => ({
+    id: rule.id,
+    text: rule.text,
+    meaning: describeRule(rule),
+  }))
+}
+
+/** The rules of an agent's own, as the policy writes them. */
+function agentRulesOf(policy: Policy, agent: string) {
+  return [...policy.services.values()].flatMap((service) =>
+    (destinationsOf(policy, service)[0]?.agentRules?.[agent] ?? []).map((rule) => ({
+      service: service.name,
+      id: rule.id,
+      text: rule.text,
+      meaning: describeRule(rule),
+    })),
+  )
+}
+
+function describeCredential({ credential, placeholders }: Service, kinds: readonly CredentialKind[]) {
+  if (credential === null) return null
+  const { id, kind, locations, endpoints = [] } = credential
+  const summary = kinds.find(({ name }) => name === kind)?.summary ?? kind
+  return {
+    id,
+    kind,
+    summary,
+    locations,
+    secrets: Object.keys(placeholders),
+    endpoints: endpoints.map(describeOrigin),
+  }
+}
+
+function wildcardsOf({ destinations, dns }: Policy): readonly { text: string; limits: NameLimits }[] {
+  const wildcards = destinations.filter(({ host }) => host.kind === 'wildcard')
+  const limits = new Map(wildcards.map(({ host, nameLimits: names }) => [host.text, names ?? dns.nameLimits]))
+  return [...limits].map(([text, applied]) => ({ text, limits: applied }))
+}
+
+function warningsOf(loaded: PolicyOnDisk): readonly string[] {
+  const { policy } = loaded
+  if (loaded.empty !== null) return [`${loaded.file} lists nothing, so everything is denied.`]
+  return [
+    ...policy.destinations.flatMap((destination) =>
+      destinationWarnings(destination, policy).map((text) => `${placeOf(loaded, destination.id)}: ${text}`),
+    ),
+    ...[...policy.services.keys()]
+      .filter((name) => ![...policy.agents.values()].some(({ services }) => services?.includes(name) ?? true))
+      .map((name) => `${placeOf(loaded, `services.${name}`)}: no agent may use the service ${name}.`),
+  ]
+}
+
+function destinationWarnings(destination: Destination, { services }: Policy): string[] {
+  const { host, scheme, service, mode, allowPrivateAddresses: allowPrivate, rules } = destination
+  const credential = service === null ? null : (services.get(service)?.credential ?? null)
+  return [
+    ...(scheme === 'http' && credential !== null
+      ? [`${credential.id} goes to ${host.text} unencrypted; whoever is on the way can read it.`]
+      : []),
+    ...(scheme === 'http' && credential === null
+      ? [`what is sent to ${host.text} is not encrypted, and nothing proves who answers.`]
+      : []),
+    ...(mode === 'tunnel'
+      ? [`${host.text} is a tunnel: the gateway sees neither requests nor what they carry.`]
+      : []),
+    ...(credential !== null && services.get(service ?? '')?.sessionHeaders === 'pass'
+      ? [`a session that ${host.text} hands out is as good as ${credential.id}, and reaches the sandbox.`]
+      : []),
+    ...(allowPrivate ? [`${host.text} may resolve to private and loopback addresses.`] : []),
+    ...(service === null && mode === 'intercept' && rules.some(isOpen)
+      ? [`any method on any path of ${host.text} is allowed, uploads included.`]
+      : []),
+  ]
+}
+
+function isOpen({ methods, path }: Destination['rules'][number]): boolean {
+  return methods === null && path.recursive && path.segments.length === 0
+}

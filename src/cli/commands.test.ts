@@ -1,0 +1,250 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { TEST_KINDS, writeFiles } from '#config/test-fixtures.js'
+import { EgressError, exitCodeOf, formatError } from '../errors.js'
+import { runCheck } from './check.js'
+import { runExplain, type ExplainArgs } from './explain.js'
+import { runInit } from './init.js'
+import type { CommandIo } from './io.js'
+
+const POLICY = `services:
+  jira:
+    url: https://jira.example.com/base
+    credential: { bearer: "\${JIRA_TOKEN}", when: placeholder }
+    rules:
+      - allow: GET,HEAD /rest/**
+      - deny: DELETE /**
+      - allow: POST /rest/issue
+    rate: { per_second: 10, burst: 20 }
+    quota: { requests: 100, bytes: 1MiB, window: 1h }
+allow:
+  - host: "*.example.net"
+    methods: [GET]
+    paths: [/simple/**]
+  - host: github.com
+    tunnel: true
+agents:
+  ci: { services: [jira], allow: all }
+  bare: {}
+  narrow: { services: [jira], rules: { jira: [{ allow: GET /rest/issue }] } }
+`
+
+const TOKEN = 'jira-token-0123456789'
+
+function world(
+  cwd: string,
+  env: Readonly<Record<string, string>> = {},
+): { io: CommandIo; out: () => string; err: () => string } {
+  const out: string[] = []
+  const err: string[] = []
+  const io = {
+    stdout: { write: (text: string) => out.push(text) },
+    stderr: { write: (text: string) => err.push(text) },
+    env: { JIRA_TOKEN: TOKEN, ...env },
+    cwd,
+  }
+  return { io, out: () => out.join(''), err: () => err.join('') }
+}
+
+void t.test('check says what a policy means', async (t) => {
+  const cwd = writeFiles(t.testdir({}), { 'egress.yaml': POLICY })
+  const { io, out, err } = world(cwd)
+  t.equal(await runCheck({}, io, TEST_KINDS), 0)
+  t.equal(err(), '')
+  for (const line of [
+    'egress.yaml is a valid policy.',
+    'Service jira, at https://jira.example.com',
+    '  credential jira/bearer: test kind bearer',
+    '    from JIRA_TOKEN, into header authorization',
+    '  1. may use GET, HEAD on /base/rest and everything below it',
+    '  2. may not use DELETE on /base and everything below it',
+    '  4. may not do anything else',
+    '    only where the sandbox sends its placeholder; else the place is emptied',
+    '  at most 10 requests a second, 20 at once',
+    '  at most 100 requests and 1048576 bytes of bodies in 60 minutes',
+    '    at jira only what is also here: may use GET on /base/rest/issue',
+    '    may use GET on /simple and everything below it',
+    '  ci may use services jira and every entry of allow',
+    '  bare may use services (none) and hosts (none)',
+    '  *.example.net: at most 16 new names and 256 bytes in 10 minutes, 16384 bits a day',
+    '  egress.yaml:15: github.com is a tunnel: the gateway sees neither requests nor what they carry.',
+  ]) {
+    t.ok(out().split('\n').includes(line), line)
+  }
+  t.notOk(out().includes(TOKEN))
+})
+
+void t.test('check --json is one object on one line', async (t) => {
+  const cwd = writeFiles(t.testdir({}), { 'egress.yaml': POLICY, 'broken.yaml': 'alow: []\n' })
+  const good = world(cwd)
+  t.equal(await runCheck({ json: true }, good.io, TEST_KINDS), 0)
+  t.equal(good.out().split('\n').length, 2)
+  t.match(JSON.parse(good.out()), {
+    ok: true,
+    services: [{ name: 'jira', credential: { id: 'jira/bearer' } }],
+  })
+  t.notOk(good.out().includes(TOKEN))
+  const bad = world(cwd)
+  t.equal(await runCheck({ file: 'broken.yaml', json: true }, bad.io, TEST_KINDS), 2)
+  t.match(JSON.parse(bad.out()), { ok: false, issues: [{ line: 1, column: 1 }] })
+})
+
+void t.test('check of a broken, missing or empty policy', async (t) => {
+  const cwd = writeFiles(t.testdir({}), { 'broken.yaml': 'allow:\n  - host: "*.com"\n', 'empty.yaml': '' })
+  const broken = world(cwd)
+  t.equal(await runCheck({ file: 'broken.yaml' }, broken.io, TEST_KINDS), 2)
+  t.match(broken.err(), /^broken\.yaml:2:11: `\*\.com` is over-broad.*\n {2}name the domain/)
+  t.equal(broken.out(), '')
+  const missing = world(cwd, { EGRESS_POLICY: 'none.yaml' })
+  t.equal(await runCheck({}, missing.io, TEST_KINDS), 2)
+  t.match(missing.err(), /no policy file none\.yaml.*\n {2}write one with `egress init none\.yaml`/)
+  const empty = world(cwd)
+  t.equal(await runCheck({ file: 'empty.yaml' }, empty.io, TEST_KINDS), 0)
+  t.match(empty.out(), /everything is denied/)
+})
+
+void t.test('explain asks the policy engine', async (t) => {
+  const cwd = writeFiles(t.testdir({}), { 'egress.yaml': POLICY })
+  const jira = 'https://jira.example.com'
+  const cases: readonly (readonly [args: string, code: number, said: RegExp, agent?: string])[] = [
+    [
+      `GET ${jira}/base/rest/x`,
+      0,
+      /^ALLOW .*\nrule {2}services\.jira\.rules\[0\]: allow: GET,HEAD \/rest\/\*\* \(egress\.yaml:6\)\n/,
+    ],
+    [`GET ${jira}/base/rest/x?a=1`, 0, /credential {2}jira\/bearer is put into header authorization/],
+    [
+      `DELETE ${jira}/base/x`,
+      1,
+      /^DENY .*\nrule .*rules\[1\]: deny: DELETE .*\nreason {2}denied-by-rule: A rule/,
+    ],
+    [`GET ${jira}/rest/x`, 1, /no-rule/],
+    [
+      `GET ${jira}/base/rest/x`,
+      0,
+      /, if the request carries its placeholder there\nrate .*\nquota {2}at most 100 requests and/,
+    ],
+    [`GET ${jira}/base/rest/x`, 1, /reason {2}no-rule/, 'narrow'],
+    [
+      `GET ${jira}/base/rest/issue`,
+      0,
+      /rules\[0\].*\nrule {2}agents\.narrow\.rules\.jira\[0\]: allow: GET \/rest\/issue \(egress\.yaml:20\)/,
+      'narrow',
+    ],
+    [`GET ${jira}/base/rest/%2e%2e/x`, 1, /path-dot-segment/],
+    [`GET ${jira}:8443/base/rest/x`, 1, /port-not-listed/],
+    [`GET https://evil.example.com/`, 1, /^DENY .*\nreason {2}host-not-listed: The policy does not list/],
+    [`GET ${jira}/base/rest/x`, 1, /host-not-listed/, 'bare'],
+    [
+      'GET https://a.example.net/simple/x',
+      0,
+      /allow\[0\]: allow: GET \/simple\/\*\*.*\nreason {2}may use GET.*\ncredential {2}none/,
+    ],
+    ['GET http://egress:9199/jira/rest/x', 0, /^ALLOW {2}GET https:\/\/jira\.example\.com\/base\/rest\/x\n/],
+    ['GET http://egress:9199/jria/rest/x', 2, /`jria` is not the name of a service/],
+    ['POST https://github.com/x', 0, /TLS tunnel: method and path are not seen/],
+    ['GET http://github.com/x', 1, /port-not-listed/],
+    ['dns jira.example.com', 0, /^ALLOW .*\nrule .*\nclient {2}A with the gateway's own address/],
+    ['dns localhost', 0, /rule {2}RFC 6761 section 6\.3\nclient {2}the address 127\.0\.0\.1, which/],
+    ['dns a.example.net', 0, /budget {2}a fresh sandbox has 16 names and 256 bytes/],
+    ['dns evil.example.com', 1, /client {2}NXDOMAIN\nshape {2}16 characters/],
+    [
+      `dns ${'a1b2c3d4'.repeat(6)}.example.net`,
+      1,
+      /name-looks-encoded.*\nclient {2}REFUSED\n.*over its limit: label-length/,
+    ],
+    ['GET https://user:pw1234567@jira.example.com/', 2, /not one that the gateway could be asked for/],
+    ['FETCH https://jira.example.com/', 2, /`FETCH` is not the method/],
+    ['get https://jira.example.com/', 2, /write `GET`/],
+    ['dns 127.0.0.1', 2, /not a host name/],
+    ['GET', 2, /incomplete/],
+    ['dns a.example.net b', 2, /more words than a question has/],
+    ['dns a.example.net', 2, /no agent `nobody`\n {2}name one with --agent: ci, bare, narrow/, 'nobody'],
+  ]
+  for (const [line, code, said, agent = 'ci'] of cases) {
+    const { io, out, err } = world(cwd)
+    const args: ExplainArgs = { args: line.split(' '), agent }
+    t.equal(await runExplain(args, io, TEST_KINDS), code, line)
+    t.match(code === 2 ? err() : out(), said, line)
+    t.notMatch(out() + err(), /pw1234567|jira-token/)
+  }
+})
+
+void t.test('explain --json', async (t) => {
+  const cwd = writeFiles(t.testdir({}), { 'egress.yaml': POLICY })
+  const allowed = world(cwd)
+  const args = ['GET', 'https://jira.example.com/base/rest/x']
+  t.equal(await runExplain({ args, agent: 'ci', json: true }, allowed.io, TEST_KINDS), 0)
+  t.match(JSON.parse(allowed.out()), {
+    verdict: 'ALLOW',
+    rule: 'services.jira.rules[0]',
+    credential: 'jira/bearer',
+    place: 'egress.yaml:6',
+  })
+  const denied = world(cwd)
+  t.equal(await runExplain({ args: ['dns', 'x.org'], agent: 'ci', json: true }, denied.io, TEST_KINDS), 1)
+  t.match(JSON.parse(denied.out()), {
+    verdict: 'DENY',
+    reason: 'host-not-listed',
+    client: 'NXDOMAIN',
+    rule: null,
+  })
+  const missing = world(cwd)
+  t.equal(await runExplain({ args, policy: 'none.yaml' }, missing.io, TEST_KINDS), 2)
+  t.match(missing.err(), /^egress: there is no policy file none\.yaml\n {2}write one/)
+  const unnamed = world(t.testdir({}))
+  t.equal(await runExplain({ args }, unnamed.io, TEST_KINDS), 1)
+  t.match(unnamed.err(), /^egress: egress\.yaml is missing, so everything is denied/)
+})
+
+void t.test('init writes a policy that passes check, and nothing over another', async (t) => {
+  const cwd = t.testdir({})
+  const { io, out } = world(cwd)
+  t.equal(await runInit({}, io), 0)
+  t.match(out(), /egress\.yaml written/)
+  const check = world(cwd)
+  t.equal(await runCheck({}, check.io, TEST_KINDS), 0, check.err())
+  t.same(readdirSync(cwd), ['egress.yaml'], 'no temporary file is left')
+
+  writeFiles(cwd, { 'egress.yaml': 'mine\n' })
+  const again = world(cwd)
+  t.equal(await runInit({}, again.io), 2)
+  t.match(again.err(), /egress\.yaml exists already\n {2}choose another name, or replace it with --force/)
+  t.equal(readFileSync(join(cwd, 'egress.yaml'), 'utf8'), 'mine\n')
+  t.equal(await runInit({ force: true }, world(cwd).io), 0)
+  t.match(readFileSync(join(cwd, 'egress.yaml'), 'utf8'), /^# What agents/)
+
+  const blocked = world(cwd)
+  t.equal(await runInit({ file: 'egress.yaml/inside' }, blocked.io), 1)
+  t.match(blocked.err(), /cannot be written/)
+  const unmade = world(cwd)
+  t.equal(await runInit({ file: 'none/egress.yaml' }, unmade.io), 1)
+  t.match(unmade.err(), /cannot be written \(ENOENT\)\n {2}choose a directory/)
+  const nowhere = world(cwd)
+  t.equal(await runInit({ file: '/proc/none/egress.yaml' }, nowhere.io), 1)
+  t.match(nowhere.err(), /cannot be written \(ENOENT\)/)
+})
+
+void t.test('the commented examples of the starter policy are valid too', async (t) => {
+  const cwd = t.testdir({})
+  await runInit({}, world(cwd).io)
+  const all = readFileSync(join(cwd, 'egress.yaml'), 'utf8')
+    .replace(/^#(?! )/gm, '')
+    .replace(/^# {2}- /gm, '  - ')
+    .replace(/^# {2,}(?=\w|-)/gm, (lead) => lead.replace('#', ''))
+  writeFiles(cwd, { 'all.yaml': all })
+  const check = world(cwd)
+  t.equal(await runCheck({ file: 'all.yaml' }, check.io, TEST_KINDS), 0, check.err())
+  t.match(check.out(), /Service jira/)
+})
+
+void t.test('errors are two lines, and fit an exit code', (t) => {
+  const error = new EgressError({ code: 'EGRESS_X', problem: 'it is so', fix: 'do this' })
+  t.equal(formatError(error), 'egress: it is so\n  do this\n')
+  t.equal(exitCodeOf(error), 2)
+  t.equal(exitCodeOf(new EgressError({ code: 'EGRESS_X', problem: 'a', fix: 'b', exitCode: 1 })), 1)
+  t.match(formatError(new TypeError('oops')), /^egress: internal error: oops\n {2}/)
+  t.equal(exitCodeOf(new TypeError('oops')), 1)
+  t.end()
+})

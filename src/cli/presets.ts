@@ -1,0 +1,60 @@
+import { stringify } from 'yaml'
+import { expandService } from '#config/presets/expand.js'
+import { nearest } from '#config/nearest.js'
+import { PRESETS } from '#config/presets/index.js'
+import type { Preset } from '#config/presets/preset.js'
+import type { CredentialKind } from '#firewall/contracts/credential.js'
+import { EgressError, EXIT } from '../errors.js'
+import type { CommandIo } from './io.js'
+
+export interface PresetsArgs {
+  /** The preset to show; all are listed without it. */
+  readonly name?: string | undefined
+  /** One JSON object a line. */
+  readonly json?: boolean | undefined
+}
+
+/**
+ * `egress presets [NAME]`: lists them, or shows what one fills in.
+ *
+ * @throws EgressError for a name that none has
+ */
+export function runPresets(
+  { name, json = false }: PresetsArgs,
+  { stdout }: CommandIo,
+  kinds: readonly CredentialKind[],
+): number {
+  const shown = PRESETS.filter((preset) => name === undefined || preset.name === name)
+  if (shown.length === 0) {
+    const names = PRESETS.map((preset) => preset.name)
+    const near = nearest(name ?? '', names)
+    throw new EgressError({
+      code: 'EGRESS_NO_PRESET',
+      problem: `there is no preset \`${name ?? ''}\``,
+      fix: near === null ? `name one of: ${names.join(', ')}` : `did you mean \`${near}\`?`,
+    })
+  }
+  for (const preset of shown) {
+    const service = expandService(preset, { use: preset.name, ...preset.example }, kinds)
+    if (json)
+      stdout.write(`${JSON.stringify({ name: preset.name, description: preset.description, service })}\n`)
+    else if (name === undefined) stdout.write(`${preset.name.padEnd(16)} ${preset.description}\n`)
+    else stdout.write(explain(preset, service))
+  }
+  return EXIT.fine
+}
+
+/** The five lines that a user writes, and what they mean. */
+function explain(preset: Preset, service: Readonly<Record<string, unknown>>): string {
+  const { use, ...filled } = service
+  const written = { services: { [preset.name]: { use, ...preset.example } } }
+  return [
+    `# ${preset.description}`,
+    '# Written:',
+    stringify(written).trimEnd(),
+    '',
+    '# Means:',
+    stringify({ services: { [preset.name]: filled } }, { lineWidth: 0 }).trimEnd(),
+    '',
+  ].join('\n')
+}

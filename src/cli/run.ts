@@ -1,0 +1,199 @@
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { isatty } from 'node:tty'
+import type { Server as TcpServer } from 'node:net'
+import type { Socket as UdpSocket } from 'node:dgram'
+import { readSettings } from '#config/settings.js'
+import type { RegisteredSandbox, Policy } from '#firewall/contracts/policy.js'
+import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
+import type { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
+import { Audit } from '../audit/audit.js'
+import { chooseAgent } from '../choose-agent.js'
+import {
+  certificateFiles,
+  GATEWAY_HOST,
+  makePlaceholders,
+  PORTS,
+  sandboxEnvironment,
+} from '../environment.js'
+import { EgressError } from '../errors.js'
+import type { Gateway, GatewaySockets } from '../gateway/gateway.js'
+import type * as gatewayModule from '../gateway/gateway.js'
+import { createLog } from '../log.js'
+import { newSandboxId } from '../sandbox-id.js'
+import { closeInheritedDescriptors } from '../sandbox/descriptors.js'
+import { launchSandbox } from '../sandbox/launch.js'
+import type { Sandbox, SandboxLimits } from '../sandbox/spec.js'
+import type { CommandIo } from './io.js'
+import { isNamed, noPolicy, openPolicy } from './policy-file.js'
+import { refuseWritable } from './trusted-files.js'
+
+/** The words of `egress run`. */
+export interface RunOptions {
+  readonly agent: string | undefined
+  readonly policy: string | undefined
+  readonly auditDir: string | undefined
+  readonly workdir: string | undefined
+  readonly write: boolean
+  readonly mounts: readonly string[]
+  readonly env: readonly string[]
+  readonly limits: SandboxLimits
+}
+
+/** Signals that end a program or speak to it: the agent gets them, and its end is ours. */
+const FORWARDED: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2']
+
+/**
+ * Runs a command in a sandbox behind a gateway of its own. One flow, top to bottom: policy, sandbox, gateway, serve, start,
+ * wait, close.
+ *
+ * @returns the command's exit code (128 + n for signal n)
+ */
+export async function run(command: readonly string[], options: RunOptions, io: CommandIo): Promise<number> {
+  closeInheritedDescriptors()
+  const {
+    policy,
+    sensitiveFiles,
+    trustedFiles,
+    refresher,
+    settings: file,
+    empty,
+    ...loaded
+  } = await openPolicy(options.policy, io, CREDENTIAL_KINDS)
+  const flags = { policy: options.policy, auditDir: options.auditDir }
+  const settings = readSettings({ flags, env: io.env, cwd: io.cwd, file })
+  const log = createLog(settings.logLevel, (line) => io.stderr.write(line))
+  if (empty === 'missing' && isNamed(options.policy, io)) throw noPolicy(loaded.file)
+  if (empty !== null)
+    log.warn(`${loaded.file} is ${empty}, so everything is denied; \`egress init\` writes a policy`)
+  const identity = identify(options.agent, policy)
+  const workdir = resolve(io.cwd, options.workdir ?? '.')
+  const mounts = options.mounts.map((text) => parseMount(text, io.cwd))
+  const writable = [
+    ...(options.write ? [workdir] : []),
+    ...mounts.flatMap((mount) => (mount.writable ? [mount.path] : [])),
+  ]
+  refuseWritable(trustedFiles, writable)
+  const directory = join(settings.auditDir, 'runs', runName(identity.id))
+  const audit = new Audit({
+    directory,
+    gateway: identity.id,
+    now: Date.now,
+    onChange: (message) => log.error(message),
+  })
+  let loading: Promise<LoadedGateway> | null = null
+  const gatewayLoaded = () => (loading ??= loadGateway())
+  const sandbox = await launchSandbox({
+    command,
+    workdir,
+    writable: options.write,
+    mounts,
+    masked: [...sensitiveFiles, settings.auditDir, join(homedir(), '.local/state/egress')],
+    env: sandboxEnvironment(policy, identity, parseEnvironment(options.env)),
+    files: async () => certificateFiles((await gatewayLoaded()).ca.pem),
+    limits: options.limits,
+    listen: [
+      { name: 'dnsUdp', kind: 'udp', port: PORTS.dns },
+      { name: 'dnsTcp', kind: 'tcp', port: PORTS.dns },
+      { name: 'http', kind: 'tcp', port: PORTS.http },
+      { name: 'https', kind: 'tcp', port: PORTS.https },
+      { name: 'forward', kind: 'tcp', port: PORTS.forward },
+      { name: 'reverse', kind: 'tcp', port: PORTS.reverse },
+    ],
+    hosts: { [GATEWAY_HOST]: '127.0.0.1' },
+    terminal: isatty(0) && isatty(1),
+  })
+  for (const warning of sandbox.warnings) log.warn(warning)
+  let gateway: Gateway | null = null
+  try {
+    const { ca, module } = await gatewayLoaded()
+    const { Gateway } = await module
+    gateway = await Gateway.create({
+      policy,
+      audit,
+      ca,
+      identify: () => identity,
+      address: { ipv4: '127.0.0.1', ipv6: null },
+      fail: (error) => log.error('the gateway failed on one connection', error),
+      refresher,
+      warn: (message) => log.warn(message),
+    })
+    gateway.serve(socketsOf(sandbox))
+    const event = { sandbox: identity, command: command[0] ?? '', exitCode: null }
+    audit.sandbox({ ...event, at: Date.now(), action: 'sandbox-start' })
+    forwardSignals(sandbox)
+    sandbox.start()
+    setImmediate(() => gateway?.warmUp())
+    const { code } = await sandbox.exit
+    audit.sandbox({ ...event, at: Date.now(), action: 'sandbox-end', exitCode: code })
+    return code
+  } finally {
+    sandbox.kill()
+    await gateway?.close()
+    audit.end()
+  }
+}
+
+interface LoadedGateway {
+  readonly ca: CertificateAuthority
+  readonly module: Promise<typeof gatewayModule>
+}
+
+/** While other processes build the sandbox: first what it waits for, then the rest. */
+async function loadGateway(): Promise<LoadedGateway> {
+  const { CertificateAuthority } = await import('#proxy/tls/certificate-authority.js')
+  return { ca: await CertificateAuthority.create(Date.now()), module: import('../gateway/gateway.js') }
+}
+
+function identify(named: string | undefined, policy: Policy): RegisteredSandbox {
+  const agent = chooseAgent(named, policy.agents)
+  return { id: newSandboxId(), agent, placeholders: makePlaceholders(policy, agent) }
+}
+
+/** Runs sort by their beginning. */
+function runName(id: string): string {
+  return `${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}-${id}`
+}
+
+/** `PATH` or `PATH:rw`. */
+function parseMount(text: string, cwd: string): { path: string; writable: boolean } {
+  const path = text.replace(/:r[ow]$/, '')
+  // `--mount "$UNSET:rw"` would be the work directory, writable.
+  if (path === '')
+    throw usage(`--mount \`${text}\` names no path`, 'write for example --mount ~/data, or ~/data:rw')
+  return { path: resolve(cwd, path), writable: text.endsWith(':rw') }
+}
+
+function parseEnvironment(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(pair)
+      if (match === null)
+        throw usage(
+          `--env \`${pair.split('=')[0] ?? ''}\` is not NAME=VALUE`,
+          'write for example --env DEBUG=1',
+        )
+      return [match[1] ?? '', match[2] ?? '']
+    }),
+  )
+}
+
+function usage(problem: string, fix: string): EgressError {
+  return new EgressError({ code: 'EGRESS_USAGE', problem, fix, exitCode: 125 })
+}
+
+function socketsOf({ sockets }: Sandbox): GatewaySockets {
+  const tcp = (name: string) => sockets.get(name) as TcpServer
+  return {
+    dnsUdp: sockets.get('dnsUdp') as UdpSocket,
+    dnsTcp: tcp('dnsTcp'),
+    http: tcp('http'),
+    https: tcp('https'),
+    forward: tcp('forward'),
+    reverse: tcp('reverse'),
+  }
+}
+
+function forwardSignals(sandbox: Sandbox): void {
+  for (const signal of FORWARDED) process.on(signal, () => sandbox.signal(signal))
+}

@@ -1,0 +1,68 @@
+#!/usr/bin/env node
+import { connect } from 'node:net'
+import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { AdminReply, AdminRequest } from './admin-protocol.js'
+import { adminSocketIn, stateDirectories } from '../serve/state.js'
+
+// What sandbox-run and the health check start inside the gateway's container: a start-up of a few milliseconds counts, so
+// it asks the gateway that runs already, and loads nothing else.
+
+function readWords([action, ...args]: readonly string[]): AdminRequest | null {
+  const [first = '', second = '', third = '', fourth = ''] = args
+  switch (action) {
+    case 'health':
+    case 'list':
+      return { do: action }
+    case 'add':
+      return { do: 'add', id: first, subnet: second, agent: third, command: fourth }
+    case 'environment':
+      return { do: 'environment', network: first }
+    default:
+      return null
+  }
+}
+
+/** Milliseconds that a gateway which starts at this moment is waited for. */
+const STARTUP_TIMEOUT_MS = 15_000
+const PAUSE_MS = 100
+
+async function ask(request: AdminRequest): Promise<AdminReply> {
+  const until = request.do === 'health' ? 0 : Date.now() + STARTUP_TIMEOUT_MS
+  for (;;) {
+    const reply = await askOnce(request)
+    if (reply !== null) return reply
+    if (Date.now() >= until) break
+    await sleep(PAUSE_MS)
+  }
+  return {
+    problem: 'the gateway does not answer',
+    fix: 'see why with `docker compose logs proxy dns`',
+    exitCode: 125,
+  }
+}
+
+/** Null when nobody listens, or whoever did went away. */
+async function askOnce(request: AdminRequest): Promise<AdminReply | null> {
+  const socket = connect(adminSocketIn(stateDirectories(process.env).run))
+  socket.end(JSON.stringify(request))
+  try {
+    return JSON.parse(await text(socket)) as AdminReply
+  } catch {
+    return null
+  }
+}
+
+const request = readWords(process.argv.slice(2))
+if (request === null) {
+  process.stderr.write('egress: internal command: health | list | add | environment\n')
+  process.exitCode = 2
+} else {
+  const reply = await ask(request)
+  if ('lines' in reply) {
+    process.stdout.write(reply.lines.map((line) => `${line}\n`).join(''))
+  } else {
+    process.stderr.write(`egress: ${reply.problem}\n  ${reply.fix}\n`)
+    process.exitCode = reply.exitCode
+  }
+}

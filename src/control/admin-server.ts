@@ -1,0 +1,47 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { createServer, type Socket } from 'node:net'
+import { dirname } from 'node:path'
+import { EgressError, exitCodeOf, formatError } from '../errors.js'
+import { MAX_REQUEST_BYTES, type AdminReply, type AdminRequest } from './admin-protocol.js'
+
+/** Answers in lines of text, or throws what the caller is told. */
+export type AdminHandler = (request: AdminRequest) => readonly string[]
+
+/**
+ * The admin side: a socket in a directory that only the gateway's own container has, so that whoever may run programs there
+ * may speak to it, and no sandbox can.
+ */
+export async function serveAdmin(path: string, handle: AdminHandler): Promise<{ close(): void }> {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  // Left by a gateway that was killed.
+  rmSync(path, { force: true })
+  const server = createServer({ allowHalfOpen: true }, (socket) => answer(socket, handle))
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(path, resolve)
+  })
+  return { close: () => server.close() }
+}
+
+function answer(socket: Socket, handle: AdminHandler): void {
+  let text = ''
+  socket.on('error', () => socket.destroy())
+  socket.setTimeout(5_000, () => socket.destroy())
+  socket.on('data', (chunk: Buffer) => {
+    text += chunk.toString()
+    if (text.length > MAX_REQUEST_BYTES) socket.destroy()
+  })
+  socket.on('end', () => socket.end(`${JSON.stringify(replyTo(text, handle))}\n`))
+}
+
+function replyTo(text: string, handle: AdminHandler): AdminReply {
+  try {
+    return { lines: handle(JSON.parse(text) as AdminRequest) }
+  } catch (error) {
+    const { problem, fix } =
+      error instanceof EgressError
+        ? error
+        : { problem: formatError(error).trim(), fix: 'see the gateway’s log' }
+    return { problem, fix, exitCode: exitCodeOf(error) }
+  }
+}

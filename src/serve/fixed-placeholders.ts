@@ -1,0 +1,32 @@
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Policy } from '#firewall/contracts/policy.js'
+import { makePlaceholders } from '../environment.js'
+import type { FixedNetwork } from './registry.js'
+
+/**
+ * Gives networks that stay their worthless values: an agent that goes on keeps those that it was started with, so they
+ * are kept over restarts, and only names that the policy has meanwhile gained are added.
+ */
+export function withPlaceholders(
+  networks: readonly FixedNetwork[],
+  policy: Policy,
+  directory: string,
+): FixedNetwork[] {
+  return networks.map(({ subnet, identity }) => {
+    const file = join(directory, `${identity.id}.placeholders`)
+    const placeholders = new Map([...makePlaceholders(policy, identity.agent), ...readValues(file)])
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(`${file}.new`, JSON.stringify(Object.fromEntries(placeholders)))
+    renameSync(`${file}.new`, file)
+    return { subnet, identity: { ...identity, placeholders } }
+  })
+}
+
+function readValues(file: string): [string, string][] {
+  try {
+    return Object.entries(JSON.parse(readFileSync(file, 'utf8')) as Record<string, string>)
+  } catch {
+    return []
+  }
+}

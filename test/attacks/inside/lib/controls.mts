@@ -1,0 +1,12 @@
+import type { Attempt, Brief } from '../../brief.js'
+import { attempt } from './attempt.mjs'
+import { getByTls } from './http.mjs'
+
+/** The nearest allowed action for most attacks: the same agent asks the listed service, which must answer. */
+export async function askJira({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
+  return [
+    await attempt('GET /rest/api/2/myself at Jira', () =>
+      getByTls(listeners.https, names.jira, `/rest/api/2/myself?control=${marker}`),
+    ),
+  ]
+}

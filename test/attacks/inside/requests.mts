@@ -1,0 +1,176 @@
+import type { Attempt, Brief, InsideRow } from '../brief.js'
+import { attempt, inTurn } from './lib/attempt.mjs'
+import { exchange, getByTls, openTcp, openTls } from './lib/http.mjs'
+import { askJira } from './lib/controls.mjs'
+
+export const rows: Readonly<Record<string, InsideRow>> = {
+  'path-escape': { attack: escapePaths, control: askJira },
+  'method-not-allowed': { attack: useOtherMethods, control: createIssue },
+  'request-smuggling': { attack: smuggle, control: sendBody },
+}
+
+const PATHS = [
+  '/admin',
+  '/rest/api/2/../../../admin',
+  '/rest/api/2/%2e%2e/%2e%2e/%2e%2e/admin',
+  '/rest/api/2/..%2f..%2f..%2fadmin',
+  '/rest/api/2/%2e%2e%2f%2e%2e%2f%2e%2e%2fadmin',
+  '/rest/api/2/..%5c..%5c..%5cadmin',
+  '/rest/api/2/..\\..\\..\\admin',
+  '/rest/api/2/%252e%252e/%252e%252e/%252e%252e/admin',
+  '/rest/api/2/%25252e%25252e/%25252e%25252e/%25252e%25252e/admin',
+  '/rest/api/2/..;/..;/..;/admin',
+  '/rest/api/2/..;x=1/..;x=1/..;x=1/admin',
+  '/rest/api/2/..%3b/..%3b/..%3b/admin',
+  '/rest/api/2/.%2e/.%2e/.%2e/admin',
+  '/rest/api/2/%c0%ae%c0%ae/admin/..%2f..%2f..%2f..%2f..%2fadmin',
+  '//admin',
+  '/./admin',
+  '/rest/api/2/x#/../../../../admin',
+  '/rest/api/2/secure/keys',
+  '/rest/api/2//secure/keys',
+  '/rest/api/2/%73ecure/keys',
+  '/rest/api/2/x/..%2fsecure/keys',
+  '/rest/api/2/secure;x/keys',
+  '/rest/api/2/./secure/keys',
+  '/rest/api/2%2fsecure/keys',
+]
+
+async function escapePaths({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
+  return inTurn(
+    PATHS.map(
+      (path) => () => attempt(path, () => getByTls(listeners.https, names.jira, `${path}?attack=${marker}`)),
+    ),
+  )
+}
+
+async function useOtherMethods({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
+  const path = `/rest/api/2/issue/DEMO-1?attack=${marker}`
+  return inTurn(
+    ['DELETE', 'PUT', 'PATCH', 'TRACE', 'get', 'DELETE\tx', 'PROPFIND'].map(
+      (method) => () =>
+        attempt(method, async () => {
+          const socket = await openTls(await openTcp(listeners.https), names.jira)
+          return exchange(
+            socket,
+            lines([`${method} ${path} HTTP/1.1`, `Host: ${names.jira}`, 'Connection: close']),
+          )
+        }),
+    ),
+  )
+}
+
+async function createIssue({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
+  return [
+    await attempt('POST /rest/api/2/issue', async () => {
+      const body = JSON.stringify({ fields: { summary: marker } })
+      const socket = await openTls(await openTcp(listeners.https), names.jira)
+      const head = [
+        `POST /rest/api/2/issue?control=${marker} HTTP/1.1`,
+        `Host: ${names.jira}`,
+        'Connection: close',
+      ]
+      return exchange(
+        socket,
+        lines([...head, 'Content-Type: application/json', `Content-Length: ${body.length}`]) + body,
+      )
+    }),
+  ]
+}
+
+/** Each of these is read in two ways by two servers; what hides in one reading must not arrive by the other. */
+async function smuggle({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
+  const { jira, attacker } = names
+  const first = `/rest/api/2/myself?attack=${marker}`
+  const hidden = lines([`GET /admin?smuggled=${marker} HTTP/1.1`, `Host: ${jira}`, 'Connection: close'])
+  const chunked = `0\r\n\r\n${hidden}`
+  const message = (method: string, headers: readonly string[], body = ''): string =>
+    lines([`${method} ${first} HTTP/1.1`, ...headers]) + body
+  const host = `Host: ${jira}`
+  const length = `Content-Length: ${hidden.length}`
+  const requests: Record<string, string> = {
+    'two Host headers': message('GET', [host, `Host: ${attacker}`]),
+    'two Host headers, the other first': message('GET', [`Host: ${attacker}`, host]),
+    'Transfer-Encoding and Content-Length': message(
+      'POST',
+      [host, `Content-Length: ${chunked.length}`, 'Transfer-Encoding: chunked'],
+      chunked,
+    ),
+    'Content-Length and Transfer-Encoding': message(
+      'POST',
+      [host, 'Transfer-Encoding: chunked', 'Content-Length: 4'],
+      chunked,
+    ),
+    'two Content-Lengths': message('POST', [host, 'Content-Length: 0', length], hidden),
+    'Content-Length as a list': message('POST', [host, `Content-Length: 0, ${hidden.length}`], hidden),
+    'signed Content-Length': message('POST', [host, `Content-Length: +${hidden.length}`], hidden),
+    'space before the colon': message('POST', [host, 'Transfer-Encoding : chunked'], chunked),
+    'unknown transfer coding': message('POST', [host, 'Transfer-Encoding: xchunked', length], hidden),
+    'chunked twice': message('POST', [host, 'Transfer-Encoding: chunked, chunked'], chunked),
+    'folded header': message('POST', [host, 'X-Note: a', ' Transfer-Encoding: chunked', length], hidden),
+    'bare line feeds': message('GET', [`${host}\nX-Note: a\n\n${hidden}`]),
+    'body of a GET': message('GET', [host, length], hidden),
+    'chunked body of a GET': message(
+      'GET',
+      [host, 'Transfer-Encoding: chunked'],
+      `${hidden.length.toString(16)}\r\n${hidden}\r\n0\r\n\r\n`,
+    ),
+    'line feed inside a chunk size': message('POST', [host, 'Transfer-Encoding: chunked'], `0\n\n${hidden}`),
+    'escaped line break in the path': `GET /rest/api/2/myself%0d%0aHost:%20${attacker}?attack=${marker} HTTP/1.1\r\n${host}\r\n\r\n`,
+    'Connection: authorization': message('GET', [host, 'Connection: close, authorization']),
+    'Connection: host': message('GET', [host, 'Connection: close, host']),
+    'Connection: content-length': message(
+      'POST',
+      [host, 'Connection: close, content-length', length],
+      hidden,
+    ),
+    'Expect: 100-continue': message('POST', [
+      host,
+      'Expect: 100-continue',
+      'Connection: close',
+      'Content-Length: 0',
+    ]),
+    'Upgrade to cleartext HTTP/2':
+      message('GET', [
+        host,
+        'Connection: Upgrade, HTTP2-Settings',
+        'Upgrade: h2c',
+        'HTTP2-Settings: AAMAAABkAAQAAP__',
+      ]) + hidden,
+  }
+  return inTurn(
+    Object.entries(requests).map(
+      ([what, bytes]) =>
+        () =>
+          attempt(what, async () => {
+            // An honest second request follows, refused by its path: it ends connections that stay in step.
+            const outcome = await exchange(
+              await openTls(await openTcp(listeners.https), jira),
+              `${bytes}${hidden}`,
+            )
+            // A refusal and a correctly framed request are both fine; the mock server's record tells them from the rest.
+            return { ...outcome, reached: false }
+          }),
+    ),
+  )
+}
+
+async function sendBody({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
+  return [
+    await attempt('POST with a chunked body', async () => {
+      const body = JSON.stringify({ fields: { summary: marker } })
+      const socket = await openTls(await openTcp(listeners.https), names.jira)
+      const head = [
+        `POST /rest/api/2/issue?control=${marker} HTTP/1.1`,
+        `Host: ${names.jira}`,
+        'Connection: close',
+      ]
+      const chunk = `${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`
+      return exchange(socket, lines([...head, 'Transfer-Encoding: chunked']) + chunk)
+    }),
+  ]
+}
+
+function lines(head: readonly string[]): string {
+  return `${head.join('\r\n')}\r\n\r\n`
+}

@@ -1,0 +1,121 @@
+import { once } from 'node:events'
+import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net'
+import { connect as connectTls, createServer as createTls } from 'node:tls'
+import { NAMES } from '../demo/names.js'
+import type { Secrets } from '../demo/secrets.js'
+import type { Identity } from '../servers/certificate-authority.js'
+import type { Ports } from '../servers/messages.js'
+import type { Brief } from './brief.js'
+
+/**
+ * What the product is not: a gateway that puts a credential in and passes bytes on, wherever it is asked to. The attacks
+ * are tried against it, to see that they work and that their checks notice.
+ */
+export interface NaiveGateway {
+  readonly listeners: Brief['listeners']
+  close(): Promise<void>
+}
+
+interface Upstream {
+  readonly port: number
+  /** Header line of its credential. */
+  readonly credential: string
+}
+
+export async function startNaiveGateway(
+  identity: Identity,
+  ports: Ports,
+  secrets: Secrets,
+): Promise<NaiveGateway> {
+  const reach = upstreamsOf(ports, secrets)
+  const open = new Set<Socket>()
+  const secured = createTls(identity, (socket) => {
+    serve(socket, reach, secured)
+  })
+  secured.on('tlsClientError', () => undefined)
+  const plain = createServer((socket) => {
+    serve(socket, reach, secured)
+  })
+  for (const server of [secured, plain]) server.on('connection', (socket: Socket) => open.add(socket))
+  const [http, https] = await Promise.all([listen(plain), listen(secured)])
+  const dns = { host: '127.0.0.1', port: ports.attackerDns }
+  return {
+    listeners: { dns, http, https, proxy: http, reverse: http },
+    close: async () => {
+      plain.close()
+      secured.close()
+      for (const socket of open) socket.destroy()
+      await Promise.all([once(plain, 'close'), once(secured, 'close')])
+    },
+  }
+}
+
+function upstreamsOf(ports: Ports, secrets: Secrets): (host: string) => Upstream {
+  const bearer = (token: string): string => `authorization: Bearer ${token}`
+  const known: Readonly<Record<string, Upstream>> = {
+    [NAMES.jira]: { port: ports.jira, credential: bearer(secrets.JIRA_TOKEN) },
+    [NAMES.llm]: { port: ports.llm, credential: `x-api-key: ${secrets.LLM_API_KEY}` },
+    [NAMES.echo]: { port: ports.echo, credential: bearer(secrets.ECHO_TOKEN) },
+    [NAMES.assets]: { port: ports.echo, credential: 'x-no: credential' },
+    [NAMES.tunnel]: { port: ports.echo, credential: 'x-no: credential' },
+    [NAMES.impostor]: { port: ports.attacker, credential: bearer(secrets.ECHO_TOKEN) },
+  }
+  return (host) => known[host] ?? { port: ports.attacker, credential: 'x-no: credential' }
+}
+
+/** Reads as much of the first head as comes at once, then only passes bytes. */
+function serve(socket: Socket, reach: (host: string) => Upstream, secured: Server): void {
+  socket.on('error', () => socket.destroy())
+  socket.once('data', (first: Buffer) => {
+    const text = first.toString('latin1')
+    const target = /^CONNECT (\S+)/.exec(text)?.[1]
+    if (target !== undefined) {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n')
+      tunnel(socket, target, reach, secured)
+      return
+    }
+    const { host, path } = destinationOf(text)
+    const { port, credential } = reach(host)
+    const upstream = connectTls({
+      host: '127.0.0.1',
+      port,
+      servername: /^[a-z][a-z.]*[a-z]$/.exec(host)?.[0] ?? 'localhost',
+      rejectUnauthorized: false,
+    })
+    const head = text
+      .replace(/^(\S+) (\S+)/, (_, method: string) => `${method} ${path}`)
+      .replace(/\r\nauthorization:[^\r]*/i, '')
+      .replace('\r\n', `\r\n${credential}\r\n`)
+    upstream.write(head, 'latin1')
+    join(socket, upstream)
+  })
+}
+
+function tunnel(socket: Socket, target: string, reach: (host: string) => Upstream, secured: Server): void {
+  const host = target.replace(/:443$/, '')
+  if (host === NAMES.tunnel || host.includes(':')) join(socket, connect(reach(host).port, '127.0.0.1'))
+  else secured.emit('connection', socket)
+}
+
+function join(socket: Socket, upstream: Socket): void {
+  upstream.on('error', () => socket.destroy())
+  socket.once('close', () => upstream.destroy())
+  socket.pipe(upstream).pipe(socket)
+}
+
+/** The destination by whatever the request says, its target first. */
+function destinationOf(head: string): { host: string; path: string } {
+  const url = head.split(' ')[1] ?? '/'
+  const absolute = /^[a-z]+:\/\/([^/]*)(\/.*)?$/.exec(url)
+  const route = /^\/jira(\/rest.*)$/.exec(url)
+  const header = /^host: (.*)\r$/im.exec(head)?.[1] ?? ''
+  if (/^x-sandbox-target:/im.test(head)) return { host: 'elsewhere', path: url }
+  if (absolute !== null) return { host: absolute[1] ?? '', path: absolute[2] ?? '/' }
+  return route === null ? { host: header, path: url } : { host: NAMES.jira, path: route[1] ?? '/' }
+}
+
+async function listen(server: Server): Promise<{ host: string; port: number }> {
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  return { host: '127.0.0.1', port: (server.address() as AddressInfo).port }
+}

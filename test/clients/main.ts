@@ -1,0 +1,61 @@
+import { verdictWord, wrap } from '../demo/table.js'
+import type { EvaluatedClient } from './evaluate.js'
+import { runClients } from './run-clients.js'
+
+const HELP = `node dist/test/clients/main.js [--json]
+
+Runs real clients, unmodified, in a sandbox with worthless credentials, against services that verify the real ones.
+  --json   one JSON object a line
+Exits with 0 only if every line holds, with 2 if clients are not installed and the others hold.`
+
+const WIDTHS = [24, 26, 22, 26, 10] as const
+
+const args = process.argv.slice(2)
+if (args.some((arg) => arg !== '--json')) {
+  console.error(HELP)
+  process.exitCode = args.includes('--help') ? 0 : 2
+} else {
+  const interruption = new AbortController()
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interruption.abort())
+  try {
+    const rows = await runClients(interruption.signal)
+    if (args.includes('--json')) for (const row of rows) console.log(JSON.stringify(row))
+    else console.log(table(rows))
+    const missing = [...new Set(rows.flatMap((row) => row.missing))]
+    if (missing.length > 0) {
+      console.error(`demo:clients: these clients are not installed here: ${missing.join(', ')}`)
+      console.error(`  On Debian: apt-get install ${missing.join(' ')}`)
+    }
+    const failed = rows.some((row) => !row.passed && row.missing.length === 0)
+    process.exitCode = failed ? 1 : missing.length > 0 ? 2 : 0
+  } catch (error) {
+    console.error(`demo:clients: ${error instanceof Error ? error.message : String(error)}`)
+    process.exitCode = 1
+  }
+}
+
+function table(rows: readonly EvaluatedClient[]): string {
+  const head = layOut([
+    'client',
+    'what it did',
+    'the service received',
+    'the client saw',
+    'control',
+    'result',
+  ])
+  const body = rows.flatMap(({ client, does, received, saw, control, passed, missing }) =>
+    layOut([client, does, received, saw, control, missing.length > 0 ? '- not run' : verdictWord(passed)]),
+  )
+  return [...head, '─'.repeat(119), ...body].join('\n')
+}
+
+function layOut(cells: readonly string[]): string[] {
+  const columns = cells.map((cell, index) => wrap(cell, WIDTHS[index] ?? 120))
+  const height = Math.max(...columns.map((lines) => lines.length))
+  return Array.from({ length: height }, (_, line) =>
+    columns
+      .map((lines, index) => (lines[line] ?? '').padEnd(WIDTHS[index] ?? 0))
+      .join(' ')
+      .trimEnd(),
+  )
+}

@@ -1,0 +1,16 @@
+import type { Records } from '../servers/messages.js'
+import type { Finding } from '../attacks/row.js'
+import type { SandboxResult } from './product.js'
+
+/** Whether the example agent did its work, by what the services received from it. */
+export function evaluateAgent(
+  { exitCode }: Pick<SandboxResult, 'exitCode'>,
+  { jira, llm }: Records,
+): Finding {
+  const authorised = (records: Records['jira']): number =>
+    records.filter(({ credential }) => credential === 'real').length
+  const evidence = `exit ${exitCode}; ${authorised(jira)} Jira and ${authorised(llm)} LLM requests with the real credential`
+  const created = jira.some(({ method, credential }) => method === 'POST' && credential === 'real')
+  const strangers = [...jira, ...llm].some(({ credential }) => credential !== 'real')
+  return { passed: exitCode === 0 && created && authorised(llm) > 0 && !strangers, evidence }
+}

@@ -1,0 +1,62 @@
+import { execFile } from 'node:child_process'
+import { randomInt } from 'node:crypto'
+import { chown, readdir } from 'node:fs/promises'
+import { isIPv4 } from 'node:net'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { Workspace } from './workspace.js'
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+const execute = promisify(execFile)
+
+/** User of the gateway in docker-compose.yml. */
+const GATEWAY_USER = 1000
+
+/** A gateway of containers for one demo. */
+export interface Stack {
+  /** The environment by which Compose and sandbox-run find it. */
+  readonly environment: Readonly<Record<string, string>>
+  down(): Promise<void>
+}
+
+/** Starts docker-compose.yml under a name of its own, with the policy and the secrets beside it. */
+export async function startStack(workspace: Workspace): Promise<Stack> {
+  const directory = dirname(workspace.policyPath)
+  if (process.getuid?.() === 0) {
+    // What only root may read, the gateway could not.
+    const names = (await readdir(directory)).map((name) => join(directory, name))
+    for (const path of [directory, ...names]) await chown(path, GATEWAY_USER, GATEWAY_USER)
+  }
+  const agents = `10.${String(randomInt(232, 255))}.${String(randomInt(256))}`
+  const environment = {
+    COMPOSE_PROJECT_NAME: `egress-demo-${String(randomInt(1e6))}`,
+    EGRESS_POLICY_DIR: directory,
+    EGRESS_AGENTS_SUBNET: `${agents}.240/28`,
+    EGRESS_AGENTS_DNS: `${agents}.242`,
+    EGRESS_AGENTS_PROXY: `${agents}.243`,
+  }
+  const compose = (...words: string[]) =>
+    execute('docker', ['compose', ...words], { cwd: ROOT, env: { ...process.env, ...environment } })
+  const down = async () => {
+    await compose('down', '-v', '--timeout', '2')
+  }
+  try {
+    await compose('up', '-d', '--wait', '--wait-timeout', '120')
+  } catch (cause) {
+    const { stdout } = await compose('logs', '--no-color')
+    await down()
+    throw new Error(`the gateway did not come up:\n${stdout}`, { cause })
+  }
+  return { environment, down }
+}
+
+/** The host's address on the engine's default bridge: containers of every network reach it, and it is private. */
+export async function hostAddress(): Promise<string> {
+  const format = '{{range .IPAM.Config}}{{.Gateway}} {{end}}'
+  const { stdout } = await execute('docker', ['network', 'inspect', 'bridge', '--format', format])
+  const address = stdout.split(' ').find((text) => isIPv4(text))
+  if (address === undefined)
+    throw new Error('the engine has no default bridge, by which the gateway would reach the mock-services')
+  return address
+}
