@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto'
 import { bench, HOSTS, opt, query } from '#dns/fixtures.js'
-import { QueryLimiter } from '#dns/query-limiter.js'
+import { QueryLimiter } from '#firewall/ledger/query-limiter.js'
 import { resolveQuery } from '#dns/resolver.js'
 import { tuneGarbageCollector } from '#src/gateway/gc-tuning.js'
 
@@ -60,7 +60,8 @@ function packet(): Buffer {
 
 const { context, failures } = bench({
   record: (_event, done) => done(null),
-  limiter: new QueryLimiter({ perSecond: 1e12, burst: 1e12 }),
+  limiter: new QueryLimiter(),
+  rate: { perSecond: 1e12, burst: 1e12 },
 })
 let slowest = 0
 let answered = 0

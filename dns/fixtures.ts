@@ -7,7 +7,7 @@ import type { Destination, Policy } from '#firewall/contracts/policy.js'
 import { addressesOf } from './answer.js'
 import type { DnsEvent } from './events.js'
 import type { Peer, ResolverContext, Transport } from './flow.js'
-import { QueryLimiter } from './query-limiter.js'
+import { QueryLimiter } from '#firewall/ledger/query-limiter.js'
 import { resolveQuery } from './resolver.js'
 
 // What the tests of the resolver share: queries built byte by byte, a policy, and a context that can be looked into.
@@ -109,7 +109,8 @@ export function bench(overrides: Partial<ResolverContext> = {}): Bench {
   const context: ResolverContext = {
     identify: () => SANDBOX,
     namePolicy: namePolicy(),
-    limiter: new QueryLimiter({ perSecond: 1e6, burst: 1e6 }),
+    limiter: new QueryLimiter(),
+    rate: { perSecond: 1e6, burst: 1e6 },
     addressOf: () => addressesOf('192.0.2.53'),
     hosts: new Map(),
     record(event, done) {

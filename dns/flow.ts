@@ -5,7 +5,8 @@ import type { SandboxRef } from '#firewall/contracts/policy.js'
 import type { Addresses, AddressRecord, ExtendedError } from './answer.js'
 import type { DnsReason } from './replies.js'
 import type { DnsEvent } from './events.js'
-import type { QueryLimiter } from './query-limiter.js'
+import type { RateLimit } from '#firewall/ledger/rate-limit.js'
+import type { QueryLimiter } from '#firewall/ledger/query-limiter.js'
 import type { DnsQuery } from './wire.js'
 
 export type Transport = 'udp' | 'tcp'
@@ -26,6 +27,8 @@ export interface ResolverContext {
   identify(peer: Peer): SandboxRef | null
   readonly namePolicy: NamePolicy
   readonly limiter: QueryLimiter
+  /** Queries of one sandbox. */
+  readonly rate: RateLimit
   /** The gateway's address for an allowed name; the only one in an answer, apart from loopback and `hosts`. */
   readonly addressOf: AddressPlan
   /** Addresses by name, of hosts that sandboxes reach without the gateway. */

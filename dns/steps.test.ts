@@ -5,7 +5,6 @@ import { EDE } from './codes.js'
 import type { DnsEvent } from './events.js'
 import { bench, opt, query, type QueryParts, resolveNow, SANDBOX } from './fixtures.js'
 import type { ResolverContext } from './flow.js'
-import { QueryLimiter } from './query-limiter.js'
 import { QUERY_STEPS } from './steps.js'
 
 const PEER = { address: '127.0.0.1', port: 5353 }
@@ -234,7 +233,7 @@ void t.test('over its rate a sandbox gets silence, and one record a second', (t)
   let now = 0
   const { context, events } = bench({
     now: () => now,
-    limiter: new QueryLimiter({ perSecond: 1, burst: 2 }),
+    rate: { perSecond: 1, burst: 2 },
   })
   const send = (): Buffer | null => resolveNow(query('github.com'), PEER, 'udp', context)
   t.ok(send())

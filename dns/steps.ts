@@ -28,7 +28,7 @@ function identifySandbox(flow: QueryFlow): null {
 
 /** All unknown clients share one bucket: they are told apart by addresses of their own choosing. */
 function keepToRate(flow: QueryFlow): Decision | null {
-  const verdict = flow.context.limiter.take(limiterKey(flow), flow.time)
+  const verdict = flow.context.limiter.take(limiterKey(flow), flow.context.rate, flow.time)
   if (verdict === 'pass') return null
   return { ...deny('rate-limited'), recorded: verdict === 'note' }
 }

@@ -1,33 +1,22 @@
-import type { NamePolicy } from '#firewall/judge/name-policy.js'
-import type { Policy, RegisteredSandbox } from '#firewall/contracts/policy.js'
-import type { QuotaCounter } from '#firewall/ledger/quota.js'
-import type { RateLimiter } from '#firewall/ledger/rate-limit.js'
+import type { RegisteredSandbox } from '#firewall/contracts/policy.js'
+import type { Ledger } from '#firewall/ledger/ledger.js'
 import type { HttpAudit, Peer } from './events.js'
-import type { CertificateAuthority } from './tls/certificate-authority.js'
 import type { Shutdown } from './shutdown.js'
-import type { BodyBufferLimit } from './request/body-buffer-limit.js'
-import type { AgentSecretPatterns } from './redaction/agent-secret-patterns.js'
-import type { UpstreamPools } from './upstream/pools.js'
-import type { UpstreamResolver } from './upstream/resolver.js'
+import type { ProxySnapshot } from './snapshot.js'
+import type { CertificateAuthority } from './tls/certificate-authority.js'
 
 /** Everything that the proxy is handed; it has no other way to policy, clock, log or network. */
 export interface ProxyContext {
-  readonly policy: Policy
-  /** The policy engine, with the exfiltration budget that it shares with the resolver. */
-  readonly namePolicy: NamePolicy
-  readonly rateLimiter: RateLimiter
-  readonly quotas: QuotaCounter
-  readonly bodyBuffers: BodyBufferLimit
+  /** The snapshot in force. Whoever decides something asks once, and keeps the answer. */
+  readonly snapshot: () => ProxySnapshot
+  /** What is counted per sandbox; it outlives every snapshot. */
+  readonly ledger: Ledger
   readonly audit: HttpAudit
-  /** What responses to an agent are searched for. */
-  readonly secretPatterns: AgentSecretPatterns
   readonly ca: CertificateAuthority
-  readonly resolver: UpstreamResolver
-  readonly pools: UpstreamPools
   readonly shutdown: Shutdown
   /** The host name by which sandboxes know the gateway. */
   readonly gatewayName: string
-  /** Who is behind a connection; null for nobody that we know. */
+  /** Who is behind a connection; null for an unknown client. */
   readonly identify: (peer: Peer) => RegisteredSandbox | null
   /** Milliseconds since 1970. */
   readonly now: () => number

@@ -7,7 +7,6 @@ import packet from 'dns-packet'
 import t, { type Test } from 'tap'
 import { bench, type Bench, opt, query, RD, words } from '#dns/fixtures.js'
 import type { ResolverContext } from '#dns/flow.js'
-import { QueryLimiter } from '#dns/query-limiter.js'
 import { serveUdp } from '#dns/transport/udp.js'
 
 interface Served extends Bench {
@@ -156,7 +155,7 @@ void t.test('a dead audit log answers nothing', async (t) => {
 })
 
 void t.test('a flood gets silence', async (t) => {
-  const { client, port, events } = await serve(t, { limiter: new QueryLimiter({ perSecond: 1, burst: 5 }) })
+  const { client, port, events } = await serve(t, { rate: { perSecond: 1, burst: 5 } })
   let replies = 0
   client.on('message', () => (replies += 1))
   for (let sent = 0; sent < 50; sent++) client.send(query('api.github.com'), port, '127.0.0.1')

@@ -6,7 +6,6 @@ import packet from 'dns-packet'
 import t, { type Test } from 'tap'
 import { bench, type Bench, opt, query, RD, SANDBOX, words } from '#dns/fixtures.js'
 import type { ResolverContext } from '#dns/flow.js'
-import { QueryLimiter } from '#dns/query-limiter.js'
 import { DEFAULT_TCP_LIMITS, serveTcp, type TcpLimits } from '#dns/transport/tcp.js'
 import { frame } from '#dns/transport/tcp-frames.js'
 
@@ -234,7 +233,7 @@ void t.test('unknown clients are told so, and counted together', async (t) => {
 })
 
 void t.test('a flood ends the connection', async (t) => {
-  const { dial, events } = await serve(t, {}, { limiter: new QueryLimiter({ perSecond: 1, burst: 3 }) })
+  const { dial, events } = await serve(t, {}, { rate: { perSecond: 1, burst: 3 } })
   const { socket, ended } = await dial()
   socket.write(Buffer.concat(Array<Buffer>(10).fill(frame(query('api.github.com')))))
   await ended

@@ -1,7 +1,7 @@
 import { matchHost } from '../names/host-pattern.js'
 import type { NameLimits } from '../names/name-profiles.js'
 import { matchPath } from '../rules/path-pattern.js'
-import type { Destination, Policy, Rule, Scheme } from '../contracts/policy.js'
+import type { Destination, Policy, Rule, Scheme, Service } from '../contracts/policy.js'
 import type { Reason } from '../contracts/reasons.js'
 import type { RequestPath } from '../rules/request-path.js'
 
@@ -37,6 +37,8 @@ export interface RequestAllowed {
   readonly rule: Rule
   /** The rule of the agent's own that allows it too; null where the agent has none for this service. */
   readonly agentRule: Rule | null
+  /** The service that the destination is a target of; null for an `allow` entry. */
+  readonly service: Service | null
 }
 
 export interface AuthorityInput {
@@ -61,6 +63,9 @@ export interface Overrides {
   readonly paths: readonly RequestPath[]
 }
 
+/** The same before its service is known. */
+type RuleAllowed = Omit<RequestAllowed, 'service'>
+
 interface AgentIndex {
   readonly exact: ReadonlyMap<string, readonly Destination[]>
   readonly wildcard: ReadonlyMap<string, readonly Destination[]>
@@ -72,6 +77,7 @@ interface AgentIndex {
  */
 export class PolicyEngine {
   readonly #agents: ReadonlyMap<string, AgentIndex>
+  readonly #services: Policy['services']
 
   constructor(policy: Policy) {
     const agents = new Map<string, AgentIndex>()
@@ -84,6 +90,7 @@ export class PolicyEngine {
       agents.set(agent.name, indexByHost(usable))
     }
     this.#agents = agents
+    this.#services = policy.services
   }
 
   /** May this agent know and look up this name (as `parseHostname` returns it)? */
@@ -112,19 +119,25 @@ export class PolicyEngine {
    * May this agent make this request? Every reading of the path must get the same answer from the same rule, and whatever
    * method or path the server may take instead must be allowed too.
    */
-  evaluateRequest(question: RequestInput): RequestAllowed | Denied {
-    const { method, path, overrides } = question
-    const verdict = this.#evaluateReading(question)
+  evaluateRequest(input: RequestInput): RequestAllowed | Denied {
+    const verdict = this.#evaluateReadings(input)
+    if (!verdict.allowed) return verdict
+    return { ...verdict, service: this.#services.get(verdict.destination.service ?? '') ?? null }
+  }
+
+  #evaluateReadings(input: RequestInput): RuleAllowed | Denied {
+    const { method, path, overrides } = input
+    const verdict = this.#evaluateReading(input)
     const named = methodsInQuery(path.query)
     if (overrides == null && named.length === 0) return verdict
     const { methods, paths } = overrides ?? { methods: [], paths: [] }
     const others = [method, ...[...methods, ...named].map((other) => other.toUpperCase())].flatMap((one) =>
-      [path, ...paths].map((other) => this.#evaluateReading({ ...question, method: one, path: other })),
+      [path, ...paths].map((other) => this.#evaluateReading({ ...input, method: one, path: other })),
     )
     return others.find(({ allowed }) => !allowed) ?? verdict
   }
 
-  #evaluateReading(question: RequestInput): RequestAllowed | Denied {
+  #evaluateReading(question: RequestInput): RuleAllowed | Denied {
     const authority = this.evaluateAuthority(question)
     if (!authority.allowed) return authority
     const candidates = authority.destinations.filter(
@@ -185,7 +198,7 @@ function agreed(
   { method, path }: RequestInput,
   destinations: readonly Destination[],
   place: string,
-): RequestAllowed | Denied {
+): RuleAllowed | Denied {
   const [verdict, ...others] = path.readings.map((reading) => firstMatch(destinations, method, reading))
   if (others.some((other) => other?.rule !== verdict?.rule)) {
     return { allowed: false, reason: 'ambiguous-path', rule: place }

@@ -49,7 +49,7 @@ export interface BudgetInput {
   readonly charge: boolean
 }
 
-/** Accounts by sandbox and wildcard. Their number is bounded by the policy times the sandboxes; see `keepOnly`. */
+/** Accounts by sandbox and wildcard. Their number is bounded by the policy times the sandboxes; see `prune`. */
 export class ExfiltrationBudget {
   readonly #accounts = new Map<string, Map<string, BudgetAccount>>()
 

@@ -9,7 +9,7 @@ interface Bucket {
   updated: number
 }
 
-/** Token buckets by key. Their number is bounded by sandboxes times services; see `keepOnly`. */
+/** Token buckets by key. Their number is bounded by sandboxes times services; see `prune`. */
 export class RateLimiter {
   readonly #buckets = new Map<string, Bucket>()
 

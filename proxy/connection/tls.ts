@@ -87,13 +87,14 @@ function evaluateHello(
   serverName: string | null,
   bound: ConnectionContext,
 ): Destination | Denial {
-  const { sandbox, host, port } = bound
+  const { sandbox, host, port, snapshot } = bound
+  const { namePolicy } = snapshot
   if (sandbox === null) return deny('unknown-sandbox')
   if (serverName === null || host === null || port === null) return deny('no-server-name')
   if (serverName !== host) return deny('host-mismatch')
-  const { verdict: name } = checkName(context.namePolicy, sandbox, host, context.now())
+  const { verdict: name } = checkName(namePolicy, sandbox, host, context.now())
   if (!name.allowed) return deny(name.reason, { rule: name.rule })
-  const verdict = context.namePolicy.policyEngine.evaluateAuthority({
+  const verdict = namePolicy.policyEngine.evaluateAuthority({
     agent: sandbox.agent,
     scheme: 'https',
     host,
@@ -135,7 +136,13 @@ async function openTunnel(
 ): Promise<void> {
   const { sandbox, host, port } = connection
   if (sandbox === null || host === null || port === null) return
-  const upstream = await resolveUpstream(context, connection, { scheme: 'https', host, port }, destination)
+  const upstream = await resolveUpstream(
+    context,
+    connection.snapshot,
+    connection,
+    { scheme: 'https', host, port },
+    destination,
+  )
   if ('reason' in upstream) {
     await denyHello(context, socket, connection, upstream, host)
     return
@@ -177,7 +184,7 @@ async function recordTunnel(
     return
   }
   const forget = context.shutdown.onStart(() => socket.destroy())
-  const end = await tunnel(socket, upstream, context.policy.http)
+  const end = await tunnel(socket, upstream, connection.snapshot.policy.http)
   forget()
   const cut = context.shutdown.hasStarted() ? ({ outcome: 'failure', reason: 'shutting-down' } as const) : {}
   const at = context.now()

@@ -2,7 +2,7 @@ import type { InjectionFailure, OutgoingBody } from '#firewall/contracts/credent
 import { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import type { Secret } from '#firewall/secrets/secret.js'
 import { encodedForms } from '../redaction/encoded-forms.js'
-import { BufferLimitExceeded } from '../request/body-buffer-limit.js'
+import { BufferLimitExceeded } from '#firewall/ledger/body-buffer-limit.js'
 import { BodyTooLarge } from '../request/body-size-limit.js'
 
 /** A field that the loader has checked to be there; its absence is a bug of ours, not of the policy. */

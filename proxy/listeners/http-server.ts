@@ -32,7 +32,7 @@ export function createListener(
     keepAliveTimeout: 60_000,
     noDelay: true,
   })
-  server.timeout = context.policy.http.idleTimeoutMs
+  server.timeout = context.snapshot().policy.http.idleTimeoutMs
   server.maxConnections = MAX_CONNECTIONS
   const known = new WeakSet<Duplex>()
   server.on('connection', (socket: Duplex) => {

@@ -5,7 +5,6 @@ import { parseAuthority, type Authority } from '#firewall/names/hostname.js'
 import { checkName } from '#firewall/judge/name-policy.js'
 import type { ProxyContext } from '../context.js'
 import { denyConnection } from '../downstream/denial.js'
-import { ConnectionLimit } from './connection-limit.js'
 import { createListener, isUnanswered, OVERTAKES } from './http-server.js'
 import { peek, serveTls } from '../connection/tls.js'
 import { deny, type ConnectionContext, type Denial } from '../request/exchange.js'
@@ -41,7 +40,8 @@ export function serveProxy(sockets: ProxySockets, context: ProxyContext): { clos
   const outer = (socket: Socket, listener: ConnectionContext['listener']): ConnectionContext => {
     const { remoteAddress = '', remotePort = 0, localAddress = '' } = socket
     const peer = { address: remoteAddress, port: remotePort, local: localAddress }
-    return { listener, peer, sandbox: context.identify(peer), host: null, scheme: null, port: null }
+    const sandbox = context.identify(peer)
+    return { snapshot: context.snapshot(), listener, peer, sandbox, host: null, scheme: null, port: null }
   }
   // Requests from inside TLS or CONNECT have a binding of their own; what has none came in on port 80 itself.
   const transparent = createListener(
@@ -56,7 +56,7 @@ export function serveProxy(sockets: ProxySockets, context: ProxyContext): { clos
     // Whoever looked at its first bytes has put them back, and paused it.
     socket.resume()
   }
-  const limit = new ConnectionLimit()
+  const limit = context.ledger.connections
   const track = (socket: Socket, listener: ConnectionContext['listener']) => {
     if (open.has(socket)) return
     open.add(socket)
@@ -109,7 +109,7 @@ export function serveProxy(sockets: ProxySockets, context: ProxyContext): { clos
     async close() {
       const closed = [sockets.https, transparent, forward, reverse].map(stopListening)
       context.shutdown.start()
-      const drained = context.pools.close()
+      const drained = context.snapshot().pools.close()
       await context.shutdown.waitForIdle(STOP_MS)
       for (const socket of open) socket.destroy()
       await Promise.all([...closed, drained])
@@ -184,15 +184,15 @@ function checkConnectHost(
 /** Whether TLS or plain HTTP will follow is not known yet: one of them must be listed. */
 function evaluateConnect(
   context: ProxyContext,
-  { sandbox }: ConnectionContext,
+  { sandbox, snapshot: { namePolicy } }: ConnectionContext,
   host: string,
   port: number,
 ): Denial | null {
   if (sandbox === null) return deny('unknown-sandbox')
-  const { verdict: name } = checkName(context.namePolicy, sandbox, host, context.now())
+  const { verdict: name } = checkName(namePolicy, sandbox, host, context.now())
   if (!name.allowed) return deny(name.reason, { rule: name.rule })
   const [https, http] = (['https', 'http'] as const).map((scheme) =>
-    context.namePolicy.policyEngine.evaluateAuthority({ agent: sandbox.agent, scheme, host, port }),
+    namePolicy.policyEngine.evaluateAuthority({ agent: sandbox.agent, scheme, host, port }),
   )
   if (https?.allowed === true || http?.allowed === true) return null
   return deny(https?.allowed === false ? https.reason : 'host-not-listed', {

@@ -13,10 +13,11 @@ import type { Reason } from '#firewall/contracts/reasons.js'
 import type { RequestPath } from '#firewall/rules/request-path.js'
 import type { ListenerKind, Redaction, Peer } from '../events.js'
 import type { RequestBody } from './request-body.js'
+import type { ProxySnapshot } from '../snapshot.js'
 import type { ResolvedUpstream } from '../upstream/pools.js'
 
-/** What a connection is bound to, before any request on it was read. Every request must agree with it. */
-export interface ConnectionContext {
+/** What is known of a connection before any request on it was read. Every request must agree with it. */
+export interface ConnectionInfo {
   readonly listener: ListenerKind
   readonly sandbox: RegisteredSandbox | null
   readonly peer: Peer
@@ -24,6 +25,11 @@ export interface ConnectionContext {
   readonly host: string | null
   readonly scheme: Scheme | null
   readonly port: number | null
+}
+
+export interface ConnectionContext extends ConnectionInfo {
+  /** The policy that was in force when the connection was opened. */
+  readonly snapshot: ProxySnapshot
 }
 
 /** No, with its reason. What the agent is told is made from this in one place: `denial.ts`. */
@@ -56,7 +62,9 @@ export function denyFailure({ reason, detail }: InjectionFailure, rule: string |
 export interface Exchange {
   readonly id: string
   readonly startedAt: number
-  readonly connection: ConnectionContext
+  readonly connection: ConnectionInfo
+  /** The policy that was in force when the request came: it decides all of it. */
+  readonly snapshot: ProxySnapshot
   readonly request: IncomingMessage
   readonly response: ServerResponse
   readonly method: string

@@ -5,7 +5,7 @@ import type { ProxyContext } from '../context.js'
 import { sendDenial } from '../downstream/denial.js'
 import { deny, type ConnectionContext, type Exchange, type ForwardResult, type Denial } from './exchange.js'
 import { collectHeaders } from './headers.js'
-import { limitKey } from './limit-key.js'
+import { limitKey } from '#firewall/ledger/limit-key.js'
 import { closeOf, decisionOf } from './records.js'
 import { REQUEST_STEPS } from './steps.js'
 import { forward } from '../upstream/forward.js'
@@ -84,14 +84,10 @@ function failRequest(exchange: Exchange, context: ProxyContext, denial: Denial):
 }
 
 /** What a request cost is known at its end: it was let through whole, and is paid for by those that follow. */
-function spend(
-  { sandbox, service }: Exchange,
-  result: ForwardResult,
-  { policy, quotas, now }: ProxyContext,
-): void {
-  const quota = policy.services.get(service ?? '')?.quota ?? null
-  if (quota === null || sandbox === null) return
-  quotas.spend(limitKey(sandbox.id, service), result.requestBytes + result.responseBytes, now())
+function spend({ sandbox, verdict }: Exchange, result: ForwardResult, { ledger, now }: ProxyContext): void {
+  const service = verdict?.service ?? null
+  if (service?.quota == null || sandbox === null) return
+  ledger.quotas.spend(limitKey(sandbox.id, service.name), result.requestBytes + result.responseBytes, now())
 }
 
 function newExchange(
@@ -105,6 +101,7 @@ function newExchange(
     id: context.newId(),
     startedAt: context.now(),
     connection,
+    snapshot: context.snapshot(),
     request,
     response,
     method: request.method ?? '',

@@ -1,10 +1,10 @@
 import t from 'tap'
 import { parseRequestTarget } from '#firewall/rules/request-path.js'
-import { deny, type ConnectionContext, type Exchange, type ForwardResult } from './exchange.js'
+import { deny, type ConnectionInfo, type Exchange, type ForwardResult } from './exchange.js'
 import { closeOf, connectionDecision, decisionOf } from './records.js'
 
 const sandbox = { id: 'sb', agent: 'default', placeholders: new Map() }
-const connection: ConnectionContext = {
+const connection: ConnectionInfo = {
   listener: 'forward',
   sandbox,
   peer: { address: '10.0.0.2', port: 4711 },

@@ -1,13 +1,7 @@
 import { statusOf } from '#firewall/contracts/reasons.js'
 import type { Credential } from '#firewall/contracts/credential.js'
 import type { HttpClose, HttpDecision, Redaction } from '../events.js'
-import {
-  required,
-  type ConnectionContext,
-  type Exchange,
-  type ForwardResult,
-  type Denial,
-} from './exchange.js'
+import { required, type ConnectionInfo, type Exchange, type ForwardResult, type Denial } from './exchange.js'
 import type { Tally } from '../redaction/redact.js'
 
 /** Longest text of the sandbox's own making that a record holds; the rest is cut, and the cut is marked. */
@@ -48,7 +42,7 @@ export function decisionOf(exchange: Exchange, at: number, denial: Denial | null
 
 /** What was decided about a connection before any request was read: a CONNECT, a TLS hello, a tunnel. */
 export function connectionDecision(
-  connection: ConnectionContext,
+  connection: ConnectionInfo,
   event: Pick<HttpDecision, 'at' | 'id' | 'kind'> & Partial<HttpDecision>,
 ): HttpDecision {
   return {

@@ -7,7 +7,7 @@ import type {
   OutgoingBody,
 } from '#firewall/contracts/credential.js'
 import { ByteBlocks } from './byte-blocks.js'
-import { BufferLimitExceeded, type BufferReservation } from './body-buffer-limit.js'
+import { BufferLimitExceeded, type BufferReservation } from '#firewall/ledger/body-buffer-limit.js'
 import { BodyTooLarge, BodySizeLimit } from './body-size-limit.js'
 
 /** What a credential's transform throws when it meets a body that it cannot work on. The text is for the agent. */

@@ -8,7 +8,7 @@ import type { ProxyContext } from '../context.js'
 import { readTarget } from './read-target.js'
 import { deny, denyFailure, required, type Exchange, type Denial } from './exchange.js'
 import { endToEndHeaders, framingError, hasBody, overridesOf } from './headers.js'
-import { limitKey } from './limit-key.js'
+import { limitKey } from '#firewall/ledger/limit-key.js'
 import { decisionOf } from './records.js'
 import { isSearchableRange } from '../redaction/redact.js'
 import { RequestBody } from './request-body.js'
@@ -40,7 +40,7 @@ const checkFraming: Step = {
 
 const findTarget: Step = {
   name: 'read the target as the listener spells it',
-  run: (exchange, { policy }) => readTarget(exchange, policy),
+  run: (exchange) => readTarget(exchange, exchange.snapshot.policy),
 }
 
 const checkHostsAgree: Step = {
@@ -57,13 +57,8 @@ const checkHostsAgree: Step = {
 
 const checkHostName: Step = {
   name: 'the name is listed, looks like a name and is within budget',
-  run(exchange, { namePolicy, now }) {
-    const { verdict } = checkName(
-      namePolicy,
-      required(exchange.sandbox),
-      required(exchange.origin).host,
-      now(),
-    )
+  run({ snapshot: { namePolicy }, sandbox, origin }, { now }) {
+    const { verdict } = checkName(namePolicy, required(sandbox), required(origin).host, now())
     return verdict.allowed ? null : deny(verdict.reason, { rule: verdict.rule })
   },
 }
@@ -80,12 +75,12 @@ const canonicalisePath: Step = {
 
 const evaluatePolicy: Step = {
   name: 'a rule allows this method and path',
-  run(exchange, { namePolicy, policy }) {
+  run(exchange) {
     const overrides = readOverrides(exchange.headers)
     if (typeof overrides === 'string')
       return deny(overrides, { detail: 'in a header that names another path' })
     const { scheme, host, port } = required(exchange.origin)
-    const verdict = namePolicy.policyEngine.evaluateRequest({
+    const verdict = exchange.snapshot.namePolicy.policyEngine.evaluateRequest({
       agent: required(exchange.sandbox).agent,
       scheme,
       host,
@@ -97,8 +92,8 @@ const evaluatePolicy: Step = {
     })
     if (!verdict.allowed) return deny(verdict.reason, { rule: verdict.rule })
     exchange.verdict = verdict
-    exchange.service = verdict.destination.service
-    const service = policy.services.get(exchange.service ?? '')
+    const { service } = verdict
+    exchange.service = service?.name ?? null
     exchange.credential = service?.credential ?? null
     exchange.keepsSessions = exchange.credential !== null && service?.sessionHeaders === 'drop'
     return null
@@ -119,42 +114,41 @@ function readOverrides(headers: Headers): Overrides | PathError | null {
 
 const limitRate: Step = {
   name: 'the service is not asked too often',
-  run(exchange, { policy, rateLimiter: limiter, now }) {
-    const rate = policy.services.get(exchange.service ?? '')?.rate ?? null
-    if (rate === null) return null
-    const waitMs = limiter.take(limitKey(required(exchange.sandbox).id, exchange.service), rate, now())
+  run({ sandbox, verdict }, { ledger, now }) {
+    const { service, destination } = required(verdict)
+    if (service?.rate == null) return null
+    const waitMs = ledger.rates.take(limitKey(required(sandbox).id, service.name), service.rate, now())
     if (waitMs === 0) return null
-    const { destination } = required(exchange.verdict)
     return deny('rate-limited', { rule: destination.id, retryAfter: Math.ceil(waitMs / 1000) })
   },
 }
 
 const limitQuota: Step = {
   name: 'the quota of the service is not used up',
-  run({ sandbox, service, verdict, headers }, { policy, quotas, now }) {
-    const quota = policy.services.get(service ?? '')?.quota ?? null
-    if (quota === null) return null
+  run({ sandbox, verdict, headers }, { ledger, now }) {
+    const { service, destination } = required(verdict)
+    if (service?.quota == null) return null
     const announced = Number(headers['content-length'] ?? 0)
-    const waitMs = quotas.take(limitKey(required(sandbox).id, service), quota, announced, now())
+    const key = limitKey(required(sandbox).id, service.name)
+    const waitMs = ledger.quotas.take(key, service.quota, announced, now())
     if (waitMs === 0) return null
-    const { destination } = required(verdict)
     return deny('quota-exceeded', { rule: destination.id, retryAfter: Math.ceil(waitMs / 1000) })
   },
 }
 
 const limitSize: Step = {
   name: 'the announced body is within the limit',
-  run({ headers }, { policy }) {
+  run({ headers, snapshot: { policy } }) {
     return Number(headers['content-length'] ?? 0) > policy.http.maxRequestBytes ? deny('too-large') : null
   },
 }
 
 const checkPlaceholders: Step = {
   name: 'no placeholder stands where it has no business',
-  run(exchange, { policy }) {
-    const { headers, credential, verdict, path, sandbox } = exchange
-    const service = policy.services.get(exchange.service ?? '')
-    const { misplaced, inLocation: inSlot } = findPlaceholders({
+  run(exchange) {
+    const { headers, credential, path, sandbox } = exchange
+    const { service, destination } = required(exchange.verdict)
+    const { misplaced, inLocation } = findPlaceholders({
       headers,
       path: required(path).path,
       query: required(path).query,
@@ -162,10 +156,10 @@ const checkPlaceholders: Step = {
       own: Object.keys(service?.placeholders ?? {}),
       locations: service?.locations ?? {},
     })
-    exchange.injects = credential !== null && (service?.injectWhen !== 'placeholder' || inSlot)
+    exchange.injects = credential !== null && (service?.injectWhen !== 'placeholder' || inLocation)
     if (misplaced === null) return null
     const detail = `the placeholder of ${misplaced.secret} in ${misplaced.place}`
-    return deny('placeholder-misplaced', { rule: required(verdict).destination.id, detail })
+    return deny('placeholder-misplaced', { rule: destination.id, detail })
   },
 }
 
@@ -174,6 +168,7 @@ const resolveAddress: Step = {
   async run(exchange, context) {
     const upstream = await resolveUpstream(
       context,
+      exchange.snapshot,
       exchange.connection,
       required(exchange.origin),
       required(exchange.verdict).destination,
@@ -205,9 +200,9 @@ const recordDecision: Step = {
 
 const prepareRequest: Step = {
   name: 'drop hop-by-hop headers and what stands in the locations of the credential',
-  run(exchange, { policy, secretPatterns, bodyBuffers: heldBodies }) {
-    const { origin, path, credential, request, response, method, sandbox } = exchange
-    const service = policy.services.get(exchange.service ?? '')
+  run(exchange, { ledger }) {
+    const { origin, path, credential, request, response, method, sandbox, snapshot } = exchange
+    const { service } = required(exchange.verdict)
     const { host, port, scheme } = required(origin)
     const { path: pathname, query } = required(path)
     const headers = endToEndHeaders(exchange.headers)
@@ -218,17 +213,18 @@ const prepareRequest: Step = {
       // What comes back must be readable for redaction.
       headers['accept-encoding'] = 'identity'
       delete headers['sec-websocket-extensions']
-      dropShortRange(headers, secretPatterns.of(required(sandbox).agent))
+      dropShortRange(headers, snapshot.secretPatterns.of(required(sandbox).agent))
     }
     if (hasBody(exchange.headers)) {
-      const holding = heldBodies.open(required(sandbox).id)
-      exchange.body = new RequestBody(request, response, headers, policy.http.maxRequestBytes, holding)
+      const { maxRequestBytes } = snapshot.policy.http
+      const reservation = ledger.bodyBuffers.open(required(sandbox).id)
+      exchange.body = new RequestBody(request, response, headers, maxRequestBytes, reservation)
     }
     exchange.outgoing = {
       method,
       origin: required(origin),
       path: pathname,
-      query: service === undefined ? query : stripClientCredential(service.locations, headers, query),
+      query: service === null ? query : stripClientCredential(service.locations, headers, query),
       headers,
       body: exchange.body,
       sent,
@@ -256,9 +252,9 @@ const injectCredential: Step = {
 
 const choosePatterns: Step = {
   name: 'choose what the response is searched for: a token that came just now, too',
-  run(exchange, { secretPatterns }) {
+  run(exchange) {
     if (exchange.credential === null) return null
-    exchange.secretPatterns = secretPatterns.of(required(exchange.sandbox).agent)
+    exchange.secretPatterns = exchange.snapshot.secretPatterns.of(required(exchange.sandbox).agent)
     // The new token may be longer than what was looked for before.
     dropShortRange(required(exchange.outgoing).headers, exchange.secretPatterns)
     return null

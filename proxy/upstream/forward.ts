@@ -90,7 +90,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
       response.on('close', onClose)
       // Gone while the decision was written: nothing needs to be sent.
       this.#clientGone = response.closed || request.socket.destroyed
-      this.#context.pools.get(required(upstream)).dispatch(
+      this.#exchange.snapshot.pools.get(required(upstream)).dispatch(
         {
           path: path + query,
           method,

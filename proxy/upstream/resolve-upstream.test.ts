@@ -4,7 +4,7 @@ import t from 'tap'
 import type { UpstreamNames } from '#firewall/contracts/policy.js'
 import { destination } from '#test/fixtures/policy.js'
 import type { ProxyContext } from '../context.js'
-import type { ConnectionContext } from '../request/exchange.js'
+import type { ConnectionInfo } from '../request/exchange.js'
 import { resolveUpstream } from './resolve-upstream.js'
 import { UpstreamResolver } from './resolver.js'
 
@@ -43,10 +43,10 @@ async function startNameServer(zone: Zone): Promise<NameServer> {
 }
 
 const names = (parts: Partial<UpstreamNames>): UpstreamNames => ({ hosts: {}, servers: [], ...parts })
-const contextWith = (resolver: UpstreamResolver, decide = () => Promise.resolve()) =>
-  ({ resolver, audit: { decide }, now: () => 0, newId: () => '' }) as unknown as ProxyContext
+const contextWith = (decide = () => Promise.resolve()) =>
+  ({ audit: { decide }, now: () => 0, newId: () => '' }) as unknown as ProxyContext
 const peer = { address: '127.0.0.1', port: 1 }
-const connection: ConnectionContext = {
+const connection: ConnectionInfo = {
   listener: 'forward',
   sandbox: null,
   peer,
@@ -64,7 +64,7 @@ async function serve(t: { teardown(close: () => void): void }, zone: Zone) {
   const clock = { now: 0 }
   const resolver = new UpstreamResolver(names({ servers: [server.address] }), 900, () => clock.now)
   const pin = (host: string, allowPrivate = false) =>
-    resolveUpstream(contextWith(resolver), connection, origin(host), to(allowPrivate))
+    resolveUpstream(contextWith(), { resolver }, connection, origin(host), to(allowPrivate))
   return { server, clock, resolver, pin }
 }
 
@@ -172,7 +172,7 @@ void t.test('a fixed address is checked like any other, and may name a port', as
   }
   const resolver = new UpstreamResolver(names({ hosts }), 900, () => 0)
   const pin = (host: string, allowPrivate: boolean) =>
-    resolveUpstream(contextWith(resolver), connection, origin(host), to(allowPrivate))
+    resolveUpstream(contextWith(), { resolver }, connection, origin(host), to(allowPrivate))
   t.match(await pin('a.example.com', true), { addresses: ['127.0.0.1'], port: 8443 })
   t.match(await pin('a.example.com', false), {
     reason: 'address-refused',
@@ -200,7 +200,13 @@ void t.test(
     let broken = false
     const { resolver, server, clock } = await serve(t, () => (broken ? [] : ['1.1.1.1']))
     const pin = () =>
-      resolveUpstream(contextWith(resolver), connection, origin('a.example.com'), to(false, '*.example.com'))
+      resolveUpstream(
+        contextWith(),
+        { resolver },
+        connection,
+        origin('a.example.com'),
+        to(false, '*.example.com'),
+      )
     const askedAt = async (second: number) => {
       clock.now = second * 1_000
       const before = server.asked.length
@@ -221,11 +227,12 @@ void t.test('a name under a wildcard does not leave before it is in the log', as
   const { server, resolver } = await serve(t, () => ['192.0.2.1'])
   let full = true
   let records = 0
-  const context = contextWith(resolver, () => {
+  const context = contextWith(() => {
     records += 1
     return full ? Promise.reject(new Error('no space left on device')) : Promise.resolve()
   })
-  const pin = (host: string) => resolveUpstream(context, connection, origin(host), to(false, '*.example.com'))
+  const pin = (host: string) =>
+    resolveUpstream(context, { resolver }, connection, origin(host), to(false, '*.example.com'))
   t.match(await pin('data.example.com'), { reason: 'audit-unavailable' })
   t.same(server.asked, [])
   full = false

@@ -1,6 +1,7 @@
 import type { Destination, Origin } from '#firewall/contracts/policy.js'
 import type { ProxyContext } from '../context.js'
-import { deny, type ConnectionContext, type Denial } from '../request/exchange.js'
+import type { ProxySnapshot } from '../snapshot.js'
+import { deny, type ConnectionInfo, type Denial } from '../request/exchange.js'
 import { connectionDecision } from '../request/records.js'
 import { codeOf } from './failures.js'
 import type { ResolvedUpstream } from './pools.js'
@@ -8,15 +9,16 @@ import type { ResolvedUpstream } from './pools.js'
 /** For a sandbox's request: the same as `resolveOnce`, with the lookup itself recorded where it says something. */
 export function resolveUpstream(
   context: ProxyContext,
-  connection: ConnectionContext,
+  snapshot: Pick<ProxySnapshot, 'resolver'>,
+  connection: ConnectionInfo,
   origin: Origin,
   destination: Destination,
 ): Promise<ResolvedUpstream | Denial> {
   const { host, id } = destination
-  if (host.kind !== 'wildcard' || context.resolver.isCached(origin.host))
-    return resolveOnce(context, origin, destination)
+  if (host.kind !== 'wildcard' || snapshot.resolver.isCached(origin.host))
+    return resolveOnce(snapshot, origin, destination)
   return recordLookup(context, connection, origin, id).then(
-    () => resolveOnce(context, origin, destination),
+    () => resolveOnce(snapshot, origin, destination),
     () => deny('audit-unavailable', { rule: id }),
   )
 }
@@ -27,16 +29,16 @@ export function resolveUpstream(
  * check and use (DNS rebinding) changes nothing.
  */
 export async function resolveOnce(
-  { resolver }: Pick<ProxyContext, 'resolver'>,
+  { resolver }: Pick<ProxySnapshot, 'resolver'>,
   origin: Origin,
-  { id, host: pattern, allowPrivateAddresses: allowPrivate, ca }: Destination,
+  { id, host: pattern, allowPrivateAddresses, ca }: Destination,
 ): Promise<ResolvedUpstream | Denial> {
   const resolution = await resolver
     .resolve(origin.host, pattern.kind === 'wildcard')
     .catch((error: unknown) => codeOf(error))
   if (typeof resolution === 'string') return deny('unresolvable', { rule: id, detail: resolution })
   for (const [i, kind] of resolution.kinds.entries()) {
-    if (kind !== 'public' && !(kind === 'private' && allowPrivate)) {
+    if (kind !== 'public' && !(kind === 'private' && allowPrivateAddresses)) {
       const detail = `the address ${resolution.addresses[i] ?? ''} is ${kind}`
       return deny('address-refused', { rule: id, detail })
     }
@@ -53,7 +55,7 @@ export async function resolveOnce(
 /** Threat: the name itself is what the sandbox says to a name server, and it leaves before the request is decided. */
 function recordLookup(
   { audit, now, newId }: ProxyContext,
-  connection: ConnectionContext,
+  connection: ConnectionInfo,
   { scheme, host, port }: Origin,
   rule: string,
 ): Promise<void> {

@@ -3,6 +3,7 @@ import type { Destination, Origin } from '#firewall/contracts/policy.js'
 import type { Reason } from '#firewall/contracts/reasons.js'
 import { ByteBlocks } from '../request/byte-blocks.js'
 import type { ProxyContext } from '../context.js'
+import type { ProxySnapshot } from '../snapshot.js'
 import type { HttpDecision } from '../events.js'
 import { required, type Exchange } from '../request/exchange.js'
 import { connectionDecision } from '../request/records.js'
@@ -22,7 +23,7 @@ export class TokenRequestError extends Error {
 /** Whom a token request is sent for. */
 export interface TokenRequestContext {
   /** The sandbox's request that needs it. */
-  readonly exchange: Pick<Exchange, 'id' | 'connection' | 'service' | 'sandbox'>
+  readonly exchange: Pick<Exchange, 'id' | 'connection' | 'snapshot' | 'service' | 'sandbox'>
   /** Names the endpoints. */
   readonly credential: Pick<Credential, 'id' | 'endpoints' | 'secretPatterns'>
   /** Its `ca` and `private` hold. */
@@ -48,6 +49,7 @@ export async function sendTokenRequest(
   const scheme = url.protocol === 'http:' ? 'http' : 'https'
   const port = url.port === '' ? (scheme === 'https' ? 443 : 80) : Number(url.port)
   const origin: Origin = { scheme, host: url.hostname, port }
+  const { snapshot } = tokenContext.exchange
   const id = context.newId()
   const decide = (more: Partial<HttpDecision>) =>
     recordTokenRequest(request, origin, id, tokenContext, context, more)
@@ -60,7 +62,7 @@ export async function sendTokenRequest(
     throw new TokenRequestError('the policy names no such endpoint')
   }
   const host = { kind: 'exact', host: url.hostname, text: url.hostname } as const
-  const upstream = await resolveOnce(context, origin, { ...tokenContext.destination, host })
+  const upstream = await resolveOnce(snapshot, origin, { ...tokenContext.destination, host })
   if ('reason' in upstream) {
     const { reason, detail } = upstream
     await decide({ reason, detail })
@@ -68,7 +70,7 @@ export async function sendTokenRequest(
   }
   const startedAt = context.now()
   await decide({ address: upstream.addresses[0] ?? null })
-  const answer = await exchangeWith(upstream, request, context)
+  const answer = await exchangeWith(upstream, request, snapshot)
   const at = context.now()
   context.audit.close({
     at,
@@ -130,7 +132,7 @@ interface WholeResponse {
 async function exchangeWith(
   upstream: ResolvedUpstream,
   { method, url, headers, body }: TokenRequest,
-  { policy, pools }: ProxyContext,
+  { policy, pools }: ProxySnapshot,
 ): Promise<WholeResponse> {
   const signal = AbortSignal.timeout(policy.http.responseTimeoutMs)
   const blocks = new ByteBlocks()

@@ -79,7 +79,7 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
     })
     proxy.on('proxyReqWs', (upstream: ClientRequest) => {
       client.once('close', () => upstream.destroy())
-      upstream.setTimeout(context.policy.http.responseTimeoutMs, () => {
+      upstream.setTimeout(exchange.snapshot.policy.http.responseTimeoutMs, () => {
         fail(deny('upstream-timeout'))
         upstream.destroy()
       })
@@ -100,7 +100,7 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
         if (exchange.keepsSessions) dropSessions(response.headers)
         status = 101
         upstream.setTimeout(0)
-        upstreamSocket.setTimeout(context.policy.http.idleTimeoutMs, () => upstreamSocket.destroy())
+        upstreamSocket.setTimeout(exchange.snapshot.policy.http.idleTimeoutMs, () => upstreamSocket.destroy())
         upstreamSocket.once('close', () => client.destroy())
         client.once('close', () => upstreamSocket.destroy())
       })

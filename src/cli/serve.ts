@@ -6,13 +6,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { loadPolicy } from '#config/load.js'
 import { readSettings, type Settings } from '#config/settings.js'
 import { PolicyEngine } from '#firewall/judge/policy-engine.js'
-import { ExfiltrationBudget } from '#firewall/ledger/exfiltration-budget.js'
+import { Ledger } from '#firewall/ledger/ledger.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { Audit, type AuditRole } from '../audit/audit.js'
 import { tuneGarbageCollector } from '../gateway/gc-tuning.js'
 import { EgressError, exitCodeOf } from '../errors.js'
-import type { Gateway } from '../gateway/gateway.js'
 import { createLog, type ProgramLog } from '../log.js'
 import { formatRecord, painter } from '../logs/format.js'
 import type { LogRecord } from '../logs/read.js'
@@ -118,7 +117,7 @@ async function serveGateway(
   if (empty !== null) log.warn(nothingAllowed(loaded.file, empty))
   log.info(`ready: ${both ? 'resolver and proxy' : 'proxy'}`)
   setImmediate(() => gateway.warmUp())
-  pruneCounters([gateway], registry)
+  pruneCounters(gateway, registry)
   reapStaleSandboxes(context)
   await stop
   admin.close()
@@ -145,9 +144,14 @@ async function serveResolver(flags: Omit<ServeOptions, 'role'>, io: CommandIo): 
     secrets: 'names',
   })
   tuneGarbageCollector()
-  const budget = new ExfiltrationBudget()
+  const ledger = new Ledger()
   const dns = serveDns(await bindDns(), {
-    namePolicy: { policyEngine: new PolicyEngine(policy), limits: policy.dns.nameLimits, budget },
+    namePolicy: {
+      policyEngine: new PolicyEngine(policy),
+      limits: policy.dns.nameLimits,
+      budget: ledger.names,
+    },
+    queries: ledger.queries,
     settings: policy.dns,
     identify: (peer) => registry.identify(peer),
     address: (sandbox) => registry.proxyFor(sandbox),
@@ -156,7 +160,7 @@ async function serveResolver(flags: Omit<ServeOptions, 'role'>, io: CommandIo): 
   })
   const admin = await serveAdmin(adminSocketIn(state.run), () => [])
   log.info('ready: resolver')
-  pruneCounters([budget, dns], registry)
+  pruneCounters(ledger, registry)
   const replaced = await Promise.race([version(seen), stop])
   if (replaced !== undefined)
     log.info('the policy was replaced: ending, to be started again with the new one')
@@ -167,11 +171,10 @@ async function serveResolver(flags: Omit<ServeOptions, 'role'>, io: CommandIo): 
 }
 
 /** A gateway that goes on for months must not keep what it counted for every sandbox that there ever was. */
-function pruneCounters(counters: readonly Pick<Gateway, 'prune'>[], registry: SandboxRegistry): void {
+function pruneCounters(counters: Pick<Ledger, 'prune'>, registry: SandboxRegistry): void {
   const forget = () => {
     try {
-      const isActive = registry.activeSandboxes()
-      for (const counter of counters) counter.prune(isActive)
+      counters.prune(registry.activeSandboxes())
     } catch {
       // Whoever is there cannot be told, out of descriptors say: then nobody is forgotten, and nobody's budget begins anew.
     }

@@ -1,24 +1,16 @@
 import { randomUUID } from 'node:crypto'
 import type { SecretRefresher, SecretRotationEvent } from '#config/secret-refresher.js'
-import { PolicyEngine } from '#firewall/judge/policy-engine.js'
-import { ExfiltrationBudget } from '#firewall/ledger/exfiltration-budget.js'
-import type { NamePolicy } from '#firewall/judge/name-policy.js'
 import type { Policy, RegisteredSandbox } from '#firewall/contracts/policy.js'
-import { QuotaCounter } from '#firewall/ledger/quota.js'
-import { RateLimiter } from '#firewall/ledger/rate-limit.js'
+import { Ledger } from '#firewall/ledger/ledger.js'
 import type { ProxyContext } from '#proxy/context.js'
-import { BodyBufferLimit } from '#proxy/request/body-buffer-limit.js'
-import { sandboxOf } from '#proxy/request/limit-key.js'
-import { AgentSecretPatterns } from '#proxy/redaction/agent-secret-patterns.js'
 import { serveProxy, type ProxySockets } from '#proxy/listeners/serve.js'
+import { createProxySnapshot, type ProxySnapshot } from '#proxy/snapshot.js'
 import { Shutdown } from '#proxy/shutdown.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
-import { UpstreamPools } from '#proxy/upstream/pools.js'
-import { UpstreamResolver } from '#proxy/upstream/resolver.js'
 import type { Audit } from '../audit/audit.js'
 import { tuneGarbageCollector } from './gc-tuning.js'
 import { GATEWAY_HOST } from '../environment.js'
-import { serveDns, type DnsService, type DnsSockets, type GatewayAddress } from './serve-dns.js'
+import { serveDns, type DnsSockets, type GatewayAddress } from './serve-dns.js'
 
 /** The sockets of one sandbox, or of one network of sandboxes, already bound. */
 export interface GatewaySockets extends ProxySockets, DnsSockets {}
@@ -45,31 +37,21 @@ export class Gateway {
   /** The certificate authority's certificate, PEM. */
   readonly certificate: string
   readonly #options: GatewayOptions
-  readonly #namePolicy: NamePolicy
+  readonly #ledger = new Ledger()
+  readonly #snapshot: ProxySnapshot
   readonly #proxy: ProxyContext
-  #dns: DnsService | null = null
   readonly #closers: (() => Promise<void>)[] = []
 
   private constructor(options: GatewayOptions, ca: CertificateAuthority) {
     const { policy, audit, identify, fail } = options
     this.#options = options
     this.certificate = ca.pem
-    this.#namePolicy = {
-      policyEngine: new PolicyEngine(policy),
-      limits: policy.dns.nameLimits,
-      budget: new ExfiltrationBudget(),
-    }
+    this.#snapshot = createProxySnapshot(policy, this.#ledger, Date.now)
     this.#proxy = {
-      policy,
-      namePolicy: this.#namePolicy,
-      rateLimiter: new RateLimiter(),
-      quotas: new QuotaCounter(),
-      bodyBuffers: new BodyBufferLimit(),
+      snapshot: () => this.#snapshot,
+      ledger: this.#ledger,
       audit,
-      secretPatterns: new AgentSecretPatterns(policy),
       ca,
-      resolver: new UpstreamResolver(policy.upstream, policy.http.connectTimeoutMs, Date.now),
-      pools: new UpstreamPools(policy.http),
       shutdown: new Shutdown(),
       gatewayName: GATEWAY_HOST,
       identify,
@@ -88,21 +70,21 @@ export class Gateway {
 
   /** Loads what the first request would wait for. It takes a tenth of a second, in which nothing is answered. */
   warmUp(): void {
-    this.#proxy.pools.load()
+    this.#snapshot.pools.load()
   }
 
   /** Serves on the sockets from now on, as resolver and as proxy. */
   serve(sockets: GatewaySockets): void {
     const { policy, audit, identify, address, fail } = this.#options
     const dns = serveDns(sockets, {
-      namePolicy: this.#namePolicy,
+      namePolicy: this.#snapshot.namePolicy,
+      queries: this.#ledger.queries,
       settings: policy.dns,
       identify,
       address,
       record: audit.dns,
       fail,
     })
-    this.#dns = dns
     this.#closers.push(() => {
       dns.close()
       return Promise.resolve()
@@ -118,11 +100,7 @@ export class Gateway {
 
   /** Drops what is counted for sandboxes that are gone. */
   prune(isActive: (sandbox: string) => boolean): void {
-    const isKept = (key: string) => isActive(sandboxOf(key))
-    this.#proxy.rateLimiter.prune(isKept)
-    this.#proxy.quotas.prune(isKept)
-    this.#namePolicy.budget.prune(isActive)
-    this.#dns?.prune(isActive)
+    this.#ledger.prune(isActive)
   }
 
   #refreshSecrets(): void {

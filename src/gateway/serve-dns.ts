@@ -2,7 +2,7 @@ import type { Server as TcpServer } from 'node:net'
 import type { Socket as UdpSocket } from 'node:dgram'
 import { addressesOf, addressRecord } from '#dns/answer.js'
 import type { AddressPlan, ResolverContext } from '#dns/flow.js'
-import { QueryLimiter } from '#dns/query-limiter.js'
+import type { QueryLimiter } from '#firewall/ledger/query-limiter.js'
 import { serveTcp } from '#dns/transport/tcp.js'
 import { serveUdp } from '#dns/transport/udp.js'
 import type { NamePolicy } from '#firewall/judge/name-policy.js'
@@ -19,27 +19,26 @@ export type GatewayAddress =
 
 export interface DnsOptions extends Pick<ResolverContext, 'identify' | 'record' | 'fail'> {
   readonly namePolicy: NamePolicy
+  readonly queries: QueryLimiter
   readonly settings: DnsSettings
   /** The address that allowed names are answered with. */
   readonly address: GatewayAddress
 }
 
 export interface DnsService {
-  /** Drops the queries that were counted for sandboxes that are gone; the budget of names is its maker's to keep. */
-  prune(isActive: (sandbox: string) => boolean): void
   close(): void
 }
 
 /** The resolver on both transports. */
 export function serveDns(
   sockets: DnsSockets,
-  { namePolicy: names, settings: { rate, hosts }, address, ...given }: DnsOptions,
+  { namePolicy, queries, settings: { rate, hosts }, address, ...given }: DnsOptions,
 ): DnsService {
-  const limiter = new QueryLimiter(rate)
   const context: ResolverContext = {
     ...given,
-    namePolicy: names,
-    limiter,
+    namePolicy,
+    limiter: queries,
+    rate,
     addressOf: planOf(address),
     hosts: new Map(Object.entries(hosts).map(([name, text]) => [name, addressesOf(text)])),
     now: Date.now,
@@ -47,10 +46,6 @@ export function serveDns(
   const udp = serveUdp(sockets.dnsUdp, context)
   const tcp = serveTcp(sockets.dnsTcp, context)
   return {
-    prune(isActive) {
-      // All unknown clients together are the sandbox without a name.
-      limiter.prune((sandbox) => sandbox === '' || isActive(sandbox))
-    },
     close() {
       udp.close()
       tcp.close()

@@ -1,4 +1,4 @@
-import { RateLimiter, type RateLimit } from '#firewall/ledger/rate-limit.js'
+import { RateLimiter, type RateLimit } from './rate-limit.js'
 
 /** Milliseconds between two records of the same flood. */
 const FLOOD_RECORD_MS = 1000
@@ -11,19 +11,14 @@ interface Flood {
 /** `pass`: answer it. `note`: drop it and write a record. `drop`: drop it and count it. */
 export type RateVerdict = 'pass' | 'note' | 'drop'
 
-/** One per gateway, shared by UDP and TCP. Its size is bounded by the number of sandboxes; see `keepOnly`. */
+/** One per gateway, shared by UDP and TCP. Its size is bounded by the number of sandboxes; see `prune`. */
 export class QueryLimiter {
-  readonly #rate: RateLimit
   readonly #buckets = new RateLimiter()
   readonly #floods = new Map<string, Flood>()
 
-  constructor(rate: RateLimit) {
-    this.#rate = rate
-  }
-
   /** Takes one query of this sandbox. `now` in milliseconds. */
-  take(sandbox: string, now: number): RateVerdict {
-    if (this.#buckets.take(sandbox, this.#rate, now) === 0) return 'pass'
+  take(sandbox: string, rate: RateLimit, now: number): RateVerdict {
+    if (this.#buckets.take(sandbox, rate, now) === 0) return 'pass'
     const flood = this.#floods.get(sandbox) ?? { dropped: 0, recorded: -Infinity }
     this.#floods.set(sandbox, flood)
     // Either direction: a clock that was set back must not silence the records until it has caught up.

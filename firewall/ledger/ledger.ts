@@ -1,0 +1,44 @@
+import { BodyBufferLimit } from './body-buffer-limit.js'
+import { ConnectionLimit } from './connection-limit.js'
+import { ExfiltrationBudget } from './exfiltration-budget.js'
+import { sandboxOf } from './limit-key.js'
+import { QueryLimiter } from './query-limiter.js'
+import { QuotaCounter } from './quota.js'
+import { RateLimiter } from './rate-limit.js'
+
+/** The sandbox that all unknown clients together are: they are told apart only by addresses of their own choosing. */
+export const UNKNOWN_CLIENTS = ''
+
+/**
+ * Everything that is counted per sandbox, in one place. It outlives every change of policy: limits come with each call, so
+ * that a reload gives nobody a second budget.
+ */
+export class Ledger {
+  /** Requests, by `limitKey`. */
+  readonly rates = new RateLimiter()
+  /** Requests and bytes in a window, by `limitKey`. */
+  readonly quotas = new QuotaCounter()
+  /** New names under wildcards, by sandbox and wildcard. */
+  readonly names = new ExfiltrationBudget()
+  /** DNS queries. */
+  readonly queries = new QueryLimiter()
+  /** Open connections. */
+  readonly connections = new ConnectionLimit()
+  /** Bytes of request bodies that are buffered. */
+  readonly bodyBuffers = new BodyBufferLimit()
+
+  /** Forgets a sandbox that has ended. What is still open of it is released as it closes. */
+  drop(sandbox: string): void {
+    this.prune((one) => one !== sandbox)
+  }
+
+  /** Forgets every sandbox that is not active. */
+  prune(isActive: (sandbox: string) => boolean): void {
+    const isKept = (sandbox: string) => sandbox === UNKNOWN_CLIENTS || isActive(sandbox)
+    const isKeptKey = (key: string) => isKept(sandboxOf(key))
+    this.rates.prune(isKeptKey)
+    this.quotas.prune(isKeptKey)
+    this.names.prune(isKept)
+    this.queries.prune(isKept)
+  }
+}

@@ -1,0 +1,36 @@
+import { PolicyEngine } from '#firewall/judge/policy-engine.js'
+import type { NamePolicy } from '#firewall/judge/name-policy.js'
+import type { Policy } from '#firewall/contracts/policy.js'
+import type { Ledger } from '#firewall/ledger/ledger.js'
+import { AgentSecretPatterns } from './redaction/agent-secret-patterns.js'
+import { UpstreamPools } from './upstream/pools.js'
+import { UpstreamResolver } from './upstream/resolver.js'
+
+/**
+ * Everything that the proxy derives from one policy file. Immutable, and replaced as a whole: a connection or request takes
+ * the snapshot in force once, when it begins, and is decided by that one to its end.
+ */
+export interface ProxySnapshot {
+  readonly policy: Policy
+  /** The policy engine, with the exfiltration budget that outlives it. */
+  readonly namePolicy: NamePolicy
+  /** What responses to an agent are searched for. */
+  readonly secretPatterns: AgentSecretPatterns
+  readonly resolver: UpstreamResolver
+  readonly pools: UpstreamPools
+}
+
+/** @param now milliseconds since 1970 */
+export function createProxySnapshot(policy: Policy, ledger: Ledger, now: () => number): ProxySnapshot {
+  return {
+    policy,
+    namePolicy: {
+      policyEngine: new PolicyEngine(policy),
+      limits: policy.dns.nameLimits,
+      budget: ledger.names,
+    },
+    secretPatterns: new AgentSecretPatterns(policy),
+    resolver: new UpstreamResolver(policy.upstream, policy.http.connectTimeoutMs, now),
+    pools: new UpstreamPools(policy.http),
+  }
+}
