@@ -57,7 +57,11 @@ void t.test('the package runs from an empty prefix, as an ordinary user', { time
   await t.test('egress run', async (t) => {
     writeFileSync(join(work, 'egress.yaml'), 'allow: []\n', { mode: 0o644 })
     await run('egress', 'run', '--', 'true')
-    await t.rejects(run('egress', 'run', '--', 'false'), { code: 1 }, 'and the exit code is that of the command')
+    await t.rejects(
+      run('egress', 'run', '--', 'false'),
+      { code: 1 },
+      'and the exit code is that of the command',
+    )
   })
 
   await t.test('sandbox-run --demo', async (t) => {
