@@ -61,7 +61,7 @@ const SLOW: readonly (readonly [name: string, RequestListener])[] = [
 
 for (const [name, listener] of SLOW) {
   void t.test(`an endpoint that ${name}`, async (t) => {
-    const setting = await startTokenGateway(t, { endpoint: listener, responseTimeoutMs: 500 })
+    const setting = await startTokenGateway(t, { endpoint: listener, responseTimeoutMs: 1_500 })
     const answers = await Promise.all(Array.from({ length: 20 }, () => setting.ask()))
     for (const answer of answers) isUnavailable(t, answer, /^login\.example: upstream-timeout/)
     t.equal(setting.endpoint.requests.length, 1)

@@ -165,21 +165,24 @@ for (const [kind, arbitrary] of Object.entries(KINDS)) {
   })
 
   void t.test(`${kind}: nothing may be added to it, and nothing left out`, (t) => {
+    const passed: string[] = []
     for (const record of fc.sample(arbitrary, 2)) {
+      t.ok(validate(written(record)))
       for (const [path, object] of objectsOf(written(record))) {
         if (path.includes('/type/') || path.includes('/category/')) continue
         for (const key of Object.keys(object)) {
           const without = written(record)
           const place = [...objectsOf(without)].find(([other]) => other === path)?.[1] ?? {}
           delete place[key]
-          t.notOk(validate(without), `${path} without ${key}`)
+          if (validate(without)) passed.push(`${path} without ${key}`)
         }
         const more = written(record)
         const place = [...objectsOf(more)].find(([other]) => other === path)?.[1] ?? {}
         place['secret'] = 'x'
-        t.notOk(validate(more), `${path} with more`)
+        if (validate(more)) passed.push(`${path} with more`)
       }
     }
+    t.strictSame(passed, [])
     t.end()
   })
 }
@@ -189,8 +192,10 @@ void t.test('the schema', (t) => {
   const kinds = (schema['oneOf'] as unknown as { $ref: string }[]).map(({ $ref }) => $ref)
   t.equal(kinds.length, Object.keys(KINDS).length, 'one kind for each function that builds a record')
   let fields = 0
+  const open: string[] = []
+  const undescribed: string[] = []
   for (const [path, object] of objectsOf(schema)) {
-    if (object['type'] === 'object') t.equal(object['additionalProperties'], false, `${path} is closed`)
+    if (object['type'] === 'object' && object['additionalProperties'] !== false) open.push(path)
     const { properties } = object as { properties?: Record<string, { description?: string; $ref?: string }> }
     for (const [name, field] of Object.entries(properties ?? {})) {
       fields += 1
@@ -198,9 +203,12 @@ void t.test('the schema', (t) => {
         field.$ref === undefined
           ? field
           : ([...objectsOf(schema)].find(([at]) => `#${at}` === field.$ref)?.[1] ?? {})
-      t.match(described['description'], /\.$/, `${path}/${name} is described`)
+      const { description } = described as { description?: unknown }
+      if (typeof description !== 'string' || !description.endsWith('.')) undescribed.push(`${path}/${name}`)
     }
   }
+  t.strictSame(open, [], 'every object is closed')
+  t.strictSame(undescribed, [], 'every field is described')
   t.ok(fields > 60, `${fields} fields`)
   const reasons = (kind: string) =>
     (
@@ -210,7 +218,8 @@ void t.test('the schema', (t) => {
     ).$defs[kind]?.properties.event.properties.reason.enum ?? []
   t.strictSame(reasons('httpDecision'), [...REASON_NAMES, null])
   t.strictSame(reasons('dnsQuery'), [...DNS_REASONS, null])
-  for (const reason of DNS_REASONS) t.ok(replyTo(reason), reason)
+  const answers: readonly unknown[] = DNS_REASONS.map((reason) => replyTo(reason))
+  t.notOk(answers.includes(undefined), 'every reason has its answer')
   t.end()
 })
 
@@ -228,10 +237,15 @@ void t.test('what is not in an event by name gets into no record', (t) => {
     [records.rotationRecord, rotations],
   ]
   for (const [build, events] of builders) {
-    for (const event of fc.sample(events, 10)) {
+    const built = fc.sample(events, 10).map((event) => {
       const more = { ...event, authorization: secret, headers: { authorization: secret } }
-      t.notMatch(JSON.stringify(build(header, more as never)), secret, build.name)
-    }
+      return JSON.stringify(build(header, more as never))
+    })
+    t.strictSame(
+      built.filter((line) => line.includes(secret)),
+      [],
+      build.name,
+    )
   }
   t.end()
 })

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { eventually } from '#test/fixtures/eventually.js'
 import { logs, type LogsOptions } from '../cli/logs.js'
 import { followLog } from './follow.js'
 import { formatRecord, painter } from './format.js'
@@ -68,10 +69,16 @@ async function marks(lines: AsyncIterable<LogLine>): Promise<string[]> {
 
 const NOW = Date.UTC(2026, 0, 1, 0, 1)
 
-async function run(auditDir: string, options: Partial<LogsOptions>, signal = new AbortController().signal) {
+/** Runs the command to its end; `written` has meanwhile what it has written so far. */
+async function run(
+  auditDir: string,
+  options: Partial<LogsOptions>,
+  signal = new AbortController().signal,
+  written: string[] = [],
+) {
   let [out, err] = ['', '']
   const io = {
-    stdout: { write: (text: string) => (out += text) },
+    stdout: { write: (text: string) => ((out += text), written.push(text)) },
     stderr: { write: (text: string) => (err += text) },
     env: {},
     cwd: '/',
@@ -280,7 +287,7 @@ function follow(t: Test, place: string) {
     await done
   })
   return async (count: number) => {
-    for (let i = 0; i < 100 && found.length < count; i += 1) await sleep(20)
+    await eventually(() => found.length >= count)
     return [...found]
   }
 }
@@ -325,10 +332,12 @@ void t.test('the command follows until it is interrupted', async (t) => {
     'http.ndjson': [http({ second: 1, mark: 'old' }), http({ second: 2, mark: 'last' })],
   })
   const stop = new AbortController()
-  const running = run(place, { follow: true, tail: 1, denied: false }, stop.signal)
-  await sleep(100)
+  const written: string[] = []
+  const running = run(place, { follow: true, tail: 1, denied: false }, stop.signal, written)
+  const shows = (mark: string) => eventually(() => written.join('').includes(`"/${mark}"`))
+  await shows('last')
   appendFileSync(join(place, 'http.ndjson'), `${http({ second: 3, mark: 'new' })}\n`)
-  await sleep(400)
+  await shows('new')
   stop.abort()
   t.strictSame((await running).marks, ['last', 'new'])
 })
