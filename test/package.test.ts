@@ -20,7 +20,7 @@ async function installPackage(directory: string) {
   await execute('npm', ['pack', '--ignore-scripts', '--pack-destination', directory])
   const [tarball = ''] = readdirSync(directory).filter((name) => name.endsWith('.tgz'))
   for (const path of [home, prefix, work]) mkdirSync(path)
-  await execute('chown', ['-R', `${String(identity.uid ?? process.getuid?.())}`, directory])
+  await execute('chown', ['-R', String(identity.uid ?? process.getuid?.()), directory])
   chmodSync(directory, 0o755)
   const env = {
     PATH: `${join(prefix, 'bin')}:${process.env['PATH'] ?? ''}`,
