@@ -1,4 +1,5 @@
-import { RateLimiter, type RateLimit } from '#firewall/ledger/rate-limit.js'
+import { RateLimiter } from '#firewall/ledger/rate-limit.js'
+import type { RateLimit } from '#firewall/contracts/limits.js'
 
 /** Milliseconds between two records of the same flood. */
 const FLOOD_RECORD_MS = 1000

@@ -40,7 +40,7 @@ export function serveProxy(sockets: ProxySockets, context: ProxyContext): { clos
   const open = new Set<Socket>()
   const outer = (socket: Socket, listener: ConnectionContext['listener']): ConnectionContext => {
     const { remoteAddress = '', remotePort = 0, localAddress = '' } = socket
-    const peer = { address: remoteAddress, port: remotePort, local: localAddress }
+    const peer = { address: remoteAddress, port: remotePort, localAddress }
     return { listener, peer, sandbox: context.identify(peer), host: null, scheme: null, port: null }
   }
   // Requests from inside TLS or CONNECT have a binding of their own; what has none came in on port 80 itself.

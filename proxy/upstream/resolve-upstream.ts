@@ -1,4 +1,5 @@
-import type { Destination, Origin } from '#firewall/contracts/policy.js'
+import type { Destination } from '#firewall/contracts/policy.js'
+import type { Origin } from '#firewall/contracts/origin.js'
 import type { ProxyContext } from '../context.js'
 import { deny, type ConnectionContext, type Denial } from '../request/exchange.js'
 import { connectionDecision } from '../request/records.js'

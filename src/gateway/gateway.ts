@@ -1,9 +1,11 @@
+import type { Peer } from '#firewall/contracts/peer.js'
 import { randomUUID } from 'node:crypto'
-import type { SecretRefresher, SecretRotationEvent } from '#config/secret-refresher.js'
+import type { SecretRefresher, SecretRotationEvent } from '#config/secrets/secret-refresher.js'
 import { PolicyEngine } from '#firewall/judge/policy-engine.js'
 import { ExfiltrationBudget } from '#firewall/ledger/exfiltration-budget.js'
 import type { NamePolicy } from '#firewall/judge/name-policy.js'
-import type { Policy, RegisteredSandbox } from '#firewall/contracts/policy.js'
+import type { Policy } from '#firewall/contracts/policy.js'
+import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 import { QuotaCounter } from '#firewall/ledger/quota.js'
 import { RateLimiter } from '#firewall/ledger/rate-limit.js'
 import type { ProxyContext } from '#proxy/context.js'
@@ -29,7 +31,7 @@ export interface GatewayOptions {
   /** Made anew unless given. */
   readonly ca?: CertificateAuthority
   /** Who is behind an address. */
-  readonly identify: (peer: { address: string; local?: string }) => RegisteredSandbox | null
+  readonly identify: (peer: Peer) => RegisteredSandbox | null
   /** The address that allowed names are answered with. */
   readonly address: GatewayAddress
   /** Bugs, for the program's log. */
