@@ -29,7 +29,7 @@ const POLICIES = [
   { title: 'exact', allow: 'host: api.example.com', names: null },
   ...(['default', 'strict', 'random-labels'] as const).map((profile) => ({
     title: `** ${profile}`,
-    allow: `host: "**.${DOMAIN}"\n    names: { profile: ${profile} }`,
+    allow: `host: "**.${DOMAIN}"\n    name_limits: { profile: ${profile} }`,
     names: NAME_PROFILES[profile],
   })),
 ]
@@ -58,7 +58,7 @@ async function attack(
 upstream: { servers: ["127.0.0.1:${String(attacker.port)}"] }
 allow:
   - scheme: http
-    private: true
+    allow_private_addresses: true
     ${allow ?? ''}
 `
   const gateway = allow === null ? null : await startWorker<Ports>('dns-exfiltration-gateway', [policy])

@@ -1,7 +1,9 @@
-import { isDiagnostic, parseHostPattern } from '#firewall/names/host-pattern.js'
+import { isDiagnostic } from '#firewall/contracts/diagnostic.js'
+import { parseHostPattern } from '#firewall/names/host-pattern.js'
 import { PolicyEngine } from '#firewall/judge/policy-engine.js'
 import { DEFAULT_NAMES } from '#firewall/names/name-profiles.js'
-import { DEFAULT_AGENT, type Destination, type Policy } from '#firewall/contracts/policy.js'
+import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
+import type { Destination, Policy } from '#firewall/contracts/policy.js'
 import { median, table } from './workers/statistics.js'
 
 // What it costs to check a name, by the number of rules: it goes by the labels of the name, not by the rules.

@@ -51,7 +51,7 @@ writeFileSync(
     url: https://${HOST}
     credential: { bearer: "\${STORAGE_TOKEN}" }
     rules: [{ allow: "GET,PUT /**" }]
-    private: true
+    allow_private_addresses: true
     ca: ./ca.pem
 upstream:
   hosts: { ${HOST}: "127.0.0.1:${String(portOf(upstream))}" }

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { loadPolicy } from './load.js'
 import { TEST_KINDS, writeFiles } from './test-fixtures.js'
-import { TOKEN_FORMATS } from './token-formats.js'
+import { TOKEN_FORMATS } from './issues/token-formats.js'
 
 /** A policy whose every part is well; `at` replaces one of them. */
 interface Leak {

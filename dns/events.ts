@@ -1,9 +1,10 @@
-import type { BudgetVerdict } from '#firewall/ledger/exfiltration-budget.js'
-import type { NameFeatures } from '#firewall/names/name-features.js'
-import type { SandboxRef } from '#firewall/contracts/policy.js'
+import type { BudgetVerdict } from '#firewall/contracts/limits.js'
+import type { NameFeatures } from '#firewall/contracts/names.js'
+import type { SandboxRef } from '#firewall/contracts/identity.js'
 import { className, rcodeName, typeName } from './codes.js'
 import type { DnsReason } from './replies.js'
-import type { Decision, QueryFlow, Peer, Transport } from './flow.js'
+import type { Decision, QueryFlow, Transport } from './flow.js'
+import type { Peer } from '#firewall/contracts/peer.js'
 
 /** What the audit log learns of one query, before it is answered. Plain data. */
 export interface DnsEvent {

@@ -1,11 +1,12 @@
-import type { BudgetVerdict } from '#firewall/ledger/exfiltration-budget.js'
+import type { Peer } from '#firewall/contracts/peer.js'
+import type { BudgetVerdict } from '#firewall/contracts/limits.js'
 import type { NamePolicy } from '#firewall/judge/name-policy.js'
-import type { NameFeatures } from '#firewall/names/name-features.js'
-import type { SandboxRef } from '#firewall/contracts/policy.js'
+import type { NameFeatures } from '#firewall/contracts/names.js'
+import type { SandboxRef } from '#firewall/contracts/identity.js'
 import type { Addresses, AddressRecord, ExtendedError } from './answer.js'
 import type { DnsReason } from './replies.js'
 import type { DnsEvent } from './events.js'
-import type { RateLimit } from '#firewall/ledger/rate-limit.js'
+import type { RateLimit } from '#firewall/contracts/limits.js'
 import type { QueryLimiter } from '#firewall/ledger/query-limiter.js'
 import type { DnsQuery } from './wire.js'
 
@@ -13,14 +14,6 @@ export type Transport = 'udp' | 'tcp'
 
 /** The address of the gateway that a sandbox finds under a name; one for all names today. */
 export type AddressPlan = (sandbox: SandboxRef, name: string) => Addresses
-
-/** Where a query came from, as the socket says. */
-export interface Peer {
-  readonly address: string
-  readonly port: number
-  /** The gateway's own address that it was sent to, where the socket tells. */
-  readonly localAddress?: string
-}
 
 /** All that a resolver needs. UDP and TCP of one gateway are given the same one. */
 export interface ResolverContext {

@@ -1,4 +1,5 @@
-import type { QueryFlow, QueryStep, Peer, ResolverContext, Transport } from './flow.js'
+import type { QueryFlow, QueryStep, ResolverContext, Transport } from './flow.js'
+import type { Peer } from '#firewall/contracts/peer.js'
 import { deny, QUERY_STEPS } from './steps.js'
 import { parseQuery } from './wire.js'
 

@@ -1,15 +1,10 @@
+import type { Peer } from '#firewall/contracts/peer.js'
 import type { Reason } from '#firewall/contracts/reasons.js'
-import type { SandboxRef, Scheme } from '#firewall/contracts/policy.js'
+import type { SandboxRef } from '#firewall/contracts/identity.js'
+import type { Scheme } from '#firewall/contracts/origin.js'
 
 /** The way that traffic came in. */
 export type ListenerKind = 'transparent' | 'forward' | 'reverse'
-
-export interface Peer {
-  readonly address: string
-  readonly port: number
-  /** The gateway's own address that it was sent to, where the socket tells. */
-  readonly localAddress?: string
-}
 
 /**
  * What was decided about a request, a CONNECT, a TLS hello, a tunnel, the look-up of a name under a wildcard or a request

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { rootCertificates } from 'node:tls'
-import type { PlaceholderFormat, Policy, RegisteredSandbox, Service } from '#firewall/contracts/policy.js'
+import type { PlaceholderFormat, Service } from '#firewall/contracts/service.js'
+import type { Policy } from '#firewall/contracts/policy.js'
+import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 
 /** Where the sandbox sees the gateway. */
 export const GATEWAY_HOST = 'egress'

@@ -21,8 +21,8 @@ ${names
   .map(
     (name) => `  ${name}:
     url: http://${name}.test.example
-    plain: true
-    private: true
+    allow_plaintext: true
+    allow_private_addresses: true
     credential: { bearer: "\${TOKEN_${name.toUpperCase()}}" }
     rules: [{ allow: GET /** }]`,
   )

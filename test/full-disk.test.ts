@@ -18,7 +18,7 @@ void t.test(
     execFileSync('mount', ['-n', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk])
     const space = makeWorkspace(
       `allow:
-  - { host: api.example, scheme: http, private: true }
+  - { host: api.example, scheme: http, allow_private_addresses: true }
 upstream:
   hosts: { api.example: "127.0.0.1:${String(upstream.port)}" }
 `,

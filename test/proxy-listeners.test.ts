@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import t from 'tap'
-import { DEFAULT_AGENT } from '#firewall/contracts/policy.js'
+import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
 import { Secret } from '#firewall/secrets/secret.js'
 import { bearer } from '#proxy/credentials/bearer.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'

@@ -33,7 +33,7 @@ async function setUp(test: Teardown): Promise<{ space: Workspace; upstream: Upst
       bearer: \${API_TOKEN}
     rules:
       - allow: GET,POST /v1/**
-    private: true
+    allow_private_addresses: true
     ca: ./upstream-ca.pem
 upstream:
   hosts:
@@ -191,7 +191,7 @@ void t.test(
     const marker = `marker-${String(process.pid)}-${String(Date.now())}`
     const space = makeWorkspace(
       `allow:
-  - { host: slow.example, private: true, ca: ./upstream-ca.pem }
+  - { host: slow.example, allow_private_addresses: true, ca: ./upstream-ca.pem }
 upstream:
   hosts: { slow.example: "127.0.0.1:${String(upstream.port)}" }
 `,

@@ -9,7 +9,7 @@ import { text as textOf } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { loadPolicy } from '#config/load.js'
-import { DEFAULT_AGENT } from '#firewall/contracts/policy.js'
+import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { Audit } from '#src/audit/audit.js'
 import { Gateway, type GatewaySockets } from '#src/gateway/gateway.js'
@@ -60,7 +60,7 @@ async function world(t: Test): Promise<World> {
     url: https://api.example
     credential: { bearer: "\${TOKEN}" }
     rules: [{ allow: GET /** }]
-    private: true
+    allow_private_addresses: true
     ca: ./ca.pem
 secrets:
   TOKEN: { file: ./token }

@@ -37,8 +37,8 @@ async function serveOwnGateway(upstream: string): Promise<number> {
     rules:
       - deny: "* /v1/admin/**"
       - allow: GET,POST /v1/**
-    private: true
-    plain: true
+    allow_private_addresses: true
+    allow_plaintext: true
 upstream:
   hosts: { api.example: "127.0.0.1:${upstream}" }
 `

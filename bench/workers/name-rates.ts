@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { parse as parseDomain } from 'tldts'
-import { measureName, type NameSignal } from '#firewall/names/name-features.js'
-import type { NameLimits } from '#firewall/names/name-profiles.js'
+import { measureName } from '#firewall/names/name-features.js'
+import type { NameSignal, NameLimits } from '#firewall/contracts/names.js'
 
 /** How many names a profile refuses, and by which signal. */
 export interface NameRates {

@@ -1,5 +1,6 @@
 import type { Server, Socket } from 'node:net'
-import type { Peer, ResolverContext } from '../flow.js'
+import type { Peer } from '#firewall/contracts/peer.js'
+import type { ResolverContext } from '../flow.js'
 import { resolveQuery } from '../resolver.js'
 import { frame, FrameReader } from './tcp-frames.js'
 

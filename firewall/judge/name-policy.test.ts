@@ -3,7 +3,7 @@ import { destination, testPolicy } from '#test/fixtures/policy.js'
 import { PolicyEngine } from './policy-engine.js'
 import { ExfiltrationBudget } from '../ledger/exfiltration-budget.js'
 import { checkName, type NamePolicy } from './name-policy.js'
-import { DEFAULT_AGENT } from '../contracts/policy.js'
+import { DEFAULT_AGENT } from '../contracts/identity.js'
 
 const SANDBOX = { id: 'sb', agent: DEFAULT_AGENT }
 const LONG = 'abcdefghijklmnopqrstuvwxyz0123456789abcd'

@@ -4,7 +4,8 @@ import { destination, testPolicy } from '#test/fixtures/policy.js'
 import { growth } from '#test/fixtures/growth.js'
 import { describeDestination, describeRule } from './describe.js'
 import { PolicyEngine } from './policy-engine.js'
-import { DEFAULT_AGENT, type Agent, type Destination, type Policy } from '../contracts/policy.js'
+import { DEFAULT_AGENT } from '../contracts/identity.js'
+import type { Agent, Destination, Policy } from '../contracts/policy.js'
 import { parseRequestTarget } from '../rules/request-path.js'
 
 function policy(destinations: readonly Destination[], agents: readonly Agent[] = []): Policy {

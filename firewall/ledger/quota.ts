@@ -1,10 +1,4 @@
-/** What one sandbox may use of one service in a window; null for what is not limited. */
-export interface Quota {
-  readonly requests: number | null
-  /** Bytes of request and response bodies. */
-  readonly bytes: number | null
-  readonly windowMs: number
-}
+import type { Quota } from '../contracts/limits.js'
 
 interface Window {
   readonly ends: number

@@ -1,8 +1,4 @@
-/** A token bucket: `perSecond` tokens come in, at most `burst` are kept. */
-export interface RateLimit {
-  readonly perSecond: number
-  readonly burst: number
-}
+import type { RateLimit } from '../contracts/limits.js'
 
 interface Bucket {
   tokens: number

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { randomBytes, randomUUID } from 'node:crypto'
 import t from 'tap'
 import { DEFAULT_NAMES } from './name-profiles.js'
-import { measureName, shannon, type NameSignal } from './name-features.js'
+import { measureName, shannon } from './name-features.js'
+import type { NameSignal } from '../contracts/names.js'
 
 const DEFAULT_SHAPE = DEFAULT_NAMES.features
 

@@ -1,8 +1,9 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { growth } from '#test/fixtures/growth.js'
-import { isDiagnostic } from '../names/host-pattern.js'
-import { coversPath, matchPath, overlapsPath, parsePathPattern, type PathPattern } from './path-pattern.js'
+import { isDiagnostic } from '../contracts/diagnostic.js'
+import { coversPath, matchPath, overlapsPath, parsePathPattern } from './path-pattern.js'
+import type { PathPattern } from '../contracts/rule.js'
 
 function pattern(text: string): PathPattern {
   const parsed = parsePathPattern(text)

@@ -1,5 +1,5 @@
 import { parseAuthority } from '#firewall/names/hostname.js'
-import type { Origin } from '#firewall/contracts/policy.js'
+import type { Origin } from '#firewall/contracts/origin.js'
 import { parseRequestTarget } from '#firewall/rules/request-path.js'
 
 /** Where tokens are asked for. */

@@ -6,12 +6,14 @@ import type {
   InjectionFailure,
   OutgoingRequest,
 } from '#firewall/contracts/credential.js'
-import type { RequestAllowed } from '#firewall/judge/policy-engine.js'
+import type { RequestAllowed } from '#firewall/contracts/verdict.js'
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
-import type { Origin, RegisteredSandbox, Scheme } from '#firewall/contracts/policy.js'
+import type { Origin, Scheme } from '#firewall/contracts/origin.js'
+import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 import type { Reason } from '#firewall/contracts/reasons.js'
 import type { RequestPath } from '#firewall/rules/request-path.js'
-import type { ListenerKind, Redaction, Peer } from '../events.js'
+import type { ListenerKind, Redaction } from '../events.js'
+import type { Peer } from '#firewall/contracts/peer.js'
 import type { RequestBody } from './request-body.js'
 import type { ProxySnapshot } from '../snapshot.js'
 import type { ResolvedUpstream } from '../upstream/pools.js'

@@ -1,5 +1,7 @@
 import { parseAuthority } from '#firewall/names/hostname.js'
-import type { Policy, Scheme, ServiceTarget } from '#firewall/contracts/policy.js'
+import type { Policy } from '#firewall/contracts/policy.js'
+import type { Scheme } from '#firewall/contracts/origin.js'
+import type { ServiceTarget } from '#firewall/contracts/service.js'
 import { deny, type Exchange, type Denial } from './exchange.js'
 
 /** Sets origin and target of the exchange from the request target, in the form that its listener takes. */

@@ -1,7 +1,7 @@
 import type { Headers, Injected } from '#firewall/contracts/credential.js'
 import { checkName } from '#firewall/judge/name-policy.js'
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
-import type { Overrides } from '#firewall/judge/policy-engine.js'
+import type { Overrides } from '#firewall/rules/http.js'
 import { parseRequestTarget, type PathError, type RequestPath } from '#firewall/rules/request-path.js'
 import { findPlaceholders } from '#firewall/judge/placeholders.js'
 import type { ProxyContext } from '../context.js'
@@ -156,7 +156,7 @@ const checkPlaceholders: Step = {
       own: Object.keys(service?.placeholders ?? {}),
       locations: service?.locations ?? {},
     })
-    exchange.injects = credential !== null && (service?.injectWhen !== 'placeholder' || inLocation)
+    exchange.injects = credential !== null && (service?.injectWhen !== 'on_placeholder' || inLocation)
     if (misplaced === null) return null
     const detail = `the placeholder of ${misplaced.secret} in ${misplaced.place}`
     return deny('placeholder-misplaced', { rule: destination.id, detail })

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module'
 import type * as Undici from 'undici'
 import type { ClientCertificate } from '#firewall/contracts/credential.js'
-import type { HttpLimits, Origin } from '#firewall/contracts/policy.js'
+import type { HttpLimits } from '#firewall/contracts/policy.js'
+import type { Origin } from '#firewall/contracts/origin.js'
 import { shownCertificate } from '../credentials/client-certificate.js'
 
 /** An upstream whose addresses were all checked. Nothing is resolved again after this. */

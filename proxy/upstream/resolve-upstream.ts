@@ -1,4 +1,5 @@
-import type { Destination, Origin } from '#firewall/contracts/policy.js'
+import type { Destination } from '#firewall/contracts/policy.js'
+import type { Origin } from '#firewall/contracts/origin.js'
 import type { ProxyContext } from '../context.js'
 import type { ProxySnapshot } from '../snapshot.js'
 import { deny, type ConnectionInfo, type Denial } from '../request/exchange.js'

@@ -1,5 +1,6 @@
 import type { Credential, TokenRequest, TokenResponse, Headers } from '#firewall/contracts/credential.js'
-import type { Destination, Origin } from '#firewall/contracts/policy.js'
+import type { Destination } from '#firewall/contracts/policy.js'
+import type { Origin } from '#firewall/contracts/origin.js'
 import type { Reason } from '#firewall/contracts/reasons.js'
 import { ByteBlocks } from '../request/byte-blocks.js'
 import type { ProxyContext } from '../context.js'

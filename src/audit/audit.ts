@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import type { SecretRotationEvent } from '#config/secret-refresher.js'
+import type { SecretRotationEvent } from '#config/secrets/secret-refresher.js'
 import type { DnsEvent } from '#dns/events.js'
 import type { HttpClose, HttpDecision } from '#proxy/events.js'
 import { AuditFile } from './audit-file.js'

@@ -6,8 +6,11 @@ import {
   describeRule,
   describeLocations,
 } from '#firewall/judge/describe.js'
-import type { NameLimits } from '#firewall/names/name-profiles.js'
-import type { Destination, Policy, Service } from '#firewall/contracts/policy.js'
+import type { NameLimits } from '#firewall/contracts/names.js'
+import type { Destination, Policy } from '#firewall/contracts/policy.js'
+import type { Service } from '#firewall/contracts/service.js'
+import type { Rule } from '#firewall/contracts/rule.js'
+import { isHttpRule } from '#firewall/rules/http.js'
 import { placeOf, type PolicyOnDisk } from './policy-file.js'
 
 const DAY_MS = 86_400_000
@@ -34,8 +37,8 @@ export function summarisePolicy(loaded: PolicyOnDisk, kinds: readonly Credential
       destinations: destinationsOf(policy, service).map(describeDestination),
       credential: describeCredential(service, kinds),
       rules: rulesOf(policy, service),
-      when: service.credential === null ? null : service.injectWhen,
-      sessions: service.credential === null ? 'pass' : service.sessionHeaders,
+      inject: service.credential === null ? null : service.injectWhen,
+      session_headers: service.credential === null ? 'pass' : service.sessionHeaders,
       rate: service.rate,
       quota: service.quota,
       environment: Object.keys(service.environment),
@@ -92,8 +95,8 @@ function describeService({
   destinations,
   credential,
   rules,
-  when,
-  sessions,
+  inject,
+  session_headers: sessionHeaders,
   rate,
   quota,
 }: Summary['services'][number]): string[] {
@@ -108,10 +111,12 @@ function describeService({
           ...credential.endpoints.map(
             (endpoint) => `    by way of ${endpoint}, which the gateway asks itself`,
           ),
-          ...(when === 'placeholder'
+          ...(inject === 'on_placeholder'
             ? ['    only where the sandbox sends its placeholder; else the place is emptied']
             : []),
-          ...(sessions === 'pass' ? ['    cookies and tokens that it hands out reach the sandbox'] : []),
+          ...(sessionHeaders === 'pass'
+            ? ['    cookies and tokens that it hands out reach the sandbox']
+            : []),
         ]),
     ...rules.map(({ meaning }, index) => `  ${index + 1}. ${meaning}`),
     `  ${rules.length + 1}. may not do anything else`,
@@ -233,6 +238,8 @@ function destinationWarnings(destination: Destination, { services }: Policy): st
   ]
 }
 
-function isOpen({ methods, path }: Destination['rules'][number]): boolean {
+function isOpen(rule: Rule): boolean {
+  if (!isHttpRule(rule)) return false
+  const { methods, path } = rule.match
   return methods === null && path.recursive && path.segments.length === 0
 }

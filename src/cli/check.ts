@@ -1,4 +1,4 @@
-import { PolicyError } from '#config/issue.js'
+import { PolicyError } from '#config/issues/issue.js'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { describePolicy, summarisePolicy } from './check-report.js'
 import { EXIT, exitCodeOf, formatError } from '../errors.js'

@@ -11,7 +11,7 @@ import type { CommandIo } from './io.js'
 const POLICY = `services:
   jira:
     url: https://jira.example.com/base
-    credential: { bearer: "\${JIRA_TOKEN}", when: placeholder }
+    credential: { bearer: "\${JIRA_TOKEN}", inject: on_placeholder }
     rules:
       - allow: GET,HEAD /rest/**
       - deny: DELETE /**

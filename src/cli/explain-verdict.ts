@@ -5,9 +5,12 @@ import {
   describeRule,
   describeLocations,
 } from '#firewall/judge/describe.js'
-import type { Denied } from '#firewall/judge/policy-engine.js'
-import { checkName, type NameDecision, type NamePolicy } from '#firewall/judge/name-policy.js'
-import type { Destination, Rule, SandboxRef, Scheme } from '#firewall/contracts/policy.js'
+import type { Denied, NameDecision } from '#firewall/contracts/verdict.js'
+import { checkName, type NamePolicy } from '#firewall/judge/name-policy.js'
+import type { Destination } from '#firewall/contracts/policy.js'
+import type { Rule } from '#firewall/contracts/rule.js'
+import type { SandboxRef } from '#firewall/contracts/identity.js'
+import type { Scheme } from '#firewall/contracts/origin.js'
 import { statusOf, textOf, type Reason } from '#firewall/contracts/reasons.js'
 import { parseRequestTarget } from '#firewall/rules/request-path.js'
 import { placeOf, type PolicyOnDisk } from './policy-file.js'
@@ -122,7 +125,7 @@ function allowed(
       destination: describeDestination(destination),
       credential: credential?.id ?? null,
       locations: credential?.locations ?? {},
-      when: credential === null ? null : (service?.injectWhen ?? null),
+      inject: credential === null ? null : (service?.injectWhen ?? null),
       agentRule: agentRule?.id ?? null,
       rate: service?.rate ?? null,
       quota: service?.quota ?? null,
@@ -134,7 +137,7 @@ function allowed(
       `reason  ${meaning}`,
       credential === null
         ? 'credential  none is injected'
-        : `credential  ${credential.id} is put into ${describeLocations(credential.locations)}${service?.injectWhen === 'placeholder' ? ', if the request carries its placeholder there' : ''}`,
+        : `credential  ${credential.id} is put into ${describeLocations(credential.locations)}${service?.injectWhen === 'on_placeholder' ? ', if the request carries its placeholder there' : ''}`,
       ...(service?.rate == null
         ? []
         : [`rate  at most ${service.rate.perSecond} requests a second, ${service.rate.burst} at once`]),

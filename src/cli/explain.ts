@@ -3,7 +3,9 @@ import { parseAuthority, parseHostname } from '#firewall/names/hostname.js'
 import { PolicyEngine } from '#firewall/judge/policy-engine.js'
 import { ExfiltrationBudget } from '#firewall/ledger/exfiltration-budget.js'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
-import { DEFAULT_AGENT, type Policy, type Scheme } from '#firewall/contracts/policy.js'
+import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
+import type { Policy } from '#firewall/contracts/policy.js'
+import type { Scheme } from '#firewall/contracts/origin.js'
 import { GATEWAY_HOST, PORTS } from '../environment.js'
 import { EgressError, EXIT, exitCodeOf, formatError } from '../errors.js'
 import { explainName, explainRequest, type Explained } from './explain-verdict.js'
@@ -30,7 +32,7 @@ export async function runExplain(
   kinds: readonly CredentialKind[],
 ): Promise<number> {
   try {
-    const loaded = await openPolicy(policy, io, kinds, 'names')
+    const loaded = await openPolicy(policy, io, kinds, false)
     if (loaded.empty === 'missing') {
       if (isNamed(policy, io)) throw noPolicy(loaded.file)
       io.stderr.write(

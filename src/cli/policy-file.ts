@@ -1,5 +1,5 @@
 import { isAbsolute, relative } from 'node:path'
-import { loadPolicy, type LoadedPolicy, type LoadOptions } from '#config/load.js'
+import { loadPolicy, type LoadedPolicy } from '#config/load.js'
 import { readSettings } from '#config/settings.js'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { EgressError } from '../errors.js'
@@ -32,15 +32,15 @@ export function noPolicy(file: string): EgressError {
   })
 }
 
-/** Rejects with PolicyError or SettingsError. `secrets` is as `loadPolicy` takes it. */
+/** Rejects with PolicyError or SettingsError. `withSecrets` as in `loadPolicy`. */
 export async function openPolicy(
   file: string | undefined,
   io: CommandIo,
   kinds: readonly CredentialKind[],
-  secrets: LoadOptions['secrets'] = 'values',
+  withSecrets = true,
 ): Promise<PolicyOnDisk> {
   const name = policyFile(file, io)
-  return { ...(await loadPolicy(name, { kinds, env: io.env, cwd: io.cwd, secrets })), file: name }
+  return { ...(await loadPolicy(name, { kinds, env: io.env, cwd: io.cwd, withSecrets })), file: name }
 }
 
 /** `egress.yaml:12`, where a rule or destination stands. */

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml'
 import { expandService } from '#config/presets/expand.js'
-import { nearest } from '#config/nearest.js'
+import { nearest } from '#firewall/rules/nearest.js'
 import { PRESETS } from '#config/presets/index.js'
 import type { Preset } from '#config/presets/preset.js'
 import type { CredentialKind } from '#firewall/contracts/credential.js'

@@ -141,7 +141,7 @@ async function serveResolver(flags: Omit<ServeOptions, 'role'>, io: CommandIo): 
     kinds: CREDENTIAL_KINDS,
     env: {},
     cwd: io.cwd,
-    secrets: 'names',
+    withSecrets: false,
   })
   tuneGarbageCollector()
   const ledger = new Ledger()

@@ -1,6 +1,8 @@
+import type { Peer } from '#firewall/contracts/peer.js'
 import { randomUUID } from 'node:crypto'
-import type { SecretRefresher, SecretRotationEvent } from '#config/secret-refresher.js'
-import type { Policy, RegisteredSandbox } from '#firewall/contracts/policy.js'
+import type { SecretRefresher, SecretRotationEvent } from '#config/secrets/secret-refresher.js'
+import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
+import type { Policy } from '#firewall/contracts/policy.js'
 import { Ledger } from '#firewall/ledger/ledger.js'
 import type { ProxyContext } from '#proxy/context.js'
 import { serveProxy, type ProxySockets } from '#proxy/listeners/serve.js'
@@ -21,7 +23,7 @@ export interface GatewayOptions {
   /** Made anew unless given. */
   readonly ca?: CertificateAuthority
   /** Who is behind an address. */
-  readonly identify: (peer: { address: string; local?: string }) => RegisteredSandbox | null
+  readonly identify: (peer: Peer) => RegisteredSandbox | null
   /** The address that allowed names are answered with. */
   readonly address: GatewayAddress
   /** Bugs, for the program's log. */

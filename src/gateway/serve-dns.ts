@@ -6,7 +6,8 @@ import type { QueryLimiter } from '#firewall/ledger/query-limiter.js'
 import { serveTcp } from '#dns/transport/tcp.js'
 import { serveUdp } from '#dns/transport/udp.js'
 import type { NamePolicy } from '#firewall/judge/name-policy.js'
-import type { DnsSettings, SandboxRef } from '#firewall/contracts/policy.js'
+import type { DnsSettings } from '#firewall/contracts/policy.js'
+import type { SandboxRef } from '#firewall/contracts/identity.js'
 
 export interface DnsSockets {
   readonly dnsUdp: UdpSocket

@@ -8,7 +8,7 @@ import { NAMES } from './names.js'
  */
 export function demoPolicy(ports: Ports, address = '127.0.0.1'): string {
   const at = (port: number): string => `${address}:${port}`
-  const local = { private: true, ca: './ca.pem' }
+  const local = { allow_private_addresses: true, ca: './ca.pem' }
   return stringify({
     services: {
       jira: {
@@ -40,7 +40,7 @@ export function demoPolicy(ports: Ports, address = '127.0.0.1'): string {
     },
     allow: [
       { host: `*.${NAMES.cdn}`, ...local },
-      { host: NAMES.tunnel, tunnel: true, private: true },
+      { host: NAMES.tunnel, tunnel: true, allow_private_addresses: true },
     ],
     upstream: {
       hosts: {
