@@ -1,8 +1,9 @@
 import type { BudgetVerdict } from './limits.js'
 import type { NameFeatures, NameLimits } from './names.js'
-import type { Destination, Service } from './policy.js'
+import type { Destination } from './policy.js'
 import type { Reason } from './reasons.js'
 import type { Rule } from './rule.js'
+import type { Service } from './service.js'
 
 /**
  * A deny decision. `rule` is the id of the rule or destination that caused it, or null if the policy does not mention the
