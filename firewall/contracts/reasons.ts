@@ -22,6 +22,7 @@ export const REASONS = {
   'tunnel-only': [403, 'The policy passes this host through as a TLS tunnel; a plain request cannot use it.'],
   'host-mismatch': [403, 'CONNECT target, TLS server name and Host do not name the same host and port.'],
   'no-server-name': [403, 'The TLS client sent no server name (SNI), so there is nothing to check.'],
+  'tls-handshake': [400, 'The TLS handshake with the client failed, or did not begin in full.'],
   'not-tls': [403, 'The policy expects TLS on this connection.'],
   'bad-authority': [400, 'The authority is not a host name with an optional port.'],
   'bad-framing': [400, 'The request can be read in more than one way.'],

@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto'
 import type { SecretRefresher, SecretRotationEvent } from '#config/secret-refresher.js'
 import type { Policy, RegisteredSandbox } from '#firewall/contracts/policy.js'
 import { Ledger } from '#firewall/ledger/ledger.js'
-import type { ProxyContext } from '#proxy/context.js'
-import { serveProxy, type ProxySockets } from '#proxy/listeners/serve.js'
-import { createProxySnapshot, type ProxySnapshot } from '#proxy/snapshot.js'
-import { Shutdown } from '#proxy/shutdown.js'
+import type { ProxyContext } from '#proxy/context/context.js'
+import type { ProxySockets } from '#proxy/listeners/listeners.js'
+import { serveProxy } from '#proxy/listeners/serve.js'
+import { createProxySnapshot, type ProxySnapshot } from '#proxy/context/snapshot.js'
+import { Shutdown } from '#proxy/contracts/shutdown.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import type { Audit } from '../audit/audit.js'
 import { tuneGarbageCollector } from './gc-tuning.js'
@@ -21,7 +22,7 @@ export interface GatewayOptions {
   /** Made anew unless given. */
   readonly ca?: CertificateAuthority
   /** Who is behind an address. */
-  readonly identify: (peer: { address: string; local?: string }) => RegisteredSandbox | null
+  readonly identify: (peer: { address: string; localAddress?: string }) => RegisteredSandbox | null
   /** The address that allowed names are answered with. */
   readonly address: GatewayAddress
   /** Bugs, for the program's log. */
