@@ -97,7 +97,7 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
       },
     })
     // Gone while the decision was written: nothing needs to be sent.
-    if (downstream.gone) call?.destroy()
+    if (downstream.gone) call.destroy()
   })
 }
 
