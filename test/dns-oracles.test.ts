@@ -136,7 +136,7 @@ void t.test('what dns2 and dns-packet encode, we read', (t) => {
   const read = (bytes: Buffer) => {
     const query = parseQuery(bytes)
     if (query === null) return null
-    const { id, rd, diagnostic, edns } = query
+    const { id, rd, error, edns } = query
     const { name, type, class: class_ } = query.question ?? {}
     return { id, rd, diagnostic, question: { name, type, class: class_ }, udpSize: edns?.udpSize ?? null }
   }

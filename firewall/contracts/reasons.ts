@@ -19,6 +19,7 @@ export const REASONS = {
   'tunnel-only': [403, 'This host is available only through a TLS tunnel.'],
   'host-mismatch': [403, 'The CONNECT target, TLS server name (SNI) and Host header do not match.'],
   'no-server-name': [403, 'The TLS client sent no server name (SNI).'],
+  'tls-handshake': [400, 'The TLS handshake with the client failed or was incomplete.'],
   'not-tls': [403, 'The policy expects TLS on this connection.'],
   'bad-authority': [400, 'The authority is not a host name with an optional port.'],
   'bad-framing': [400, 'The framing of the request is ambiguous.'],

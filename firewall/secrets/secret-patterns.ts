@@ -7,6 +7,8 @@ export interface Matcher {
   readonly filter: NgramFilter
   /** By byte: 1 if a secret pattern contains it. */
   readonly alphabet: Uint8Array
+  /** What a search derives from all this, made by the first one and dropped with it. */
+  readonly derived: { tables: object | null }
 }
 
 /** The byte sequences to redact: every form in which a service may send a secret back. */
@@ -52,5 +54,10 @@ export class SecretPatterns {
 function compile(bytes: readonly Buffer[]): Matcher {
   const alphabet = new Uint8Array(256)
   for (const pattern of bytes) for (const byte of pattern) alphabet[byte] = 1
-  return { ahoCorasick: new AhoCorasick(bytes), filter: new NgramFilter(bytes), alphabet }
+  return {
+    ahoCorasick: new AhoCorasick(bytes),
+    filter: new NgramFilter(bytes),
+    alphabet,
+    derived: { tables: null },
+  }
 }

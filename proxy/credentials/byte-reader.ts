@@ -1,4 +1,4 @@
-import { ByteBlocks } from '../request/byte-blocks.js'
+import { ByteBlocks } from '../message/byte-blocks.js'
 
 /** Takes a stream of bytes apart, holding no more of it than was asked for. */
 export class ByteReader {

@@ -1,5 +1,5 @@
 import type { CredentialKind } from '#firewall/contracts/credential.js'
-import { isConnectionHeader } from '../request/headers.js'
+import { isConnectionHeader } from '../message/headers.js'
 import { derived, field, secretPatternsOf } from './shared.js'
 
 /** Headers that say where a request goes or where it ends: a credential there would change the request itself. */

@@ -3,7 +3,7 @@ import { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import type { Secret } from '#firewall/secrets/secret.js'
 import { encodedForms } from '../redaction/encoded-forms.js'
 import { BufferLimitExceeded } from '#firewall/ledger/body-buffer-limit.js'
-import { BodyTooLarge } from '../request/body-size-limit.js'
+import { BodyTooLarge } from '../contracts/errors.js'
 
 /** A field that the loader has checked to be there; its absence is a bug of ours, not of the policy. */
 export function field(values: Readonly<Record<string, Secret>>, name: string): Secret {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { BodyTransform } from '#firewall/contracts/credential.js'
-import { UnsupportedBody } from '../request/request-body.js'
+import { UnsupportedBody } from '../contracts/errors.js'
 import { ByteReader } from './byte-reader.js'
 import type { Signer } from './sigv4-signer.js'
 

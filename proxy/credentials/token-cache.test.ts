@@ -3,7 +3,7 @@ import t from 'tap'
 import type { CredentialTools } from '#firewall/contracts/credential.js'
 import { Secret } from '#firewall/secrets/secret.js'
 import { NO_TOOLS } from '#test/fixtures/outgoing.js'
-import { TokenRequestError } from '../upstream/token-request.js'
+import { TokenRequestError } from '../contracts/errors.js'
 import { TokenCache, type Token, type TokenError } from './token-cache.js'
 
 const HOUR = 3_600_000

@@ -1,7 +1,6 @@
 import type { CredentialTools } from '#firewall/contracts/credential.js'
 import { Secret } from '#firewall/secrets/secret.js'
-import { codeOf } from '../upstream/failures.js'
-import { TokenRequestError } from '../upstream/token-request.js'
+import { codeOf, TokenRequestError } from '../contracts/errors.js'
 
 /** A token as its endpoint gave it. */
 export interface Token {

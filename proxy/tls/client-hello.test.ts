@@ -5,7 +5,7 @@ import { connect as connectTls, type ConnectionOptions } from 'node:tls'
 import { isDeepStrictEqual } from 'node:util'
 import t from 'tap'
 import { growth } from '#test/fixtures/growth.js'
-import { MAX_CLIENT_HELLO, parseClientHello } from './client-hello.js'
+import { MAX_CLIENT_HELLO, parseClientHello, type ClientOffer } from './client-hello.js'
 
 const u16 = (value: number) => Buffer.of(value >> 8, value & 0xff)
 const vector = (bytes: Buffer, size: 1 | 2 = 2) =>
@@ -109,10 +109,17 @@ async function realHellos(): Promise<Record<string, readonly [bytes: Buffer, nam
   }
 }
 
+/** What some of them say beside the name. */
+const OFFERS: Readonly<Record<string, Partial<ClientOffer>>> = {
+  'node, TLS 1.3': { alpn: [], versions: ['TLS 1.3', 'TLS 1.2'] },
+  'node, TLS 1.2': { alpn: [], versions: ['TLS 1.2'] },
+  'node, ALPN': { alpn: ['h2', 'http/1.1'], versions: ['TLS 1.3', 'TLS 1.2'] },
+}
+
 void t.test('hellos of real clients, split at every byte and over records of every size', async (t) => {
   for (const [client, [bytes, name]] of Object.entries(await realHellos())) {
-    const expected = { kind: 'hello', serverName: name } as const
-    t.strictSame(parseClientHello(bytes), expected, client)
+    const expected = parseClientHello(bytes)
+    t.match(expected, { kind: 'hello', serverName: name, ...OFFERS[client] }, client)
     let early = 0
     for (let at = 0; at < bytes.length; at += 1)
       if (parseClientHello(bytes.subarray(0, at)).kind !== 'incomplete') early += 1
@@ -148,26 +155,32 @@ void t.test('server names', (t) => {
     [`${'a'.repeat(64)}.example`, null],
     ['', null],
   ] as const)
-    t.strictSame(
-      parseClientHello(hello(serverNames([0, name]))),
-      { kind: 'hello', serverName: expected },
-      name,
-    )
-  t.strictSame(
+    t.strictSame(parseClientHello(hello(serverNames([0, name]))), plain(expected), name)
+  t.strictSame(parseClientHello(records(handshake(null))), plain(null), 'no extensions at all')
+  t.strictSame(parseClientHello(hello()), plain(null), 'an empty list of extensions')
+  t.end()
+})
+
+const plain = (serverName: string | null) => ({ kind: 'hello', serverName, alpn: [], versions: ['TLS 1.2'] })
+
+void t.test('what else a client offers', (t) => {
+  const name = (text: string) => vector(Buffer.from(text, 'latin1'), 1)
+  const alpn = (...names: string[]) => extension(16, vector(Buffer.concat(names.map(name))))
+  const versions = (...numbers: number[]) => extension(43, vector(Buffer.concat(numbers.map(u16)), 1))
+  t.match(parseClientHello(hello(alpn('h2'), versions(0x3a3a, 0x0304, 0x0302))), {
+    kind: 'hello',
+    alpn: ['h2'],
+    versions: ['TLS 1.3', 'TLS 1.1'],
+  })
+  t.match(parseClientHello(hello(alpn('a\n"b', 'x'.repeat(200)))), { alpn: ['a?"b', 'x'.repeat(32)] })
+  t.match(parseClientHello(hello(alpn(...Array<string>(50).fill('p')))), { alpn: Array(8).fill('p') })
+  // It is told, and decides nothing: one that makes no sense is OpenSSL's to refuse.
+  t.match(
     parseClientHello(
       hello(extension(16, Buffer.alloc(9)), serverNames([0, 'a.b']), extension(43, Buffer.alloc(3))),
     ),
-    {
-      kind: 'hello',
-      serverName: 'a.b',
-    },
+    { kind: 'hello', serverName: 'a.b', alpn: [], versions: [] },
   )
-  t.strictSame(
-    parseClientHello(records(handshake(null))),
-    { kind: 'hello', serverName: null },
-    'no extensions at all',
-  )
-  t.strictSame(parseClientHello(hello()), { kind: 'hello', serverName: null }, 'an empty list of extensions')
   t.end()
 })
 

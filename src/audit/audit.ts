@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { SecretRotationEvent } from '#config/secrets/secret-refresher.js'
 import type { DnsEvent } from '#dns/events.js'
-import type { HttpClose, HttpDecision } from '#proxy/events.js'
+import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
 import { AuditFile } from './audit-file.js'
 import {
   closeLine,

@@ -2,9 +2,10 @@ import { PolicyEngine } from '#firewall/judge/policy-engine.js'
 import type { NamePolicy } from '#firewall/judge/name-policy.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
-import { AgentSecretPatterns } from './redaction/agent-secret-patterns.js'
-import { UpstreamPools } from './upstream/pools.js'
-import { UpstreamResolver } from './upstream/resolver.js'
+import { AgentSecretPatterns } from '../redaction/agent-secret-patterns.js'
+import { Http1Upstreams } from '../upstream/http1.js'
+import { UpstreamResolver } from '../upstream/resolver.js'
+import type { Upstreams } from '../upstream/upstream.js'
 
 /**
  * Everything that the proxy derives from one policy file. Immutable, and replaced as a whole: a connection or request takes
@@ -17,7 +18,7 @@ export interface ProxySnapshot {
   /** What responses to an agent are searched for. */
   readonly secretPatterns: AgentSecretPatterns
   readonly resolver: UpstreamResolver
-  readonly pools: UpstreamPools
+  readonly pools: Upstreams
 }
 
 /** @param now milliseconds since 1970 */
@@ -31,6 +32,6 @@ export function createProxySnapshot(policy: Policy, ledger: Ledger, now: () => n
     },
     secretPatterns: new AgentSecretPatterns(policy),
     resolver: new UpstreamResolver(policy.upstream, policy.http.connectTimeoutMs, now),
-    pools: new UpstreamPools(policy.http),
+    pools: new Http1Upstreams(policy.http),
   }
 }

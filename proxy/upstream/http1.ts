@@ -1,22 +1,9 @@
 import { createRequire } from 'node:module'
 import type * as Undici from 'undici'
-import type { ClientCertificate } from '#firewall/contracts/credential.js'
 import type { HttpLimits } from '#firewall/contracts/policy.js'
-import type { Origin } from '#firewall/contracts/origin.js'
+import { codeOf } from '../contracts/errors.js'
 import { shownCertificate } from '../credentials/client-certificate.js'
-
-/** An upstream whose addresses were all checked. Nothing is resolved again after this. */
-export interface ResolvedUpstream {
-  readonly origin: Origin
-  /** In order of preference. Never empty. */
-  readonly addresses: readonly string[]
-  /** Differs from the origin's where the policy sends the name elsewhere. */
-  readonly port: number
-  /** PEM of the authorities to trust; null for the public ones. */
-  readonly ca: string | null
-  /** What the upstream is shown; null for nothing. */
-  readonly clientCertificate: ClientCertificate | null
-}
+import type { RawHeaders, ResolvedUpstream, UpstreamHandler, UpstreamRequest, Upstreams } from './upstream.js'
 
 const require = createRequire(import.meta.url)
 
@@ -33,7 +20,7 @@ const MAX_CONNECTIONS = 256
  * Keep-alive pools, one for each upstream and set of pinned addresses. A connection is dialled to a checked address and
  * its certificate verified for the checked name, so a name that changes its address gets another pool, never this one.
  */
-export class UpstreamPools {
+export class Http1Upstreams implements Upstreams {
   readonly #limits: HttpLimits
   readonly #pools = new Map<string, Undici.Pool>()
   #closed = false
@@ -47,7 +34,13 @@ export class UpstreamPools {
     loadUndici()
   }
 
-  get(upstream: ResolvedUpstream): Undici.Dispatcher {
+  open(upstream: ResolvedUpstream, request: UpstreamRequest, handler: UpstreamHandler): void {
+    const { method, path, headers, body } = request
+    const options = { method: method, path, headers, body }
+    this.#poolOf(upstream).dispatch(options, new Call(handler))
+  }
+
+  #poolOf(upstream: ResolvedUpstream): Undici.Dispatcher {
     const { origin, addresses, port, ca, clientCertificate: shown } = upstream
     const { scheme, host } = origin
     const key = `${scheme}://${host}:${String(origin.port)} ${addresses.join()} ${String(port)} ${ca ?? ''}${
@@ -65,7 +58,6 @@ export class UpstreamPools {
     return pool
   }
 
-  /** Ends the requests that are under way, and each that comes later, with `UND_ERR_DESTROYED`. */
   async close(): Promise<void> {
     this.#closed = true
     const pools = [...this.#pools.values()]
@@ -84,6 +76,45 @@ export class UpstreamPools {
     })
     if (this.#closed) void pool.destroy()
     return pool
+  }
+}
+
+/** One request, as undici tells of it. */
+class Call implements Undici.Dispatcher.DispatchHandler {
+  readonly #handler: UpstreamHandler
+  #status = 0
+
+  constructor(handler: UpstreamHandler) {
+    this.#handler = handler
+  }
+
+  onRequestStart(controller: Undici.Dispatcher.DispatchController): void {
+    this.#handler.onStart(controller)
+  }
+
+  onResponseStart(
+    controller: Undici.Dispatcher.DispatchController,
+    status: number,
+    headers: RawHeaders,
+  ): void {
+    if (status < 200) return
+    this.#status = status
+    this.#handler.onHead(controller, status, headers)
+  }
+
+  onResponseData(controller: Undici.Dispatcher.DispatchController, chunk: Buffer): void {
+    if (chunk.length > 0) this.#handler.onData(controller, chunk)
+  }
+
+  /** Trailers end here: they cannot be announced to a client that did not ask for them (RFC 9110 section 6.5.1). */
+  onResponseEnd(): void {
+    this.#handler.onEnd()
+  }
+
+  onResponseError(_controller: Undici.Dispatcher.DispatchController, error: Error): void {
+    // A 304 may announce the length of the body that it leaves out (RFC 9110 section 8.6); undici misses the body.
+    if (this.#status === 304 && codeOf(error) === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') this.#handler.onEnd()
+    else this.#handler.onError(error)
   }
 }
 

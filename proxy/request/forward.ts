@@ -1,20 +1,14 @@
-import type { Dispatcher } from 'undici'
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
-import type { ProxyContext } from '../context.js'
-import { sendDenial } from '../downstream/denial.js'
-import {
-  deny,
-  denyFailure,
-  required,
-  type Exchange,
-  type ForwardResult,
-  type Denial,
-} from '../request/exchange.js'
+import type { ProxyContext } from '../context/context.js'
+import { deny, denyFailure, type Denial } from '../contracts/denial.js'
+import { codeOf } from '../contracts/errors.js'
+import { dropSessions, isReadable, responseHeaders } from '../message/headers.js'
 import { decodedHeaders, readCodings, type Coding } from '../redaction/content-coding.js'
-import { dropSessions, isReadable, responseHeaders } from '../request/headers.js'
 import { redactHeaders, Redactor, Tally } from '../redaction/redact.js'
-import { redactionsOf } from '../request/records.js'
-import { codeOf, reasonOf } from './failures.js'
+import { isStale, reasonOf } from '../upstream/failures.js'
+import type { RawHeaders, UpstreamCall, UpstreamHandler } from '../upstream/upstream.js'
+import { required, type Exchange, type ForwardResult } from './exchange.js'
+import { redactionsOf } from './records.js'
 import { ResponseBody } from './response-body.js'
 
 /** RFC 9110 section 9.2.2, without those that no one repeats blindly. */
@@ -32,7 +26,7 @@ const SAFE_TO_REPEAT = new Set(['GET', 'HEAD', 'OPTIONS'])
 export async function forward(exchange: Exchange, context: ProxyContext): Promise<ForwardResult> {
   const first = await new Forwarding(exchange, context).run()
   // A kept-alive connection may be closed by the upstream just as it is used again: no response, so try once more.
-  const stale = first.detail === 'UND_ERR_SOCKET' && first.status === null && first.aborted === null
+  const stale = isStale(first.detail) && first.status === null && first.aborted === null
   if (stale && SAFE_TO_REPEAT.has(exchange.method) && exchange.body === null) {
     return answered(exchange, await new Forwarding(exchange, context).run())
   }
@@ -41,24 +35,23 @@ export async function forward(exchange: Exchange, context: ProxyContext): Promis
 
 /** Tells the sandbox of a failure, if nothing of a response was sent yet. */
 function answered(exchange: Exchange, result: ForwardResult): ForwardResult {
-  const { response } = exchange
+  const { downstream, flow } = exchange
   if (result.denial === null || result.aborted === 'client-abort') return result
-  if (response.headersSent) {
-    response.destroy()
+  if (downstream.begun) {
+    downstream.destroy()
     return result
   }
-  sendDenial(response, result.denial, exchange.id)
-  return { ...result, status: response.statusCode }
+  return { ...result, status: downstream.deny(result.denial, flow.id) }
 }
 
-class Forwarding implements Dispatcher.DispatchHandler {
+class Forwarding implements UpstreamHandler {
   readonly #exchange: Exchange
   readonly #context: ProxyContext
   readonly #secretPatterns: SecretPatterns
   readonly #tally = new Tally()
   #body: ResponseBody | null = null
   #finish: (result: ForwardResult) => void = () => undefined
-  #controller: Dispatcher.DispatchController | null = null
+  #call: UpstreamCall | null = null
   #denial: Denial | null = null
   #status: number | null = null
   #clientGone = false
@@ -73,53 +66,39 @@ class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   run(): Promise<ForwardResult> {
-    const { request, response, outgoing, body, upstream } = this.#exchange
+    const { downstream, outgoing, body, upstream, snapshot } = this.#exchange
     const { method, path, query, headers } = required(outgoing)
     return new Promise((resolve) => {
-      const onClose = () => {
-        if (response.writableFinished) return
+      const forget = downstream.onGone(() => {
         this.#clientGone = true
         if (this.#ended) this.#finish(this.#result(null))
-        else this.#controller?.abort(new Error('the client went away'))
-      }
+        else this.#call?.abort(new Error('the client went away'))
+      })
       this.#finish = (result) => {
-        response.off('close', onClose)
+        forget()
         this.#body?.destroy()
         resolve(result)
       }
-      response.on('close', onClose)
       // Gone while the decision was written: nothing needs to be sent.
-      this.#clientGone = response.closed || request.socket.destroyed
-      this.#exchange.snapshot.pools.get(required(upstream)).dispatch(
-        {
-          path: path + query,
-          method,
-          headers,
-          // The failure of a body reaches undici through its stream, which ends the upstream request.
-          body: body?.content() ?? null,
-        },
-        this,
-      )
+      this.#clientGone = downstream.gone
+      // The failure of a body reaches the upstream through its stream, which ends the request.
+      const request = { method, path: path + query, headers, body: body?.content() ?? null }
+      snapshot.pools.open(required(upstream), request, this)
     })
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.#controller = controller
-    if (this.#clientGone) controller.abort(new Error('the client went away'))
+  onStart(call: UpstreamCall): void {
+    this.#call = call
+    if (this.#clientGone) call.abort(new Error('the client went away'))
   }
 
-  onResponseStart(
-    controller: Dispatcher.DispatchController,
-    status: number,
-    raw: Record<string, string | string[] | undefined>,
-  ): void {
-    if (status < 200) return
+  onHead(call: UpstreamCall, status: number, raw: RawHeaders): void {
     const { credential, outgoing } = this.#exchange
     credential?.onResponse?.(required(outgoing), status, this.#context.now())
     const codings = this.#codingsOf(status, raw)
     if ('reason' in codings) {
       this.#denial = codings
-      controller.abort(new Error(codings.reason))
+      call.abort(new Error(codings.reason))
       return
     }
     const passed = responseHeaders(raw)
@@ -127,41 +106,34 @@ class Forwarding implements Dispatcher.DispatchHandler {
     const redacted = redactHeaders(passed, this.#secretPatterns, this.#tally)
     const headers = codings.length === 0 ? redacted : decodedHeaders(redacted)
     this.#status = status
-    // The reason phrase is the upstream's free text: ours is written instead.
-    const { response } = this.#exchange
+    const { downstream } = this.#exchange
     const redactor = new Redactor(this.#secretPatterns, this.#tally, status === 206)
     const begin = () => {
-      if (!response.headersSent) response.writeHead(status, headers)
+      if (!downstream.begun) downstream.begin(status, headers)
     }
-    this.#body = new ResponseBody(codings, redactor, response, begin, (error) => this.#failDecoding(error))
+    this.#body = new ResponseBody(codings, redactor, downstream, begin, (error) => this.#failDecoding(error))
     // What does not even begin to decompress is answered with an error, not with the upstream's status.
     if (codings.length === 0) begin()
     // An event stream's head goes out before its first event; a body that is there already goes out with its head.
     setImmediate(() => {
-      if (this.#responseBytes > 0 || this.#ended || response.socket === null) return
+      if (this.#responseBytes > 0 || this.#ended || !downstream.sendsNow) return
       begin()
-      response.flushHeaders()
+      downstream.flush()
     })
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onData(call: UpstreamCall, chunk: Buffer): void {
     this.#responseBytes += chunk.length
-    this.#body?.write(chunk, controller)
+    this.#body?.write(chunk, call)
   }
 
-  /** Trailers end here: they cannot be announced to a client that did not ask for them (RFC 9110 section 6.5.1). */
-  onResponseEnd(): void {
+  onEnd(): void {
     this.#ended = true
     this.#body?.end(() => this.#finish(this.#result(null)))
     if (this.#clientGone) this.#finish(this.#result(null))
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    // A 304 may announce the length of the body that it leaves out (RFC 9110 section 8.6); undici misses the body.
-    if (this.#status === 304 && codeOf(error) === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') {
-      this.onResponseEnd()
-      return
-    }
+  onError(error: Error): void {
     const failure = this.#exchange.body?.failure ?? null
     if (failure !== null) this.#denial = denyFailure(failure, null)
     if (this.#clientGone) this.#denial = null
@@ -170,7 +142,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
   }
 
   /** The codings to undo; a refusal for a response that must not be passed on, because it cannot be read. */
-  #codingsOf(status: number, raw: Record<string, string | string[] | undefined>): readonly Coding[] | Denial {
+  #codingsOf(status: number, raw: RawHeaders): readonly Coding[] | Denial {
     if (status > 599) return deny('upstream-protocol', { detail: `status ${String(status)}` })
     if (this.#secretPatterns.bytes.length === 0) return []
     if (!isReadable(status, raw)) return deny('upstream-encoding')
@@ -184,18 +156,17 @@ class Forwarding implements Dispatcher.DispatchHandler {
 
   #failDecoding(error: Error): void {
     this.#denial = deny('upstream-encoding', { detail: codeOf(error) })
-    if (!this.#ended) this.#controller?.abort(error)
+    if (!this.#ended) this.#call?.abort(error)
     this.#finish(this.#result(error))
   }
 
   #result(error: Error | null): ForwardResult {
-    const { request } = this.#exchange
     const aborted = this.#clientGone
       ? 'client-abort'
       : error !== null && this.#status !== null
         ? 'upstream-abort'
         : null
-    request.unpipe()
+    this.#exchange.downstream.dropBody()
     return {
       denial: this.#denial,
       aborted,

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import type { Downstream } from '../downstream/downstream.js'
 import { createDecoder, type Coding, type Decoder } from '../redaction/content-coding.js'
 import type { Redactor } from '../redaction/redact.js'
 
@@ -17,7 +17,7 @@ export interface Source {
 export class ResponseBody {
   readonly #codings: readonly Coding[]
   readonly #redactor: Redactor
-  readonly #response: ServerResponse
+  readonly #downstream: Downstream
   readonly #begin: () => void
   readonly #onFailure: (error: Error) => void
   #decoder: Decoder | null = null
@@ -30,13 +30,13 @@ export class ResponseBody {
   constructor(
     codings: readonly Coding[],
     redactor: Redactor,
-    response: ServerResponse,
+    downstream: Downstream,
     begin: () => void,
     onFailure: (error: Error) => void,
   ) {
     this.#codings = codings
     this.#redactor = redactor
-    this.#response = response
+    this.#downstream = downstream
     this.#begin = begin
     this.#onFailure = onFailure
   }
@@ -79,15 +79,15 @@ export class ResponseBody {
   #send(chunk: Buffer, source: Source): void {
     this.#begin()
     const clean = this.#redactor.push(chunk)
-    if (clean.length === 0 || this.#response.write(clean)) return
+    if (clean.length === 0 || this.#downstream.write(clean)) return
     source.pause()
-    this.#response.once('drain', () => source.resume())
+    this.#downstream.onDrain(() => source.resume())
   }
 
   #finish(): void {
     this.#begin()
     const rest = this.#redactor.flush()
-    if (rest.length > 0) this.#response.write(rest)
-    this.#response.end(this.#onWritten)
+    if (rest.length > 0) this.#downstream.write(rest)
+    this.#downstream.end(null, this.#onWritten)
   }
 }

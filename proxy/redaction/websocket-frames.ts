@@ -1,5 +1,5 @@
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
-import { Redactor, type Tally } from '../redaction/redact.js'
+import { Redactor, type Tally } from './redact.js'
 
 const EMPTY = Buffer.alloc(0)
 

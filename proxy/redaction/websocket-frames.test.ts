@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
-import { Tally } from '../redaction/redact.js'
+import { Tally } from './redact.js'
 import { FrameRedactor } from './websocket-frames.js'
 
 const SECRET = 's3cr3t-t0k3n-of-the-service'
