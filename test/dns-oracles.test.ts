@@ -138,7 +138,7 @@ void t.test('what dns2 and dns-packet encode, we read', (t) => {
     if (query === null) return null
     const { id, rd, error, edns } = query
     const { name, type, class: class_ } = query.question ?? {}
-    return { id, rd, diagnostic, question: { name, type, class: class_ }, udpSize: edns?.udpSize ?? null }
+    return { id, rd, error, question: { name, type, class: class_ }, udpSize: edns?.udpSize ?? null }
   }
   fc.assert(
     fc.property(
