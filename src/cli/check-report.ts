@@ -229,12 +229,12 @@ function destinationWarnings(destination: Destination, { services }: Policy): st
         ]
       : []),
     ...(allowPrivateAddresses ? [`${host.text} may resolve to private and loopback addresses.`] : []),
-    ...(service === null && mode === 'intercept' && rules.some(allowsEverything)
+    ...(service === null && mode === 'intercept' && rules.some(isOpen)
       ? [`any method on any path of ${host.text} is allowed, uploads included.`]
       : []),
   ]
 }
 
-function allowsEverything({ methods, path }: Destination['rules'][number]): boolean {
+function isOpen({ methods, path }: Destination['rules'][number]): boolean {
   return methods === null && path.recursive && path.segments.length === 0
 }
