@@ -165,7 +165,7 @@ void t.test('answers that are no token', async (t) => {
 void t.test('the error of RFC 6749 section 5.2 is told', async (t) => {
   const { endpoint, inject } = setUp(WITH_SECRET)
   Object.assign(endpoint, { status: 401, body: JSON.stringify({ error: 'invalid_client' }) })
-  t.match((await inject()).error, { detail: 'login.example answered 401 (invalid_client)' })
+  t.match((await inject()).error, { detail: 'login.example returned 401 (invalid_client)' })
 })
 
 void t.test('how long a token is used', async (t) => {

@@ -117,7 +117,7 @@ const CHUNKS = {
 }
 const PLACEHOLDERS = [HEX, HEX, HEX]
 
-void t.test('signed chunks, as the reference has them', async (t) => {
+void t.test('signed chunks, as in the AWS reference', async (t) => {
   const signatures = [
     'ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648',
     '0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497',
@@ -144,7 +144,7 @@ void t.test('signed chunks, as the reference has them', async (t) => {
   }
 })
 
-void t.test('signed chunks with a trailer, as the reference has them', async (t) => {
+void t.test('signed chunks with a trailer, as in the AWS reference', async (t) => {
   const signatures = [
     'b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2',
     '1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7',
@@ -326,8 +326,8 @@ void t.test('whose signature it is, and of what kind', async (t) => {
     t.notOk(headers['authorization'], name)
     t.notMatch(JSON.stringify(error), ACCESS, name)
   }
-  const stranger = await resign({ headers: { authorization: authorization('host', 'a/b/c') } })
-  t.match(stranger.error, { detail: /another key than the placeholder of KEY_ID/ })
+  const foreign = await resign({ headers: { authorization: authorization('host', 'a/b/c') } })
+  t.match(foreign.error, { detail: /a key other than the placeholder of KEY_ID/ })
   const compact = authorization('host').replaceAll(', ', ',')
   for (const headers of [{}, { authorization: authorization('host') }, { authorization: compact }]) {
     const made = await resign({ headers })

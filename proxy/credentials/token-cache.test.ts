@@ -191,5 +191,5 @@ void t.test('a clock that was set back does not lengthen a life or a wait', asyn
 void t.test('of an error that is not the gateway\u2019s own only the code is told', async (t) => {
   const { get, answerWith } = setUp()
   answerWith(() => Promise.reject(Object.assign(new Error('the secret itself'), { code: 'ERR_OSSL' })))
-  t.equal(await get(), 'the token could not be made (ERR_OSSL)')
+  t.equal(await get(), 'Could not create the token (ERR_OSSL)')
 })

@@ -1,25 +1,25 @@
 import { parseHostname } from '#firewall/names/hostname.js'
 
-/** Real hellos are 200 to 2,000 bytes (post-quantum key shares included); more than this is somebody filling memory. */
+/** Real hellos are 200 to 2,000 bytes (including post-quantum key shares). Threat: a client that fills memory. */
 export const MAX_CLIENT_HELLO = 16_384
 
 const HANDSHAKE_RECORD = 22
 const CLIENT_HELLO = 1
 const SERVER_NAME_EXTENSION = 0
 
-/** The first bytes of a TLS connection, as far as the gateway reads them before it decides. */
+/** The first bytes of a TLS connection, which the gateway reads before it decides. */
 export type ClientHello =
-  /** Not TLS, or not a hello that a client would send. */
+  /** Not TLS, or not a valid client hello. */
   | { readonly kind: 'malformed' }
   /** More bytes are needed. */
   | { readonly kind: 'incomplete' }
-  /** `serverName` is null when there is no SNI, or one that is no host name. */
+  /** `serverName` is null if the SNI is missing or not a host name. */
   | { readonly kind: 'hello'; readonly serverName: string | null }
 
 const MALFORMED: ClientHello = { kind: 'malformed' }
 const INCOMPLETE: ClientHello = { kind: 'incomplete' }
 
-/** Reads the server name out of a TLS client hello (RFC 8446 section 4.1.2, RFC 6066 section 3). Never throws. */
+/** Reads the server name in a TLS client hello (RFC 8446 section 4.1.2, RFC 6066 section 3). Never throws. */
 export function parseClientHello(data: Buffer): ClientHello {
   const handshake = joinRecords(data)
   if ('kind' in handshake) return handshake
@@ -40,7 +40,7 @@ export function parseClientHello(data: Buffer): ClientHello {
   return readServerName(new Reader(extensions))
 }
 
-/** A hello may be split over records (RFC 8446 section 5.1); what is past it does not matter here. */
+/** A hello may be split over records (RFC 8446 section 5.1). Bytes after it are ignored. */
 function joinRecords(data: Buffer): Buffer | ClientHello {
   const parts: Buffer[] = []
   let joined = 0
@@ -71,7 +71,7 @@ function readServerName(extensions: Reader): ClientHello {
     const body = extensions.vector(2)
     if (extensions.failed) return MALFORMED
     if (type !== SERVER_NAME_EXTENSION) continue
-    // Two extensions, or two names in one, could be read differently by the upstream.
+    // Threat: two extensions, or two names in one, that the upstream reads differently.
     if (seen) return MALFORMED
     seen = true
     const outer = new Reader(body)
@@ -84,7 +84,7 @@ function readServerName(extensions: Reader): ClientHello {
   return { kind: 'hello', serverName }
 }
 
-/** Reads length-prefixed fields; past the end it returns empty values and says so in `failed`. */
+/** Reads length-prefixed fields. Past the end, it returns empty values and sets `failed`. */
 class Reader {
   readonly #data: Buffer
   #at = 0
@@ -98,7 +98,7 @@ class Reader {
     return this.failed || this.#at >= this.#data.length
   }
 
-  /** Everything was there, and nothing is left over. */
+  /** All fields were complete, and no bytes remain. */
   ended(): boolean {
     return this.done && !this.failed
   }
