@@ -23,7 +23,7 @@ if (args.some((arg) => arg !== '--json')) {
     else console.log(table(rows))
     const missing = [...new Set(rows.flatMap((row) => row.missing))]
     if (missing.length > 0) {
-      console.error(`demo:clients: these clients are not installed here: ${missing.join(', ')}`)
+      console.error(`demo:clients: These clients are not installed: ${missing.join(', ')}`)
       console.error(`  On Debian: apt-get install ${missing.join(' ')}`)
     }
     const failed = rows.some((row) => !row.passed && row.missing.length === 0)

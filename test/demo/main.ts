@@ -13,9 +13,7 @@ const backend = args[0] === '--backend' ? args.splice(0, 2)[1] : 'namespaces'
 if (args.some((arg) => arg !== '--json') || (backend !== 'docker' && backend !== 'namespaces')) {
   const isHelp = args.includes('--help')
   console.error(
-    isHelp
-      ? USAGE
-      : 'egress: the demonstration takes --json and nothing else\n  see ./sandbox-run --demo --help',
+    isHelp ? USAGE : 'egress: The demonstration accepts only --json\n  See ./sandbox-run --demo --help',
   )
   process.exitCode = isHelp ? 0 : 2
 } else {
