@@ -210,7 +210,7 @@ void t.test('what cannot be loaded', (t) => {
   const good = { token_url: 'https://login.example/token', client_id: 'me', client_secret: CLIENT_SECRET }
   t.equal(oauth2.check(good), null)
   t.equal(oauth2.check({ ...good, client_secret: undefined, refresh_token: 'x' } as never), null)
-  t.match(oauth2.check({ token_url: good.token_url, client_id: 'me' }), /neither/)
+  t.match(oauth2.check({ token_url: good.token_url, client_id: 'me' }), /Neither/)
   t.match(oauth2.check({ ...good, client_auth: 'jwt' }), /client_auth/)
   for (const url of [
     'login.example/token',
