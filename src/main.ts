@@ -50,7 +50,9 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .description('Run AI agents in a sandbox behind an egress firewall.')
     .usage('<command> [options]')
     .addHelpText('before', EXAMPLES)
-    .version(version())
+    .version(version(), '-V, --version', 'Print the version')
+    .helpOption('-h, --help', 'Show help')
+    .helpCommand('help [command]', 'Show help for a command')
     .exitOverride()
     // `main` prints these errors, as it prints all others.
     .configureOutput({ outputError: () => undefined })
@@ -103,10 +105,10 @@ function program(io: CommandIo, done: (code: number) => void): Command {
   egress
     .command('doctor')
     .description('Test the isolation of a temporary sandbox (exits 1 if a check fails)')
-    .option('--json', 'Print one JSON object per line', false)
-    .action(async (flags: { json: boolean }) => {
+    .option('--json', 'Print one JSON object per line')
+    .action(async ({ json = false }: { json?: boolean }) => {
       const { doctor } = await import('./cli/doctor.js')
-      done(await doctor(flags, io))
+      done(await doctor({ json }, io))
     })
 
   egress

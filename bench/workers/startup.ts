@@ -7,7 +7,7 @@ import { median } from './statistics.js'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** What the program imports at its start, the heaviest packages beside the program itself. */
+/** The packages that the program imports at start-up, and the program itself. */
 const IMPORTS = [
   '@peculiar/x509',
   'undici',

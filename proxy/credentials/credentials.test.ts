@@ -57,7 +57,7 @@ void t.test('basic', (t) => {
   const encoded = Buffer.from('me@example.com:p\u00e4ss:w\u00f6rd', 'utf8').toString('base64')
   t.equal(headers['authorization'], `Basic ${encoded}`)
   t.strictSame(credential.locations, { headers: ['authorization'] })
-  t.ok(secretPatterns.includes(encoded), 'what was sent')
+  t.ok(secretPatterns.includes(encoded), 'the value as sent')
   t.ok(
     secretPatterns.includes(Buffer.from('p\u00e4ss:w\u00f6rd').toString('latin1')),
     'the password as UTF-8',
@@ -82,7 +82,7 @@ void t.test('header', (t) => {
   t.end()
 })
 
-void t.test('header names that hold no credential', (t) => {
+void t.test('headers that cannot contain a credential', (t) => {
   for (const name of [
     'Host',
     'content-length',
@@ -194,7 +194,7 @@ void t.test('a kind injects only into its own locations, and its secret patterns
   t.end()
 })
 
-void t.test('a secret that changes is used at once, and the one before it is still looked for', (t) => {
+void t.test('a new secret is used immediately, and the previous one is still redacted', (t) => {
   for (const kind of PLAIN_KINDS) {
     const values = Object.fromEntries(
       Object.keys(kind.fields).map((name) => [name, new Secret('W', `${name}-${TOKEN}`)]),
@@ -211,7 +211,7 @@ void t.test('a secret that changes is used at once, and the one before it is sti
     t.ok(secretPatterns.some((pattern) => sent.includes(pattern)))
     t.ok(
       secretPatterns.some((pattern) => pattern.includes(TOKEN)),
-      'of a request that is under way',
+      'of a request in flight',
     )
   }
   t.end()

@@ -6,7 +6,7 @@ const HELP = `node dist/test/clients/main.js [--json]
 
 Runs real clients, unmodified, in a sandbox with worthless credentials, against services that verify the real ones.
   --json   one JSON object a line
-Exits with 0 only if every line holds, with 2 if clients are not installed and the others hold.`
+Exits with 0 only if every check passes, with 2 if clients are not installed and all others pass.`
 
 const WIDTHS = [24, 26, 22, 26, 10] as const
 

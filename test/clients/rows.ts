@@ -12,7 +12,7 @@ export interface Row {
 }
 
 export interface Call {
-  /** As it is started inside; `python` and `node` stand for the interpreters, `@` for the directory of the scripts. */
+  /** Command inside; `python` and `node` mean the interpreters, `@` the directory of the scripts. */
   readonly command: readonly string[]
   /** Text that it must print; for a denied action, on standard error or output. */
   readonly says: RegExp

@@ -4,7 +4,7 @@ const USAGE = `./sandbox-run [--backend docker|namespaces] --demo [--json]
 
 Runs an example agent behind the gateway, then attacks the gateway from inside the sandbox, and prints what got out.
   --json   one JSON object a line on standard output, everything else on standard error
-Exits with 0 only if every line holds.`
+Exits with 0 only if every check passes.`
 
 const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const
 

@@ -76,7 +76,7 @@ await t.test('Jira stores issues, and records requests outside the rules', async
   const created = await call({ port: jira.port, path: '/rest/api/2/issue', method: 'POST', headers, body })
   t.equal(created.status, 201)
   const found = await call({ port: jira.port, path: '/rest/api/2/search?jql=x', headers })
-  t.match(found.body, /Mend the roof/)
+  t.match(found.body, /Fix the roof/)
   await call({ port: jira.port, path: '/rest/api/2/%2e%2e/%2e%2e/%2e%2e/admin', headers })
   await call({ port: jira.port, path: '/rest/api/2/issue/DEMO-1', method: 'DELETE', headers })
   t.strictSame(
