@@ -13,16 +13,16 @@ import type { ResolverContext, Transport } from './flow.js'
 import { QueryLimiter } from '#firewall/ledger/query-limiter.js'
 import { resolveQuery } from './resolver.js'
 
-// What the tests of the resolver share: queries built byte by byte, a policy, and a context that can be looked into.
+// Shared by the tests of the resolver: queries built byte by byte, a policy, and a context that keeps its records.
 
 export interface QueryParts {
-  /** Dots separate labels; an array is taken label by label, so that a label may hold a dot byte. Latin-1. */
+  /** Dots separate labels; in an array, each element is a label, which may contain a dot byte. Latin-1. */
   name: string | readonly string[]
   type: number
   class: number
   id: number
   flags: number
-  /** Question, answer, authority and additional count; what the header says, not what follows. */
+  /** Question, answer, authority and additional count in the header, whatever follows. */
   counts: readonly [number, number, number, number]
   /** Bytes after the question. */
   rest: Buffer
@@ -55,7 +55,7 @@ export function words(...values: readonly number[]): Buffer {
   return bytes
 }
 
-/** What the policy of these tests lists. */
+/** Hosts that the policy of these tests lists. */
 export const HOSTS = ['api.github.com', 'github.com', '*.example.org', '**.deep.example.net'] as const
 
 export const SANDBOX = { id: 'sandbox-1', agent: 'default' } as const
@@ -100,9 +100,9 @@ function pattern(text: string): HostPattern {
 
 export interface Bench {
   readonly context: ResolverContext
-  /** What was recorded, in order. */
+  /** Records, in order. */
   readonly events: DnsEvent[]
-  /** What the program log was told. */
+  /** Errors in the program log. */
   readonly failures: unknown[]
 }
 
@@ -127,7 +127,7 @@ export function bench(overrides: Partial<ResolverContext> = {}): Bench {
   return { context, events, failures }
 }
 
-/** The answer to a query where the record is written at once, as `bench` does. */
+/** The answer to a query in a context that writes records immediately, as that of `bench` does. */
 export function resolveNow(
   bytes: Buffer,
   peer: Peer,

@@ -12,39 +12,39 @@ import type { DnsQuery } from './wire.js'
 
 export type Transport = 'udp' | 'tcp'
 
-/** The address of the gateway that a sandbox finds under a name; one for all names today. */
+/** The gateway's address for a name, as this sandbox sees it. Today the same for all names. */
 export type AddressPlan = (sandbox: SandboxRef, name: string) => Addresses
 
-/** All that a resolver needs. UDP and TCP of one gateway are given the same one. */
+/** Everything that a resolver needs. UDP and TCP of one gateway share it. */
 export interface ResolverContext {
   identify(peer: Peer): SandboxRef | null
   readonly namePolicy: NamePolicy
   readonly limiter: QueryLimiter
-  /** Queries of one sandbox. */
+  /** Query rate limit of one sandbox. */
   readonly rate: RateLimit
-  /** The gateway's address for an allowed name; the only one in an answer, apart from loopback and `hosts`. */
+  /** The gateway's address for an allowed name. Answers contain no other address, apart from loopback and `hosts`. */
   readonly addressOf: AddressPlan
-  /** Addresses by name, of hosts that sandboxes reach without the gateway. */
+  /** Addresses, by name, of hosts that sandboxes reach without the gateway. */
   readonly hosts: ReadonlyMap<string, Addresses>
-  /** Writes to the audit log; `done` is told that the record is there, or why it is not. Must not throw. */
+  /** Writes to the audit log, then calls `done` with null or the error. Must not throw. */
   record(event: DnsEvent, done: (error: Error | null) => void): void
   /** Milliseconds since 1970. */
   now(): number
-  /** The program log, for bugs and for an audit log that fails. Must not throw. */
+  /** Reports a bug or an audit log failure to the program log. Must not throw. */
   fail(error: unknown): void
 }
 
-/** How a query ends. */
+/** The decision about a query. */
 export interface Decision {
   readonly verdict: 'allow' | 'deny'
   readonly reason: DnsReason | null
   readonly rule: string | null
-  /** Null for silence. */
+  /** Null to send no answer. */
   readonly rcode: number | null
   /** The address to answer with, or null. */
   readonly address: AddressRecord | null
   readonly extended: ExtendedError | null
-  /** False for all but a few of a flood's queries. */
+  /** False for most queries of a flood. */
   readonly recorded: boolean
 }
 
@@ -63,7 +63,7 @@ export interface QueryFlow {
   response: Buffer | null
 }
 
-/** A step decides or passes on (null), as long as nothing was decided; or it acts on what was decided, and goes on. */
+/** A step decides, or returns null to pass the query on; steps that act run after the decision, with it. */
 export type QueryStep =
   | { readonly name: string; decide(flow: QueryFlow): Decision | null }
   | { readonly name: string; act(flow: QueryFlow, decision: Decision, next: () => void): void }

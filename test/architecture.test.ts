@@ -18,7 +18,7 @@ const FREE = ['test', 'bench']
  * Rooms whose sub-folders still import each other in a circle. The test demands that each of them does, so a room that is
  * put in order has to be taken off the list.
  */
-const STILL_CYCLIC: readonly string[] = ['proxy', 'src']
+const STILL_CYCLIC: readonly string[] = ['src']
 
 /** At 400 lines a file wants to be two. */
 const MAX_LINES = 400

@@ -109,7 +109,7 @@ void t.test('a certificate is shown over https alone, and with its own key', asy
   t.match(await diagnosticsOf(() => load(plain)), /https:\/\/ connections only/)
   t.match(
     await diagnosticsOf(() => load(service('mtls: { certificate: "${ONE_CERT}", key: "${TWO_KEY}" }'))),
-    /does not belong to the key/,
+    /does not match the key/,
   )
 })
 

@@ -34,7 +34,7 @@ function handshake(extensions: Buffer | null, rest = Buffer.alloc(0)): Buffer {
   return Buffer.concat([Buffer.of(1, 0), u16(body.length), body])
 }
 
-/** Cuts handshake bytes into records of a size. */
+/** Splits handshake bytes into records of one size. */
 function records(bytes: Buffer, size = 16_384): Buffer {
   const parts: Buffer[] = []
   for (let at = 0; at < bytes.length; at += size)
@@ -44,7 +44,7 @@ function records(bytes: Buffer, size = 16_384): Buffer {
 
 const hello = (...extensions: readonly Buffer[]) => records(handshake(Buffer.concat(extensions)))
 
-/** What a client writes first. */
+/** The first bytes that a client sends. */
 async function firstFlight(start: (port: number) => () => void): Promise<Buffer> {
   const server = createServer()
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -116,7 +116,7 @@ const OFFERS: Readonly<Record<string, Partial<ClientOffer>>> = {
   'node, ALPN': { alpn: ['h2', 'http/1.1'], versions: ['TLS 1.3', 'TLS 1.2'] },
 }
 
-void t.test('hellos of real clients, split at every byte and over records of every size', async (t) => {
+void t.test('hellos of real clients, split at every byte and into records of every size', async (t) => {
   for (const [client, [bytes, name]] of Object.entries(await realHellos())) {
     const expected = parseClientHello(bytes)
     t.match(expected, { kind: 'hello', serverName: name, ...OFFERS[client] }, client)
@@ -184,20 +184,20 @@ void t.test('what else a client offers', (t) => {
   t.end()
 })
 
-void t.test('what could be read in two ways, and what is no hello', (t) => {
+void t.test('ambiguous hellos, and anything that is not a hello', (t) => {
   const one = serverNames([0, 'a.example'])
   const whole = hello(one)
   const changed = (at: number, value: number) =>
     Buffer.from(whole.map((byte, i) => (i === at ? value : byte)))
   for (const [what, bytes] of Object.entries({
-    'two extensions of server names': hello(one, serverNames([0, 'b.example'])),
-    'the same twice': hello(one, one),
+    'two server name extensions': hello(one, serverNames([0, 'b.example'])),
+    'the same extension twice': hello(one, one),
     'two names in one': hello(serverNames([0, 'a.example'], [0, 'b.example'])),
     'a name of another type': hello(serverNames([1, 'a.example'])),
-    'a name of another type behind it': hello(serverNames([0, 'a.example'], [1, 'x'])),
+    'a second name of another type': hello(serverNames([0, 'a.example'], [1, 'x'])),
     'an empty list of names': hello(extension(0, u16(0))),
     'an empty extension': hello(extension(0, Buffer.alloc(0))),
-    'bytes behind the list of names': hello(
+    'bytes after the list of names': hello(
       extension(
         0,
         Buffer.concat([vector(Buffer.concat([Buffer.of(0), vector(Buffer.from('a.b'))])), Buffer.of(0)]),
@@ -211,7 +211,7 @@ void t.test('what could be read in two ways, and what is no hello', (t) => {
     ),
     'an extension longer than the rest': hello(Buffer.concat([u16(0), u16(99), Buffer.from('abc')])),
     'half an extension': hello(Buffer.of(0, 0, 0)),
-    'bytes behind the extensions': records(handshake(one, Buffer.of(0))),
+    'bytes after the extensions': records(handshake(one, Buffer.of(0))),
     'plain HTTP': Buffer.from('GET / HTTP/1.1\r\n\r\n'),
     SSH: Buffer.from('SSH-2.0-x\r\n'),
     SSLv2: Buffer.of(0x80, 0x2e, 1, 3, 1, 0, 0x15, 0, 0),
@@ -232,7 +232,7 @@ void t.test('what could be read in two ways, and what is no hello', (t) => {
   t.end()
 })
 
-void t.test('a hello whose lengths lie is never a name', (t) => {
+void t.test('a hello with wrong lengths never yields a name', (t) => {
   const whole = hello(serverNames([0, 'good.example']))
   for (let at = 5; at < whole.length - 14; at += 1) {
     for (const value of [0, 1, 0x7f, 0xff]) {
@@ -240,14 +240,14 @@ void t.test('a hello whose lengths lie is never a name', (t) => {
       bytes[at] = value
       const parsed = parseClientHello(bytes)
       if (parsed.kind === 'hello' && parsed.serverName !== null && parsed.serverName !== 'good.example')
-        t.fail(`byte ${at} as ${value} says ${parsed.serverName}`)
+        t.fail(`byte ${at} as ${value} yields ${parsed.serverName}`)
     }
   }
   t.pass('none does')
   t.end()
 })
 
-void t.test('no bytes make it throw', (t) => {
+void t.test('it never throws', (t) => {
   const prefix = Buffer.of(22, 3, 1)
   const random = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes))
   const kinds = new Set(['malformed', 'incomplete', 'hello'])
@@ -271,7 +271,7 @@ void t.test('no bytes make it throw', (t) => {
   t.end()
 })
 
-void t.test('a hello in as many records as fit is read in time that grows with its length', (t) => {
+void t.test('a hello in as many records as possible is read in linear time', (t) => {
   const message = handshake(Buffer.alloc(0)).subarray(0, 4)
   message.writeUIntBE(16_000, 1, 3)
   const first = records(message)

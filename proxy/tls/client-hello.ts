@@ -1,6 +1,6 @@
 import { parseHostname } from '#firewall/names/hostname.js'
 
-/** Real hellos are 200 to 2,000 bytes (post-quantum key shares included); more than this is somebody filling memory. */
+/** Real hellos are 200 to 2,000 bytes (including post-quantum key shares). Threat: a client that fills memory. */
 export const MAX_CLIENT_HELLO = 16_384
 
 const HANDSHAKE_RECORD = 22
@@ -31,9 +31,9 @@ export interface ClientOffer {
   readonly versions: readonly string[]
 }
 
-/** The first bytes of a TLS connection, as far as the gateway reads them before it decides. */
+/** The first bytes of a TLS connection, which the gateway reads before it decides. */
 export type ClientHello =
-  /** Not TLS, or not a hello that a client would send. */
+  /** Not TLS, or not a valid client hello. */
   | { readonly kind: 'malformed' }
   /** More bytes are needed. */
   | { readonly kind: 'incomplete' }
@@ -66,7 +66,7 @@ export function parseClientHello(data: Buffer): ClientHello {
   return readExtensions(new Reader(extensions), legacyVersion)
 }
 
-/** A hello may be split over records (RFC 8446 section 5.1); what is past it does not matter here. */
+/** A hello may be split over records (RFC 8446 section 5.1). Bytes after it are ignored. */
 function joinRecords(data: Buffer): Buffer | ClientHello {
   const parts: Buffer[] = []
   let joined = 0
@@ -101,7 +101,7 @@ function readExtensions(extensions: Reader, legacyVersion: number): ClientHello 
     if (type === ALPN_EXTENSION) alpn = readAlpn(body)
     if (type === SUPPORTED_VERSIONS_EXTENSION) versions = readVersions(body)
     if (type !== SERVER_NAME_EXTENSION) continue
-    // Two extensions, or two names in one, could be read differently by the upstream.
+    // Threat: two extensions, or two names in one, that the upstream reads differently.
     if (seen) return MALFORMED
     seen = true
     const outer = new Reader(body)
@@ -135,7 +135,7 @@ function versionNames(versions: readonly number[]): readonly string[] {
   return [...new Set(versions.flatMap((version) => VERSIONS.get(version) ?? []))]
 }
 
-/** Reads length-prefixed fields; past the end it returns empty values and says so in `failed`. */
+/** Reads length-prefixed fields. Past the end, it returns empty values and sets `failed`. */
 class Reader {
   readonly #data: Buffer
   #at = 0
@@ -149,7 +149,7 @@ class Reader {
     return this.failed || this.#at >= this.#data.length
   }
 
-  /** Everything was there, and nothing is left over. */
+  /** All fields were complete, and no bytes remain. */
   ended(): boolean {
     return this.done && !this.failed
   }

@@ -1,17 +1,17 @@
 import type { LogRecord } from './read.js'
 
-/** Colours a word, or leaves it as it is. */
+/** Returns the text in a colour, or unchanged if colour is off. */
 export type Paint = (colour: 'red' | 'green' | 'yellow' | 'dim', text: string) => string
 
 const CODES = { red: 31, green: 32, yellow: 33, dim: 2 } as const
 
-/** Colours for a terminal; https://no-color.org and `TERM=dumb` switch them off. */
+/** Colours for a terminal, unless `NO_COLOR` (https://no-color.org) or `TERM=dumb` turns them off. */
 export function painter(isTerminal: boolean, env: Readonly<Record<string, string | undefined>>): Paint {
   const on = isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb'
   return (colour, text) => (on ? `\x1b[${String(CODES[colour])}m${text}\x1b[0m` : text)
 }
 
-/** One line for people. What the sandbox wrote is printed with its control bytes escaped: a log must not move a cursor. */
+/** One line of text. Control bytes are escaped. Threat: text from the sandbox that controls the user's terminal. */
 export function formatRecord(record: LogRecord, paint: Paint): string {
   const time = paint('dim', record['@timestamp'].replace('T', ' '))
   return `${time} ${bodyOf(record, paint)}`
@@ -38,8 +38,11 @@ function bodyOf(record: LogRecord, paint: Paint): string {
 
 function rotationLine({ event, egress }: LogRecord, paint: Paint): string {
   const { name = '-', source = '-' } = egress.secret ?? {}
-  const how = event.reason == null ? paint('green', 'rotated') : paint('red', `kept: ${clean(event.reason)}`)
-  return `http SECRET ${clean(name)} (${clean(source)}) ${how}`
+  const result =
+    event.reason == null
+      ? paint('green', 'rotated')
+      : paint('red', `refresh failed, previous value in use: ${clean(event.reason)}`)
+  return `http SECRET ${clean(name)} (${clean(source)}) ${result}`
 }
 
 function verdictWord({ egress }: LogRecord, paint: Paint): string {
@@ -57,9 +60,9 @@ function dnsLine(record: LogRecord, paint: Paint): string {
 
 function decisionLine(record: LogRecord, paint: Paint): string {
   const { url, http, event, egress, rule } = record
-  const asked = http?.request?.method ?? event.action.replace('http-', '').toUpperCase()
-  // What the gateway asked of its own accord must not pass for what the sandbox asked.
-  const method = event.action === 'http-token' ? `TOKEN ${asked}` : asked
+  const requested = http?.request?.method ?? event.action.replace('http-', '').toUpperCase()
+  // The gateway's own token requests must not look like requests from the sandbox.
+  const method = event.action === 'http-token' ? `TOKEN ${requested}` : requested
   const where = placeOf(url)
   const status = http?.response?.status_code == null ? '' : ` ${String(http.response.status_code)}`
   const why =
@@ -70,7 +73,7 @@ function decisionLine(record: LogRecord, paint: Paint): string {
   return `http ${verdictWord(record, paint)} ${clean(`${method} ${where}`)}${status} ${paint('dim', `${clean(why)} #${id}`)}`
 }
 
-/** A URL, as much of one as the request had: CONNECT has host and port, an unknown route a path alone. */
+/** As much of the URL as the request had: CONNECT has a host and port, an unknown service only a path. */
 function placeOf(url: LogRecord['url']): string {
   const query = url?.query == null ? '' : `?${url.query}`
   const path = `${url?.path ?? ''}${query}`

@@ -3,13 +3,13 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { AuditRole } from '../audit/audit.js'
 
-/** One line of the audit log, with what is read of it to choose and to show it. */
+/** One line of the audit log, as text and parsed. */
 export interface LogLine {
   readonly text: string
   readonly record: LogRecord
 }
 
-/** The parts of a record that the reader looks at; a line that lacks them is shown as damaged. */
+/** The fields of a record that the reader uses. A line without the required ones counts as damaged. */
 export interface LogRecord {
   readonly '@timestamp': string
   readonly event: { readonly action: string; readonly reason?: string | null; readonly duration?: number }
@@ -45,8 +45,8 @@ export interface LogRecord {
 export function parseLine(text: string): LogLine | null {
   try {
     const record = JSON.parse(text) as Partial<LogRecord> | null
-    const whole = typeof record?.['@timestamp'] === 'string' && typeof record.event?.action === 'string'
-    return whole && typeof record.egress === 'object' && (record.egress as object | null) !== null
+    const valid = typeof record?.['@timestamp'] === 'string' && typeof record.event?.action === 'string'
+    return valid && typeof record.egress === 'object' && (record.egress as object | null) !== null
       ? { text, record: record as LogRecord }
       : null
   } catch {
@@ -54,14 +54,14 @@ export function parseLine(text: string): LogLine | null {
   }
 }
 
-/** Directories that hold logs, the oldest run first: the audit directory itself, and one for each run below it. */
+/** Directories with logs: the audit directory itself, then one per run, the oldest first. */
 export function logDirectories(auditDir: string): string[] {
   const runs = join(auditDir, 'runs')
   const names = existsSync(runs) ? readdirSync(runs).sort() : []
   return [auditDir, ...names.map((name) => join(runs, name))]
 }
 
-/** The files of one role in a directory, those that were set aside first. */
+/** The files of one role in a directory, rotated files first. */
 export function logFiles(directory: string, role: AuditRole): string[] {
   if (!existsSync(directory)) return []
   return readdirSync(directory)
@@ -70,7 +70,7 @@ export function logFiles(directory: string, role: AuditRole): string[] {
     .map((name) => join(directory, name))
 }
 
-/** Every line of the given roles: run by run, and in the order of time within a run. Nothing is held in memory. */
+/** Every line of the given roles: run by run, and by time within a run. Reads one line of each file at a time. */
 export async function* readLog(
   auditDir: string,
   roles: readonly AuditRole[],

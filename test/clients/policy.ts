@@ -1,7 +1,7 @@
 import { stringify } from 'yaml'
 import { HOSTS, S3_REGION } from './names.js'
 
-/** Presets alone, but for where the mock servers are: every host is dialled on a loopback port. */
+/** Only presets, except for the addresses of the mock servers: every host is on a loopback port. */
 export function clientsPolicy(ports: { readonly web: number; readonly s3: number }): string {
   const local = { allow_private_addresses: true, ca: './ca.pem' }
   const buckets: readonly string[] = [HOSTS.reports, HOSTS.backups]

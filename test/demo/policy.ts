@@ -3,8 +3,8 @@ import type { Ports } from '../servers/messages.js'
 import { NAMES } from './names.js'
 
 /**
- * The policy of the demo. Every listed name leads to a mock server; every other is asked of the attacker's
- * name server, so a gateway that can be fooled is seen to be.
+ * The policy of the demo. Every listed name leads to a mock server. The attacker's name server resolves every other name, so
+ * it notices if the gateway looks one up.
  */
 export function demoPolicy(ports: Ports, address = '127.0.0.1'): string {
   const at = (port: number): string => `${address}:${port}`

@@ -13,7 +13,7 @@ const denial: Attempt = { what: 'a try', reached: false, said: 'HTTP/1.1 403 For
 const success: Attempt = { what: 'a try', reached: true, said: 'HTTP/1.1 200 OK' }
 const planted: Attempt = { what: 'planted text', reached: false, said: 'found' }
 
-/** What each attack leaves behind where the gateway holds, as far as it differs from a plain refusal. */
+/** Evidence of each attack that the gateway stopped, if it differs from an ordinary denial. */
 const PASSED: Readonly<
   Record<string, { attempts?: Attempt[]; attacker?: AttackerRecord[]; echo?: RequestRecord[] }>
 > = {
@@ -27,7 +27,7 @@ const PASSED: Readonly<
   'fork-bomb': { attempts: [{ ...denial, said: 'Cannot fork at 500 processes' }] },
 }
 
-/** For every row, what a leak would look like: the policy engine must see each of them. */
+/** For every row, evidence of leaks: its check must notice each of them. */
 const LEAKS: Readonly<Record<string, readonly ((passed: Evidence) => Evidence)[]>> = {
   'credential-environment': [cameBack(secrets.JIRA_TOKEN), cameBack(secrets.LLM_API_KEY)],
   'credential-files': [withAttempts(success, planted), withAttempts(denial)],
@@ -79,7 +79,7 @@ const LEAKS: Readonly<Record<string, readonly ((passed: Evidence) => Evidence)[]
   ],
 }
 
-/** What every row that is a plain refusal must see. */
+/** Leaks that every row with an ordinary denial must notice. */
 const ANY_LEAK = [
   withAttempts(denial, success),
   atAttacker(reached('tcp', '')),
@@ -91,11 +91,11 @@ const ANY_LEAK = [
 for (const row of TABLE) {
   await t.test(row.id, (t) => {
     const passed = evidenceOf(row)
-    t.equal(evaluateRow(row, passed).passed, true, 'holds where nothing leaked')
+    t.equal(evaluateRow(row, passed).passed, true, 'passes if nothing leaked')
     for (const [index, leak] of (LEAKS[row.id] ?? ANY_LEAK).entries()) {
       const evaluated = evaluateRow(row, leak(passed))
       t.equal(evaluated.passed, false, `leak ${index}: ${evaluated.evidence}`)
-      t.equal(evaluated.control.passed, true, 'and the control is not to blame')
+      t.equal(evaluated.control.passed, true, 'the control passes')
     }
     for (const [what, broken] of Object.entries(brokenControls(passed))) {
       t.equal(evaluateRow(row, broken).control.passed, false, `${what}: a gateway that is down fails`)
@@ -106,12 +106,12 @@ for (const row of TABLE) {
       t.equal(
         row.evaluate({ ...passed, inside: null }).passed,
         false,
-        'an attack that did not run shows nothing',
+        'an attack that did not run proves nothing',
       )
       t.equal(
         row.evaluate({ ...passed, inside: inside && { ...inside, attack } }).passed,
         false,
-        'nor one that broke off',
+        'an attack that did not finish proves nothing',
       )
     }
     t.end()
@@ -139,7 +139,7 @@ function evidenceOf(row: Row): Evidence {
   }
 }
 
-/** The same run with a gateway that answers nobody. */
+/** The same run with a gateway that answers no client. */
 function brokenControls(passed: Evidence): Record<string, Evidence> {
   const inside = passed.inside && { ...passed.inside, control: part([{ ...denial, said: 'ECONNREFUSED' }]) }
   return {
@@ -167,7 +167,7 @@ function atAttacker(...attacker: AttackerRecord[]): (passed: Evidence) => Eviden
   return (passed) => withRecords({ ...passed, whole: { ...passed.whole, attacker } }, { attacker })
 }
 
-/** Records that came during the attack, which therefore are in the whole too. */
+/** Records from during the attack, which are therefore in the whole run too. */
 function withRecords(passed: Evidence, records: Partial<Records>): Evidence {
   const controls = passed.whole.echo.filter(({ target }) => target.includes('control='))
   return {
@@ -188,7 +188,7 @@ function arrivedAt(service: 'jira' | 'llm' | 'echo'): (passed: Evidence) => Evid
   }
 }
 
-/** A redirect took one service's credential to another. */
+/** A redirect sent the credential of one service to another. */
 function strangeCredential(passed: Evidence): Evidence {
   const record = request({ target: '/', headers: [['authorization', `Bearer ${secrets.ECHO_TOKEN}`]] })
   return { ...passed, whole: { ...passed.whole, llm: [record] } }

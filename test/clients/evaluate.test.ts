@@ -3,7 +3,7 @@ import { evaluate, notRun, type Evidence } from './evaluate.js'
 import { ROWS } from './rows.js'
 
 const jira = ROWS.find(({ id }) => id === 'jira')
-if (jira === undefined) throw new Error('there is a row')
+if (jira === undefined) throw new Error('missing row')
 
 const real = {
   host: 'jira.clients.example',
@@ -20,12 +20,12 @@ const GOOD: Evidence = {
   pushed: true,
 }
 
-void t.test('a row holds when everything does, and fails when one thing does not', (t) => {
+void t.test('a row passes if every part of it does, and fails if one part does not', (t) => {
   t.equal(evaluate(jira, GOOD).passed, true)
   const deleted = { ...real, method: 'DELETE', path: '/rest/api/2/issue/DEMO-1' }
   for (const [name, bad] of [
     ['a client that failed', { allowed: { ...GOOD.allowed, code: 1 } }],
-    ['a client that said something else', { allowed: { ...GOOD.allowed, stdout: 'fine' } }],
+    ['a client with other output', { allowed: { ...GOOD.allowed, stdout: 'fine' } }],
     ['a client that never ran', { allowed: null }],
     ['a request without the real credential', { received: [real, { ...real, verified: false }] }],
     ['a service that was never asked', { received: [] }],
@@ -39,7 +39,7 @@ void t.test('a row holds when everything does, and fails when one thing does not
   t.end()
 })
 
-void t.test('a client that is not installed shows nothing, and says so', (t) => {
+void t.test('a client that is not installed does not pass, and the row says so', (t) => {
   const row = notRun(jira, ['python3-jira'])
   t.match(row, {
     passed: false,
