@@ -735,7 +735,7 @@ export const BROKEN_POLICIES: readonly BrokenPolicy[] = [
   },
   // Agents' rules, quotas, sessions
   {
-    name: 'an agent rule that the service allows nobody',
+    name: 'an agent rule that the service does not allow',
     text: `${service('    url: https://api.example.com\n')}agents:\n  ci:\n    services: [api]\n    rules:\n      api:\n        - allow: POST /x\n`,
     line: 11,
     column: 18,
@@ -744,7 +744,7 @@ export const BROKEN_POLICIES: readonly BrokenPolicy[] = [
     edit: ['POST /x', 'GET /x'],
   },
   {
-    name: 'an agent rule that the service denies everybody',
+    name: 'an agent rule that the service denies',
     text: `${withRules('deny: GET /admin/**', 'allow: GET /**')}agents:\n  ci:\n    services: all\n    rules:\n      api: [{ allow: GET /admin/users }]\n`,
     line: 11,
     column: 22,
