@@ -3,6 +3,7 @@ import type { Server as TcpServer, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { parseAuthority, type Authority } from '#firewall/names/hostname.js'
 import { checkName } from '#firewall/judge/name-policy.js'
+import type { Peer } from '#firewall/contracts/peer.js'
 import type { ProxyContext } from '../context.js'
 import { denyConnection } from '../downstream/denial.js'
 import { ConnectionLimit } from './connection-limit.js'
@@ -40,7 +41,7 @@ export function serveProxy(sockets: ProxySockets, context: ProxyContext): { clos
   const open = new Set<Socket>()
   const outer = (socket: Socket, listener: ConnectionContext['listener']): ConnectionContext => {
     const { remoteAddress = '', remotePort = 0, localAddress = '' } = socket
-    const peer = { address: remoteAddress, port: remotePort, localAddress }
+    const peer: Peer = { address: remoteAddress, port: remotePort, localAddress }
     return { listener, peer, sandbox: context.identify(peer), host: null, scheme: null, port: null }
   }
   // Requests from inside TLS or CONNECT have a binding of their own; what has none came in on port 80 itself.
