@@ -707,7 +707,7 @@ export const BROKEN_POLICIES: readonly BrokenPolicy[] = [
     edit: ['apy', 'api'],
   },
   {
-    name: 'authority file that does not exist',
+    name: 'CA file that does not exist',
     text: service('    url: https://api.example.com\n    ca: ./none.pem\n'),
     line: 4,
     column: 9,
@@ -716,7 +716,7 @@ export const BROKEN_POLICIES: readonly BrokenPolicy[] = [
     edit: ['none', 'ca'],
   },
   {
-    name: 'authority file that is not PEM',
+    name: 'CA file that is not PEM',
     text: service('    url: https://api.example.com\n    ca: ./text.pem\n'),
     line: 4,
     column: 9,
@@ -725,7 +725,7 @@ export const BROKEN_POLICIES: readonly BrokenPolicy[] = [
     edit: ['text', 'ca'],
   },
   {
-    name: 'authority file with a key',
+    name: 'CA file with a key',
     text: service('    url: https://api.example.com\n    ca: ./key.pem\n'),
     line: 4,
     column: 9,
@@ -735,7 +735,7 @@ export const BROKEN_POLICIES: readonly BrokenPolicy[] = [
   },
   // Agents' rules, quotas, sessions
   {
-    name: 'an agent rule that the service allows nobody',
+    name: 'an agent rule that the service does not allow',
     text: `${service('    url: https://api.example.com\n')}agents:\n  ci:\n    services: [api]\n    rules:\n      api:\n        - allow: POST /x\n`,
     line: 11,
     column: 18,
@@ -744,7 +744,7 @@ export const BROKEN_POLICIES: readonly BrokenPolicy[] = [
     edit: ['POST /x', 'GET /x'],
   },
   {
-    name: 'an agent rule that the service denies everybody',
+    name: 'an agent rule that the service denies',
     text: `${withRules('deny: GET /admin/**', 'allow: GET /**')}agents:\n  ci:\n    services: all\n    rules:\n      api: [{ allow: GET /admin/users }]\n`,
     line: 11,
     column: 22,

@@ -68,7 +68,7 @@ function loadFull(directory: string): Promise<LoadedPolicy> {
   return loadPolicy('p/egress.yaml', { kinds: TEST_KINDS, env: ENV, cwd: directory })
 }
 
-void t.test('a full policy means what it says', async (t) => {
+void t.test('every section of a policy is loaded', async (t) => {
   const directory = t.testdir({})
   const { policy, settings, sensitiveFiles, positions, empty } = await loadFull(directory)
   t.equal(empty, null)

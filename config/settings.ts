@@ -49,7 +49,7 @@ export class SettingsError extends Error {
   }
 }
 
-/** The variables that are read, and no others: the rest of the environment holds secrets. */
+/** The variables that are read, and no others: the rest of the environment may contain secrets. */
 export const SETTING_VARIABLES = {
   policy: 'EGRESS_POLICY',
   auditDir: 'EGRESS_AUDIT_DIR',

@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import t from 'tap'
 import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
+import type { Peer } from '#firewall/contracts/peer.js'
 import { Secret } from '#firewall/secrets/secret.js'
 import { bearer } from '#proxy/credentials/bearer.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
@@ -280,6 +281,21 @@ void t.test('plain HTTP behind CONNECT, sent at once or when it is answered', as
   const elsewhere = 'GET /d HTTP/1.1\r\nHost: other.example\r\n\r\n'
   test.match(await exchangeBytes(other.socket, elsewhere), '"reason":"host-mismatch"')
   test.equal(seen.length, 3)
+})
+
+void t.test('a sandbox is identified by both ends of its connection', async (test) => {
+  const peers: Peer[] = []
+  const gateway = await startGateway(testPolicy({ destinations: [], services: [], hosts: {} }), (peer) => {
+    peers.push(peer)
+    return null
+  })
+  test.teardown(() => gateway.close())
+  const { forward, reverse, http } = gateway.ports
+  for (const port of [forward, reverse, http]) {
+    const socket = connect({ host: '127.0.0.1', port, localAddress: '127.0.0.2' })
+    await exchangeBytes(socket, 'GET /none HTTP/1.1\r\nHost: egress\r\n\r\n')
+    test.match(peers.at(-1), { address: '127.0.0.2', port: Number, localAddress: '127.0.0.1' })
+  }
 })
 
 void t.test('one sandbox cannot take all connections', async (test) => {

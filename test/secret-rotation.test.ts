@@ -196,11 +196,11 @@ void t.test('a file that goes bad is logged, and the last good value goes on', a
   t.equal((await get()).status, 200)
   t.equal(upstream.requests.at(-1)?.headers.authorization, `Bearer ${VALUES[1]}`)
   t.match(renewals(), [
-    { outcome: 'failure', reason: /TOKEN is shorter than 8/ },
-    { outcome: 'failure', reason: /does not exist/ },
+    { outcome: 'failure', reason: /TOKEN has fewer than 8/ },
+    { outcome: 'failure', reason: /not found/ },
     { outcome: 'success', reason: null },
   ])
-  t.match(warnings, [/the secret TOKEN was not rotated, its last value stays: TOKEN is shorter/, /not exist/])
+  t.match(warnings, [/the secret TOKEN was not rotated, its last value stays: TOKEN has fewer/, /not found/])
   await gateway.close()
   write(VALUES[2])
   await sleep(2_500)

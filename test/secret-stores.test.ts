@@ -189,7 +189,7 @@ void t.test('Vault: a new version is taken, a sealed store leaves the last one',
   t.equal(await world.injected(), 'Bearer another-value-in-the-store')
   sealed = false
   await told(3)
-  t.same(problems, [null, 'Vault answered 503', null])
+  t.same(problems, [null, 'Vault responded with 503', null])
 })
 
 /** AWS Signature Version 4 by the words of its documentation: canonical request, string to sign, derived key. */

@@ -94,13 +94,13 @@ const rule = field(
 /** One key of `credential` for every kind in the table. */
 function credentialSchema(kinds: readonly CredentialKind[]) {
   const entries = kinds.map(({ name, summary, fields, shorthand }) => {
-    const shape = Object.fromEntries(
+    const keys = Object.fromEntries(
       Object.entries(fields).map(([key, { describe, secret, optional }]) => {
         const schema = field(text, describe, `${key}: ${secret ? '"${NAME}"' : 'value'}`)
         return [key, optional === true ? schema.optional() : schema]
       }),
     ) as Record<string, z.ZodString>
-    const full = z.strictObject(shape)
+    const full = z.strictObject(keys)
     const example =
       shorthand === null ? `${name}: { ${Object.keys(fields).join(', ')} }` : `${name}: \${NAME}`
     const schema: z.ZodType<string | Record<string, string>> =

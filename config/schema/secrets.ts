@@ -15,7 +15,7 @@ const vault = z.strictObject({
   address: field(some, 'the URL of Vault', 'address: https://vault.example.com:8200'),
   path: field(some, 'the path of the secret in the API', 'path: secret/data/jira'),
   field: field(some, 'the field of the secret', 'field: token'),
-  token: reference("the secret that holds Vault's token", 'token: "${VAULT_TOKEN}"'),
+  token: reference("the secret with Vault's token", 'token: "${VAULT_TOKEN}"'),
   namespace: field(some, 'the namespace', 'namespace: team-a').optional(),
   ca: ca.optional(),
 })

@@ -14,7 +14,7 @@ export interface Rule<Kind extends string = string, Match = unknown> {
   readonly id: string
 }
 
-/** A path pattern: `*` stands for one segment or a part of one, a final `**` for any number of segments, zero included. */
+/** A path pattern: `*` matches one segment or a part of one, a final `**` any number of segments, zero included. */
 export interface PathPattern {
   readonly text: string
   readonly segments: readonly SegmentPattern[]

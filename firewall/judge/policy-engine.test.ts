@@ -292,7 +292,7 @@ void t.test('rules and destinations in plain words', (t) => {
   t.equal(describeDestination({ ...made, ports: [443] }), 'https://*.a.example')
   t.equal(
     describeDestination({ ...made, ports: [443, 8443], mode: 'tunnel' }),
-    'https on ports 443, 8443 of *.a.example (TLS tunnel, content unseen)',
+    'https on ports 443, 8443 of *.a.example (TLS tunnel, not inspected)',
   )
   t.end()
 })

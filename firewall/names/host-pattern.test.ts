@@ -39,7 +39,7 @@ void t.test('`*.` is one label, `**.` one or more, and neither is the suffix its
   t.end()
 })
 
-void t.test('under a public suffix anybody can register a name', (t) => {
+void t.test('under a public suffix anyone can register a name', (t) => {
   for (const suffix of [
     'com',
     'org',
@@ -90,7 +90,7 @@ void t.test('under a public suffix anybody can register a name', (t) => {
 })
 
 void t.test('a public suffix that only its children name is as broad for `**`', (t) => {
-  // The list says `*.kawasaki.jp` and `*.compute.amazonaws.com`: every name two labels below is for anybody to have.
+  // The list contains `*.kawasaki.jp` and `*.compute.amazonaws.com`: anyone can get a name two labels below.
   for (const suffix of ['ck', 'kawasaki.jp', 'compute.amazonaws.com', 'elb.amazonaws.com'])
     t.match(parseHostPattern(`**.${suffix}`), { problem: /too broad/ }, suffix)
   t.end()

@@ -36,7 +36,7 @@ void t.test('match', (t) => {
   t.end()
 })
 
-void t.test('faults say what to write', (t) => {
+void t.test('errors have a fix', (t) => {
   for (const text of [
     'a',
     '',

@@ -62,7 +62,7 @@ void t.test('check explains a policy', async (t) => {
     '  4. may not do anything else',
     '    injected only if the request contains the placeholder; otherwise the location is cleared',
     '  at most 10 requests per second, in bursts of up to 20',
-    '  at most 100 requests and 1048576 bytes of bodies in 60 minutes',
+    '  at most 100 requests and 1048576 bytes of bodies per 60 minutes',
     '    at jira, additional rule: may use GET on /base/rest/issue',
     '    may use GET on /simple and everything below it',
     '  ci may use services jira and every entry of allow',
@@ -94,7 +94,7 @@ void t.test('check of a broken, missing or empty policy', async (t) => {
   const cwd = writeFiles(t.testdir({}), { 'broken.yaml': 'allow:\n  - host: "*.com"\n', 'empty.yaml': '' })
   const broken = world(cwd)
   t.equal(await runCheck({ file: 'broken.yaml' }, broken.io, TEST_KINDS), 2)
-  t.match(broken.err(), /^broken\.yaml:2:11: `\*\.com` is over-broad.*\n {2}name the domain/)
+  t.match(broken.err(), /^broken\.yaml:2:11: `\*\.com` is too broad.*\n {2}Name a domain/)
   t.equal(broken.out(), '')
   const missing = world(cwd, { EGRESS_POLICY: 'none.yaml' })
   t.equal(await runCheck({}, missing.io, TEST_KINDS), 2)

@@ -99,7 +99,7 @@ void t.test('a command that hangs is killed with all that it started', async (t)
   t.notOk(await survives(`${directory}/grandchild`))
 })
 
-void t.test('a grandchild that holds the output open does not outlive the command', async (t) => {
+void t.test('a grandchild that keeps the output open does not outlive the command', async (t) => {
   const directory = t.testdir({})
   const began = Date.now()
   const value = await shell(`sleep 60 & echo $! > ${directory}/grandchild; echo ${SECRET}`).read(tools())
@@ -118,7 +118,7 @@ void t.test('a command that the gateway waits for no more is killed', async (t) 
   t.notOk(await survives(`${directory}/child`))
 })
 
-void t.test('the program is found once, and named with its scripts for whoever guards them', async (t) => {
+void t.test('the program is looked up once, and is a trusted file, like its scripts', async (t) => {
   const directory = t.testdir({ early: {}, late: { tool: '#!/bin/sh\necho the-right-one\n' }, 'get.py': '' })
   chmodSync(`${directory}/late/tool`, 0o755)
   const environment = { PATH: `relative:${directory}/early:${directory}/late` }
