@@ -22,17 +22,23 @@ export interface Peer {
   readonly localAddress?: string
 }
 
+/** Everything that the resolver derives from one policy file. Immutable, and replaced as a whole. */
+export interface ResolverSnapshot {
+  readonly namePolicy: NamePolicy
+  /** Queries of one sandbox. */
+  readonly rate: RateLimit
+  /** Addresses by name, of hosts that sandboxes reach without the gateway. */
+  readonly hosts: ReadonlyMap<string, Addresses>
+}
+
 /** All that a resolver needs. UDP and TCP of one gateway are given the same one. */
 export interface ResolverContext {
   identify(peer: Peer): SandboxRef | null
-  readonly namePolicy: NamePolicy
+  /** The snapshot in force. A query asks once, when it comes, and is decided by that one to its end. */
+  snapshot(): ResolverSnapshot
   readonly limiter: QueryLimiter
-  /** Queries of one sandbox. */
-  readonly rate: RateLimit
   /** The gateway's address for an allowed name; the only one in an answer, apart from loopback and `hosts`. */
   readonly addressOf: AddressPlan
-  /** Addresses by name, of hosts that sandboxes reach without the gateway. */
-  readonly hosts: ReadonlyMap<string, Addresses>
   /** Writes to the audit log; `done` is told that the record is there, or why it is not. Must not throw. */
   record(event: DnsEvent, done: (error: Error | null) => void): void
   /** Milliseconds since 1970. */
@@ -58,6 +64,8 @@ export interface Decision {
 /** One query on its way through the steps. */
 export interface QueryFlow {
   readonly context: ResolverContext
+  /** The policy that was in force when the query came. */
+  readonly snapshot: ResolverSnapshot
   readonly query: DnsQuery
   readonly peer: Peer
   readonly transport: Transport

@@ -1,6 +1,7 @@
 import type { RegisteredSandbox } from '#firewall/contracts/policy.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
 import type { HttpAudit, Peer } from './events.js'
+import type { OpenStreams } from './open-streams.js'
 import type { Shutdown } from './shutdown.js'
 import type { ProxySnapshot } from './snapshot.js'
 import type { CertificateAuthority } from './tls/certificate-authority.js'
@@ -14,6 +15,8 @@ export interface ProxyContext {
   readonly audit: HttpAudit
   readonly ca: CertificateAuthority
   readonly shutdown: Shutdown
+  /** What is open, and outlives the snapshot that let it in. */
+  readonly streams: OpenStreams
   /** The host name by which sandboxes know the gateway. */
   readonly gatewayName: string
   /** Who is behind a connection; null for an unknown client. */

@@ -56,6 +56,10 @@ export const REASONS = {
   ],
   'upstream-timeout': [504, 'The upstream took too long.'],
   'audit-unavailable': [503, 'The audit log cannot be written, so nothing may pass.'],
+  'policy-changed': [
+    403,
+    'The policy was changed while this was open, and does not list this host any more.',
+  ],
   'shutting-down': [503, 'The gateway is shutting down.'],
   internal: [500, 'The gateway failed on this request. Nothing was sent upstream after the failure.'],
 } as const satisfies Record<string, readonly [status: number, text: string]>

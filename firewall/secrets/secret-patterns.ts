@@ -18,6 +18,7 @@ export class SecretPatterns {
   readonly owners: readonly (string | null)[]
   #matcher: Matcher | null = null
   #folded: SecretPatterns | null = null
+  #sums: WeakMap<SecretPatterns, SecretPatterns> | null = null
 
   constructor(bytes: readonly Buffer[], owners: readonly (string | null)[] = bytes.map(() => null)) {
     this.bytes = bytes
@@ -30,6 +31,26 @@ export class SecretPatterns {
     return new SecretPatterns(
       all.map(([pattern]) => pattern),
       all.map(([, owner]) => owner),
+    )
+  }
+
+  /** These and others: the same object for the same others, and this one where it has them already. */
+  plus(others: SecretPatterns): SecretPatterns {
+    this.#sums ??= new WeakMap()
+    const sum = this.#sums.get(others) ?? this.#add(others)
+    this.#sums.set(others, sum)
+    return sum
+  }
+
+  #add(others: SecretPatterns): SecretPatterns {
+    const own = new Set(this.bytes.map((pattern) => pattern.toString('latin1')))
+    const added = others.bytes.flatMap((pattern, index) =>
+      own.has(pattern.toString('latin1')) ? [] : [{ pattern, owner: others.owners[index] ?? null }],
+    )
+    if (added.length === 0) return this
+    return new SecretPatterns(
+      [...this.bytes, ...added.map(({ pattern }) => pattern)],
+      [...this.owners, ...added.map(({ owner }) => owner)],
     )
   }
 

@@ -3,6 +3,7 @@ import { TLSSocket } from 'node:tls'
 import { checkName } from '#firewall/judge/name-policy.js'
 import type { Destination, SandboxRef } from '#firewall/contracts/policy.js'
 import type { ProxyContext } from '../context.js'
+import type { OpenStream } from '../open-streams.js'
 import { deny, type ConnectionContext, type Denial } from '../request/exchange.js'
 import { connectionDecision } from '../request/records.js'
 import { MAX_CLIENT_HELLO, parseClientHello } from '../tls/client-hello.js'
@@ -184,9 +185,22 @@ async function recordTunnel(
     return
   }
   const forget = context.shutdown.onStart(() => socket.destroy())
+  let isForbidden = false
+  const stream: OpenStream = {
+    agent: sandbox.agent,
+    origin: upstream.origin,
+    end() {
+      isForbidden = true
+      socket.destroy()
+    },
+    search: () => undefined,
+  }
+  const leave = context.streams.add(stream, connection.snapshot, context.snapshot)
   const end = await tunnel(socket, upstream, connection.snapshot.policy.http)
   forget()
-  const cut = context.shutdown.hasStarted() ? ({ outcome: 'failure', reason: 'shutting-down' } as const) : {}
+  leave()
+  const reason = isForbidden ? 'policy-changed' : context.shutdown.hasStarted() ? 'shutting-down' : null
+  const cut = reason === null ? {} : ({ outcome: 'failure', reason } as const)
   const at = context.now()
   const durationMs = at - startedAt
   context.audit.close({ ...end, ...cut, at, id, sandbox, status: null, durationMs, redactions: [] })

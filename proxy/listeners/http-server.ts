@@ -32,7 +32,10 @@ export function createListener(
     keepAliveTimeout: 60_000,
     noDelay: true,
   })
-  server.timeout = context.snapshot().policy.http.idleTimeoutMs
+  // Node gives it to each connection, so the one of the policy in force must stand there first.
+  server.prependListener('connection', () => {
+    server.timeout = context.snapshot().policy.http.idleTimeoutMs
+  })
   server.maxConnections = MAX_CONNECTIONS
   const known = new WeakSet<Duplex>()
   server.on('connection', (socket: Duplex) => {

@@ -39,7 +39,7 @@ export function serveProxy(sockets: ProxySockets, context: ProxyContext): { clos
   const open = new Set<Socket>()
   const outer = (socket: Socket, listener: ConnectionContext['listener']): ConnectionContext => {
     const { remoteAddress = '', remotePort = 0, localAddress = '' } = socket
-    const peer = { address: remoteAddress, port: remotePort, local: localAddress }
+    const peer = { address: remoteAddress, port: remotePort, localAddress }
     const sandbox = context.identify(peer)
     return { snapshot: context.snapshot(), listener, peer, sandbox, host: null, scheme: null, port: null }
   }

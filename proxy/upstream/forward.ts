@@ -1,6 +1,8 @@
 import type { Dispatcher } from 'undici'
+import type { Origin } from '#firewall/contracts/policy.js'
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import type { ProxyContext } from '../context.js'
+import type { OpenStream } from '../open-streams.js'
 import { sendDenial } from '../downstream/denial.js'
 import {
   deny,
@@ -51,17 +53,22 @@ function answered(exchange: Exchange, result: ForwardResult): ForwardResult {
   return { ...result, status: response.statusCode }
 }
 
-class Forwarding implements Dispatcher.DispatchHandler {
+class Forwarding implements Dispatcher.DispatchHandler, OpenStream {
+  readonly agent: string
+  readonly origin: Origin
   readonly #exchange: Exchange
   readonly #context: ProxyContext
-  readonly #secretPatterns: SecretPatterns
+  #secretPatterns: SecretPatterns
   readonly #tally = new Tally()
+  #redactor: Redactor | null = null
   #body: ResponseBody | null = null
   #finish: (result: ForwardResult) => void = () => undefined
   #controller: Dispatcher.DispatchController | null = null
   #denial: Denial | null = null
   #status: number | null = null
   #clientGone = false
+  /** Set by `end`. */
+  #cut = false
   /** The upstream's response is complete; what is left is to write it out. */
   #ended = false
   #responseBytes = 0
@@ -70,6 +77,8 @@ class Forwarding implements Dispatcher.DispatchHandler {
     this.#exchange = exchange
     this.#context = context
     this.#secretPatterns = exchange.secretPatterns
+    this.agent = required(exchange.sandbox).agent
+    this.origin = required(exchange.origin)
   }
 
   run(): Promise<ForwardResult> {
@@ -84,13 +93,16 @@ class Forwarding implements Dispatcher.DispatchHandler {
       }
       this.#finish = (result) => {
         response.off('close', onClose)
+        leave()
         this.#body?.destroy()
         resolve(result)
       }
       response.on('close', onClose)
       // Gone while the decision was written: nothing needs to be sent.
       this.#clientGone = response.closed || request.socket.destroyed
-      this.#exchange.snapshot.pools.get(required(upstream)).dispatch(
+      const { snapshot } = this.#exchange
+      const leave = this.#context.streams.add(this, snapshot, this.#context.snapshot)
+      snapshot.pools.get(required(upstream)).dispatch(
         {
           path: path + query,
           method,
@@ -106,6 +118,22 @@ class Forwarding implements Dispatcher.DispatchHandler {
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller
     if (this.#clientGone) controller.abort(new Error('the client went away'))
+    else if (this.#cut) controller.abort(new Error('the policy was changed'))
+  }
+
+  /** What the sandbox has had stays; when nothing was sent yet, it is told the reason. */
+  end(): void {
+    if (this.#cut) return
+    this.#cut = true
+    this.#denial = deny('policy-changed')
+    // When the upstream has said all, what is left is to write it out, and that ends here.
+    if (this.#ended) this.#exchange.response.destroy()
+    else this.#controller?.abort(new Error('the policy was changed'))
+  }
+
+  search(secretPatterns: SecretPatterns): void {
+    this.#secretPatterns = this.#secretPatterns.plus(secretPatterns)
+    this.#redactor?.alsoFor(secretPatterns)
   }
 
   onResponseStart(
@@ -133,6 +161,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
     const begin = () => {
       if (!response.headersSent) response.writeHead(status, headers)
     }
+    this.#redactor = redactor
     this.#body = new ResponseBody(codings, redactor, response, begin, (error) => this.#failDecoding(error))
     // What does not even begin to decompress is answered with an error, not with the upstream's status.
     if (codings.length === 0) begin()
@@ -162,9 +191,9 @@ class Forwarding implements Dispatcher.DispatchHandler {
       this.onResponseEnd()
       return
     }
-    const failure = this.#exchange.body?.failure ?? null
+    const failure = this.#cut ? null : (this.#exchange.body?.failure ?? null)
     if (failure !== null) this.#denial = denyFailure(failure, null)
-    if (this.#clientGone) this.#denial = null
+    if (this.#clientGone && !this.#cut) this.#denial = null
     else this.#denial ??= deny(reasonOf(error), { detail: codeOf(error) })
     this.#finish(this.#result(error))
   }
@@ -203,7 +232,7 @@ class Forwarding implements Dispatcher.DispatchHandler {
       requestBytes: this.#exchange.body?.bytes ?? 0,
       responseBytes: this.#responseBytes,
       redactions: redactionsOf(this.#tally, this.#exchange.credential),
-      detail: error === null || this.#clientGone ? null : codeOf(error),
+      detail: error === null || this.#clientGone || this.#cut ? null : codeOf(error),
     }
   }
 }

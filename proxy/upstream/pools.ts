@@ -35,6 +35,10 @@ const MAX_CONNECTIONS = 256
 export class UpstreamPools {
   readonly #limits: HttpLimits
   readonly #pools = new Map<string, Undici.Pool>()
+  /** Pools that take no more requests, until those that they have are done. */
+  readonly #draining = new Set<Undici.Pool>()
+  /** Set by `handOver`. */
+  #successor: UpstreamPools | null = null
   #closed = false
 
   constructor(limits: HttpLimits) {
@@ -47,6 +51,7 @@ export class UpstreamPools {
   }
 
   get(upstream: ResolvedUpstream): Undici.Dispatcher {
+    if (this.#successor !== null) return this.#successor.get(upstream)
     const { origin, addresses, port, ca, clientCertificate: shown } = upstream
     const { scheme, host } = origin
     const key = `${scheme}://${host}:${String(origin.port)} ${addresses.join()} ${String(port)} ${ca ?? ''}${
@@ -59,17 +64,43 @@ export class UpstreamPools {
     const [oldest] = this.#pools
     if (this.#pools.size > MAX_POOLS && oldest !== undefined) {
       this.#pools.delete(oldest[0])
-      void oldest[1].close()
+      this.#drain(oldest[1])
     }
     return pool
+  }
+
+  /** Whether pools with these limits would be the same. */
+  hasLimits({ connectTimeoutMs, responseTimeoutMs, idleTimeoutMs }: HttpLimits): boolean {
+    return (
+      connectTimeoutMs === this.#limits.connectTimeoutMs &&
+      responseTimeoutMs === this.#limits.responseTimeoutMs &&
+      idleTimeoutMs === this.#limits.idleTimeoutMs
+    )
+  }
+
+  /**
+   * A policy with other limits is in force: requests that are under way end as they began, and each that comes later, also
+   * one that was decided before, goes through the successor, which closes what was open here.
+   */
+  handOver(successor: UpstreamPools): void {
+    this.#successor = successor
+    for (const pool of [...this.#pools.values(), ...this.#draining]) successor.#drain(pool)
+    this.#pools.clear()
+    this.#draining.clear()
   }
 
   /** Ends the requests that are under way, and each that comes later, with `UND_ERR_DESTROYED`. */
   async close(): Promise<void> {
     this.#closed = true
-    const pools = [...this.#pools.values()]
+    const pools = [...this.#pools.values(), ...this.#draining]
     this.#pools.clear()
     await Promise.all(pools.map((pool) => pool.destroy()))
+  }
+
+  #drain(pool: Undici.Pool): void {
+    this.#draining.add(pool)
+    const forget = () => this.#draining.delete(pool)
+    pool.close().then(forget, forget)
   }
 
   #open(upstream: ResolvedUpstream): Undici.Pool {

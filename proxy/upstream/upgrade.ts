@@ -31,10 +31,8 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
   const { origin, addresses, port, ca, clientCertificate } = required(exchange.upstream)
   const tally = new Tally()
   const { secretPatterns } = exchange
-  const client = new ClientEnd(
-    socket,
-    secretPatterns.bytes.length === 0 ? null : new UpgradeRedactor(secretPatterns, tally),
-  )
+  const redactor = secretPatterns.bytes.length === 0 ? null : new UpgradeRedactor(secretPatterns, tally)
+  const client = new ClientEnd(socket, redactor)
 
   // http-proxy writes the headers of the request object that it is given, so that is where the checked ones go.
   const upstreamRequest = Object.create(request) as IncomingMessage
@@ -53,6 +51,7 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
     const proxy = createProxyServer({ xfwd: false })
     const settle = (aborted: ForwardResult['aborted']) => {
       forget()
+      leave()
       resolve({
         denial,
         aborted,
@@ -70,13 +69,25 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
       settle(null)
       client.destroy()
     }
-    const forget = context.shutdown.onStart(() => {
-      fail(deny('shutting-down'))
+    const cut = (reason: 'shutting-down' | 'policy-changed') => {
+      fail(deny(reason))
       // What was upgraded before ends like a connection that broke.
-      denial ??= deny('shutting-down')
+      denial ??= deny(reason)
       settle(null)
       client.destroy()
-    })
+    }
+    const forget = context.shutdown.onStart(() => cut('shutting-down'))
+    const leave = context.streams.add(
+      {
+        agent: required(exchange.sandbox).agent,
+        origin,
+        end: () => cut('policy-changed'),
+        // Without a redactor messages may be compressed, and nothing can be found in them.
+        search: (more) => redactor?.alsoFor(more),
+      },
+      exchange.snapshot,
+      context.snapshot,
+    )
     proxy.on('proxyReqWs', (upstream: ClientRequest) => {
       client.once('close', () => upstream.destroy())
       upstream.setTimeout(exchange.snapshot.policy.http.responseTimeoutMs, () => {
@@ -138,6 +149,11 @@ class UpgradeRedactor {
   constructor(secretPatterns: SecretPatterns, tally: Tally) {
     this.#head = new Redactor(secretPatterns, tally)
     this.#frames = new FrameRedactor(secretPatterns, tally)
+  }
+
+  alsoFor(secretPatterns: SecretPatterns): void {
+    this.#head.alsoFor(secretPatterns)
+    this.#frames.alsoFor(secretPatterns)
   }
 
   push(chunk: Buffer): Buffer | null {
