@@ -44,6 +44,8 @@ export interface LoadOptions {
 }
 
 export interface LoadedPolicy {
+  /** The file's text, as it was read and checked; null where there is no file. */
+  readonly text: string | null
   readonly policy: Policy
   /** Absolute names of files that a sandbox must not see: the policy, `.env`, files of secrets, `ca`s. */
   readonly sensitiveFiles: readonly string[]
@@ -81,7 +83,7 @@ export async function loadPolicy(file: string, options: LoadOptions): Promise<Lo
   const cwd = options.cwd ?? process.cwd()
   const absolute = resolve(cwd, file)
   const content = readTextFile(absolute)
-  if (content === null) return denyAll('missing', [])
+  if (content === null) return denyAll('missing', null, [])
   if ('problem' in content) throw new PolicyError([{ file, line: 1, column: 1, ...content }])
 
   const secrets =
@@ -121,9 +123,10 @@ export async function loadPolicy(file: string, options: LoadOptions): Promise<Lo
   const all = [...sources.values()]
   const read = secrets === null ? [] : all
   const sensitiveFiles = [...sensitive, ...(secrets?.files ?? []), ...read.flatMap((one) => one.hides())]
-  if (built === null) return denyAll('empty', sensitiveFiles)
+  if (built === null) return denyAll('empty', content.text, sensitiveFiles)
   return deepFreeze({
     ...built,
+    text: content.text,
     sensitiveFiles,
     trustedFiles: read.flatMap((one) => one.trusts()),
     sources: all,
@@ -131,8 +134,13 @@ export async function loadPolicy(file: string, options: LoadOptions): Promise<Lo
   })
 }
 
-function denyAll(empty: 'missing' | 'empty', sensitiveFiles: readonly string[]): LoadedPolicy {
+function denyAll(
+  empty: 'missing' | 'empty',
+  text: string | null,
+  sensitiveFiles: readonly string[],
+): LoadedPolicy {
   return deepFreeze({
+    text,
     policy: denyAllPolicy(),
     sensitiveFiles,
     trustedFiles: [],

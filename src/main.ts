@@ -97,6 +97,16 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     })
 
   egress
+    .command('reload')
+    .description(
+      'tell the gateway that runs here to read its policy again, and wait (exit 1: it was rejected)',
+    )
+    .action(async () => {
+      const { runReload } = await import('./cli/reload.js')
+      done(await runReload(io))
+    })
+
+  egress
     .command('doctor')
     .description(
       'try to get out of a throw-away sandbox, and print what could be reached (exit 1: something)',

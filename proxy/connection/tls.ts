@@ -185,12 +185,12 @@ async function recordTunnel(
     return
   }
   const forget = context.shutdown.onStart(() => socket.destroy())
-  let isForbidden = false
+  const policy: { reason: 'policy-changed' | null } = { reason: null }
   const stream: OpenStream = {
     agent: sandbox.agent,
     origin: upstream.origin,
     end() {
-      isForbidden = true
+      policy.reason = 'policy-changed'
       socket.destroy()
     },
     search: () => undefined,
@@ -199,7 +199,7 @@ async function recordTunnel(
   const end = await tunnel(socket, upstream, connection.snapshot.policy.http)
   forget()
   leave()
-  const reason = isForbidden ? 'policy-changed' : context.shutdown.hasStarted() ? 'shutting-down' : null
+  const reason = policy.reason ?? (context.shutdown.hasStarted() ? 'shutting-down' : null)
   const cut = reason === null ? {} : ({ outcome: 'failure', reason } as const)
   const at = context.now()
   const durationMs = at - startedAt
