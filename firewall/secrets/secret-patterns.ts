@@ -37,21 +37,9 @@ export class SecretPatterns {
   /** These and others: the same object for the same others, and this one where it has them already. */
   plus(others: SecretPatterns): SecretPatterns {
     this.#sums ??= new WeakMap()
-    const sum = this.#sums.get(others) ?? this.#add(others)
-    this.#sums.set(others, sum)
-    return sum
-  }
-
-  #add(others: SecretPatterns): SecretPatterns {
-    const own = new Set(this.bytes.map((pattern) => pattern.toString('latin1')))
-    const added = others.bytes.flatMap((pattern, index) =>
-      own.has(pattern.toString('latin1')) ? [] : [{ pattern, owner: others.owners[index] ?? null }],
-    )
-    if (added.length === 0) return this
-    return new SecretPatterns(
-      [...this.bytes, ...added.map(({ pattern }) => pattern)],
-      [...this.owners, ...added.map(({ owner }) => owner)],
-    )
+    const both = this.#sums.get(others) ?? sum(this, others)
+    this.#sums.set(others, both)
+    return both
   }
 
   /** Made when it is first asked for: milliseconds for a hundred secrets. */
@@ -68,6 +56,18 @@ export class SecretPatterns {
     )
     return this.#folded
   }
+}
+
+function sum(first: SecretPatterns, second: SecretPatterns): SecretPatterns {
+  const known = new Set(first.bytes.map((pattern) => pattern.toString('latin1')))
+  const added = second.bytes.flatMap((pattern, index) =>
+    known.has(pattern.toString('latin1')) ? [] : [{ pattern, owner: second.owners[index] ?? null }],
+  )
+  if (added.length === 0) return first
+  return new SecretPatterns(
+    [...first.bytes, ...added.map(({ pattern }) => pattern)],
+    [...first.owners, ...added.map(({ owner }) => owner)],
+  )
 }
 
 function compile(bytes: readonly Buffer[]): Matcher {

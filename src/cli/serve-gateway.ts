@@ -95,8 +95,9 @@ interface Reloading extends RoleParts {
 /** The two ways in which a policy is reloaded: at a signal, and for somebody who waits for the outcome in both roles. */
 function reloading(given: Reloading) {
   const { both, flags, io, settings, loaded: current, gateway, log, state, registry, audit, networks } = given
-  /** Whether the resolver was given something new by the last reload. */
-  const last = { published: false }
+  let published = false
+  /** Whether the last reload gave the resolver something new. */
+  const wasPublished = () => published
   const reloader = new Reloader<PolicyOnDisk>({
     current,
     async load() {
@@ -111,7 +112,7 @@ function reloading(given: Reloading) {
       return () => {
         registry.replaceFixed(known)
         gateway.replace(loaded)
-        last.published = publish(loaded.text)
+        published = publish(loaded.text)
         if (loaded.empty !== null) log.warn(nothingAllowed(loaded.file, loaded.empty))
         const { auditDir = settings.auditDir } = loaded.settings
         if (flags.auditDir === undefined && auditDir !== (current.settings.auditDir ?? settings.auditDir))
@@ -138,10 +139,10 @@ function reloading(given: Reloading) {
     start: () => reloader.reload(),
     async andWait(): Promise<readonly string[]> {
       const resolver = both ? null : watchResolver(settings.auditDir)
-      last.published = false
+      published = false
       const outcome = await reloader.reload()
       if (!outcome.loaded) throw notReloaded(outcome)
-      if (resolver !== null && last.published) {
+      if (resolver !== null && wasPublished()) {
         const said = await resolver(outcome.hash)
         if (said !== 'loaded') throw notInResolver(said)
       }
