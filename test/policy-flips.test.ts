@@ -18,7 +18,7 @@ void t.test('requests, queries, streams, limits: all of them outlive twenty chan
   t.strictSame(result.dropped, [], 'everything was answered')
   t.strictSame(result.disagreeing, [], 'by a policy that was in force')
   t.ok(result.requests > 100, `${String(result.requests)} requests`)
-  t.ok(result.decisive > result.requests / 4, `${String(result.decisive)} answers that only one policy gives`)
+  t.ok(result.decisive > 20, `${String(result.decisive)} answers that only one policy gives`)
   t.equal(result.quotaUsed, SANDBOXES * QUOTA, 'no quota began anew')
   t.equal(result.namesUsed, SANDBOXES * NAMES, 'no budget did')
   t.equal(result.streams.open, SANDBOXES)
