@@ -41,7 +41,7 @@ export const LOAD_PASSES: readonly LoadPass[] = [
     name: 'text',
     run: (load) => {
       const content = readTextFile(load.absolute)
-      if (content === null) return denyAll('missing', [])
+      if (content === null) return denyAll('missing', null, [])
       if ('problem' in content) throw new PolicyError([{ file: load.file, line: 1, column: 1, ...content }])
       load.text = content.text
       return undefined
@@ -149,7 +149,7 @@ export const LOAD_PASSES: readonly LoadPass[] = [
         ...(secrets?.files ?? []),
         ...read.flatMap((source) => source.secretFiles()),
       ]
-      if (load.source === null) return denyAll('empty', sensitiveFiles)
+      if (load.source === null) return denyAll('empty', load.text, sensitiveFiles)
       const policy: Policy = {
         destinations,
         services: frozenMap(load.services.map(({ service }) => [service.name, service])),
@@ -159,6 +159,7 @@ export const LOAD_PASSES: readonly LoadPass[] = [
         upstream,
       }
       return deepFreeze({
+        text: load.text,
         policy,
         sensitiveFiles,
         trustedFiles: read.flatMap((source) => source.trustedFiles()),

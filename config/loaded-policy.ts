@@ -28,6 +28,8 @@ export interface LoadOptions {
 }
 
 export interface LoadedPolicy {
+  /** The text of the file as it was read and checked; null if there is no file. */
+  readonly text: string | null
   readonly policy: Policy
   /** Absolute names of files to hide from sandboxes: the policy, `.env`, files with secrets, `ca`s. */
   readonly sensitiveFiles: readonly string[]
@@ -57,8 +59,13 @@ export function denyAllPolicy(): Policy {
   })
 }
 
-export function denyAll(empty: 'missing' | 'empty', sensitiveFiles: readonly string[]): LoadedPolicy {
+export function denyAll(
+  empty: 'missing' | 'empty',
+  text: string | null,
+  sensitiveFiles: readonly string[],
+): LoadedPolicy {
   return deepFreeze({
+    text,
     policy: denyAllPolicy(),
     sensitiveFiles,
     trustedFiles: [],

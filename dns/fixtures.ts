@@ -6,10 +6,10 @@ import { ExfiltrationBudget } from '#firewall/ledger/exfiltration-budget.js'
 import type { NamePolicy } from '#firewall/judge/name-policy.js'
 import { DEFAULT_NAMES } from '#firewall/names/name-profiles.js'
 import type { Destination, Policy } from '#firewall/contracts/policy.js'
-import { addressesOf } from './answer.js'
+import { addressesOf, type Addresses } from './answer.js'
 import type { DnsEvent } from './events.js'
 import type { Peer } from '#firewall/contracts/peer.js'
-import type { ResolverContext, Transport } from './flow.js'
+import type { ResolverContext, ResolverSnapshot, Transport } from './flow.js'
 import { QueryLimiter } from '#firewall/ledger/query-limiter.js'
 import { resolveQuery } from './resolver.js'
 
@@ -106,23 +106,27 @@ export interface Bench {
   readonly failures: unknown[]
 }
 
-export function bench(overrides: Partial<ResolverContext> = {}): Bench {
+export type BenchOverrides = Partial<ResolverContext & ResolverSnapshot>
+
+/** A context; what stands in the policy and what does not may both be given. */
+export function bench(overrides: BenchOverrides = {}): Bench {
   const events: DnsEvent[] = []
   const failures: unknown[] = []
+  const { namePolicy: names = namePolicy(), rate = { perSecond: 1e6, burst: 1e6 }, ...others } = overrides
+  const { hosts = new Map<string, Addresses>(), ...given } = others
+  const snapshot = { namePolicy: names, rate, hosts }
   const context: ResolverContext = {
     identify: () => SANDBOX,
-    namePolicy: namePolicy(),
+    snapshot: () => snapshot,
     limiter: new QueryLimiter(),
-    rate: { perSecond: 1e6, burst: 1e6 },
     addressOf: () => addressesOf('192.0.2.53'),
-    hosts: new Map(),
     record(event, done) {
       events.push(event)
       done(null)
     },
     now: () => 1_700_000_000_000,
     fail: (error) => void failures.push(error),
-    ...overrides,
+    ...given,
   }
   return { context, events, failures }
 }

@@ -15,17 +15,23 @@ export type Transport = 'udp' | 'tcp'
 /** The gateway's address for a name, as this sandbox sees it. Today the same for all names. */
 export type AddressPlan = (sandbox: SandboxRef, name: string) => Addresses
 
+/** Everything that the resolver derives from one policy file. Immutable, and replaced as a whole. */
+export interface ResolverSnapshot {
+  readonly namePolicy: NamePolicy
+  /** Query rate limit of one sandbox. */
+  readonly rate: RateLimit
+  /** Addresses, by name, of hosts that sandboxes reach without the gateway. */
+  readonly hosts: ReadonlyMap<string, Addresses>
+}
+
 /** Everything that a resolver needs. UDP and TCP of one gateway share it. */
 export interface ResolverContext {
   identify(peer: Peer): SandboxRef | null
-  readonly namePolicy: NamePolicy
+  /** The snapshot in force. A query asks once, when it comes, and is decided by that one to its end. */
+  snapshot(): ResolverSnapshot
   readonly limiter: QueryLimiter
-  /** Query rate limit of one sandbox. */
-  readonly rate: RateLimit
   /** The gateway's address for an allowed name. Answers contain no other address, apart from loopback and `hosts`. */
   readonly addressOf: AddressPlan
-  /** Addresses, by name, of hosts that sandboxes reach without the gateway. */
-  readonly hosts: ReadonlyMap<string, Addresses>
   /** Writes to the audit log, then calls `done` with null or the error. Must not throw. */
   record(event: DnsEvent, done: (error: Error | null) => void): void
   /** Milliseconds since 1970. */
@@ -51,6 +57,8 @@ export interface Decision {
 /** One query on its way through the steps. */
 export interface QueryFlow {
   readonly context: ResolverContext
+  /** The policy that was in force when the query came. */
+  readonly snapshot: ResolverSnapshot
   readonly query: DnsQuery
   readonly peer: Peer
   readonly transport: Transport

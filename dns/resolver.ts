@@ -28,6 +28,7 @@ export function resolveQuery(
   }
   const flow: QueryFlow = {
     context,
+    snapshot: context.snapshot(),
     query,
     peer,
     transport,

@@ -3,7 +3,7 @@ import t from 'tap'
 import { addressesOf } from './answer.js'
 import { EDE } from './codes.js'
 import type { DnsEvent } from './events.js'
-import { bench, opt, query, type QueryParts, resolveNow, SANDBOX } from './fixtures.js'
+import { bench, type BenchOverrides, opt, query, type QueryParts, resolveNow, SANDBOX } from './fixtures.js'
 import type { ResolverContext } from './flow.js'
 import { QUERY_STEPS } from './steps.js'
 
@@ -13,7 +13,7 @@ const BASE32 = 'mzxw6ytboi4dsmrrgu3tqmbsgm2dkojvmzxw6ytboi4dsmrr'
 function ask(
   name: string | readonly string[],
   parts: Partial<QueryParts> = {},
-  overrides: Partial<ResolverContext> = {},
+  overrides: BenchOverrides = {},
 ): { reply: Buffer | null; event: DnsEvent | undefined; events: DnsEvent[]; failures: unknown[] } {
   const { context, events, failures } = bench(overrides)
   const reply = resolveNow(query(name, parts), PEER, 'udp', context)

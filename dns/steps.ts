@@ -28,7 +28,7 @@ function identifySandbox(flow: QueryFlow): null {
 
 /** All unknown clients share one bucket, because they can choose the addresses that would tell them apart. */
 function limitRate(flow: QueryFlow): Decision | null {
-  const verdict = flow.context.limiter.take(limiterKey(flow), flow.context.rate, flow.time)
+  const verdict = flow.context.limiter.take(limiterKey(flow), flow.snapshot.rate, flow.time)
   if (verdict === 'pass') return null
   return { ...deny('rate-limited'), recorded: verdict === 'note' }
 }
@@ -42,14 +42,14 @@ function oneQuestion(flow: QueryFlow): Decision | null {
   if (error === null) return null
   // Measured despite the error. Threat: a DNS tunnel that stays unnoticed by using a wrong class or EDNS version.
   if (question !== null) {
-    flow.features = measureName(labelsOf(question.name), flow.context.namePolicy.limits.features)
+    flow.features = measureName(labelsOf(question.name), flow.snapshot.namePolicy.limits.features)
   }
   return deny(error)
 }
 
-function answerLocally({ query: { question }, context }: QueryFlow): Decision | null {
+function answerLocally({ query: { question }, snapshot }: QueryFlow): Decision | null {
   if (question === null) return null
-  const own = context.hosts.get(question.name)
+  const own = snapshot.hosts.get(question.name)
   if (own !== undefined) return allow('dns.hosts', addressFor(question.type, own))
   const local = localName(question.name)
   if (local === null) return null
@@ -59,16 +59,16 @@ function answerLocally({ query: { question }, context }: QueryFlow): Decision | 
 }
 
 function applyNamePolicy(flow: QueryFlow): Decision | null {
-  const { context, sandbox, query, time } = flow
+  const { context, snapshot, sandbox, query, time } = flow
   const { question } = query
   if (sandbox === null || question === null) return null
   const host = parseHostname(question.name)
   if (host === null) {
     // `1.2.3.4`, `-a.example.com`: valid in DNS, but never in a policy.
-    flow.features = measureName(labelsOf(question.name), context.namePolicy.limits.features)
+    flow.features = measureName(labelsOf(question.name), snapshot.namePolicy.limits.features)
     return deny('host-not-listed')
   }
-  const { verdict, wildcard, features, budget } = checkName(context.namePolicy, sandbox, host, time)
+  const { verdict, wildcard, features, budget } = checkName(snapshot.namePolicy, sandbox, host, time)
   flow.wildcard = wildcard
   flow.features = features
   flow.budget = budget

@@ -103,6 +103,16 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     })
 
   egress
+    .command('reload')
+    .description(
+      'tell the gateway that runs here to read its policy again, and wait (exit 1: it was rejected)',
+    )
+    .action(async () => {
+      const { runReload } = await import('./cli/reload.js')
+      done(await runReload(io))
+    })
+
+  egress
     .command('doctor')
     .description('Test the isolation of a temporary sandbox (exits 1 if a check fails)')
     .option('--json', 'Print one JSON object per line')

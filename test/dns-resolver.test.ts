@@ -5,8 +5,7 @@ import { once } from 'node:events'
 import { setTimeout as sleep } from 'node:timers/promises'
 import packet from 'dns-packet'
 import t, { type Test } from 'tap'
-import { bench, type Bench, opt, query, RD, words } from '#dns/fixtures.js'
-import type { ResolverContext } from '#dns/flow.js'
+import { bench, type Bench, type BenchOverrides, opt, query, RD, words } from '#dns/fixtures.js'
 import { serveUdp } from '#dns/transport/udp.js'
 
 interface Served extends Bench {
@@ -20,7 +19,7 @@ interface Served extends Bench {
 /** The query that tells silence from slowness: whatever came before it was answered, or never will be. */
 const MARKER = query('marker.example.org', { id: 0xffff })
 
-async function serve(t: Test, overrides: Partial<ResolverContext> = {}): Promise<Served> {
+async function serve(t: Test, overrides: BenchOverrides = {}): Promise<Served> {
   const watched = bench(overrides)
   const socket = createSocket('udp4')
   socket.bind(0, '127.0.0.1')

@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import packet from 'dns-packet'
 import t, { type Test } from 'tap'
-import { bench, type Bench, opt, query, RD, SANDBOX, words } from '#dns/fixtures.js'
+import { bench, type Bench, type BenchOverrides, opt, query, RD, SANDBOX, words } from '#dns/fixtures.js'
 import type { ResolverContext } from '#dns/flow.js'
 import { DEFAULT_TCP_LIMITS, serveTcp, type TcpLimits } from '#dns/transport/tcp.js'
 import { frame } from '#dns/transport/tcp-frames.js'
@@ -27,7 +27,7 @@ interface Client {
 async function serve(
   t: Test,
   limits: Partial<TcpLimits> = {},
-  overrides: Partial<ResolverContext> = {},
+  overrides: BenchOverrides = {},
 ): Promise<Served> {
   const watched = bench(overrides)
   const server = createServer().listen(0, '127.0.0.1')

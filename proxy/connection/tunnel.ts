@@ -1,3 +1,4 @@
+import type { OpenStream } from '../context/open-streams.js'
 import { deny } from '../contracts/denial.js'
 import { connectionDecision } from '../records/connection-decision.js'
 import { Flow, runFlow } from '../records/flow.js'
@@ -15,8 +16,8 @@ export const tunnel: Protocol = {
 }
 
 async function serveTunnel(connection: Connection, { context }: ConnectionTools): Promise<void> {
-  const { socket, host, port, destination, snapshot } = connection
-  if (host === null || port === null || destination === null) return
+  const { socket, sandbox, host, port, destination, snapshot } = connection
+  if (sandbox === null || host === null || port === null || destination === null) return
   const origin = { scheme: 'https', host, port } as const
   const upstream = await resolveUpstream(context, snapshot, connection, origin, destination)
   if ('reason' in upstream) {
@@ -38,11 +39,22 @@ async function serveTunnel(connection: Connection, { context }: ConnectionTools)
       return
     }
     const forget = context.shutdown.onStart(() => socket.destroy())
+    const policy: { reason: 'policy-changed' | null } = { reason: null }
+    const stream: OpenStream = {
+      agent: sandbox.agent,
+      origin,
+      end() {
+        policy.reason = 'policy-changed'
+        socket.destroy()
+      },
+      search: () => undefined,
+    }
+    const leave = context.streams.add(stream, snapshot, context.snapshot)
     const end = await passThrough(socket, upstream, snapshot.policy.http)
     forget()
-    const cut = context.shutdown.hasStarted()
-      ? ({ outcome: 'failure', reason: 'shutting-down' } as const)
-      : {}
+    leave()
+    const reason = policy.reason ?? (context.shutdown.hasStarted() ? 'shutting-down' : null)
+    const cut = reason === null ? {} : ({ outcome: 'failure', reason } as const)
     flow.close({ ...end, ...cut, status: null, redactions: [] })
   })
 }

@@ -4,6 +4,7 @@ import type { Ledger } from '#firewall/ledger/ledger.js'
 import type { Peer } from '#firewall/contracts/peer.js'
 import type { Recorder } from '../contracts/recorder.js'
 import type { Shutdown } from '../contracts/shutdown.js'
+import type { OpenStreams } from './open-streams.js'
 import type { ProxySnapshot } from './snapshot.js'
 
 /** Makes the certificates that the gateway shows to sandboxes. */
@@ -20,6 +21,8 @@ export interface ProxyContext extends Recorder {
   readonly ledger: Ledger
   readonly ca: CertificateSource
   readonly shutdown: Shutdown
+  /** What is open, and outlives the snapshot that let it in. */
+  readonly streams: OpenStreams
   /** The host name by which sandboxes know the gateway. */
   readonly gatewayName: string
   /** Who is behind a connection; null for an unknown client. */

@@ -21,8 +21,19 @@ export interface ProxySnapshot {
   readonly pools: Upstreams
 }
 
-/** @param now milliseconds since 1970 */
-export function createProxySnapshot(policy: Policy, ledger: Ledger, now: () => number): ProxySnapshot {
+/**
+ * Keeps of the snapshot before what does not depend on what has changed: addresses that were found, and connections.
+ *
+ * @param now milliseconds since 1970
+ */
+export function createProxySnapshot(
+  policy: Policy,
+  ledger: Ledger,
+  now: () => number,
+  previous: ProxySnapshot | null = null,
+): ProxySnapshot {
+  const { upstream, http } = policy
+  const keepsResolver = previous?.resolver.isMadeFrom(upstream, http.connectTimeoutMs) === true
   return {
     policy,
     namePolicy: {
@@ -31,7 +42,7 @@ export function createProxySnapshot(policy: Policy, ledger: Ledger, now: () => n
       budget: ledger.names,
     },
     secretPatterns: new AgentSecretPatterns(policy),
-    resolver: new UpstreamResolver(policy.upstream, policy.http.connectTimeoutMs, now),
-    pools: new Http1Upstreams(policy.http),
+    resolver: keepsResolver ? previous.resolver : new UpstreamResolver(upstream, http.connectTimeoutMs, now),
+    pools: previous?.pools.hasLimits(http) === true ? previous.pools : new Http1Upstreams(http),
   }
 }

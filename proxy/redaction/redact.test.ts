@@ -370,3 +370,51 @@ void t.test('a secret cannot be read in parts', (t) => {
     t.equal(isSearchableRange(range, new SecretPatterns(secretPatterns)), expected, String(range))
   t.end()
 })
+
+void t.test(
+  'a secret that becomes known in the middle is found from there on, also one that had begun',
+  (t) => {
+    const words = (letters: string) =>
+      fc.string({ unit: fc.constantFrom(...letters), minLength: 5, maxLength: 9 })
+    const piece = fc.constantFrom('old', 'new', 'text')
+    fc.assert(
+      fc.property(
+        words('ab'),
+        words('xy'),
+        fc.array(
+          fc.tuple(piece, fc.string({ unit: fc.constantFrom('a', 'b', 'x', 'y', '-'), maxLength: 9 })),
+        ),
+        fc.array(fc.nat(400), { maxLength: 12 }),
+        fc.nat(12),
+        (old, fresh, pieces, places, turn) => {
+          const texts = { old, new: fresh, text: '' }
+          const whole = bytes(pieces.map(([kind, rest]) => texts[kind as 'old'] + rest).join(''))
+          const chunks = cut(whole, places)
+          const tally = new Tally()
+          const redactor = new Redactor(new SecretPatterns([bytes(old)]), tally)
+          const out: Buffer[] = []
+          let passed = whole.length
+          for (const [index, chunk] of chunks.entries()) {
+            if (index === turn) {
+              passed = out.reduce((sum, { length }) => sum + length, 0)
+              redactor.alsoFor(new SecretPatterns([bytes(fresh)]))
+            }
+            out.push(Buffer.from(redactor.push(chunk)))
+          }
+          out.push(redactor.flush())
+          const expected = oracle([bytes(old)], whole)
+          const found = oracle([bytes(fresh)], whole)
+          for (let at = 0; at + fresh.length <= whole.length; at += 1) {
+            const isSecret = whole.subarray(at, at + fresh.length).equals(bytes(fresh))
+            const from = Math.max(at, passed)
+            const end = at + fresh.length
+            if (isSecret && end > passed) found.copy(expected, from, from, end)
+          }
+          return Buffer.concat(out).equals(expected)
+        },
+      ),
+      { numRuns: 300 },
+    )
+    t.end()
+  },
+)

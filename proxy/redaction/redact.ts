@@ -2,6 +2,7 @@ import type { Headers } from '#firewall/contracts/credential.js'
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import { newHeaders } from '../message/headers.js'
 import { Scanner } from './scanner.js'
+import { Tail } from './tail.js'
 
 const STAR = 0x2a
 const EMPTY = Buffer.alloc(0)
@@ -32,11 +33,13 @@ const NONE: ReadonlyMap<string | null, number> = new Map()
  * the beginning of a secret, so an event stream flows at once.
  */
 export class Redactor {
-  readonly #scanner: Scanner | null
-  readonly #secretPatterns: readonly Buffer[]
-  readonly #onPart: () => void
+  readonly #tally: Tally
+  readonly #part: boolean
+  #secretPatterns: SecretPatterns
+  /** Null where there is nothing to search for. */
+  #scanner: Scanner | null
   /** Bytes of the longest secret, where the stream may begin and end inside one; else 0. */
-  readonly #reach: number
+  #reach: number
   /** What came before it was known whether the stream begins inside a secret. */
   #opening: Buffer | null
   /** Bytes yet to pass of the secret that the stream began in. */
@@ -47,25 +50,55 @@ export class Redactor {
   #found: { readonly start: number; readonly end: number }[] = []
   /** Where the last secret ended; one that overlaps it is not counted again. */
   #lastEnd = 0
+  /** What went on last: a secret that becomes known later may have begun in it. */
+  readonly #tail = new Tail()
 
   /** @param part whether the stream is a part of something longer (RFC 9110 section 15.3.7) */
   constructor(secretPatterns: SecretPatterns, tally: Tally, part = false) {
-    this.#secretPatterns = secretPatterns.bytes
-    this.#onPart = () => tally.add(null)
+    this.#tally = tally
+    this.#part = part
+    this.#secretPatterns = secretPatterns
     this.#reach = part ? longest(secretPatterns.bytes) : 0
     this.#opening = this.#reach > 0 ? EMPTY : null
-    const onFound = (start: number, end: number, pattern: number) => {
-      this.#found.push({ start, end })
-      if (start >= this.#lastEnd) tally.add(secretPatterns.owners[pattern] ?? null)
-      this.#lastEnd = Math.max(this.#lastEnd, end)
-    }
-    this.#scanner = secretPatterns.bytes.length === 0 ? null : new Scanner(secretPatterns.matcher, onFound)
+    this.#scanner = secretPatterns.bytes.length === 0 ? null : this.#newScanner(secretPatterns, 0)
   }
 
   /** Takes the next bytes; returns those that may go on, which may be none. */
   push(chunk: Buffer): Buffer {
-    const scanner = this.#scanner
-    if (scanner === null || chunk.length === 0) return chunk
+    const passed = this.#scanner === null || chunk.length === 0 ? chunk : this.#search(this.#scanner, chunk)
+    this.#tail.add(passed)
+    return passed
+  }
+
+  /**
+   * Searches for more from now on, also in what is held back. Of a secret that began in bytes which went on before, the rest
+   * is replaced.
+   */
+  alsoFor(secretPatterns: SecretPatterns): void {
+    const all = this.#secretPatterns.plus(secretPatterns)
+    if (all === this.#secretPatterns) return
+    this.#secretPatterns = all
+    if (this.#part) this.#reach = longest(all.bytes)
+    const tail = this.#tail.read()
+    const scanner = this.#newScanner(all, tail.length)
+    this.#scanner = scanner
+    this.#lastEnd = 0
+    scanner.scan(tail)
+    scanner.scan(this.#pending)
+    this.#star(this.#pending, tail.length)
+  }
+
+  /** @param from where in what it scans those bytes begin that have not gone on yet */
+  #newScanner({ matcher, owners }: SecretPatterns, from: number): Scanner {
+    return new Scanner(matcher, (start, end, pattern) => {
+      if (end <= from) return
+      this.#found.push({ start, end })
+      if (start >= this.#lastEnd) this.#tally.add(owners[pattern] ?? null)
+      this.#lastEnd = Math.max(this.#lastEnd, end)
+    })
+  }
+
+  #search(scanner: Scanner, chunk: Buffer): Buffer {
     if (this.#opening === null) return this.#blankBegun(this.#pass(scanner, chunk))
     this.#opening = Buffer.concat([this.#opening, chunk])
     return this.#opening.length < this.#reach ? EMPTY : this.#open(scanner, this.#opening)
@@ -96,6 +129,7 @@ export class Redactor {
   /** The bytes held back, at the end of a stream or message: they turned out not to be a secret. Then another may begin. */
   flush(): Buffer {
     const scanner = this.#scanner
+    this.#tail.clear()
     if (scanner === null) return EMPTY
     const opened = this.#opening === null ? EMPTY : this.#open(scanner, this.#opening)
     scanner.end()
@@ -109,11 +143,11 @@ export class Redactor {
   /** Passes the first bytes of a part: those that end a secret which began before it are replaced. */
   #open(scanner: Scanner, data: Buffer): Buffer {
     this.#opening = null
-    this.#begun = this.#secretPatterns.reduce(
+    this.#begun = this.#secretPatterns.bytes.reduce(
       (most, pattern) => Math.max(most, closedSuffix(data, pattern)),
       0,
     )
-    if (this.#begun > 0) this.#onPart()
+    if (this.#begun > 0) this.#tally.add(null)
     return this.#blankBegun(this.#pass(scanner, data))
   }
 
@@ -125,7 +159,7 @@ export class Redactor {
   }
 
   #blankAll(chunk: Buffer): Buffer {
-    this.#onPart()
+    this.#tally.add(null)
     return Buffer.alloc(chunk.length, STAR)
   }
 }

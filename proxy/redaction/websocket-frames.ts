@@ -22,7 +22,7 @@ const isControl = ({ opcode }: Frame) => opcode >= 8
  * fragments; no message waits for the next one. Frames keep their lengths.
  */
 export class FrameRedactor {
-  readonly #secretPatterns: SecretPatterns
+  #secretPatterns: SecretPatterns
   readonly #tally: Tally
   readonly #message: Redactor
   /** The frame that is being read: its head as far as it is there, and once it is, what the head says. */
@@ -42,6 +42,12 @@ export class FrameRedactor {
     this.#secretPatterns = secretPatterns
     this.#tally = tally
     this.#message = new Redactor(secretPatterns, tally)
+  }
+
+  /** Searches for more from now on. */
+  alsoFor(secretPatterns: SecretPatterns): void {
+    this.#secretPatterns = this.#secretPatterns.plus(secretPatterns)
+    this.#message.alsoFor(secretPatterns)
   }
 
   /** Takes the next bytes; returns those that may go on, or null when these are no frames of a server. */

@@ -1,5 +1,7 @@
+import type { Origin } from '#firewall/contracts/origin.js'
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import type { ProxyContext } from '../context/context.js'
+import type { OpenStream } from '../context/open-streams.js'
 import { deny, denyFailure, type Denial } from '../contracts/denial.js'
 import { codeOf } from '../contracts/errors.js'
 import { dropSessions, isReadable, responseHeaders } from '../message/headers.js'
@@ -44,17 +46,22 @@ function answered(exchange: Exchange, result: ForwardResult): ForwardResult {
   return { ...result, status: downstream.deny(result.denial, flow.id) }
 }
 
-class Forwarding implements UpstreamHandler {
+class Forwarding implements UpstreamHandler, OpenStream {
+  readonly agent: string
+  readonly origin: Origin
   readonly #exchange: Exchange
   readonly #context: ProxyContext
-  readonly #secretPatterns: SecretPatterns
+  #secretPatterns: SecretPatterns
   readonly #tally = new Tally()
+  #redactor: Redactor | null = null
   #body: ResponseBody | null = null
   #finish: (result: ForwardResult) => void = () => undefined
   #call: UpstreamCall | null = null
   #denial: Denial | null = null
   #status: number | null = null
   #clientGone = false
+  /** Set by `end`. */
+  #cut = false
   /** The upstream's response is complete; what is left is to write it out. */
   #ended = false
   #responseBytes = 0
@@ -63,6 +70,8 @@ class Forwarding implements UpstreamHandler {
     this.#exchange = exchange
     this.#context = context
     this.#secretPatterns = exchange.secretPatterns
+    this.agent = required(exchange.sandbox).agent
+    this.origin = required(exchange.origin)
   }
 
   run(): Promise<ForwardResult> {
@@ -76,11 +85,13 @@ class Forwarding implements UpstreamHandler {
       })
       this.#finish = (result) => {
         forget()
+        leave()
         this.#body?.destroy()
         resolve(result)
       }
       // Gone while the decision was written: nothing needs to be sent.
       this.#clientGone = downstream.gone
+      const leave = this.#context.streams.add(this, snapshot, this.#context.snapshot)
       // The failure of a body reaches the upstream through its stream, which ends the request.
       const request = { method, path: path + query, headers, body: body?.content() ?? null }
       snapshot.pools.open(required(upstream), request, this)
@@ -90,6 +101,22 @@ class Forwarding implements UpstreamHandler {
   onStart(call: UpstreamCall): void {
     this.#call = call
     if (this.#clientGone) call.abort(new Error('the client went away'))
+    else if (this.#cut) call.abort(new Error('the policy was changed'))
+  }
+
+  /** What the sandbox has had stays; when nothing was sent yet, it is told the reason. */
+  end(): void {
+    if (this.#cut) return
+    this.#cut = true
+    this.#denial = deny('policy-changed')
+    // When the upstream has said all, what is left is to write it out, and that ends here.
+    if (this.#ended) this.#exchange.downstream.destroy()
+    else this.#call?.abort(new Error('the policy was changed'))
+  }
+
+  search(secretPatterns: SecretPatterns): void {
+    this.#secretPatterns = this.#secretPatterns.plus(secretPatterns)
+    this.#redactor?.alsoFor(secretPatterns)
   }
 
   onHead(call: UpstreamCall, status: number, raw: RawHeaders): void {
@@ -111,6 +138,7 @@ class Forwarding implements UpstreamHandler {
     const begin = () => {
       if (!downstream.begun) downstream.begin(status, headers)
     }
+    this.#redactor = redactor
     this.#body = new ResponseBody(codings, redactor, downstream, begin, (error) => this.#failDecoding(error))
     // What does not even begin to decompress is answered with an error, not with the upstream's status.
     if (codings.length === 0) begin()
@@ -134,9 +162,9 @@ class Forwarding implements UpstreamHandler {
   }
 
   onError(error: Error): void {
-    const failure = this.#exchange.body?.failure ?? null
+    const failure = this.#cut ? null : (this.#exchange.body?.failure ?? null)
     if (failure !== null) this.#denial = denyFailure(failure, null)
-    if (this.#clientGone) this.#denial = null
+    if (this.#clientGone && !this.#cut) this.#denial = null
     else this.#denial ??= deny(reasonOf(error), { detail: codeOf(error) })
     this.#finish(this.#result(error))
   }
@@ -174,7 +202,7 @@ class Forwarding implements UpstreamHandler {
       requestBytes: this.#exchange.body?.bytes ?? 0,
       responseBytes: this.#responseBytes,
       redactions: redactionsOf(this.#tally, this.#exchange.credential),
-      detail: error === null || this.#clientGone ? null : codeOf(error),
+      detail: error === null || this.#clientGone || this.#cut ? null : codeOf(error),
     }
   }
 }

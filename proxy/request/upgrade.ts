@@ -1,6 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Headers } from '#firewall/contracts/credential.js'
 import type { ProxyContext } from '../context/context.js'
+import type { OpenStream } from '../context/open-streams.js'
 import { deny, type Denial } from '../contracts/denial.js'
 import { codeOf } from '../contracts/errors.js'
 import { dropSessions } from '../message/headers.js'
@@ -40,6 +41,7 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
       settled = true
       forgetShutdown()
       forgetClient()
+      leave()
       resolve({
         denial,
         aborted,
@@ -57,13 +59,22 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
       settle(null)
       call?.destroy()
     }
-    const forgetShutdown = context.shutdown.onStart(() => {
-      fail(deny('shutting-down'))
+    const cut = (reason: 'shutting-down' | 'policy-changed') => {
+      fail(deny(reason))
       // What was upgraded before ends like a connection that broke.
-      denial ??= deny('shutting-down')
+      denial ??= deny(reason)
       settle(null)
       call?.destroy()
-    })
+    }
+    const forgetShutdown = context.shutdown.onStart(() => cut('shutting-down'))
+    const stream: OpenStream = {
+      agent: required(exchange.sandbox).agent,
+      origin: required(exchange.origin),
+      end: () => cut('policy-changed'),
+      // Without a redactor messages may be compressed, and nothing can be found in them.
+      search: (patterns) => redactor?.alsoFor(patterns),
+    }
+    const leave = context.streams.add(stream, snapshot, context.snapshot)
     const forgetClient = downstream.onGone(() => call?.destroy())
     const request = { path: outgoing.path + outgoing.query, headers: outgoing.headers }
     call = openWebSocket(required(exchange.upstream), request, snapshot.policy.http, {

@@ -28,7 +28,10 @@ const WILDCARD_CACHE_TTL_MS = 3_600_000
 const MAX_CACHED = 4_096
 
 interface CachedResolution {
+  /** Until when it is used for a name under a wildcard. */
   readonly until: number
+  /** The same for any other name. */
+  readonly untilExact: number
   readonly resolution: Promise<Resolution>
   /** Failures in a row before this one. */
   readonly failures: number
@@ -39,12 +42,15 @@ interface CachedResolution {
  * the gateway.
  */
 export class UpstreamResolver {
+  /** What it was made from. */
+  readonly #made: string
   readonly #fixed: ReadonlyMap<string, Resolution>
   readonly #resolver: Resolver | null
   readonly #now: () => number
   readonly #cache = new Map<string, CachedResolution>()
 
   constructor(names: UpstreamNames, timeoutMs: number, now: () => number) {
+    this.#made = JSON.stringify([names, timeoutMs])
     const fixed = Object.entries(names.hosts)
     this.#fixed = new Map(fixed.map(([host, { address, port }]) => [host, resolution([address], port)]))
     this.#now = now
@@ -53,6 +59,11 @@ export class UpstreamResolver {
       this.#resolver = new Resolver({ timeout: Math.ceil(timeoutMs / 3), tries: 2 })
       this.#resolver.setServers(names.servers)
     }
+  }
+
+  /** Whether one that is made from these would be the same, apart from what this one has learnt. */
+  isMadeFrom(names: UpstreamNames, timeoutMs: number): boolean {
+    return this.#made === JSON.stringify([names, timeoutMs])
   }
 
   /**
@@ -73,12 +84,16 @@ export class UpstreamResolver {
 
   #cached(host: string, wildcard: boolean): Promise<Resolution> {
     const known = this.#cache.get(host)
-    if (known !== undefined && this.#now() < known.until) return known.resolution
+    // A policy may list by name what was under a wildcard before: then it is looked up as often as any other.
+    const until = wildcard ? known?.until : known?.untilExact
+    if (known !== undefined && this.#now() < (until ?? 0)) return known.resolution
     const failures = known?.failures ?? 0
     const resolution = this.#lookUp(host)
     const hold = (ms: number, failed: number) => {
       this.#cache.delete(host)
-      this.#cache.set(host, { until: this.#now() + ms, resolution, failures: failed })
+      const now = this.#now()
+      const untilExact = now + Math.min(ms, CACHE_TTL_MS)
+      this.#cache.set(host, { until: now + ms, untilExact, resolution, failures: failed })
     }
     hold(wildcard ? WILDCARD_CACHE_TTL_MS : CACHE_TTL_MS, 0)
     resolution.catch(() => {

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream'
 import type { ClientCertificate, Headers } from '#firewall/contracts/credential.js'
+import type { HttpLimits } from '#firewall/contracts/policy.js'
 import type { Origin } from '#firewall/contracts/origin.js'
 
 /** An upstream whose addresses were all checked. Nothing is resolved again after this. */
@@ -60,6 +61,10 @@ export interface Upstreams {
   load(): void
   /** Sends a request. Never throws: what fails is told to the handler. */
   open(upstream: ResolvedUpstream, request: UpstreamRequest, handler: UpstreamHandler): void
+  /** Whether connections made for these limits would be the same. */
+  hasLimits(limits: HttpLimits): boolean
+  /** A policy with other limits is in force: later requests go through the successor, and those under way end as they began. */
+  handOver(successor: Upstreams): void
   /** Ends the requests under way, and each that comes later, with an error whose reason is `shutting-down`. */
   close(): Promise<void>
 }

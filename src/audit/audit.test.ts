@@ -9,7 +9,8 @@ import { Audit } from './audit.js'
 
 interface Line {
   readonly event: { readonly action: string; readonly sequence: number }
-  readonly egress: { readonly gateway: string; readonly lost_close_records?: number }
+  readonly observer: { readonly name: string; readonly type: string }
+  readonly egress: { readonly lost_close_records?: number }
 }
 
 const SANDBOX = { id: 'sb', agent: 'default', placeholders: new Map() }
@@ -80,7 +81,7 @@ void t.test('one file for each role, each with its own sequence', (t) => {
     ['0 sandbox-start', '1 sandbox-end'],
   )
   t.strictSame(read(place, 'dns'), [])
-  t.ok(read(place, 'http').every(({ egress }) => egress.gateway === 'g1'))
+  t.ok(read(place, 'http').every(({ observer }) => observer.name === 'g1'))
   t.end()
 })
 

@@ -2,17 +2,10 @@ import { join } from 'node:path'
 import type { SecretRotationEvent } from '#config/secrets/secret-refresher.js'
 import type { DnsEvent } from '#dns/events.js'
 import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
+import type { GatewayEvent, PolicyEvent, SandboxEvent } from '../events/events.js'
+import { recordLine } from '../events/records.js'
+import type { EventSink } from '../events/sink.js'
 import { AuditFile } from './audit-file.js'
-import {
-  closeLine,
-  decisionLine,
-  dnsLine,
-  gapRecord,
-  rotationRecord,
-  sandboxRecord,
-  type Header,
-  type SandboxEvent,
-} from './records.js'
 import { Timestamps } from './timestamps.js'
 
 /** Files of one gateway, by role. */
@@ -21,14 +14,15 @@ export type AuditRole = (typeof AUDIT_ROLES)[number]
 
 export interface AuditOptions {
   readonly directory: string
+  /** Name of this gateway process, in every record. */
   readonly gateway: string
   readonly now: () => number
   /** Told once when the log stops working, and once when it works again. */
   readonly onChange: (message: string) => void
   /** The files that are this process's own; all unless said otherwise. What belongs to another is not opened. */
   readonly roles?: readonly AuditRole[]
-  /** Shown every record that is in its file, as a line of JSON. */
-  readonly onLine?: (line: string) => void
+  /** Told of every event whose record is in its file. */
+  readonly sinks?: readonly EventSink[]
 }
 
 /**
@@ -37,15 +31,17 @@ export interface AuditOptions {
  */
 export class Audit {
   readonly #files: ReadonlyMap<AuditRole, Log>
+  readonly #sinks: readonly EventSink[]
 
   constructor(options: AuditOptions) {
-    const { roles = AUDIT_ROLES } = options
+    const { roles = AUDIT_ROLES, sinks = [] } = options
+    this.#sinks = sinks
     this.#files = new Map(roles.map((role) => [role, new Log(role, options)]))
   }
 
   /** Tells `done` that the record is in the file, or of the AuditUnavailable that kept it out. */
   readonly dns = (event: DnsEvent, done: (error: Error | null) => void): void => {
-    this.#file('dns').write({ at: event.time, build: (header) => dnsLine(header, event), settle: done })
+    this.#file('dns').write({ at: event.time, event: { type: 'query', event }, settle: done })
   }
 
   /** Resolves once the record is in the file. Rejects with AuditUnavailable. */
@@ -53,26 +49,32 @@ export class Audit {
     new Promise((resolve, reject) => {
       this.#file('http').write({
         at: event.at,
-        build: (header) => decisionLine(header, event),
+        event: { type: 'decision', event },
         settle: (error) => (error === null ? resolve() : reject(error)),
       })
     })
 
   readonly close = (event: HttpClose): void => {
-    this.#file('http').writeOrCount(event.at, (header) => closeLine(header, event))
+    this.#file('http').writeOrCount(event.at, { type: 'close', event })
   }
 
   readonly rotation = (event: SecretRotationEvent): void => {
-    this.#file('http').writeOrCount(event.at, (header) => JSON.stringify(rotationRecord(header, event)))
+    this.#file('http').writeOrCount(event.at, { type: 'rotation', event })
   }
 
   /** @throws AuditUnavailable */
   readonly sandbox = (event: SandboxEvent): void => {
-    this.#file('sandbox').writeNow(event.at, (header) => JSON.stringify(sandboxRecord(header, event)))
+    this.#file('sandbox').writeNow(event.at, { type: 'sandbox', event })
+  }
+
+  /** In the log of whoever puts the policy in force: the proxy's, or the one of a resolver alone. @throws AuditUnavailable */
+  readonly policy = (event: PolicyEvent): void => {
+    this.#file(this.#files.has('http') ? 'http' : 'dns').writeNow(event.at, { type: 'policy', event })
   }
 
   end(): void {
     for (const log of this.#files.values()) log.end()
+    for (const sink of this.#sinks) sink.end()
   }
 
   #file(role: AuditRole): Log {
@@ -85,8 +87,7 @@ export class Audit {
 /** A record that waits for its place in the file. */
 interface Waiting {
   readonly at: number
-  /** The record as a line of JSON, without line feed. */
-  readonly build: (header: Header) => string
+  readonly event: GatewayEvent
   /** Told that the record is in the file, or why it is not. */
   readonly settle: (error: Error | null) => void
 }
@@ -121,13 +122,13 @@ class Log {
     if (this.#calm) this.#flush()
   }
 
-  writeOrCount(at: number, build: Waiting['build']): void {
-    this.write({ at, build, settle: (error) => (this.#lost += error === null ? 0 : 1) })
+  writeOrCount(at: number, event: GatewayEvent): void {
+    this.write({ at, event, settle: (error) => (this.#lost += error === null ? 0 : 1) })
   }
 
   /** @throws AuditUnavailable */
-  writeNow(at: number, build: Waiting['build']): void {
-    this.#waiting.push({ at, build, settle: () => undefined })
+  writeNow(at: number, event: GatewayEvent): void {
+    this.#waiting.push({ at, event, settle: () => undefined })
     const failure = this.#flush()
     if (failure !== null) throw failure
   }
@@ -160,24 +161,24 @@ class Log {
 
   /** Writes all of them, behind a record of those that are missing, or nothing. */
   #append(batch: readonly Waiting[]): Error | null {
-    const { gateway, now } = this.#options
-    let sequence = this.#sequence
-    const lines: string[] = []
-    const add = (at: number, build: Waiting['build']) => {
-      lines.push(build({ time: this.#timestamps.format(at), sequence, gateway }))
-      sequence += 1
+    const { gateway: observer, now, sinks = [] } = this.#options
+    const events: Pick<Waiting, 'at' | 'event'>[] = [...batch]
+    if (this.#lost > 0) {
+      const at = now()
+      events.unshift({ at, event: { type: 'gap', event: { at, lost: this.#lost } } })
     }
-    if (this.#lost > 0) add(now(), (header) => JSON.stringify(gapRecord(header, this.#lost)))
-    for (const { at, build } of batch) add(at, build)
+    const times = events.map(({ at }) => this.#timestamps.format(at))
+    const lines = events.map(({ event }, index) =>
+      recordLine({ time: times[index] ?? '', sequence: this.#sequence + index, observer }, event),
+    )
     try {
       this.#file.append(lines)
     } catch (error) {
       return error as Error
     }
-    this.#sequence = sequence
+    this.#sequence += events.length
     this.#lost = 0
-    const { onLine } = this.#options
-    if (onLine !== undefined) lines.forEach(onLine)
+    for (const sink of sinks) events.forEach(({ event }, index) => sink.take(times[index] ?? '', event))
     return null
   }
 }

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import type { AuditRole } from '../audit/audit.js'
 import { EgressError, EXIT } from '../errors.js'
 import { followLog } from '../logs/follow.js'
-import { formatRecord, painter } from '../logs/format.js'
+import { formatEvent, painter } from '../logs/format.js'
 import { readLog, type LogLine } from '../logs/read.js'
 import type { CommandIo } from './io.js'
 
@@ -43,8 +43,8 @@ export async function logs(
   }
   const chosen = (line: LogLine) => matches(line, options, since)
   const paint = painter(options.colour, io.env)
-  const print = ({ text, record }: LogLine) =>
-    io.stdout.write(`${options.json ? text : formatRecord(record, paint)}\n`)
+  const print = ({ text, time, shown }: LogLine) =>
+    io.stdout.write(`${options.json ? text : formatEvent(time, shown, paint)}\n`)
 
   let damaged = 0
   const last: LogLine[] = []
@@ -84,15 +84,16 @@ function rolesOf(role: string | undefined): readonly AuditRole[] {
   throw usage(`Unknown log \`${role}\``, 'Use dns, http or sandbox, or omit it to show all logs')
 }
 
-function matches({ record }: LogLine, options: LogsOptions, since: number | null): boolean {
-  if (since !== null && Date.parse(record['@timestamp']) < since) return false
-  if (options.denied && record.egress.verdict !== 'deny') return false
-  if (options.sandbox !== undefined && record.egress.sandbox?.id !== options.sandbox) return false
-  return options.host === undefined || hostOf(record) === options.host.toLowerCase().replace(/\.$/, '')
+function matches({ time, sandbox, shown }: LogLine, options: LogsOptions, since: number | null): boolean {
+  if (since !== null && Date.parse(time) < since) return false
+  if (options.denied && !('verdict' in shown.event && shown.event.verdict === 'deny')) return false
+  if (options.sandbox !== undefined && sandbox !== options.sandbox) return false
+  return options.host === undefined || hostOf(shown) === options.host.toLowerCase().replace(/\.$/, '')
 }
 
-function hostOf({ url, dns }: LogLine['record']): string | null {
-  return url?.domain ?? dns?.question?.name ?? null
+function hostOf({ type, event }: LogLine['shown']): string | null {
+  if (type === 'decision') return event.host
+  return type === 'query' ? (event.question?.name ?? null) : null
 }
 
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }

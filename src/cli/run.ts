@@ -22,6 +22,7 @@ import type { Gateway, GatewaySockets } from '../gateway/gateway.js'
 import type * as gatewayModule from '../gateway/gateway.js'
 import { createLog } from '../log.js'
 import { newSandboxId } from '../sandbox-id.js'
+import { tuneGarbageCollector } from '../gateway/gc-tuning.js'
 import { closeInheritedDescriptors } from '../sandbox/descriptors.js'
 import { launchSandbox } from '../sandbox/launch.js'
 import type { Sandbox, SandboxLimits } from '../sandbox/spec.js'
@@ -42,7 +43,7 @@ export interface RunOptions {
 }
 
 /** Signals that end a program or speak to it: the agent gets them, and its end is ours. */
-const FORWARDED: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2']
+const FORWARDED: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2']
 
 /**
  * Runs a command in a sandbox behind a gateway of its own. One flow, top to bottom: policy, sandbox, gateway, serve, start,
@@ -52,6 +53,7 @@ const FORWARDED: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SI
  */
 export async function run(command: readonly string[], options: RunOptions, io: CommandIo): Promise<number> {
   closeInheritedDescriptors()
+  tuneGarbageCollector()
   const {
     policy,
     sensitiveFiles,
@@ -122,7 +124,7 @@ export async function run(command: readonly string[], options: RunOptions, io: C
     gateway.serve(socketsOf(sandbox))
     const event = { sandbox: identity, command: command[0] ?? '', exitCode: null }
     audit.sandbox({ ...event, at: Date.now(), action: 'sandbox-start' })
-    forwardSignals(sandbox)
+    forwardSignals(sandbox, (message) => log.warn(message))
     sandbox.start()
     setImmediate(() => gateway?.warmUp())
     const { code } = await sandbox.exit
@@ -195,6 +197,13 @@ function socketsOf({ sockets }: Sandbox): GatewaySockets {
   }
 }
 
-function forwardSignals(sandbox: Sandbox): void {
+function forwardSignals(sandbox: Sandbox, warn: (message: string) => void): void {
   for (const signal of FORWARDED) process.on(signal, () => sandbox.signal(signal))
+  const hasTerminal = () => [0, 1, 2].some((descriptor) => isatty(descriptor))
+  const hadTerminal = hasTerminal()
+  process.on('SIGHUP', () => {
+    if (hadTerminal && !hasTerminal()) sandbox.signal('SIGHUP')
+    // A policy that was reloaded could name files of secrets that the running sandbox sees.
+    else warn('a run keeps the policy that it was started with; SIGHUP has no effect')
+  })
 }

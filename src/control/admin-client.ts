@@ -1,8 +1,7 @@
 #!/usr/bin/env node
-import { connect } from 'node:net'
-import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AdminReply, AdminRequest } from './admin-protocol.js'
+import { askAdmin } from './ask-admin.js'
 import { adminSocketIn, stateDirectories } from '../serve/state.js'
 
 // What sandbox-run and the health check start inside the gateway's container: a start-up of a few milliseconds counts, so
@@ -30,7 +29,7 @@ const PAUSE_MS = 100
 async function ask(request: AdminRequest): Promise<AdminReply> {
   const until = request.do === 'health' ? 0 : Date.now() + STARTUP_TIMEOUT_MS
   for (;;) {
-    const reply = await askOnce(request)
+    const reply = await askAdmin(adminSocketIn(stateDirectories(process.env).run), request)
     if (reply !== null) return reply
     if (Date.now() >= until) break
     await sleep(PAUSE_MS)
@@ -39,17 +38,6 @@ async function ask(request: AdminRequest): Promise<AdminReply> {
     problem: 'the gateway does not answer',
     fix: 'see why with `docker compose logs proxy dns`',
     exitCode: 125,
-  }
-}
-
-/** Null when nobody listens, or whoever did went away. */
-async function askOnce(request: AdminRequest): Promise<AdminReply | null> {
-  const socket = connect(adminSocketIn(stateDirectories(process.env).run))
-  socket.end(JSON.stringify(request))
-  try {
-    return JSON.parse(await text(socket)) as AdminReply
-  } catch {
-    return null
   }
 }
 

@@ -10,6 +10,7 @@ export type AdminRequest =
       readonly command: string
     }
   | { readonly do: 'list' }
+  | { readonly do: 'reload' }
   | { readonly do: 'environment'; readonly network: string }
 
 export type AdminReply =

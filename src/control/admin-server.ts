@@ -5,7 +5,10 @@ import { EgressError, exitCodeOf, formatError } from '../errors.js'
 import { MAX_REQUEST_BYTES, type AdminReply, type AdminRequest } from './admin-protocol.js'
 
 /** Answers in lines of text, or throws what the caller is told. */
-export type AdminHandler = (request: AdminRequest) => readonly string[]
+export type AdminHandler = (request: AdminRequest) => readonly string[] | Promise<readonly string[]>
+
+/** Milliseconds in which a request must come. The answer may take longer: secrets are read again from wherever they are. */
+const REQUEST_TIMEOUT_MS = 5_000
 
 /**
  * The admin side: a socket in a directory that only the gateway's own container has, so that whoever may run programs there
@@ -26,17 +29,20 @@ export async function serveAdmin(path: string, handle: AdminHandler): Promise<{ 
 function answer(socket: Socket, handle: AdminHandler): void {
   let text = ''
   socket.on('error', () => socket.destroy())
-  socket.setTimeout(5_000, () => socket.destroy())
+  socket.setTimeout(REQUEST_TIMEOUT_MS, () => socket.destroy())
   socket.on('data', (chunk: Buffer) => {
     text += chunk.toString()
     if (text.length > MAX_REQUEST_BYTES) socket.destroy()
   })
-  socket.on('end', () => socket.end(`${JSON.stringify(replyTo(text, handle))}\n`))
+  socket.on('end', () => {
+    socket.setTimeout(0)
+    void replyTo(text, handle).then((reply) => socket.end(`${JSON.stringify(reply)}\n`))
+  })
 }
 
-function replyTo(text: string, handle: AdminHandler): AdminReply {
+async function replyTo(text: string, handle: AdminHandler): Promise<AdminReply> {
   try {
-    return { lines: handle(JSON.parse(text) as AdminRequest) }
+    return { lines: await handle(JSON.parse(text) as AdminRequest) }
   } catch (error) {
     const { problem, fix } =
       error instanceof EgressError

@@ -1,25 +1,24 @@
 import type { Peer } from '#firewall/contracts/peer.js'
 import { randomUUID } from 'node:crypto'
-import type { SecretRefresher, SecretRotationEvent } from '#config/secrets/secret-refresher.js'
+import type { SecretRotationEvent } from '#config/secrets/secret-refresher.js'
 import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import { Ledger } from '#firewall/ledger/ledger.js'
 import type { ProxyContext } from '#proxy/context/context.js'
 import type { ProxySockets } from '#proxy/listeners/listeners.js'
 import { serveProxy } from '#proxy/listeners/serve.js'
-import { createProxySnapshot, type ProxySnapshot } from '#proxy/context/snapshot.js'
+import { OpenStreams } from '#proxy/context/open-streams.js'
 import { Shutdown } from '#proxy/contracts/shutdown.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import type { Audit } from '../audit/audit.js'
-import { tuneGarbageCollector } from './gc-tuning.js'
 import { GATEWAY_HOST } from '../environment.js'
 import { serveDns, type DnsSockets, type GatewayAddress } from './serve-dns.js'
+import { createSnapshot, type CheckedPolicy, type GatewaySnapshot } from './snapshot.js'
 
 /** The sockets of one sandbox, or of one network of sandboxes, already bound. */
 export interface GatewaySockets extends ProxySockets, DnsSockets {}
 
-export interface GatewayOptions {
-  readonly policy: Policy
+export interface GatewayOptions extends CheckedPolicy {
   readonly audit: Audit
   /** Made anew unless given. */
   readonly ca?: CertificateAuthority
@@ -29,33 +28,36 @@ export interface GatewayOptions {
   readonly address: GatewayAddress
   /** Bugs, for the program's log. */
   readonly fail: (error: unknown) => void
-  /** Keeps the secrets of the policy up to date while the gateway is open. */
-  readonly refresher?: SecretRefresher | null
   /** What went wrong and stops nothing, for the program's log. */
   readonly warn?: (message: string) => void
 }
 
-/** Both roles in one process, around one policy engine and one exfiltration budget. */
+/**
+ * Both roles in one process, around one policy engine and one ledger. What it holds survives a change of policy; what one
+ * policy file says is in its snapshot.
+ */
 export class Gateway {
   /** The certificate authority's certificate, PEM. */
   readonly certificate: string
   readonly #options: GatewayOptions
   readonly #ledger = new Ledger()
-  readonly #snapshot: ProxySnapshot
   readonly #proxy: ProxyContext
   readonly #closers: (() => Promise<void>)[] = []
+  #snapshot: GatewaySnapshot
+  #stopRefresher: () => void = () => undefined
 
   private constructor(options: GatewayOptions, ca: CertificateAuthority) {
-    const { policy, audit, identify, fail } = options
+    const { audit, identify, fail } = options
     this.#options = options
     this.certificate = ca.pem
-    this.#snapshot = createProxySnapshot(policy, this.#ledger, Date.now)
+    this.#snapshot = createSnapshot(options, this.#ledger, Date.now)
     this.#proxy = {
-      snapshot: () => this.#snapshot,
+      snapshot: () => this.#snapshot.proxy,
       ledger: this.#ledger,
       audit,
       ca,
       shutdown: new Shutdown(),
+      streams: new OpenStreams(),
       gatewayName: GATEWAY_HOST,
       identify,
       now: Date.now,
@@ -65,24 +67,40 @@ export class Gateway {
   }
 
   static async create(options: GatewayOptions): Promise<Gateway> {
-    tuneGarbageCollector()
     const gateway = new Gateway(options, options.ca ?? (await CertificateAuthority.create(Date.now())))
     gateway.#refreshSecrets()
     return gateway
   }
 
+  /** The policy in force. */
+  get policy(): Policy {
+    return this.#snapshot.policy
+  }
+
+  /**
+   * Puts another policy in force, whole and at once: what comes after this is decided by it, and what was decided before goes
+   * on. Open streams to a host that it forbids end, and the others are searched for its secrets, too.
+   */
+  replace(checked: CheckedPolicy): void {
+    const before = this.#snapshot
+    const snapshot = createSnapshot(checked, this.#ledger, Date.now, before)
+    this.#snapshot = snapshot
+    if (before.proxy.pools !== snapshot.proxy.pools) before.proxy.pools.handOver(snapshot.proxy.pools)
+    this.#refreshSecrets()
+    this.#proxy.streams.replaced(snapshot.proxy)
+  }
+
   /** Loads what the first request would wait for. It takes a tenth of a second, in which nothing is answered. */
   warmUp(): void {
-    this.#snapshot.pools.load()
+    this.#snapshot.proxy.pools.load()
   }
 
   /** Serves on the sockets from now on, as resolver and as proxy. */
   serve(sockets: GatewaySockets): void {
-    const { policy, audit, identify, address, fail } = this.#options
+    const { audit, identify, address, fail } = this.#options
     const dns = serveDns(sockets, {
-      namePolicy: this.#snapshot.namePolicy,
+      snapshot: () => this.#snapshot.dns,
       queries: this.#ledger.queries,
-      settings: policy.dns,
       identify,
       address,
       record: audit.dns,
@@ -101,14 +119,20 @@ export class Gateway {
     this.#closers.push(() => proxy.close())
   }
 
-  /** Drops what is counted for sandboxes that are gone. */
+  /** Forgets what was counted for a sandbox that has ended. */
+  drop(sandbox: string): void {
+    this.#ledger.drop(sandbox)
+  }
+
+  /** Forgets what was counted for every sandbox that is not active. */
   prune(isActive: (sandbox: string) => boolean): void {
     this.#ledger.prune(isActive)
   }
 
+  /** Starts the refresher of the policy in force, instead of the one before. */
   #refreshSecrets(): void {
-    const { refresher, audit, warn } = this.#options
-    if (refresher == null) return
+    this.#stopRefresher()
+    const { audit, warn } = this.#options
     const report = (event: SecretRotationEvent): void => {
       audit.rotation(event)
       if (event.problem !== null) {
@@ -116,14 +140,11 @@ export class Gateway {
         warn?.(`the secret ${secret} was not rotated, its last value stays: ${problem}; ${fix ?? ''}`)
       }
     }
-    const stop = refresher.start({ now: Date.now, report })
-    this.#closers.push(() => {
-      stop()
-      return Promise.resolve()
-    })
+    this.#stopRefresher = this.#snapshot.refresher?.start({ now: Date.now, report }) ?? (() => undefined)
   }
 
   async close(): Promise<void> {
+    this.#stopRefresher()
     await Promise.all(this.#closers.splice(0).map((close) => close()))
   }
 }

@@ -1,12 +1,10 @@
 import type { Server as TcpServer } from 'node:net'
 import type { Socket as UdpSocket } from 'node:dgram'
-import { addressesOf, addressRecord } from '#dns/answer.js'
+import { addressRecord } from '#dns/answer.js'
 import type { AddressPlan, ResolverContext } from '#dns/flow.js'
 import type { QueryLimiter } from '#firewall/ledger/query-limiter.js'
 import { serveTcp } from '#dns/transport/tcp.js'
 import { serveUdp } from '#dns/transport/udp.js'
-import type { NamePolicy } from '#firewall/judge/name-policy.js'
-import type { DnsSettings } from '#firewall/contracts/policy.js'
 import type { SandboxRef } from '#firewall/contracts/identity.js'
 
 export interface DnsSockets {
@@ -18,10 +16,8 @@ export interface DnsSockets {
 export type GatewayAddress =
   { readonly ipv4: string; readonly ipv6: string | null } | ((sandbox: SandboxRef) => string)
 
-export interface DnsOptions extends Pick<ResolverContext, 'identify' | 'record' | 'fail'> {
-  readonly namePolicy: NamePolicy
+export interface DnsOptions extends Pick<ResolverContext, 'identify' | 'snapshot' | 'record' | 'fail'> {
   readonly queries: QueryLimiter
-  readonly settings: DnsSettings
   /** The address that allowed names are answered with. */
   readonly address: GatewayAddress
 }
@@ -31,17 +27,11 @@ export interface DnsService {
 }
 
 /** The resolver on both transports. */
-export function serveDns(
-  sockets: DnsSockets,
-  { namePolicy, queries, settings: { rate, hosts }, address, ...given }: DnsOptions,
-): DnsService {
+export function serveDns(sockets: DnsSockets, { queries, address, ...given }: DnsOptions): DnsService {
   const context: ResolverContext = {
     ...given,
-    namePolicy,
     limiter: queries,
-    rate,
     addressOf: planOf(address),
-    hosts: new Map(Object.entries(hosts).map(([name, text]) => [name, addressesOf(text)])),
     now: Date.now,
   }
   const udp = serveUdp(sockets.dnsUdp, context)

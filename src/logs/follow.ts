@@ -29,7 +29,7 @@ export async function* followLog(
       offsets.set(file, position)
       lines.push(...readOn(file, position))
     }
-    lines.sort((a, b) => (a.record['@timestamp'] < b.record['@timestamp'] ? -1 : 1))
+    lines.sort((a, b) => (a.time < b.time ? -1 : 1))
     yield* lines
     await sleep(POLL_MS, undefined, { signal }).catch(() => undefined)
   }

@@ -1,4 +1,4 @@
-import type { LogRecord } from './read.js'
+import type { ShownEvent } from '../events/events.js'
 
 /** Returns the text in a colour, or unchanged if colour is off. */
 export type Paint = (colour: 'red' | 'green' | 'yellow' | 'dim', text: string) => string
@@ -11,88 +11,102 @@ export function painter(isTerminal: boolean, env: Readonly<Record<string, string
   return (colour, text) => (on ? `\x1b[${String(CODES[colour])}m${text}\x1b[0m` : text)
 }
 
-/** One line of text. Control bytes are escaped. Threat: text from the sandbox that controls the user's terminal. */
-export function formatRecord(record: LogRecord, paint: Paint): string {
-  const time = paint('dim', record['@timestamp'].replace('T', ' '))
-  return `${time} ${bodyOf(record, paint)}`
+/** One line for people. What the sandbox wrote is printed with its control bytes escaped: a log must not move a cursor. */
+export function formatEvent(time: string, shown: ShownEvent, paint: Paint): string {
+  return `${paint('dim', clean(time.replace('T', ' ')))} ${bodyOf(shown, paint)}`
 }
 
-function bodyOf(record: LogRecord, paint: Paint): string {
-  const { action } = record.event
-  if (action === 'dns-query') return dnsLine(record, paint)
-  if (action === 'http-close') return closeLine(record, paint)
-  if (action.startsWith('http-')) return decisionLine(record, paint)
-  if (action === 'secret-rotation') return rotationLine(record, paint)
-  const code = record.process?.exit_code ?? null
-  const parts = [
-    action,
-    record.egress.sandbox?.id,
-    record.process?.executable,
-    code === null ? null : `exit ${String(code)}`,
-  ]
-  return parts
-    .filter((part) => part != null)
-    .map(clean)
-    .join(' ')
+function bodyOf({ type, event }: ShownEvent, paint: Paint): string {
+  switch (type) {
+    case 'query':
+      return queryLine(event, paint)
+    case 'decision':
+      return decisionLine(event, paint)
+    case 'close':
+      return closeLine(event, paint)
+    case 'rotation':
+      return rotationLine(event, paint)
+    case 'policy':
+      return policyLine(event, paint)
+    case 'gap':
+      return paint('red', `audit-gap: ${String(event.lost)} records of ends are missing`)
+    case 'sandbox': {
+      const code = event.exitCode === null ? null : `exit ${String(event.exitCode)}`
+      return words(event.action, event.sandbox.id, event.command, code)
+    }
+    case 'unknown':
+      return words(event.action, event.sandbox)
+  }
 }
 
-function rotationLine({ event, egress }: LogRecord, paint: Paint): string {
-  const { name = '-', source = '-' } = egress.secret ?? {}
-  const result =
-    event.reason == null
-      ? paint('green', 'rotated')
-      : paint('red', `refresh failed, previous value in use: ${clean(event.reason)}`)
-  return `http SECRET ${clean(name)} (${clean(source)}) ${result}`
+type Shown<T extends ShownEvent['type']> = Extract<ShownEvent, { type: T }>['event']
+
+function queryLine(event: Shown<'query'>, paint: Paint): string {
+  const { question } = event
+  const asked = question === null ? '(unreadable)' : `${question.type} ${question.name}`
+  const answer = words(event.rcode ?? 'no answer', ...event.answers)
+  const why = (event.verdict === 'allow' ? event.rule : event.reason) ?? ''
+  const mark = event.suspicious ? paint('yellow', ' SUSPICIOUS') : ''
+  return `dns  ${verdictWord(event, paint)} ${clean(asked)} -> ${answer} ${paint('dim', clean(why))}${mark}`
 }
 
-function verdictWord({ egress }: LogRecord, paint: Paint): string {
-  return egress.verdict === 'allow' ? paint('green', 'ALLOW') : paint('red', 'DENY ')
-}
-
-function dnsLine(record: LogRecord, paint: Paint): string {
-  const { dns, event, egress, rule } = record
-  const question = dns?.question == null ? '(unreadable)' : `${dns.question.type} ${clean(dns.question.name)}`
-  const answer = [dns?.response_code ?? 'no answer', ...(dns?.resolved_ip ?? [])].join(' ')
-  const why = egress.verdict === 'allow' ? (rule?.name ?? '') : (event.reason ?? '')
-  const mark = egress.suspicious === true ? paint('yellow', ' SUSPICIOUS') : ''
-  return `dns  ${verdictWord(record, paint)} ${question} -> ${answer} ${paint('dim', why)}${mark}`
-}
-
-function decisionLine(record: LogRecord, paint: Paint): string {
-  const { url, http, event, egress, rule } = record
-  const requested = http?.request?.method ?? event.action.replace('http-', '').toUpperCase()
-  // The gateway's own token requests must not look like requests from the sandbox.
-  const method = event.action === 'http-token' ? `TOKEN ${requested}` : requested
-  const where = placeOf(url)
-  const status = http?.response?.status_code == null ? '' : ` ${String(http.response.status_code)}`
+function decisionLine(event: Shown<'decision'>, paint: Paint): string {
+  const asked = event.method ?? event.kind.toUpperCase()
+  // What the gateway asked of its own accord must not pass for what the sandbox asked.
+  const method = event.kind === 'token' ? `TOKEN ${asked}` : asked
+  const status = event.status === null ? '' : ` ${String(event.status)}`
   const why =
-    egress.verdict === 'allow'
-      ? [rule?.name, egress.credential].filter((part) => part != null).join(' + ')
-      : [event.reason, egress.detail, rule?.name].filter((part) => part != null).join(', ')
-  const id = (http?.request?.id ?? '').slice(0, 8)
-  return `http ${verdictWord(record, paint)} ${clean(`${method} ${where}`)}${status} ${paint('dim', `${clean(why)} #${id}`)}`
+    event.verdict === 'allow'
+      ? [event.rule, event.credential].filter((part) => part !== null).join(' + ')
+      : [event.reason, event.detail, event.rule].filter((part) => part !== null).join(', ')
+  const place = clean(`${method} ${placeOf(event)}`)
+  return `http ${verdictWord(event, paint)} ${place}${status} ${paint('dim', `${clean(why)} #${shortId(event)}`)}`
 }
 
-/** As much of the URL as the request had: CONNECT has a host and port, an unknown service only a path. */
-function placeOf(url: LogRecord['url']): string {
-  const query = url?.query == null ? '' : `?${url.query}`
-  const path = `${url?.path ?? ''}${query}`
-  if (url?.domain == null) return path === '' ? '(no host)' : path
-  const { scheme, domain } = url
-  const standard = scheme !== null && url.port === (scheme === 'http' ? 80 : 443)
-  const port = url.port === null || standard ? '' : `:${String(url.port)}`
-  return `${scheme === null ? '' : `${scheme}://`}${domain}${port}${path}`
+/** A URL, as much of one as the request had: CONNECT has host and port, an unknown route a path alone. */
+function placeOf({ scheme, host, port, path, query }: Shown<'decision'>): string {
+  const rest = `${path ?? ''}${query ?? ''}`
+  if (host === null) return rest === '' ? '(no host)' : rest
+  const standard = scheme !== null && port === (scheme === 'http' ? 80 : 443)
+  const shownPort = port === null || standard ? '' : `:${String(port)}`
+  return `${scheme === null ? '' : `${scheme}://`}${host}${shownPort}${rest}`
 }
 
-function closeLine({ http, event, egress }: LogRecord, paint: Paint): string {
-  const id = (http?.request?.id ?? '').slice(0, 8)
-  const status = http?.response?.status_code == null ? '' : `${String(http.response.status_code)} `
-  const milliseconds = Math.round((event.duration ?? 0) / 1e6)
-  const bytes = `${String(http?.request?.bytes ?? 0)} B up, ${String(http?.response?.bytes ?? 0)} B down`
-  const redactions = egress.redactions ?? 0
-  const redacted = redactions > 0 ? paint('yellow', ` REDACTED ${String(redactions)}x`) : ''
-  const failed = event.reason == null ? '' : paint('red', ` ${event.reason}`)
-  return `http CLOSE #${id} ${status}${bytes}, ${String(milliseconds)} ms${failed}${redacted}`
+function closeLine(event: Shown<'close'>, paint: Paint): string {
+  const status = event.status === null ? '' : `${String(event.status)} `
+  const bytes = `${String(event.requestBytes)} B up, ${String(event.responseBytes)} B down`
+  const count = event.redactions.reduce((sum, one) => sum + one.count, 0)
+  const redacted = count > 0 ? paint('yellow', ` REDACTED ${String(count)}x`) : ''
+  const failed = event.reason === null ? '' : paint('red', ` ${clean(event.reason)}`)
+  const milliseconds = String(Math.round(event.durationMs))
+  return `http CLOSE #${shortId(event)} ${status}${bytes}, ${milliseconds} ms${failed}${redacted}`
+}
+
+function rotationLine({ secret, source, problem }: Shown<'rotation'>, paint: Paint): string {
+  const how = problem === null ? paint('green', 'rotated') : paint('red', `kept: ${clean(problem)}`)
+  return `http SECRET ${clean(secret)} (${clean(source)}) ${how}`
+}
+
+function policyLine({ action, hash, problem }: Shown<'policy'>, paint: Paint): string {
+  const id = clean(hash?.slice(0, 12) ?? 'none')
+  return action === 'policy-loaded'
+    ? `POLICY ${paint('green', 'loaded')} ${id}`
+    : `POLICY ${paint('red', 'rejected')} ${id}, the one before stays: ${clean(problem ?? '')}`
+}
+
+function verdictWord({ verdict }: { readonly verdict: 'allow' | 'deny' }, paint: Paint): string {
+  return verdict === 'allow' ? paint('green', 'ALLOW') : paint('red', 'DENY ')
+}
+
+function shortId({ id }: { readonly id: string }): string {
+  return clean(id.slice(0, 8))
+}
+
+function words(...parts: readonly (string | null)[]): string {
+  return parts
+    .filter((part) => part !== null && part !== '')
+    .map((part) => clean(part ?? ''))
+    .join(' ')
 }
 
 function clean(text: string): string {

@@ -13,9 +13,12 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { eventually } from '#test/fixtures/eventually.js'
 import { logs, type LogsOptions } from '../cli/logs.js'
+import type { GatewayEvent } from '../events/events.js'
+import { recordLine } from '../events/records.js'
+import { ConsoleSink } from './console-sink.js'
 import { followLog } from './follow.js'
-import { formatRecord, painter } from './format.js'
-import { logFiles, parseLine, readLog, type LogLine, type LogRecord } from './read.js'
+import { formatEvent, painter, type Paint } from './format.js'
+import { logFiles, parseLine, readLog, type LogLine } from './read.js'
 
 const plain = painter(false, {})
 
@@ -59,7 +62,17 @@ function auditDirectory(t: Test, files: Record<string, readonly string[]>): stri
   return place
 }
 
-const markOf = ({ record }: LogLine) => record.url?.path?.slice(1) ?? record.dns?.question?.name ?? ''
+function markOf({ shown: { type, event } }: LogLine): string {
+  if (type === 'decision') return event.path?.slice(1) ?? ''
+  return type === 'query' ? (event.question?.name ?? '') : ''
+}
+
+/** A record as it is shown. */
+function formatRecord(record: unknown, paint: Paint): string {
+  const line = parseLine(JSON.stringify(record))
+  if (line === null) throw new Error('damaged')
+  return formatEvent(line.time, line.shown, paint)
+}
 
 async function marks(lines: AsyncIterable<LogLine>): Promise<string[]> {
   const found: string[] = []
@@ -209,7 +222,7 @@ void t.test('no log yet, and an audit directory that cannot be read', async (t) 
 })
 
 void t.test('as much of a URL as the request had', (t) => {
-  const record = parseLine(http({ second: 1, mark: 'a', verdict: 'deny' }))?.record
+  const record = JSON.parse(http({ second: 1, mark: 'a', verdict: 'deny' })) as object
   const none = { scheme: null, domain: null, port: null, path: null, query: null }
   for (const [url, shown] of [
     [{ domain: 'a.example', port: 443 }, 'GET a.example:443 no-rule'],
@@ -222,12 +235,12 @@ void t.test('as much of a URL as the request had', (t) => {
     [{ path: '/nope/x' }, 'GET /nope/x no-rule'],
     [{}, 'GET (no host) no-rule'],
   ] as const)
-    t.match(formatRecord({ ...record, url: { ...none, ...url } } as LogRecord, plain), shown)
+    t.match(formatRecord({ ...record, url: { ...none, ...url } }, plain), shown)
   t.end()
 })
 
-void t.test("the gateway's own requests do not look like the sandbox's", (t) => {
-  const record = parseLine(http({ second: 1, mark: 'token' }))?.record as LogRecord
+void t.test("the gateway's own requests do not pass for the sandbox's", (t) => {
+  const record = JSON.parse(http({ second: 1, mark: 'token' })) as object
   const token = { ...record, event: { action: 'http-token', reason: null } }
   t.match(formatRecord(token, plain), 'http ALLOW TOKEN GET https://a.example/token')
   t.match(formatRecord(record, plain), 'http ALLOW GET https://a.example/token')
@@ -236,23 +249,21 @@ void t.test("the gateway's own requests do not look like the sandbox's", (t) => 
 
 void t.test('text from the sandbox cannot move the cursor or start a new line', (t) => {
   const nasty = '\x1b[2J\r\n2026 http ALLOW\x07\x7f\x9b31m'
-  const record = JSON.parse(
-    JSON.stringify({
-      '@timestamp': '2026-01-01T00:00:00.000Z',
-      event: { action: 'http-request', reason: 'no-rule' },
-      rule: { name: nasty },
-      url: { scheme: 'https', domain: nasty, port: 443, path: nasty, query: nasty },
-      http: { request: { id: 'abc', method: nasty }, response: { status_code: 403 } },
-      process: { executable: nasty, exit_code: 0 },
-      dns: { question: { name: nasty, type: 'A' }, response_code: 'NOERROR', resolved_ip: [] },
-      egress: { sandbox: { id: nasty, agent: nasty }, verdict: 'deny', detail: nasty, credential: nasty },
-    }),
-  ) as LogRecord
-  for (const action of ['http-request', 'dns-query', 'http-close', 'sandbox-start', 'audit-gap']) {
+  const record = {
+    '@timestamp': '2026-01-01T00:00:00.000Z',
+    event: { action: 'http-request', reason: 'no-rule' },
+    rule: { name: nasty },
+    url: { scheme: 'https', domain: nasty, port: 443, path: nasty, query: nasty },
+    http: { request: { id: 'abc', method: nasty }, response: { status_code: 403 } },
+    process: { executable: nasty, exit_code: 0 },
+    dns: { question: { name: nasty, type: 'A' }, response_code: 'NOERROR', resolved_ip: [] },
+    egress: { sandbox: { id: nasty, agent: nasty }, verdict: 'deny', detail: nasty, credential: nasty },
+  }
+  const actions = ['http-request', 'dns-query', 'http-close', 'sandbox-start', 'audit-gap', 'secret-rotation']
+  for (const action of [...actions, 'policy-loaded', 'policy-rejected', nasty]) {
     for (const verdict of ['allow', 'deny'] as const) {
-      const shown = { ...record, event: { ...record.event, action }, egress: { ...record.egress, verdict } }
-      // The name of a rule comes from the policy, not from the sandbox.
-      const text = formatRecord(action === 'dns-query' ? { ...shown, rule: { name: 'r' } } : shown, plain)
+      const shown = { ...record, event: { reason: nasty, action }, egress: { ...record.egress, verdict } }
+      const text = formatRecord(shown, plain)
       t.notMatch(text, /[\x00-\x1f\x7f-\x9f]/, `${action}, ${verdict}`)
       t.notMatch(text, '\n')
     }
@@ -261,9 +272,8 @@ void t.test('text from the sandbox cannot move the cursor or start a new line', 
   t.end()
 })
 
-void t.test('colour needs a terminal, and the text is complete without it', (t) => {
-  const record = parseLine(http({ second: 1, mark: 'a', verdict: 'deny' }))?.record
-  if (record === undefined) throw new Error('damaged')
+void t.test('colour needs a terminal, and its word stands there without it', (t) => {
+  const record = JSON.parse(http({ second: 1, mark: 'a', verdict: 'deny' })) as object
   t.match(formatRecord(record, painter(true, {})), '\x1b[31mDENY ')
   for (const paint of [painter(false, {}), painter(true, { NO_COLOR: '1' }), painter(true, { TERM: 'dumb' })])
     t.equal(
@@ -274,7 +284,51 @@ void t.test('colour needs a terminal, and the text is complete without it', (t) 
   t.end()
 })
 
-/** Follows the log, and returns a function that waits for a number of lines. */
+void t.test(
+  'as it happens a line reads as it does later, and what happens in one turn is written at once',
+  async (t) => {
+    const at = Date.UTC(2026, 0, 1)
+    const time = new Date(at).toISOString()
+    const sandbox = { id: 'sb-1', agent: 'default' }
+    const hash = 'abcdef'.repeat(10)
+    const events: GatewayEvent[] = [
+      { type: 'sandbox', event: { at, sandbox, action: 'sandbox-start', command: 'sh', exitCode: null } },
+      { type: 'sandbox', event: { at, sandbox, action: 'sandbox-end', command: 'sh', exitCode: 3 } },
+      { type: 'rotation', event: { at, secret: 'TOKEN', source: 'file', problem: null, fix: null } },
+      {
+        type: 'policy',
+        event: { at, action: 'policy-loaded', hash, previousHash: null, problem: null },
+      },
+      {
+        type: 'policy',
+        event: {
+          at,
+          action: 'policy-rejected',
+          hash: null,
+          previousHash: hash,
+          problem: 'egress.yaml:3:1: bad',
+        },
+      },
+      { type: 'gap', event: { at, lost: 3 } },
+    ]
+    const written: string[] = []
+    const sink = new ConsoleSink((text) => written.push(text), plain)
+    for (const event of events) sink.take(time, event)
+    await new Promise((resolve) => setImmediate(resolve))
+    const later = events.map((event, sequence) => {
+      const line = parseLine(recordLine({ time, sequence, observer: 'g' }, event))
+      return line === null ? '' : `${formatEvent(line.time, line.shown, plain)}\n`
+    })
+    t.strictSame(written, [later.join('')])
+    t.match(written[0], /sandbox-end sb-1 sh exit 3\n/)
+    t.match(written[0], /POLICY loaded abcdefabcdef\n/)
+    t.match(written[0], /POLICY rejected none, the one before stays: egress\.yaml:3:1: bad\n/)
+    sink.end()
+    t.equal(written.length, 1, 'nothing is written twice')
+  },
+)
+
+/** Follows, and gives a function that waits until so many lines came. */
 function follow(t: Test, place: string) {
   const stop = new AbortController()
   const found: string[] = []

@@ -2,56 +2,17 @@ import { createReadStream, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { AuditRole } from '../audit/audit.js'
+import { readRecord, type LogEntry } from '../events/read-record.js'
 
-/** One line of the audit log, as text and parsed. */
-export interface LogLine {
+/** One line of the audit log, with what is read of it to choose and to show it. */
+export interface LogLine extends LogEntry {
   readonly text: string
-  readonly record: LogRecord
 }
 
-/** The fields of a record that the reader uses. A line without the required ones counts as damaged. */
-export interface LogRecord {
-  readonly '@timestamp': string
-  readonly event: { readonly action: string; readonly reason?: string | null; readonly duration?: number }
-  readonly rule?: { readonly name: string | null }
-  readonly url?: {
-    readonly scheme: string | null
-    readonly domain: string | null
-    readonly port: number | null
-    readonly path: string | null
-    readonly query: string | null
-  }
-  readonly http?: {
-    readonly request?: { readonly id?: string; readonly method?: string | null; readonly bytes?: number }
-    readonly response?: { readonly status_code?: number | null; readonly bytes?: number }
-  }
-  readonly dns?: {
-    readonly question: { readonly name: string; readonly type: string } | null
-    readonly response_code: string | null
-    readonly resolved_ip: readonly string[]
-  }
-  readonly process?: { readonly executable: string; readonly exit_code: number | null }
-  readonly egress: {
-    readonly sandbox: { readonly id: string; readonly agent: string } | null
-    readonly verdict?: 'allow' | 'deny'
-    readonly credential?: string | null
-    readonly suspicious?: boolean
-    readonly redactions?: number
-    readonly detail?: string | null
-    readonly secret?: { readonly name: string; readonly source: string }
-  }
-}
-
+/** Null for a damaged line. */
 export function parseLine(text: string): LogLine | null {
-  try {
-    const record = JSON.parse(text) as Partial<LogRecord> | null
-    const valid = typeof record?.['@timestamp'] === 'string' && typeof record.event?.action === 'string'
-    return valid && typeof record.egress === 'object' && (record.egress as object | null) !== null
-      ? { text, record: record as LogRecord }
-      : null
-  } catch {
-    return null
-  }
+  const entry = readRecord(text)
+  return entry === null ? null : { ...entry, text }
 }
 
 /** Directories with logs: the audit directory itself, then one per run, the oldest first. */
@@ -108,5 +69,5 @@ async function* mergeByTime(streams: readonly AsyncGenerator<LogLine>[]): AsyncG
 }
 
 function timeOf(next: IteratorResult<LogLine, unknown>): string {
-  return (next.value as LogLine).record['@timestamp']
+  return (next.value as LogLine).time
 }

@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Policy } from '#firewall/contracts/policy.js'
 import { makePlaceholders } from '../environment.js'
+import { writeWholeFile } from '../write-file.js'
 import type { FixedNetwork } from './registry.js'
 
 /**
@@ -16,9 +17,7 @@ export function withPlaceholders(
   return networks.map(({ subnet, identity }) => {
     const file = join(directory, `${identity.id}.placeholders`)
     const placeholders = new Map([...makePlaceholders(policy, identity.agent), ...readValues(file)])
-    mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(`${file}.new`, JSON.stringify(Object.fromEntries(placeholders)))
-    renameSync(`${file}.new`, file)
+    writeWholeFile(file, JSON.stringify(Object.fromEntries(placeholders)))
     return { subnet, identity: { ...identity, placeholders } }
   })
 }

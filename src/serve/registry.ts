@@ -1,16 +1,8 @@
 import type { Peer } from '#firewall/contracts/peer.js'
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RegisteredSandbox, SandboxRef } from '#firewall/contracts/identity.js'
+import { writeWholeFile } from '../write-file.js'
 import { addressNumber, addressText, baseOf, hostIn, HOSTS, parseSubnet, type Subnet } from './subnet.js'
 
 /** Size of the network that every run has for itself: the engine, two gateways and one sandbox. */
@@ -42,7 +34,7 @@ interface CachedRegistration {
  */
 export class SandboxRegistry {
   readonly #directory: string
-  readonly #fixed: readonly FixedNetwork[]
+  #fixed: readonly FixedNetwork[]
   /** What the files held when they were read last, by the network's number. */
   readonly #known = new Map<number, CachedRegistration>()
 
@@ -76,6 +68,11 @@ export class SandboxRegistry {
     return { id, agent, placeholders }
   }
 
+  /** The networks that stay, with placeholders for names that a new policy has gained. */
+  replaceFixed(networks: readonly FixedNetwork[]): void {
+    this.#fixed = networks
+  }
+
   /** The identity of a network that stays, by its name. */
   fixed(name: string): RegisteredSandbox | null {
     return this.#fixed.find(({ identity }) => identity.id === name)?.identity ?? null
@@ -98,12 +95,9 @@ export class SandboxRegistry {
 
   /** The file appears whole, with a number of its own, so that nobody takes a new sandbox for an old one. */
   add(registration: Registration): void {
-    const path = this.#path(parseSubnet(registration.subnet)?.base ?? 0)
-    const temporary = `${path}.new`
-    mkdirSync(this.#directory, { recursive: true })
     const placeholders = Object.fromEntries(registration.placeholders)
-    writeFileSync(temporary, JSON.stringify({ ...registration, placeholders }))
-    renameSync(temporary, path)
+    const text = JSON.stringify({ ...registration, placeholders })
+    writeWholeFile(this.#path(parseSubnet(registration.subnet)?.base ?? 0), text)
   }
 
   /** Null when there is no such sandbox (any more). */

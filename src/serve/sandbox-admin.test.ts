@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { testPolicy } from '#test/fixtures/policy.js'
-import type { SandboxEvent } from '../audit/records.js'
+import type { SandboxEvent } from '../events/events.js'
 import { EndedSandboxes } from './ended.js'
 import { SandboxRegistry } from './registry.js'
 import { endSandbox, sandboxAdmin } from './sandbox-admin.js'
@@ -18,7 +18,14 @@ function gateway() {
     records.push(event)
   }
   const registry = new SandboxRegistry(join(directory, 'sandboxes'), [])
-  const context = { policy: testPolicy({ destinations: [] }), registry, audit: { sandbox }, now: () => 0 }
+  const dropped: string[] = []
+  const context = {
+    policy: () => testPolicy({ destinations: [] }),
+    registry,
+    audit: { sandbox },
+    drop: (id: string) => void dropped.push(id),
+    now: () => 0,
+  }
   const ended = new EndedSandboxes(told, (id, code) => endSandbox(id, code, context))
   t.teardown(() => {
     ended.close()
@@ -26,11 +33,19 @@ function gateway() {
   })
   const ask = sandboxAdmin({ ...context, readEnded: () => ended.read() })
   const add = (id: string, subnet: string) => ask({ do: 'add', id, subnet, agent: '', command: 'true' })
-  return { told, records, disk, ask, add, tell: (name: string) => writeFileSync(join(told, name), '') }
+  return {
+    told,
+    records,
+    dropped,
+    disk,
+    ask,
+    add,
+    tell: (name: string) => writeFileSync(join(told, name), ''),
+  }
 }
 
 void t.test('a sandbox begins and ends, and each is recorded', (t) => {
-  const { told, records, ask, add, tell } = gateway()
+  const { told, records, dropped, ask, add, tell } = gateway()
   t.match(add('sb-0000000001', '10.231.0.8/29')[0], /^# processors \d+$/)
   t.strictSame(ask({ do: 'list' }), ['sb-0000000001 10.231.0.8/29 default'])
   tell('sb-0000000001.7')
@@ -43,6 +58,7 @@ void t.test('a sandbox begins and ends, and each is recorded', (t) => {
     ],
   )
   t.strictSame(readdirSync(told), [], 'it was told once')
+  t.strictSame(dropped, ['sb-0000000001'], 'and all that was counted for it is forgotten')
   t.end()
 })
 

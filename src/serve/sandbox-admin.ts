@@ -6,14 +6,16 @@ import { chooseAgent } from '../choose-agent.js'
 import { makePlaceholders, sandboxEnvironment } from '../environment.js'
 import { EgressError } from '../errors.js'
 import type { AdminRequest } from '../control/admin-protocol.js'
-import type { AdminHandler } from '../control/admin-server.js'
 import { RUN_BITS, type Registration, type SandboxRegistry } from './registry.js'
 import { parseSubnet } from './subnet.js'
 
 export interface AdminContext {
-  readonly policy: Policy
+  /** The policy in force. */
+  readonly policy: () => Policy
   readonly registry: SandboxRegistry
   readonly audit: Pick<Audit, 'sandbox'>
+  /** Forgets all that was counted for a sandbox. */
+  readonly drop: (sandbox: string) => void
   readonly now: () => number
 }
 
@@ -24,7 +26,10 @@ export interface AdminOptions extends AdminContext {
 }
 
 /** What sandbox-run asks of the gateway. */
-export function sandboxAdmin({ readEnded, ...context }: AdminOptions): AdminHandler {
+export function sandboxAdmin({
+  readEnded,
+  ...context
+}: AdminOptions): (request: Exclude<AdminRequest, { do: 'reload' }>) => readonly string[] {
   return (request) => {
     readEnded()
     switch (request.do) {
@@ -46,7 +51,7 @@ export function sandboxAdmin({ readEnded, ...context }: AdminOptions): AdminHand
  */
 function add(
   { id, subnet, agent: named, command }: Extract<AdminRequest, { do: 'add' }>,
-  { policy, registry, audit, now }: AdminContext,
+  { policy: inForce, registry, audit, now }: AdminContext,
 ): readonly string[] {
   if (!/^sb-[0-9a-f]{10}$/.test(id) || parseSubnet(subnet)?.bits !== RUN_BITS) {
     throw new EgressError({
@@ -65,6 +70,7 @@ function add(
       exitCode: 125,
     })
   }
+  const policy = inForce()
   const agent = agentOf(named, policy)
   const registration: Registration = {
     id,
@@ -86,19 +92,20 @@ function add(
 export function endSandbox(
   id: string,
   exitCode: number | null,
-  { registry, audit, now }: Omit<AdminContext, 'policy'>,
+  { registry, audit, drop, now }: Omit<AdminContext, 'policy'>,
 ): void {
   const registration = registry.find(id)
   if (registration === null) return
   const { agent, command } = registration
   audit.sandbox({ at: now(), sandbox: { id, agent }, action: 'sandbox-end', command, exitCode })
   registry.remove(registration)
+  drop(id)
 }
 
 /** For agents that sandbox-run does not start: the same at every call, for they may ask again. */
 function environmentOf(network: string, { policy, registry }: AdminContext): readonly string[] {
   const identity = registry.fixed(network)
-  if (identity !== null) return environmentLines(policy, identity)
+  if (identity !== null) return environmentLines(policy(), identity)
   throw new EgressError({
     code: 'EGRESS_USAGE',
     problem: `there is no network \`${network}\` of agents`,

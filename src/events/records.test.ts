@@ -7,6 +7,8 @@ import { replyTo, type DnsReason } from '#dns/replies.js'
 import type { DnsEvent } from '#dns/events.js'
 import { REASONS, type Reason } from '#firewall/contracts/reasons.js'
 import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
+import type { GatewayEvent, PolicyEvent, SandboxEvent } from './events.js'
+import { readRecord } from './read-record.js'
 import * as records from './records.js'
 
 type Json = { readonly [key: string]: Json } & { readonly description?: string }
@@ -25,7 +27,7 @@ const at = fc.integer({ min: 0, max: 4e12 })
 const sandbox = fc.record({ id: text, agent: text })
 const peer = fc.record({ address: text, port: fc.nat(65_535) })
 const time = at.map((at) => new Date(at).toISOString())
-const header = fc.record({ time, sequence: count, gateway: text })
+const header = fc.record({ time, sequence: count, observer: text })
 const verdict = fc.constantFrom('allow', 'deny')
 
 const DNS_REASONS: readonly DnsReason[] = [
@@ -110,7 +112,7 @@ const closes: fc.Arbitrary<HttpClose> = fc.record({
   }),
 })
 
-const sandboxEvents: fc.Arbitrary<records.SandboxEvent> = fc.record({
+const sandboxEvents: fc.Arbitrary<SandboxEvent> = fc.record({
   at,
   sandbox,
   action: fc.constantFrom('sandbox-start', 'sandbox-end'),
@@ -131,15 +133,26 @@ const rotations: fc.Arbitrary<SecretRotationEvent> = fc.record({
   fix: maybe(text),
 })
 
-const KINDS: Readonly<Record<keyof typeof records, fc.Arbitrary<records.AuditRecord>>> = {
+const hash = maybe(fc.string({ unit: fc.constantFrom('0', '9', 'a', 'f'), minLength: 64, maxLength: 64 }))
+const policies: fc.Arbitrary<PolicyEvent> = fc.record({
+  at,
+  action: fc.constantFrom('policy-loaded', 'policy-rejected'),
+  hash,
+  previousHash: hash,
+  problem: maybe(text),
+})
+const gaps = fc.record({ at, lost: fc.integer({ min: 1, max: 1e9 }) })
+
+const KINDS: Readonly<
+  Record<Exclude<keyof typeof records, 'recordLine'>, fc.Arbitrary<records.AuditRecord>>
+> = {
   dnsLine: fc.tuple(header, dnsEvents).map(([head, event]) => dnsRecord(head, event)),
   decisionLine: fc.tuple(header, decisions).map(([head, event]) => decisionRecord(head, event)),
   closeLine: fc.tuple(header, closes).map(([head, event]) => closeRecord(head, event)),
   sandboxRecord: fc.tuple(header, sandboxEvents).map(([head, event]) => records.sandboxRecord(head, event)),
   rotationRecord: fc.tuple(header, rotations).map(([head, event]) => records.rotationRecord(head, event)),
-  gapRecord: fc
-    .tuple(header, fc.integer({ min: 1, max: 1e9 }))
-    .map(([head, lost]) => records.gapRecord(head, lost)),
+  policyRecord: fc.tuple(header, policies).map(([head, event]) => records.policyRecord(head, event)),
+  gapRecord: fc.tuple(header, gaps).map(([head, event]) => records.gapRecord(head, event)),
 }
 
 const written = (record: records.AuditRecord) => JSON.parse(JSON.stringify(record)) as Record<string, unknown>
@@ -225,7 +238,7 @@ void t.test('the schema', (t) => {
 
 void t.test('what is not in an event by name gets into no record', (t) => {
   const secret = 'hunter2-do-not-print'
-  const header = { time: '', sequence: 0, gateway: 'g', token: secret }
+  const header = { time: '', sequence: 0, observer: 'g', token: secret }
   const builders: readonly (readonly [
     build: (header: records.Header, event: never) => records.AuditRecord,
     events: fc.Arbitrary<object>,
@@ -235,6 +248,7 @@ void t.test('what is not in an event by name gets into no record', (t) => {
     [closeRecord, closes],
     [records.sandboxRecord, sandboxEvents],
     [records.rotationRecord, rotations],
+    [records.policyRecord, policies],
   ]
   for (const [build, events] of builders) {
     const built = fc.sample(events, 10).map((event) => {
@@ -257,6 +271,7 @@ void t.test('dnsLine: what JSON.stringify would write, for any name', (t) => {
       const { client, transport, question, sandbox, verdict, wildcard, features, suspicious, budget } = event
       const parts = {
         '@timestamp': head.time,
+        observer: { name: head.observer, type: 'firewall' },
         rule: { name: event.rule },
         source: { ip: client.address, port: client.port },
         network: { protocol: 'dns', transport },
@@ -268,7 +283,6 @@ void t.test('dnsLine: what JSON.stringify would write, for any name', (t) => {
           resolved_ip: event.answers,
         },
         egress: {
-          gateway: head.gateway,
           sandbox,
           verdict,
           wildcard,
@@ -333,7 +347,7 @@ void t.test('decisionLine and closeLine: what JSON.stringify would write, whatev
         ['event.reason', event.reason],
         ['http.request', { id: event.id, bytes: event.requestBytes }],
         ['http.response', { status_code: event.status, bytes: event.responseBytes }],
-        ['egress.gateway', head.gateway],
+        ['observer', { name: head.observer, type: 'firewall' }],
         ['egress.sandbox', event.sandbox],
         ['egress.detail', event.detail],
         ['egress.redacted', event.redactions],
@@ -344,11 +358,78 @@ void t.test('decisionLine and closeLine: what JSON.stringify would write, whatev
   t.end()
 })
 
+/** Events as they happen, with nothing in them that JSON cannot hold. */
+const events: fc.Arbitrary<GatewayEvent> = fc.oneof(
+  dnsEvents.map((event) => ({ type: 'query', event }) as const),
+  decisions.map((event) => ({ type: 'decision', event }) as const),
+  closes.map((event) => ({ type: 'close', event }) as const),
+  sandboxEvents.map((event) => ({ type: 'sandbox', event }) as const),
+  rotations.map((event) => ({ type: 'rotation', event }) as const),
+  policies.map((event) => ({ type: 'policy', event }) as const),
+  gaps.map((event) => ({ type: 'gap', event }) as const),
+)
+
+void t.test('what is read back of a record is what happened, and no less than people are shown', (t) => {
+  fc.assert(
+    fc.property(header, events, (head, happened) => {
+      const entry = readRecord(records.recordLine(head, happened))
+      if (entry?.time !== head.time) throw new Error('the time')
+      const { type, event } = entry.shown
+      if (type === 'unknown' || type !== happened.type) throw new Error(type)
+      const wrong = Object.entries(event).filter(([key, value]) => {
+        const real = (happened.event as unknown as Record<string, unknown>)[key]
+        if (key === 'question') {
+          const [read, asked] = [value, real] as { name: string; type: string }[]
+          return read?.name !== asked?.name || read?.type !== asked?.type
+        }
+        const sum = (list: unknown) =>
+          (list as { count: number }[]).reduce((all, { count }) => all + count, 0)
+        if (key === 'redactions') return sum(value) !== sum(real)
+        return JSON.stringify(value) !== JSON.stringify(real)
+      })
+      if (wrong.length > 0) throw new Error(wrong.map(([key]) => `${type}.${key}`).join())
+    }),
+    { numRuns: 1000 },
+  )
+  t.end()
+})
+
+void t.test('a log of before the present names is read, too', (t) => {
+  const old = {
+    '@timestamp': '2025-01-01T00:00:00.000Z',
+    ecs: { version: '8.17.0' },
+    event: { action: 'secret-renewal', reason: null, sequence: 0 },
+    egress: { gateway: 'g', sandbox: null, secret: { name: 'TOKEN', source: 'file' }, previous: null },
+  }
+  t.match(readRecord(JSON.stringify(old)), {
+    sandbox: null,
+    shown: { type: 'rotation', event: { secret: 'TOKEN', source: 'file', problem: null } },
+  })
+  const decision = {
+    '@timestamp': '2025-01-01T00:00:00.000Z',
+    event: { action: 'http-request', reason: 'no-rule' },
+    url: { scheme: 'https', domain: 'a.example', port: 443, path: '/x', query: null },
+    http: { request: { id: 'id', method: 'GET' }, response: { status_code: 403 } },
+    egress: { gateway: 'g', sandbox: { id: 'sb', agent: 'a' }, verdict: 'deny', door: 'routes' },
+  }
+  t.match(readRecord(JSON.stringify(decision)), {
+    sandbox: 'sb',
+    shown: {
+      type: 'decision',
+      event: { host: 'a.example', status: 403, reason: 'no-rule', verdict: 'deny' },
+    },
+  })
+  t.match(readRecord('{"@timestamp":"x","event":{"action":"from-tomorrow"},"egress":{}}'), {
+    shown: { type: 'unknown', event: { action: 'from-tomorrow' } },
+  })
+  t.end()
+})
+
 void t.test('figures', (t) => {
   const [close] = fc.sample(closes, 1)
   t.match(
     closeRecord(
-      { time: '1970-01-01T00:00:00.000Z', sequence: 7, gateway: 'g' },
+      { time: '1970-01-01T00:00:00.000Z', sequence: 7, observer: 'g' },
       { ...(close as HttpClose), durationMs: 12, status: 200 },
     ),
     {
@@ -359,7 +440,10 @@ void t.test('figures', (t) => {
   )
   const [decision] = fc.sample(decisions, 1)
   t.match(
-    decisionRecord({ time: '', sequence: 0, gateway: 'g' }, { ...(decision as HttpDecision), query: '?a=?' }),
+    decisionRecord(
+      { time: '', sequence: 0, observer: 'g' },
+      { ...(decision as HttpDecision), query: '?a=?' },
+    ),
     {
       url: { query: 'a=?' },
     },

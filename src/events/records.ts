@@ -2,12 +2,14 @@ import type { DnsEvent } from '#dns/events.js'
 import type { SecretRotationEvent } from '#config/secrets/secret-refresher.js'
 import type { SandboxRef } from '#firewall/contracts/identity.js'
 import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
+import type { GapEvent, GatewayEvent, PolicyEvent, SandboxEvent } from './events.js'
 import { jsonText } from './json-text.js'
 
 /**
  * The audit records, in nested ECS (Elastic Common Schema 8) field names; what ECS has no name for stands under
- * `egress`. This is the one file that spells them, and docs/audit.schema.json is its description for machines. Records
- * are built field by field: nothing that is not named here can get into the log.
+ * `egress`. They are spelled here, and nowhere else but in their reader beside it (`read-record.ts`) and their description for
+ * machines (docs/audit.schema.json); a test holds the three together. Records are built field by field: nothing that is not
+ * named here can get into the log.
  */
 export type AuditRecord = Readonly<Record<string, unknown>>
 
@@ -16,8 +18,28 @@ export interface Header {
   /** ISO 8601, UTC. */
   readonly time: string
   readonly sequence: number
-  /** One gateway process. */
-  readonly gateway: string
+  /** Name of one gateway process. */
+  readonly observer: string
+}
+
+/** The record of an event as its line of JSON, without line feed. */
+export function recordLine(header: Header, { type, event }: GatewayEvent): string {
+  switch (type) {
+    case 'query':
+      return dnsLine(header, event)
+    case 'decision':
+      return decisionLine(header, event)
+    case 'close':
+      return closeLine(header, event)
+    case 'sandbox':
+      return JSON.stringify(sandboxRecord(header, event))
+    case 'rotation':
+      return JSON.stringify(rotationRecord(header, event))
+    case 'policy':
+      return JSON.stringify(policyRecord(header, event))
+    case 'gap':
+      return JSON.stringify(gapRecord(header, event))
+  }
 }
 
 const NANOSECONDS = 1_000_000
@@ -32,7 +54,7 @@ export function dnsLine(header: Header, event: DnsEvent): string {
   const { question, sandbox, features, budget } = event
   const allowed = event.verdict === 'allow'
   return (
-    `{"@timestamp":"${header.time}","ecs":{"version":"${ECS.version}"},` +
+    begin(header) +
     `"event":{"kind":"event","category":["network"],"type":["protocol","${allowed ? 'allowed' : 'denied'}"],` +
     `"action":"dns-query","outcome":"${allowed ? 'success' : 'failure'}",` +
     `"reason":${jsonText(event.reason)},"sequence":${header.sequence}},` +
@@ -44,7 +66,7 @@ export function dnsLine(header: Header, event: DnsEvent): string {
         ? 'null'
         : `{"name":${jsonText(question.name)},"type":${jsonText(question.type)},"class":${jsonText(question.class)}}`
     },"response_code":${jsonText(event.rcode)},"resolved_ip":[${event.answers.map(jsonText).join()}]},` +
-    `"egress":{"gateway":${jsonText(header.gateway)},"sandbox":${jsonSandbox(sandbox)},"verdict":"${event.verdict}","wildcard":${jsonText(event.wildcard)},"features":${
+    `"egress":{"sandbox":${jsonSandbox(sandbox)},"verdict":"${event.verdict}","wildcard":${jsonText(event.wildcard)},"features":${
       features === null
         ? 'null'
         : `{"length":${features.length},"entropy":${features.entropy},"signal":${jsonText(features.signal)}}`
@@ -57,7 +79,7 @@ export function dnsLine(header: Header, event: DnsEvent): string {
 export function decisionLine(header: Header, event: HttpDecision): string {
   const allowed = event.verdict === 'allow'
   return (
-    `{"@timestamp":"${header.time}","ecs":{"version":"${ECS.version}"},` +
+    begin(header) +
     `"event":{"kind":"event","category":["network","web"],"type":["access","${allowed ? 'allowed' : 'denied'}"],` +
     `"action":"http-${event.kind}","outcome":"${allowed ? 'unknown' : 'failure'}",` +
     `"reason":${jsonText(event.reason)},"sequence":${header.sequence}},` +
@@ -68,7 +90,7 @@ export function decisionLine(header: Header, event: HttpDecision): string {
     `"path":${jsonText(event.path)},"query":${jsonText(event.query?.replace(/^\?/, '') ?? null)}},` +
     `"http":{"request":{"id":${jsonText(event.id)},"method":${jsonText(event.method)}},` +
     `"response":{"status_code":${event.status}}},` +
-    `"egress":{"gateway":${jsonText(header.gateway)},"sandbox":${jsonSandbox(event.sandbox)},"verdict":"${event.verdict}",` +
+    `"egress":{"sandbox":${jsonSandbox(event.sandbox)},"verdict":"${event.verdict}",` +
     `"listener":"${event.listener}","service":${jsonText(event.service)},"credential":${jsonText(event.credential)},` +
     `"detail":${jsonText(event.detail)},"previous":null}}`
   )
@@ -78,37 +100,35 @@ export function decisionLine(header: Header, event: HttpDecision): string {
 export function closeLine(header: Header, event: HttpClose): string {
   const { redactions } = event
   return (
-    `{"@timestamp":"${header.time}","ecs":{"version":"${ECS.version}"},` +
+    begin(header) +
     `"event":{"kind":"event","category":["network","web"],"type":["end"],"action":"http-close",` +
     `"outcome":"${event.outcome}","reason":${jsonText(event.reason)},` +
     `"duration":${event.durationMs * NANOSECONDS},"sequence":${header.sequence}},` +
     `"http":{"request":{"id":${jsonText(event.id)},"bytes":${event.requestBytes}},` +
     `"response":{"status_code":${event.status},"bytes":${event.responseBytes}}},` +
-    `"egress":{"gateway":${jsonText(header.gateway)},"sandbox":${jsonSandbox(event.sandbox)},` +
+    `"egress":{"sandbox":${jsonSandbox(event.sandbox)},` +
     `"detail":${jsonText(event.detail)},` +
     `"redactions":${redactions.reduce((sum, { count }) => sum + count, 0)},` +
     `"redacted":${JSON.stringify(redactions)},"previous":null}}`
   )
 }
 
+/** What every record begins with. */
+function begin({ time, observer }: Header): string {
+  return `{"@timestamp":"${time}","ecs":{"version":"${ECS.version}"},"observer":{"name":${jsonText(observer)},"type":"firewall"},`
+}
+
+function beginning({ time, observer }: Header): AuditRecord {
+  return { '@timestamp': time, ecs: ECS, observer: { name: observer, type: 'firewall' } }
+}
+
 function jsonSandbox(sandbox: SandboxRef | null): string {
   return sandbox === null ? 'null' : `{"id":${jsonText(sandbox.id)},"agent":${jsonText(sandbox.agent)}}`
 }
 
-/** A sandbox that began or ended. */
-export interface SandboxEvent {
-  readonly at: number
-  readonly sandbox: SandboxRef
-  readonly action: 'sandbox-start' | 'sandbox-end'
-  /** The command's first word; its arguments may hold what should not be in a log. */
-  readonly command: string
-  readonly exitCode: number | null
-}
-
 export function sandboxRecord(header: Header, event: SandboxEvent): AuditRecord {
   return {
-    '@timestamp': header.time,
-    ecs: ECS,
+    ...beginning(header),
     event: {
       kind: 'event',
       category: ['process'],
@@ -118,15 +138,14 @@ export function sandboxRecord(header: Header, event: SandboxEvent): AuditRecord 
       sequence: header.sequence,
     },
     process: { executable: event.command, exit_code: event.exitCode },
-    egress: { gateway: header.gateway, sandbox: event.sandbox, previous: null },
+    egress: { sandbox: event.sandbox, previous: null },
   }
 }
 
 /** A secret that was rotated, or that could not be. */
 export function rotationRecord(header: Header, event: SecretRotationEvent): AuditRecord {
   return {
-    '@timestamp': header.time,
-    ecs: ECS,
+    ...beginning(header),
     event: {
       kind: 'event',
       category: ['configuration'],
@@ -137,7 +156,6 @@ export function rotationRecord(header: Header, event: SecretRotationEvent): Audi
       sequence: header.sequence,
     },
     egress: {
-      gateway: header.gateway,
       sandbox: null,
       secret: { name: event.secret, source: event.source },
       previous: null,
@@ -145,11 +163,31 @@ export function rotationRecord(header: Header, event: SecretRotationEvent): Audi
   }
 }
 
-/** Closing records that could not be written while the log was unavailable, said once it is available again. */
-export function gapRecord(header: Header, lost: number): AuditRecord {
+/** A policy that was put in force or refused. */
+export function policyRecord(header: Header, event: PolicyEvent): AuditRecord {
   return {
-    '@timestamp': header.time,
-    ecs: ECS,
+    ...beginning(header),
+    event: {
+      kind: 'event',
+      category: ['configuration'],
+      type: ['change'],
+      action: event.action,
+      outcome: event.action === 'policy-loaded' ? 'success' : 'failure',
+      reason: event.problem,
+      sequence: header.sequence,
+    },
+    egress: {
+      sandbox: null,
+      policy: { hash: event.hash, previous_hash: event.previousHash },
+      previous: null,
+    },
+  }
+}
+
+/** Closing records that could not be written while the log was unavailable, said once it is available again. */
+export function gapRecord(header: Header, { lost }: GapEvent): AuditRecord {
+  return {
+    ...beginning(header),
     event: {
       kind: 'event',
       category: ['configuration'],
@@ -158,6 +196,6 @@ export function gapRecord(header: Header, lost: number): AuditRecord {
       outcome: 'failure',
       sequence: header.sequence,
     },
-    egress: { gateway: header.gateway, sandbox: null, lost_close_records: lost, previous: null },
+    egress: { sandbox: null, lost_close_records: lost, previous: null },
   }
 }

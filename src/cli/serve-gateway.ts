@@ -1,0 +1,183 @@
+import { networkInterfaces } from 'node:os'
+import { readSettings, type Settings } from '#config/settings.js'
+import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
+import { serveAdmin } from '../control/admin-server.js'
+import { EgressError, EXIT } from '../errors.js'
+import type { Gateway } from '../gateway/gateway.js'
+import { openCa } from '../serve/ca-store.js'
+import { EndedSandboxes } from '../serve/ended.js'
+import { withPlaceholders } from '../serve/fixed-placeholders.js'
+import { publishPolicy, readTextOrNull, watchResolver } from '../serve/published-policy.js'
+import { Reloader } from '../serve/reloader.js'
+import { endSandbox, sandboxAdmin, type AdminContext } from '../serve/sandbox-admin.js'
+import { bindDns, bindProxy } from '../serve/sockets.js'
+import { adminSocketIn, endedIn, policyIn } from '../serve/state.js'
+import type { CommandIo } from './io.js'
+import { noPolicy, openPolicy, type PolicyOnDisk } from './policy-file.js'
+import {
+  hangups,
+  NOT_RELOADED,
+  notReloaded,
+  openRole,
+  pruneCounters,
+  stopSignal,
+  type RoleFlags,
+  type RoleParts,
+} from './serve-parts.js'
+
+/** Milliseconds between two looks for runs that were killed while they began. */
+const REAP_MS = 60_000
+
+/** Milliseconds in which a run that begins has made its network, on the slowest machine. */
+const STALE_MS = 300_000
+
+/** Proxy, or both roles around one policy engine and one ledger. */
+export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandIo): Promise<number> {
+  const hangup = hangups()
+  const stop = stopSignal()
+  const loaded = await openPolicy(flags.policy, io, CREDENTIAL_KINDS)
+  const settings = readSettings({ flags, env: io.env, cwd: io.cwd, file: loaded.settings })
+  const roles = both ? (['dns', 'http', 'sandbox'] as const) : (['http', 'sandbox'] as const)
+  const parts = openRole(roles, settings, io, loaded.policy)
+  const { log, state, registry, audit } = parts
+  const { Gateway } = await import('../gateway/gateway.js')
+  const gateway = await Gateway.create({
+    policy: loaded.policy,
+    refresher: loaded.refresher,
+    audit,
+    ca: await openCa(state, Date.now()),
+    identify: (peer) => registry.identify(peer),
+    address: (sandbox) => registry.proxyFor(sandbox),
+    fail: (error) => log.error('the gateway failed on one connection', error),
+    warn: (message) => log.warn(message),
+  })
+  if (both) gateway.serve({ ...(await bindDns()), ...(await bindProxy()) })
+  else gateway.serveProxy(await bindProxy())
+  publishPolicy(loaded.text, policyIn(state))
+  const reload = reloading({ both, flags, io, settings, loaded, gateway, ...parts })
+  const context: AdminContext = {
+    policy: () => gateway.policy,
+    registry,
+    audit,
+    drop: (sandbox) => gateway.drop(sandbox),
+    now: Date.now,
+  }
+  const ended = new EndedSandboxes(endedIn(state), (id, exitCode) => endSandbox(id, exitCode, context))
+  const administer = sandboxAdmin({ ...context, readEnded: () => ended.read() })
+  const admin = await serveAdmin(adminSocketIn(state.run), (request) =>
+    request.do === 'reload' ? reload.andWait() : administer(request),
+  )
+  if (loaded.empty !== null) log.warn(nothingAllowed(loaded.file, loaded.empty))
+  log.info(`ready: ${both ? 'resolver and proxy' : 'proxy'}`)
+  setImmediate(() => gateway.warmUp())
+  pruneCounters(gateway, registry)
+  reapStaleSandboxes(context)
+  hangup.listen(() => void reload.start())
+  await stop
+  admin.close()
+  ended.close()
+  await gateway.close()
+  audit.end()
+  return 0
+}
+
+interface Reloading extends RoleParts {
+  /** Whether the resolver is in this process. */
+  readonly both: boolean
+  readonly flags: RoleFlags
+  readonly io: CommandIo
+  readonly settings: Settings
+  /** What the gateway has started with. */
+  readonly loaded: PolicyOnDisk
+  readonly gateway: Gateway
+}
+
+/** The two ways in which a policy is reloaded: at a signal, and for somebody who waits for the outcome in both roles. */
+function reloading(given: Reloading) {
+  const { both, flags, io, settings, loaded: current, gateway, log, state, registry, audit, networks } = given
+  let published = false
+  /** Whether the last reload gave the resolver something new. */
+  const wasPublished = () => published
+  const reloader = new Reloader<PolicyOnDisk>({
+    current,
+    async load() {
+      const loaded = await openPolicy(flags.policy, io, CREDENTIAL_KINDS)
+      // A file that is gone for a moment, or for good, is no wish to cut every agent off.
+      if (loaded.empty === 'missing' && current.text !== null) throw noPolicy(loaded.file)
+      return loaded
+    },
+    readText: () => readTextOrNull(settings.policy),
+    prepare(loaded) {
+      const known = withPlaceholders(networks, loaded.policy, state.shared)
+      return () => {
+        registry.replaceFixed(known)
+        gateway.replace(loaded)
+        published = publish(loaded.text)
+        if (loaded.empty !== null) log.warn(nothingAllowed(loaded.file, loaded.empty))
+        const { auditDir = settings.auditDir } = loaded.settings
+        if (flags.auditDir === undefined && auditDir !== (current.settings.auditDir ?? settings.auditDir))
+          log.warn('settings.audit_dir has changed: it takes effect when the gateway is started again')
+        log.info('the policy was reloaded')
+      }
+    },
+    audit,
+    rejected(message) {
+      io.stderr.write(message)
+      log.error(NOT_RELOADED)
+    },
+    now: Date.now,
+  })
+  const publish = (text: string | null): boolean => {
+    try {
+      return publishPolicy(text, policyIn(state))
+    } catch (error) {
+      log.error('the policy could not be handed to the resolver, which keeps the one before', error)
+      return true
+    }
+  }
+  return {
+    start: () => reloader.reload(),
+    async andWait(): Promise<readonly string[]> {
+      const resolver = both ? null : watchResolver(settings.auditDir)
+      published = false
+      const outcome = await reloader.reload()
+      if (!outcome.loaded) throw notReloaded(outcome)
+      if (resolver !== null && wasPublished()) {
+        const said = await resolver(outcome.hash)
+        if (said !== 'loaded') throw notInResolver(said)
+      }
+      return ['the policy was reloaded']
+    },
+  }
+}
+
+function notInResolver(said: 'rejected' | 'silent'): EgressError {
+  return new EgressError({
+    code: 'EGRESS_NOT_RELOADED',
+    problem:
+      said === 'rejected'
+        ? 'the proxy has reloaded the policy, the resolver has rejected it'
+        : 'the proxy has reloaded the policy, the resolver has not said so in its log',
+    fix: 'see why with `docker compose logs dns`',
+    exitCode: EXIT.failed,
+  })
+}
+
+/** Else the subnet of a run that was killed while it began would be held for ever, and its end be in no log. */
+function reapStaleSandboxes(context: AdminContext): void {
+  const end = () => {
+    try {
+      const own = new Set(Object.values(networkInterfaces()).flatMap((all) => all?.map((one) => one.address)))
+      const stale = context.registry.stale(context.now() - STALE_MS, (address) => own.has(address))
+      for (const { id } of stale) endSandbox(id, null, context)
+    } catch {
+      // The log cannot be written, or descriptors are out: later, then.
+    }
+  }
+  setInterval(end, REAP_MS).unref()
+}
+
+function nothingAllowed(file: string, empty: 'missing' | 'empty'): string {
+  const place = `${file} is ${empty}, so everything is denied.`
+  return `${place} Write a policy (with Compose: egress.yaml beside docker-compose.yml, as docs/docker.md shows), then run \`egress reload\``
+}

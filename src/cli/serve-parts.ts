@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto'
+import type { Settings } from '#config/settings.js'
+import type { Policy } from '#firewall/contracts/policy.js'
+import type { Ledger } from '#firewall/ledger/ledger.js'
+import { Audit, type AuditRole } from '../audit/audit.js'
+import { EgressError, EXIT } from '../errors.js'
+import { createLog, type ProgramLog } from '../log.js'
+import { ConsoleSink } from '../logs/console-sink.js'
+import { painter } from '../logs/format.js'
+import { readFixedNetworks } from '../serve/fixed-networks.js'
+import { withPlaceholders } from '../serve/fixed-placeholders.js'
+import type { FixedNetwork } from '../serve/registry.js'
+import { SandboxRegistry } from '../serve/registry.js'
+import { sandboxesIn, stateDirectories, type StateDirectories } from '../serve/state.js'
+import type { ReloadOutcome } from '../serve/reloader.js'
+import type { CommandIo } from './io.js'
+
+/** What both roles of `egress serve` are told. */
+export interface RoleFlags {
+  readonly policy: string | undefined
+  readonly auditDir: string | undefined
+}
+
+export interface RoleParts {
+  readonly log: ProgramLog
+  readonly state: StateDirectories
+  readonly registry: SandboxRegistry
+  readonly audit: Audit
+  /** The networks that stay, as the environment names them. */
+  readonly networks: readonly FixedNetwork[]
+}
+
+/** What both roles begin with. Decisions are shown as they are recorded. */
+export function openRole(
+  roles: readonly AuditRole[],
+  settings: Settings,
+  io: CommandIo,
+  policy: Policy | null,
+): RoleParts {
+  const log = createLog(settings.logLevel, (line) => io.stderr.write(line))
+  const state = stateDirectories(io.env)
+  const networks = readFixedNetworks(io.env)
+  const known = policy === null ? networks : withPlaceholders(networks, policy, state.shared)
+  const registry = new SandboxRegistry(sandboxesIn(state), known)
+  const audit = new Audit({
+    directory: settings.auditDir,
+    gateway: `gateway-${randomBytes(5).toString('hex')}`,
+    now: Date.now,
+    onChange: (message) => log.error(message),
+    roles,
+    sinks: [new ConsoleSink((text) => io.stdout.write(text), painter(process.stdout.isTTY, io.env))],
+  })
+  return { log, state, registry, audit, networks }
+}
+
+const FORGET_MS = 60_000
+
+/** A gateway that goes on for months must not keep what it counted for every sandbox that there ever was. */
+export function pruneCounters(counters: Pick<Ledger, 'prune'>, registry: SandboxRegistry): void {
+  const forget = () => {
+    try {
+      counters.prune(registry.activeSandboxes())
+    } catch {
+      // Whoever is there cannot be told, out of descriptors say: then nobody is forgotten, and nobody's budget begins anew.
+    }
+  }
+  setInterval(forget, FORGET_MS).unref()
+}
+
+export function stopSignal(): Promise<undefined> {
+  return new Promise((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(undefined))
+  })
+}
+
+/** Takes SIGHUP, which would end the process, from now on; one that comes too early is told to the listener when there is one. */
+export function hangups(): { listen(listener: () => void): void } {
+  let missed = false
+  let tell = () => {
+    missed = true
+  }
+  process.on('SIGHUP', () => tell())
+  return {
+    listen(listener) {
+      tell = listener
+      if (missed) listener()
+    },
+  }
+}
+
+export const NOT_RELOADED = 'the policy was not reloaded; the one before stays in force'
+
+/** As whoever asked for a reload is told: the policy was refused. */
+export function notReloaded(outcome: Extract<ReloadOutcome, { loaded: false }>): EgressError {
+  return new EgressError({
+    code: 'EGRESS_NOT_RELOADED',
+    problem: `${NOT_RELOADED}\n${outcome.message.trimEnd()}`,
+    fix: 'fix the error above, then reload again',
+    exitCode: EXIT.failed,
+  })
+}

@@ -1,0 +1,102 @@
+import { loadPolicy, type LoadedPolicy } from '#config/load.js'
+import { readSettings } from '#config/settings.js'
+import { PolicyEngine } from '#firewall/judge/policy-engine.js'
+import { Ledger } from '#firewall/ledger/ledger.js'
+import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
+import { serveAdmin } from '../control/admin-server.js'
+import { serveDns } from '../gateway/serve-dns.js'
+import { createResolverSnapshot } from '../gateway/snapshot.js'
+import { nextVersion, readTextOrNull } from '../serve/published-policy.js'
+import { Reloader } from '../serve/reloader.js'
+import { bindDns } from '../serve/sockets.js'
+import { adminSocketIn, policyIn } from '../serve/state.js'
+import type { CommandIo } from './io.js'
+import { policyFile } from './policy-file.js'
+import {
+  hangups,
+  NOT_RELOADED,
+  notReloaded,
+  openRole,
+  pruneCounters,
+  stopSignal,
+  type RoleFlags,
+} from './serve-parts.js'
+
+/**
+ * The resolver alone: names and nothing else. It has no upstream, no secret, and no need of either. Its policy is what the
+ * proxy hands over, and it takes up each new one as soon as it is there.
+ */
+export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<number> {
+  const settings = readSettings({ flags, env: io.env, cwd: io.cwd })
+  const { log, state, registry, audit } = openRole(['dns'], settings, io, null)
+  const file = flags.policy === undefined ? policyIn(state) : policyFile(flags.policy, io)
+  const hangup = hangups()
+  const stopped = new AbortController()
+  const stop = stopSignal().finally(() => stopped.abort())
+  const version = (known: string | null) => nextVersion(file, known, stopped.signal).catch(() => undefined)
+  const first = await version(null)
+  if (first === undefined) return 0
+  const load = () => loadPolicy(file, { kinds: CREDENTIAL_KINDS, env: {}, cwd: io.cwd, withSecrets: false })
+  const ledger = new Ledger()
+  const snapshotOf = ({ policy }: LoadedPolicy) =>
+    createResolverSnapshot(policy, {
+      policyEngine: new PolicyEngine(policy),
+      limits: policy.dns.nameLimits,
+      budget: ledger.names,
+    })
+  const current = await load()
+  let snapshot = snapshotOf(current)
+  const reloader = new Reloader({
+    current,
+    load,
+    readText: () => readTextOrNull(file),
+    prepare(loaded: LoadedPolicy) {
+      const next = snapshotOf(loaded)
+      return () => {
+        snapshot = next
+        log.info('the policy was reloaded')
+      }
+    },
+    audit,
+    rejected(message) {
+      io.stderr.write(message)
+      log.error(NOT_RELOADED)
+    },
+    now: Date.now,
+  })
+  const dns = serveDns(await bindDns(), {
+    snapshot: () => snapshot,
+    queries: ledger.queries,
+    identify: (peer) => registry.identify(peer),
+    address: (sandbox) => registry.proxyFor(sandbox),
+    record: audit.dns,
+    fail: (error) => log.error('the resolver failed on one query', error),
+  })
+  const admin = await serveAdmin(adminSocketIn(state.run), async (request) => {
+    if (request.do !== 'reload') return []
+    const outcome = await reloader.reload()
+    if (!outcome.loaded) throw notReloaded(outcome)
+    return ['the policy was reloaded']
+  })
+  log.info('ready: resolver')
+  pruneCounters(ledger, registry)
+  hangup.listen(() => void reloader.reload())
+  const following = followPolicy(first, version, reloader)
+  await stop
+  await following
+  admin.close()
+  dns.close()
+  audit.end()
+  return 0
+}
+
+/** Until there is no next version. */
+async function followPolicy(
+  first: string,
+  version: (known: string) => Promise<string | undefined>,
+  reloader: Pick<Reloader<LoadedPolicy>, 'reload'>,
+): Promise<void> {
+  for (let seen = await version(first); seen !== undefined; seen = await version(seen)) {
+    await reloader.reload()
+  }
+}

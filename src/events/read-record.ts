@@ -1,0 +1,149 @@
+import type { DnsEvent } from '#dns/events.js'
+import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
+import type { PolicyEvent, SandboxEvent, ShownEvent } from './events.js'
+
+/** One record, read back. */
+export interface LogEntry {
+  /** ISO 8601, UTC. */
+  readonly time: string
+  /** Id of the sandbox; null for none that the gateway knows. */
+  readonly sandbox: string | null
+  readonly shown: ShownEvent
+}
+
+/** A value of a record by the path that `records.ts` writes it under; undefined where there is none. */
+type Field = (path: string) => unknown
+
+/**
+ * Null for a line that is no record. Logs of older versions are read as well: they have other names for fields that nobody is
+ * shown (`egress.gateway`, `egress.door`, `egress.shape`), and `secret-renewal` for `secret-rotation`.
+ */
+export function readRecord(line: string): LogEntry | null {
+  let record: unknown
+  try {
+    record = JSON.parse(line)
+  } catch {
+    return null
+  }
+  const field: Field = (path) =>
+    path
+      .split('.')
+      .reduce<unknown>(
+        (value, key) =>
+          typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined,
+        record,
+      )
+  const time = field('@timestamp')
+  const action = field('event.action')
+  const egress = field('egress')
+  if (typeof time !== 'string' || typeof action !== 'string') return null
+  if (typeof egress !== 'object' || egress === null) return null
+  const sandbox = textAt(field, 'egress.sandbox.id')
+  return { time, sandbox, shown: shownOf(action, sandbox, field) }
+}
+
+function shownOf(action: string, sandbox: string | null, field: Field): ShownEvent {
+  switch (action) {
+    case 'dns-query':
+      return { type: 'query', event: readQuery(field) }
+    case 'http-close':
+      return { type: 'close', event: readClose(field) }
+    case 'sandbox-start':
+    case 'sandbox-end':
+      return { type: 'sandbox', event: readSandbox(action, sandbox, field) }
+    case 'secret-rotation':
+    case 'secret-renewal':
+      return {
+        type: 'rotation',
+        event: {
+          secret: textAt(field, 'egress.secret.name') ?? '-',
+          source: (textAt(field, 'egress.secret.source') ?? '-') as 'file',
+          problem: textAt(field, 'event.reason'),
+        },
+      }
+    case 'policy-loaded':
+    case 'policy-rejected':
+      return { type: 'policy', event: readPolicy(action, field) }
+    case 'audit-gap':
+      return { type: 'gap', event: { lost: numberAt(field, 'egress.lost_close_records') ?? 0 } }
+  }
+  if (action.startsWith('http-')) return { type: 'decision', event: readDecision(action, field) }
+  return { type: 'unknown', event: { action, sandbox } }
+}
+
+type Shown<T extends ShownEvent['type']> = Extract<ShownEvent, { type: T }>['event']
+
+function readQuery(field: Field): Shown<'query'> {
+  const name = textAt(field, 'dns.question.name')
+  const type = textAt(field, 'dns.question.type')
+  const answers = field('dns.resolved_ip')
+  return {
+    question: name === null || type === null ? null : { name, type, class: 'IN' },
+    verdict: verdictOf(field),
+    reason: textAt(field, 'event.reason') as DnsEvent['reason'],
+    rule: textAt(field, 'rule.name'),
+    rcode: textAt(field, 'dns.response_code'),
+    answers: Array.isArray(answers) ? answers.map(String) : [],
+    suspicious: field('egress.suspicious') === true,
+  }
+}
+
+function readDecision(action: string, field: Field): Shown<'decision'> {
+  const query = textAt(field, 'url.query')
+  return {
+    id: textAt(field, 'http.request.id') ?? '',
+    kind: action.replace('http-', '') as HttpDecision['kind'],
+    method: textAt(field, 'http.request.method'),
+    scheme: textAt(field, 'url.scheme') as HttpDecision['scheme'],
+    host: textAt(field, 'url.domain'),
+    port: numberAt(field, 'url.port'),
+    path: textAt(field, 'url.path'),
+    query: query === null ? null : `?${query}`,
+    verdict: verdictOf(field),
+    reason: textAt(field, 'event.reason') as HttpDecision['reason'],
+    detail: textAt(field, 'egress.detail'),
+    rule: textAt(field, 'rule.name'),
+    status: numberAt(field, 'http.response.status_code'),
+    credential: textAt(field, 'egress.credential'),
+  }
+}
+
+function readClose(field: Field): Shown<'close'> {
+  const count = numberAt(field, 'egress.redactions') ?? 0
+  return {
+    id: textAt(field, 'http.request.id') ?? '',
+    status: numberAt(field, 'http.response.status_code'),
+    reason: textAt(field, 'event.reason') as HttpClose['reason'],
+    requestBytes: numberAt(field, 'http.request.bytes') ?? 0,
+    responseBytes: numberAt(field, 'http.response.bytes') ?? 0,
+    durationMs: (numberAt(field, 'event.duration') ?? 0) / 1e6,
+    redactions: count === 0 ? [] : [{ credential: '', count }],
+  }
+}
+
+function readSandbox(action: SandboxEvent['action'], sandbox: string | null, field: Field): Shown<'sandbox'> {
+  return {
+    action,
+    sandbox: { id: sandbox ?? '', agent: textAt(field, 'egress.sandbox.agent') ?? '' },
+    command: textAt(field, 'process.executable') ?? '',
+    exitCode: numberAt(field, 'process.exit_code'),
+  }
+}
+
+function readPolicy(action: PolicyEvent['action'], field: Field): Shown<'policy'> {
+  return { action, hash: textAt(field, 'egress.policy.hash'), problem: textAt(field, 'event.reason') }
+}
+
+function verdictOf(field: Field): 'allow' | 'deny' {
+  return field('egress.verdict') === 'allow' ? 'allow' : 'deny'
+}
+
+function textAt(field: Field, path: string): string | null {
+  const value = field(path)
+  return typeof value === 'string' ? value : null
+}
+
+function numberAt(field: Field, path: string): number | null {
+  const value = field(path)
+  return typeof value === 'number' ? value : null
+}

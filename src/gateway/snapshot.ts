@@ -1,0 +1,46 @@
+import type { SecretRefresher } from '#config/secrets/secret-refresher.js'
+import { addressesOf } from '#dns/answer.js'
+import type { ResolverSnapshot } from '#dns/flow.js'
+import type { NamePolicy } from '#firewall/judge/name-policy.js'
+import type { Policy } from '#firewall/contracts/policy.js'
+import type { Ledger } from '#firewall/ledger/ledger.js'
+import { createProxySnapshot, type ProxySnapshot } from '#proxy/context/snapshot.js'
+
+/** One policy file as it was read and checked: what `Gateway.replace` takes. */
+export interface CheckedPolicy {
+  readonly policy: Policy
+  /** Keeps the policy's secrets up to date while it is in force; null where nothing has to. */
+  readonly refresher?: SecretRefresher | null
+}
+
+/**
+ * Everything that the gateway derives from one policy file. Immutable, and replaced as a whole between two events of the
+ * loop: a query, a connection or a request takes it once. What must survive a change is in `Gateway`: sandboxes and their
+ * placeholders, the ledger, the audit log, the authority, open streams.
+ */
+export interface GatewaySnapshot {
+  readonly policy: Policy
+  readonly proxy: ProxySnapshot
+  readonly dns: ResolverSnapshot
+  readonly refresher: SecretRefresher | null
+}
+
+/** @param previous the snapshot in force, of which is kept what does not depend on what has changed */
+export function createSnapshot(
+  { policy, refresher = null }: CheckedPolicy,
+  ledger: Ledger,
+  now: () => number,
+  previous: GatewaySnapshot | null = null,
+): GatewaySnapshot {
+  const proxy = createProxySnapshot(policy, ledger, now, previous?.proxy ?? null)
+  return { policy, proxy, dns: createResolverSnapshot(policy, proxy.namePolicy), refresher }
+}
+
+/** The part of a resolver that is a process of its own. */
+export function createResolverSnapshot({ dns }: Policy, namePolicy: NamePolicy): ResolverSnapshot {
+  return {
+    namePolicy,
+    rate: dns.rate,
+    hosts: new Map(Object.entries(dns.hosts).map(([name, text]) => [name, addressesOf(text)])),
+  }
+}
