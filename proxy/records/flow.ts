@@ -34,7 +34,7 @@ export class Flow {
     this.startedAt = recorder.now()
   }
 
-  /** Allowed, recorded, and not yet closed: from here on a refusal ends it, and is no second decision. */
+  /** Allowed, recorded, and not yet closed: from here on a denial ends it, and is not a second decision. */
   get isOpen(): boolean {
     return this.#open !== null
   }
