@@ -169,7 +169,7 @@ class Forwarding implements UpstreamHandler, OpenStream {
     this.#finish(this.#result(error))
   }
 
-  /** The codings to undo; a refusal for a response that must not be passed on, because it cannot be read. */
+  /** The codings to undo; a denial for a response that must not be passed on, because it cannot be read. */
   #codingsOf(status: number, raw: RawHeaders): readonly Coding[] | Denial {
     if (status > 599) return deny('upstream-protocol', { detail: `status ${String(status)}` })
     if (this.#secretPatterns.bytes.length === 0) return []
