@@ -17,6 +17,7 @@ const EXAMPLES = `Examples:
   egress explain GET https://api.github.com/    why a request is allowed or denied
   egress explain dns pypi.org                   the same for a name
   egress logs --denied                          what was refused, and why
+  egress reload                                 put a changed policy in force (egress serve)
 `
 
 /** As `docker run` has it. */

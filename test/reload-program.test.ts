@@ -27,7 +27,7 @@ const skip = spawnSync('unshare', [...IN_NETWORK, 'true']).status !== 0 && 'no n
 
 interface Program {
   readonly child: ChildProcess
-  stderr(): string
+  readonly stderr: () => string
 }
 
 function start(t: Test, workspace: Workspace, runDirectory: string, words: readonly string[]): Program {
