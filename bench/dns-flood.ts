@@ -5,15 +5,15 @@ import { query } from '#dns/fixtures.js'
 import { DEFAULT_NAMES } from '#firewall/names/name-profiles.js'
 import { startWorker } from './workers/processes.js'
 
-// A million different names, half of them under a wildcard: what the resolver keeps of them is bounded, and so is its
-// memory. Ends with an error when it grows by more than it may, or answers more names than the wildcard's budget has.
+// A million different names, half of them under a wildcard. Fails if the resolver's memory grows beyond the limit, or if it
+// answers more names than the budget of the wildcard allows.
 //
 //     npm run bench:dns-flood -- [NAMES]
 
 const NAMES = Number(process.argv[2] ?? 1_000_000)
 const GROWTH_MIB = 50
 const BUDGET = DEFAULT_NAMES.budget.names
-/** Queries that wait for an answer at a time: more would be lost where the socket's buffer ends. */
+/** Queries in flight: more would overflow the socket buffer. */
 const WINDOW = 100
 const IDLE_MS = 1_500
 const LOST_MS = 5_000
@@ -24,7 +24,7 @@ const memory = (field: string) => {
   return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1024
 }
 
-/** Sends all of them; resolves to the number of answers by their code (RFC 1035 section 4.1.1). */
+/** Sends all names; resolves to the number of answers by rcode (RFC 1035 section 4.1.1). */
 function flood(port: number): Promise<ReadonlyMap<number, number>> {
   const socket = createSocket('udp4')
   const codes = new Map<number, number>()
@@ -35,13 +35,13 @@ function flood(port: number): Promise<ReadonlyMap<number, number>> {
       socket.close()
       resolve(codes)
     }
-    // What was lost on the way is not waited for.
+    // Do not wait for lost packets.
     const timer = setTimeout(end, LOST_MS)
     const fill = () => {
       for (; open < WINDOW && sent < NAMES; open += 1, sent += 1) {
-        const place = sent % 2 === 0 ? 'flood' : `other${String(sent % 977)}`
+        const zone = sent % 2 === 0 ? 'flood' : `other${String(sent % 977)}`
         const label = `${randomBytes(3).toString('hex')}${sent.toString(36)}`
-        socket.send(query(`${label}.${place}.example`), port, '127.0.0.1')
+        socket.send(query(`${label}.${zone}.example`), port, '127.0.0.1')
       }
       if (open > 0) return
       clearTimeout(timer)
@@ -72,8 +72,8 @@ process.stdout.write(
 )
 if (peak - idle > GROWTH_MIB || of(0) !== BUDGET || answered < NAMES * 0.99) {
   process.stderr.write(
-    `bench:dns-flood: too much memory, too many addresses, or too few answers\n` +
-      `  at most ${String(GROWTH_MIB)} MiB more, ${String(BUDGET)} addresses, and no more than 1 % lost\n`,
+    `bench:dns-flood: Too much memory, too many addresses, or too few answers\n` +
+      `  Limits: ${String(GROWTH_MIB)} MiB more, ${String(BUDGET)} addresses, 1 % lost\n`,
   )
   process.exitCode = 1
 }

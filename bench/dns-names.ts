@@ -3,13 +3,13 @@ import { DEVELOPER_HOSTS } from './workers/developer-hosts.js'
 import { isMachineMade, measureNames, realNames } from './workers/name-rates.js'
 import { table } from './workers/statistics.js'
 
-// How many real names each profile refuses by their shape: false positives, were somebody to look them up under a wildcard.
+// How many real names each profile denies by their features: false positives under a wildcard.
 
 const real = realNames()
 const machineMade = real.filter(isMachineMade)
 const sets = [
   { title: 'real names', names: real },
-  { title: 'of them clouds and CDNs', names: machineMade },
+  { title: 'only clouds and CDNs', names: machineMade },
   { title: "developers' hosts", names: DEVELOPER_HOSTS },
 ]
 const rows = Object.entries(NAME_PROFILES).flatMap(([profile, limits]) =>
@@ -21,7 +21,7 @@ const rows = Object.entries(NAME_PROFILES).flatMap(([profile, limits]) =>
     return [`${profile}: ${title}`, String(names.length), String(total), `${share} %`, ...counts.map(String)]
   }),
 )
-process.stdout.write('Names refused by their shape, by the first signal that fired\n')
+process.stdout.write('Names denied by their features, by the first signal\n')
 process.stdout.write(
   table(['profile', 'names', 'refused', 'share', 'bytes', 'length', 'label', 'entropy'], rows),
 )

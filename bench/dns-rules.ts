@@ -1,10 +1,12 @@
-import { isDiagnostic, parseHostPattern } from '#firewall/names/host-pattern.js'
+import { isDiagnostic } from '#firewall/contracts/diagnostic.js'
+import { parseHostPattern } from '#firewall/names/host-pattern.js'
 import { PolicyEngine } from '#firewall/judge/policy-engine.js'
 import { DEFAULT_NAMES } from '#firewall/names/name-profiles.js'
-import { DEFAULT_AGENT, type Destination, type Policy } from '#firewall/contracts/policy.js'
+import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
+import type { Destination, Policy } from '#firewall/contracts/policy.js'
 import { median, table } from './workers/statistics.js'
 
-// What it costs to check a name, by the number of rules: it goes by the labels of the name, not by the rules.
+// Time to check a name, by the number of rules. It depends on the labels of the name, not on the rules.
 
 const SIZES = [10, 10_000, 200_000]
 const ROUNDS = 9
@@ -44,7 +46,7 @@ function policyEngineOf(size: number): PolicyEngine {
   return new PolicyEngine(policy)
 }
 
-/** Nanoseconds of one look-up. */
+/** Time of one look-up, in nanoseconds. */
 function time(policyEngine: PolicyEngine, names: readonly string[]): number {
   const times = Array.from({ length: ROUNDS }, () => {
     const begin = performance.now()

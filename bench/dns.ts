@@ -8,13 +8,13 @@ import { startDnsmasq, startUnbound } from './workers/name-servers.js'
 import { startWorker, type Worker } from './workers/processes.js'
 import { median, percentile, table } from './workers/statistics.js'
 
-// Queries a second of the resolver, every one checked and in the audit log, beside servers that hold the same names and
-// record nothing. In turns and in one run: a noisy machine is then noisy for all of them, and the ratios count.
+// Queries per second of the resolver, which checks and logs each one, compared with servers that have the same names and log
+// nothing. They take turns in one run, so that noise on the machine affects all of them: look at the ratios.
 
 const ROUNDS = 5
 const ROUND_S = 2
 const NAMES = 500
-/** Queries a second at which latency is taken: what a busy sandbox asks, far from what any of them can bear. */
+/** Queries per second for the latency measurement: typical of a busy sandbox, and far below the capacity of each server. */
 const CALM = 1_000
 
 interface Candidate {
@@ -27,7 +27,7 @@ interface Candidate {
 const dnsperf = findProgram('dnsperf')
 if (dnsperf === null) {
   process.stderr.write(
-    'bench:dns: dnsperf is not installed\n  install it (Debian: apt-get install dnsperf)\n',
+    'bench:dns: dnsperf is not installed\n  Install it (Debian: apt-get install dnsperf)\n',
   )
   process.exit(2)
 }
@@ -35,12 +35,12 @@ if (dnsperf === null) {
 const names = Array.from({ length: NAMES }, (_, index) => `host-${String(index)}.api.example.com`)
 const directory = mkdtempSync(join(tmpdir(), 'egress-dns-'))
 const questions = join(directory, 'questions')
-// One in ten is for a name that nobody lists.
+// One query in ten is for an unlisted name.
 const asked = names.flatMap((name, index) => (index % 10 === 0 ? [name, `no-${name}`] : [name]))
 writeFileSync(questions, asked.map((name) => `${name} A\n`).join(''))
 
-async function run(port: number, words: readonly string[]): Promise<string> {
-  const all = ['-s', '127.0.0.1', '-p', String(port), '-d', questions, '-l', String(ROUND_S), ...words]
+async function run(port: number, args: readonly string[]): Promise<string> {
+  const all = ['-s', '127.0.0.1', '-p', String(port), '-d', questions, '-l', String(ROUND_S), ...args]
   const { stdout } = await promisify(execFile)(dnsperf ?? '', all, { maxBuffer: 1e9 })
   return stdout
 }
@@ -80,8 +80,8 @@ const rows = candidates.map(({ name, speeds, latencies }) => {
   ]
 })
 process.stdout.write(
-  `${String(NAMES)} names, one query in ten for another; medians of ${String(ROUNDS)} rounds; latency at ${String(CALM)} queries/s\n`,
+  `${String(NAMES)} names, one query in ten for an unlisted one; medians of ${String(ROUNDS)} rounds; latency at ${String(CALM)} queries/s\n`,
 )
 process.stdout.write(table(['', 'queries/s', 'ratio', 'p50 ms', 'p99 ms'], rows))
 for (const { name, worker } of started)
-  if (worker === null) process.stdout.write(`${name} is not installed: left out\n`)
+  if (worker === null) process.stdout.write(`${name} is not installed: skipped\n`)

@@ -4,8 +4,8 @@ import { QueryLimiter } from '#firewall/ledger/query-limiter.js'
 import { resolveQuery } from '#dns/resolver.js'
 import { tuneGarbageCollector } from '#src/gateway/gc-tuning.js'
 
-// Packets that were made up or mutated, through parser, steps and encoder. Ends with an error when one of them throws, is
-// answered in a way that no answer may be, or takes longer than a packet may; and when memory grows.
+// Random and mutated packets through parser, steps and encoder. Fails if a packet makes them throw, gets an invalid answer or
+// takes too long, or if memory grows.
 //
 //     npm run fuzz:dns -- [PACKETS] [SEED]
 
@@ -40,7 +40,7 @@ const corpus: readonly Buffer[] = [
 ]
 const noise = randomBytes(65_536)
 
-/** One packet: noise of any length, or a good query with some bytes changed, cut off, doubled or put in. */
+/** One packet: noise of any length, or a valid query with some bytes changed, removed, repeated or inserted. */
 function packet(): Buffer {
   if (below(10) === 0) {
     const begin = below(noise.length)
@@ -75,7 +75,7 @@ function send(bytes: Buffer): void {
     if (reply === null) return
     answered += 1
     const sound = reply.readUInt16BE(0) === bytes.readUInt16BE(0) && (reply[2] ?? 0) >= 0x80
-    if (!sound || reply.length > 1232) fail('an answer that must not be', bytes)
+    if (!sound || reply.length > 1232) fail('invalid answer', bytes)
   })
   slowest = Math.max(slowest, performance.now() - begin)
   if (replies !== 1) fail(`${String(replies)} replies`, bytes)
@@ -91,7 +91,7 @@ const begin = performance.now()
 for (let index = 0; index < PACKETS; index += 1) {
   send(packet())
   if (index === Math.min(200_000, PACKETS >> 1)) {
-    // From here on everything is compiled, and memory has its size.
+    // From here on, everything is compiled and memory use is stable.
     slowest = 0
     rss = process.memoryUsage.rss()
   }
@@ -104,7 +104,7 @@ process.stdout.write(
 )
 if (slowest > SLOWEST_MS || growth > GROWTH_BYTES) {
   process.stderr.write(
-    `fuzz:dns: too slow or too much memory\n  at most ${String(SLOWEST_MS)} ms and 50 MiB\n`,
+    `fuzz:dns: Too slow, or too much memory\n  Limits: ${String(SLOWEST_MS)} ms and 50 MiB\n`,
   )
   process.exit(1)
 }

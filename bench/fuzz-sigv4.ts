@@ -9,8 +9,8 @@ import {
 import { startOracle } from '#test/fixtures/sigv4-oracle.js'
 import { randomBelow } from '#test/fixtures/random.js'
 
-// Random requests that the gateway signs again, compared with what botocore makes of the request on the wire, and what the AWS
-// SDK for JavaScript makes of what the client meant. Ends with an error at the first difference.
+// Random requests that the gateway signs again. Compares the signatures with botocore's for the request on the wire, and with
+// those of the AWS SDK for JavaScript for the client's intended request. Fails at the first difference.
 //
 //     npm run fuzz:sigv4 -- [REQUESTS] [SEED]
 
@@ -38,5 +38,5 @@ while (compared < REQUESTS) {
 }
 oracle.close()
 console.log(
-  `${String(compared)} signatures agree with botocore and the AWS SDK; the proxy refused ${String(refused)} paths (seed ${String(SEED)})`,
+  `${String(compared)} signatures agree with botocore and the AWS SDK; the proxy denied ${String(refused)} paths (seed ${String(SEED)})`,
 )

@@ -4,8 +4,8 @@ import { runWorker, startWorker, type Worker } from './workers/processes.js'
 import { measureImports, measureStartUp } from './workers/startup.js'
 import { median, table } from './workers/statistics.js'
 
-// Requests a second through the gateway, beside proxies that check and record nothing, and how long a run takes to start.
-// On one machine in one run, in turns: a noisy machine is then noisy for all of them, and the ratios count.
+// Requests per second through the gateway, compared with proxies that check and log nothing, and the time to start a run.
+// They take turns in one run, so that noise on the machine affects all of them: look at the ratios.
 
 const ROUNDS = 9
 const ROUND_MS = 2_000
@@ -58,16 +58,16 @@ async function compareProxies(): Promise<void> {
       String((results.get(name) ?? []).reduce((sum, { errors }) => sum + errors, 0)),
     ]
   })
-  const setting = `${String(CONNECTIONS)} connections, 1 KiB answers, medians of ${String(ROUNDS)} rounds`
+  const setting = `${String(CONNECTIONS)} connections, 1 KiB responses, medians of ${String(ROUNDS)} rounds`
   process.stdout.write(`Requests, ${setting}\n`)
   process.stdout.write(table(['', 'requests/s', 'ratio', 'p50 ms', 'p99 ms', 'errors'], rows))
-  if (nginx === null) process.stdout.write('nginx is not installed: left out\n')
+  if (nginx === null) process.stdout.write('nginx is not installed: skipped\n')
 }
 
 async function timeStart(): Promise<void> {
   process.stdout.write('\nStart of `sandbox-run -- command` with namespaces, median of 10\n')
   const start = await measureStartUp(10)
-  if (start === null) process.stdout.write('no sandbox can be built here: left out\n')
+  if (start === null) process.stdout.write('This machine cannot build a sandbox: skipped\n')
   else {
     const rows = [
       ["to the agent's first instruction", start.toAgent.toFixed(0)],

@@ -11,8 +11,8 @@ import { createCa } from '#test/servers/certificate-authority.js'
 import { listen, portOf } from './workers/gateway.js'
 import { table } from './workers/statistics.js'
 
-// The gateway's resident memory while an agent in a sandbox moves 1 GiB in each direction, with a credential, by the routes
-// listener, to and from a TLS upstream: what `sandbox-run` starts, measured from outside.
+// The gateway's resident memory while an agent in a sandbox moves 1 GiB in each direction, with a credential, through the
+// base-URL listener, to and from a TLS upstream. Measures the processes that `sandbox-run` starts, from outside.
 
 const ROUNDS = 5
 const BYTES = 1024 ** 3
@@ -20,7 +20,7 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const HOST = 'storage.example'
 const CHUNK = Buffer.alloc(64 * 1024, 'x')
 
-/** Each line tells that something is over. */
+/** Each line reports the end of one phase. */
 const AGENT = `
 set -e -o pipefail
 sleep 1; echo idle
@@ -41,7 +41,7 @@ const upstream = createServer(await authority.issue([HOST]), (request, response)
 await listen(upstream)
 
 const directory = mkdtempSync(join(tmpdir(), 'egress-memory-'))
-// Where root launches, the sandbox's user is another one.
+// If root starts it, the sandbox has another user.
 chmodSync(directory, 0o755)
 writeFileSync(join(directory, 'ca.pem'), authority.pem)
 writeFileSync(
@@ -51,7 +51,7 @@ writeFileSync(
     url: https://${HOST}
     credential: { bearer: "\${STORAGE_TOKEN}" }
     rules: [{ allow: "GET,PUT /**" }]
-    private: true
+    allow_private_addresses: true
     ca: ./ca.pem
 upstream:
   hosts: { ${HOST}: "127.0.0.1:${String(portOf(upstream))}" }
@@ -93,9 +93,9 @@ async function measure(): Promise<string[]> {
     peaks.push((Number(/VmHWM:\s+(\d+)/.exec(status)?.[1]) / 1024).toFixed(1))
     if (line !== 'idle') seconds.push(((Date.now() - last) / 1000).toFixed(1))
     last = Date.now()
-    // The next peak is counted from here (proc(5), clear_refs).
+    // Resets the peak (proc(5), clear_refs).
     writeFileSync(`/proc/${String(gateway.pid)}/clear_refs`, '5')
   }
-  if (peaks.length < 3) throw new Error('the agent did not come to its end')
+  if (peaks.length < 3) throw new Error('The agent did not finish')
   return [...peaks, ...seconds]
 }

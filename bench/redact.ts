@@ -2,8 +2,8 @@ import { Agent, get } from 'node:http'
 import { startWorker } from './workers/processes.js'
 import { median, percentile, table } from './workers/statistics.js'
 
-// What redaction costs: the same responses through gateways without a credential and with 1, 10 and 100 secrets, from
-// an upstream with TLS. In turns, so that a noisy machine is noisy for all of them: the ratios count.
+// The cost of redaction: the same responses through gateways without a credential and with 1, 10 and 100 secrets, from a TLS
+// upstream. They take turns, so that noise on the machine affects all of them: look at the ratios.
 
 const SECRETS = [0, 1, 10, 100]
 const KINDS = ['json', 'log', 'binary']
@@ -31,7 +31,7 @@ async function throughput(port: number, kind: string): Promise<number> {
   let bytes = 0
   const begin = performance.now()
   await fetchAll(port, `/bench/body/${kind}/${String(BYTES)}`, (chunk) => (bytes += chunk.length))
-  if (bytes !== BYTES) throw new Error(`${String(bytes)} bytes came`)
+  if (bytes !== BYTES) throw new Error(`${String(bytes)} bytes arrived`)
   return bytes / 1e3 / (performance.now() - begin)
 }
 
@@ -58,7 +58,7 @@ async function compareThroughput(ports: readonly number[]): Promise<void> {
     ])
   }
   process.stdout.write(
-    `MB/s of one response of 64 MiB, and how many times as long it takes; medians of ${String(ROUNDS)} rounds\n`,
+    `MB/s of one response of 64 MiB, and the time relative to no credential; medians of ${String(ROUNDS)} rounds\n`,
   )
   process.stdout.write(
     table(

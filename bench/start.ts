@@ -3,13 +3,13 @@ import { fileURLToPath } from 'node:url'
 import { DockerGateway, ensureImages, SANDBOX_IMAGE } from '#test/fixtures/docker.js'
 import { collect } from '#test/fixtures/run.js'
 
-// What a sandbox of the Docker backend costs over a bare `docker run` with the same flags, taken in turns; and how long the
-// gateway is away when one of its containers restarts.
+// The overhead of a Docker sandbox over a plain `docker run` with the same options, in turns; and how long the gateway is
+// unavailable while one of its containers restarts.
 
 const ROUNDS = Number(process.env['ROUNDS'] ?? 11)
 const SANDBOX_RUN = fileURLToPath(new URL('../../sandbox-run', import.meta.url))
 
-/** What sandbox-run gives to `docker run`, but for what belongs to one run, in a network that is there already. */
+/** The options that sandbox-run gives to `docker run`, without those of a single run, in an existing network. */
 function bareRun(project: string, network: string, work: string): string[] {
   const volume = (target: string) =>
     `type=volume,source=${project}_certificates,target=${target},readonly,volume-nocopy`
@@ -41,9 +41,9 @@ function bareRun(project: string, network: string, work: string): string[] {
   ]
 }
 
-function millisecondsOf(command: string, words: readonly string[], env: NodeJS.ProcessEnv): number {
+function millisecondsOf(command: string, args: readonly string[], env: NodeJS.ProcessEnv): number {
   const started = performance.now()
-  const { status, stderr } = spawnSync(command, words, { env, encoding: 'utf8' })
+  const { status, stderr } = spawnSync(command, args, { env, encoding: 'utf8' })
   if (status !== 0) throw new Error(`${command}: ${stderr}`)
   return performance.now() - started
 }

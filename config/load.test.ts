@@ -20,7 +20,7 @@ const FULL = `services:
       - allow: "* /**"
     rate: { per_second: 10, burst: 20 }
     env: { JIRA_SERVER: "{url}", JIRA_API: "{base_url}", X: "{placeholder:JIRA_TOKEN}" }
-    private: true
+    allow_private_addresses: true
     ca: ./ca.pem
   ops:
     targets: [https://a.example.com, https://b.example.com:8443]
@@ -31,7 +31,7 @@ const FULL = `services:
     url: http://lab.example.com
     credential: { basic: { username: me, password: "\${LAB_PASSWORD}" } }
     rules: [{ allow: GET /** }]
-    plain: true
+    allow_plaintext: true
 allow:
   - host: pypi.org
     methods: [GET, HEAD]
@@ -68,7 +68,7 @@ function loadFull(directory: string): Promise<LoadedPolicy> {
   return loadPolicy('p/egress.yaml', { kinds: TEST_KINDS, env: ENV, cwd: directory })
 }
 
-void t.test('a full policy means what it says', async (t) => {
+void t.test('every section of a policy is loaded', async (t) => {
   const directory = t.testdir({})
   const { policy, settings, sensitiveFiles, positions, empty } = await loadFull(directory)
   t.equal(empty, null)
@@ -102,7 +102,8 @@ void t.test('a full policy means what it says', async (t) => {
   t.match(first?.rules[0], {
     id: 'services.jira.rules[0]',
     text: 'GET,HEAD /rest/api/2/**',
-    path: { text: '/base/rest/api/2/**' },
+    kind: 'http',
+    match: { path: { text: '/base/rest/api/2/**' } },
   })
   t.same(
     policy.destinations.map(({ id }) => id),
@@ -161,10 +162,10 @@ void t.test('credentials are bound to the values of their sources', async (t) =>
   )
 })
 
-void t.test('loaded for its names, a policy is the same without a single value', async (t) => {
+void t.test('loaded without secrets, a policy is the same without a single value', async (t) => {
   const directory = t.testdir({})
   const full = await loadFull(directory)
-  // Whoever looked would find this pipe, and wait for ever.
+  // Reading this pipe would block forever.
   rmSync(`${directory}/ops-key`)
   rmSync(`${directory}/p/ca.pem`)
   execFileSync('mkfifo', [`${directory}/ops-key`])
@@ -173,7 +174,7 @@ void t.test('loaded for its names, a policy is the same without a single value',
     kinds: TEST_KINDS,
     env: { OPS_KEY_FILE: 'ops-key' },
     cwd: directory,
-    secrets: 'names',
+    withSecrets: false,
   })
   t.same(
     policy.destinations,
@@ -194,7 +195,7 @@ void t.test('loaded for its names, a policy is the same without a single value',
   }
 })
 
-void t.test('loaded for its names, a policy has all faults but those of values', async (t) => {
+void t.test('loaded without secrets, a policy has all errors except those of values', async (t) => {
   const service = (credential: string, extra = '') =>
     `services: { a: { url: https://a.example.com, credential: ${credential}, rules: [{ allow: GET /** }] } }\n${extra}`
   const load = (text: string, kinds = TEST_KINDS) =>
@@ -202,11 +203,11 @@ void t.test('loaded for its names, a policy has all faults but those of values',
       kinds,
       env: {},
       cwd: writeFiles(t.testdir({}), { 'egress.yaml': text }),
-      secrets: 'names',
+      withSecrets: false,
     })
-  const [message, shape] = [/a secret is written into the policy/, /more than one kind/]
+  const [message, types] = [/The policy contains a secret/, /more than one type/]
   await t.rejects(load(service('{ bearer: hunter2hunter2 }')), { message })
-  await t.rejects(load(service('{ bearer: "${A}", header: { name: x, value: "${A}" } }')), { message: shape })
+  await t.rejects(load(service('{ bearer: "${A}", header: { name: x, value: "${A}" } }')), { message: types })
   await t.rejects(load(service('{ header: { name: "no name", value: "plain" } }')), { message })
   const fragile = TEST_KINDS.map((kind) => ({
     ...kind,
@@ -273,7 +274,7 @@ void t.test('a missing or empty file denies everything', async (t) => {
 })
 
 void t.test(
-  "Docker's secrets: by name, in lower case, with hyphens; behind the environment, before .env",
+  "Docker's secrets: by name, in lower case, with hyphens; after the environment, before .env",
   async (t) => {
     const directory = writeFiles(t.testdir({}), {
       'egress.yaml':
@@ -324,15 +325,15 @@ void t.test('the environment wins over .env', async (t) => {
 })
 
 void t.test(
-  'limits on names: the profile, then what is said beside it, then what the wildcard says itself',
+  'limits on names: the profile, overridden by single keys, overridden by those of the wildcard',
   async (t) => {
     const cwd = writeFiles(t.testdir({}), {
       'egress.yaml': `
 dns: { profile: strict, max_label: 20 }
 allow:
   - { host: "*.plain.example.com" }
-  - { host: "*.own.example.com", names: { max_entropy: 3 } }
-  - { host: "*.cloudfront.net", shared: true, names: { profile: random-labels, names_per_window: 2 } }
+  - { host: "*.own.example.com", name_limits: { max_entropy: 3 } }
+  - { host: "*.cloudfront.net", allow_public_suffix: true, name_limits: { profile: random-labels, names_per_window: 2 } }
 `,
     })
     const { policy } = await loadPolicy('egress.yaml', { kinds: TEST_KINDS, env: {}, cwd })

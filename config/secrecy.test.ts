@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { loadPolicy } from './load.js'
 import { TEST_KINDS, writeFiles } from './test-fixtures.js'
-import { TOKEN_FORMATS } from './token-formats.js'
+import { TOKEN_FORMATS } from './issues/token-formats.js'
 
 /** A policy whose every part is well; `at` replaces one of them. */
 interface Leak {
@@ -58,7 +58,7 @@ const IN_PLACES_FOR_SECRETS: readonly ((secret: string) => Leak)[] = [
   (s) => ({ policy: service('{ bearer: "${X}" }', vault(`https://u:${s}@v.example.com`, '${Y}')) }),
 ]
 
-/** Mistakes with a secret that a variable holds too, or that is shaped like a known token, in any place whatever. */
+/** Errors with a secret that is also in a variable, or in a known token format, anywhere in the policy. */
 const ANYWHERE: readonly ((secret: string) => string)[] = [
   (s) => `${text(s)}: 1\n`,
   (s) => `allow: [{ host: ${text(s)} }]\n`,
@@ -101,7 +101,7 @@ async function messageOf(cwd: string, { policy, env = {}, dotenv = '' }: Leak): 
   }
 }
 
-void t.test('no message repeats what stands in a place for secrets', async (t) => {
+void t.test('no message quotes the value of a key for secrets', async (t) => {
   const cwd = t.testdir({})
   const secrets = fc.oneof(alphanumeric, password, token)
   const run = async (secret: string, index: number): Promise<boolean> => {
@@ -113,7 +113,7 @@ void t.test('no message repeats what stands in a place for secrets', async (t) =
   await fc.assert(fc.asyncProperty(secrets, index, run), { numRuns: 600 })
 })
 
-void t.test('no message repeats a value that a variable holds, wherever it stands', async (t) => {
+void t.test('no message quotes the value of a variable, wherever it occurs', async (t) => {
   const cwd = t.testdir({})
   const run = async (secret: string, index: number): Promise<boolean> => {
     const policy = `${ANYWHERE[index]?.(secret) ?? ''}# \${HELD}\n`
@@ -123,7 +123,7 @@ void t.test('no message repeats a value that a variable holds, wherever it stand
   await fc.assert(fc.asyncProperty(fc.oneof(alphanumeric, token, password), index, run), { numRuns: 400 })
 })
 
-void t.test('no message repeats what is shaped like a token, wherever it stands', async (t) => {
+void t.test('no message quotes a value in a token format, wherever it occurs', async (t) => {
   const cwd = t.testdir({})
   const index = fc.nat({ max: ANYWHERE.length - 1 })
   const run = async (secret: string, at: number): Promise<boolean> =>

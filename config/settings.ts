@@ -2,12 +2,12 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import nconf from 'nconf'
 import { z } from 'zod'
-import { nearest } from './nearest.js'
-import { LOG_LEVELS } from './schema.js'
+import { nearest } from '#firewall/rules/nearest.js'
+import { LOG_LEVELS, type PolicyFile } from './schema/policy.js'
 
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/** What flags, or the policy file's `settings`, may say about the program itself. */
+/** Settings of the program itself, from the policy file's `settings`. */
 export interface PolicySettings {
   readonly auditDir?: string
   readonly logLevel?: LogLevel
@@ -35,7 +35,7 @@ export interface SettingsSources {
   readonly file?: PolicySettings
 }
 
-/** A setting that cannot be used. */
+/** An invalid setting. */
 export class SettingsError extends Error {
   readonly code = 'EGRESS_SETTINGS'
   readonly problem: string
@@ -49,14 +49,14 @@ export class SettingsError extends Error {
   }
 }
 
-/** The variables that are read, and no others: the rest of the environment holds secrets. */
+/** The variables that are read, and no others: the rest of the environment may contain secrets. */
 export const SETTING_VARIABLES = {
   policy: 'EGRESS_POLICY',
   auditDir: 'EGRESS_AUDIT_DIR',
   logLevel: 'EGRESS_LOG_LEVEL',
 } as const satisfies Record<keyof Settings, string>
 
-/** Where each may be given wrong; in the policy file, the schema has looked already. */
+/** Names for messages. The schema has already checked the settings in the policy file. */
 const SETTING_NAMES = {
   policy: '--policy (EGRESS_POLICY)',
   auditDir: '--audit-dir (EGRESS_AUDIT_DIR)',
@@ -64,19 +64,19 @@ const SETTING_NAMES = {
 } as const satisfies Record<keyof Settings, string>
 
 const settingsSchema = z.strictObject({
-  policy: z.string().min(1).describe('the policy file'),
+  policy: z.string().min(1).describe('the path of the policy file'),
   auditDir: z.string().min(1).describe('the directory of the audit log'),
   logLevel: z.enum(LOG_LEVELS).describe(`one of ${LOG_LEVELS.join(', ')}`),
 })
 
 /**
- * Flags over environment over policy file over defaults. Which policy file that is does not depend on the file, so the
- * function is called twice: without `file` for its `policy`, and with it for the rest.
+ * Flags override the environment, the environment overrides the policy file, the file overrides the defaults. It is called
+ * twice: without `file` to find the policy file, and with `file` for the other settings.
  *
  * @throws SettingsError
  */
 export function readSettings({ flags, env, cwd, file = {} }: SettingsSources): Settings {
-  // nconf's own sources read argv and the whole environment of the process; it is given the four layers instead.
+  // nconf's own sources would read argv and the whole environment of the process, so it gets the four layers as literals.
   const layers = new nconf.Provider()
   layers.add('flags', literal({ ...flags }))
   layers.add('environment', literal(fromEnvironment(env)))
@@ -91,6 +91,15 @@ export function readSettings({ flags, env, cwd, file = {} }: SettingsSources): S
   return Object.freeze({ policy: resolve(cwd, policy), auditDir: resolve(cwd, auditDir), logLevel })
 }
 
+/** The `settings` of a policy file in `directory`. */
+export function readPolicySettings(file: PolicyFile['settings'], directory: string): PolicySettings {
+  const { audit_dir: auditDir, log_level: logLevel } = file ?? {}
+  return {
+    ...(auditDir === undefined ? {} : { auditDir: resolve(directory, auditDir) }),
+    ...(logLevel === undefined ? {} : { logLevel }),
+  }
+}
+
 function literal(values: Readonly<Record<string, string | undefined>>): nconf.IOptions {
   const store = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined))
   return { type: 'literal', store }
@@ -100,10 +109,10 @@ function fromEnvironment(env: SettingsSources['env']): Record<string, string | u
   return Object.fromEntries(Object.entries(SETTING_VARIABLES).map(([key, name]) => [key, env[name]]))
 }
 
-/** XDG base directories: state is what outlives a restart and is not worth a backup. */
+/** XDG base directory specification: state outlives a restart and needs no backup. */
 function defaultAuditDir(env: SettingsSources['env']): string {
   const state = env['XDG_STATE_HOME']
-  // The specification says to ignore a relative one.
+  // The specification requires ignoring a relative path.
   const base = state?.startsWith('/') === true ? state : join(env['HOME'] ?? homedir(), '.local', 'state')
   return join(base, 'egress', 'audit')
 }
@@ -112,7 +121,9 @@ function describe(key: keyof Settings, layers: nconf.Provider): SettingsError {
   const value: unknown = layers.get(key)
   const near = key === 'logLevel' ? nearest(String(value), LOG_LEVELS) : null
   return new SettingsError(
-    `${SETTING_NAMES[key]} cannot be ${value === '' ? 'empty' : `\`${String(value)}\``}`,
-    near === null ? `give ${settingsSchema.shape[key].description ?? key}` : `write \`${near}\``,
+    value === ''
+      ? `${SETTING_NAMES[key]} is empty`
+      : `Invalid value \`${String(value)}\` for ${SETTING_NAMES[key]}`,
+    near === null ? `Set it to ${settingsSchema.shape[key].description ?? key}` : `Write \`${near}\``,
   )
 }

@@ -77,7 +77,7 @@ export function writeFiles(directory: string, files: Readonly<Record<string, str
   return directory
 }
 
-/** An authority's certificate (ECDSA P-256, public part only). */
+/** A CA certificate (ECDSA P-256, public part only). */
 export const TEST_CA = `-----BEGIN CERTIFICATE-----
 MIIBiDCCAS+gAwIBAgIUCMjMWaGBJ+GBpocAjH4TNDBMDf8wCgYIKoZIzj0EAwIw
 GTEXMBUGA1UEAwwOVGVzdCBhdXRob3JpdHkwIBcNMjYxMTIzMTE1MTQ0WhgPMjEy

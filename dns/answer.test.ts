@@ -23,7 +23,7 @@ function encode(
   return encodeAnswer(parsed(bytes), { rcode, address: record, extended }, 512)
 }
 
-void t.test('an address, with the question as it was spelled', (t) => {
+void t.test('an address, with the question as the client spelled it', (t) => {
   const answer = packet.decode(encode(query('API.gitHub.com'), RCODE.NOERROR, '192.0.2.53'))
   t.match(answer, {
     id: 0x1234,
@@ -56,13 +56,13 @@ void t.test('IPv6 addresses, mapped ones included', (t) => {
   t.end()
 })
 
-void t.test('what is no address becomes no record', (t) => {
+void t.test('text that is not an address becomes no record', (t) => {
   for (const text of ['', 'localhost', '127.1', '1.2.3.4.5', '::g', 'fe80::1%'])
     t.throws(() => addressRecord(text), TypeError, text)
   t.end()
 })
 
-void t.test('a "no" carries the SOA that makes it cacheable (RFC 2308)', (t) => {
+void t.test('a negative answer has the SOA that makes it cacheable (RFC 2308)', (t) => {
   for (const rcode of [RCODE.NOERROR, RCODE.NXDOMAIN]) {
     t.match(packet.decode(encode(query('a.b'), rcode)), {
       flag_aa: true,
@@ -73,7 +73,7 @@ void t.test('a "no" carries the SOA that makes it cacheable (RFC 2308)', (t) => 
   t.end()
 })
 
-void t.test('a refusal carries nothing and claims no authority', (t) => {
+void t.test('a REFUSED answer is empty and not authoritative', (t) => {
   for (const rcode of [RCODE.REFUSED, RCODE.FORMERR, RCODE.SERVFAIL, RCODE.NOTIMP]) {
     const bytes = encode(query('a.b'), rcode)
     t.equal(bytes.length, query('a.b').length, 'as long as the query')
@@ -82,7 +82,7 @@ void t.test('a refusal carries nothing and claims no authority', (t) => {
   t.end()
 })
 
-void t.test('OPT only for who sent one', (t) => {
+void t.test('OPT only for clients that sent one', (t) => {
   const plain = packet.decode(encode(query('a'), RCODE.NXDOMAIN, null, BLOCKED))
   t.strictSame(plain.additionals, [])
   const answer = packet.decode(
@@ -115,7 +115,7 @@ void t.test('an unread question is not echoed, an opcode is', (t) => {
   t.end()
 })
 
-void t.test('what the client can take', (t) => {
+void t.test('the size that the client accepts', (t) => {
   const limit = (udpSize: number): number =>
     answerLimit(parsed(query('a', { rest: opt({ udpSize }) })), 'udp')
   t.equal(answerLimit(parsed(query('a')), 'udp'), 512)
@@ -126,7 +126,7 @@ void t.test('what the client can take', (t) => {
   t.end()
 })
 
-void t.test('too long becomes TC, without half an answer', (t) => {
+void t.test('an answer that is too long becomes TC, without a partial answer', (t) => {
   const message = parsed(query('a', { rest: opt() }))
   const bytes = encodeAnswer(message, { rcode: RCODE.NXDOMAIN, address: null, extended: BLOCKED }, 40)
   t.ok(bytes.length <= 40)

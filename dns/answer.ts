@@ -4,34 +4,34 @@ import { CLASS_IN, RCODE, TYPE } from './codes.js'
 import type { DnsQuery } from './wire.js'
 
 /**
- * Seconds that a client may keep an address. Low, so that a gateway that moved or a policy that shrank is noticed soon; not
- * zero, so that a build which opens a thousand connections does not ask a thousand times.
+ * TTL of an address, in seconds. Low, so that clients soon notice a gateway that moved or a stricter policy; not zero, so
+ * that a build that opens a thousand connections does not send a thousand queries.
  */
 export const ANSWER_TTL = 30
 
-/** Seconds that a client may keep a "no" (RFC 2308 section 5): who adds a name to the policy and retries gets it. */
+/** TTL of a negative answer, in seconds (RFC 2308 section 5). Low, so that a retry finds a name just added to the policy. */
 export const NEGATIVE_TTL = 5
 
-/** Our own payload size: what fits the smallest IPv6 MTU unfragmented (DNS flag day 2020). */
+/** Our UDP payload size: fits the smallest IPv6 MTU without fragmentation (DNS flag day 2020). */
 export const OUR_UDP_SIZE = 1232
 
-/** RFC 1035 section 4.2.1; also what an EDNS size below it counts as (RFC 6891 section 6.2.3). */
+/** RFC 1035 section 4.2.1. An EDNS size below it counts as this size (RFC 6891 section 6.2.3). */
 const PLAIN_UDP_SIZE = 512
 
 /** An Extended DNS Error (RFC 8914 section 2). */
 export interface ExtendedError {
   readonly code: number
-  /** One ASCII sentence for people. */
+  /** One ASCII sentence. */
   readonly text: string
 }
 
-/** An address, with the record of it that follows a question. */
+/** An address, as text and as the resource record that follows a question. */
 export interface AddressRecord {
   readonly text: string
   readonly bytes: Buffer
 }
 
-/** What a name has for each family. */
+/** The addresses of a name, per family. */
 export interface Addresses {
   readonly ipv4: AddressRecord | null
   readonly ipv6: AddressRecord | null
@@ -39,7 +39,7 @@ export interface Addresses {
 
 export interface Answer {
   readonly rcode: number
-  /** The one address that the answer section holds, or null. */
+  /** The only address in the answer section, or null. */
   readonly address: AddressRecord | null
   readonly extended: ExtendedError | null
 }
@@ -47,8 +47,9 @@ export interface Answer {
 const FLAG = { QR: 0x8000, AA: 0x0400, TC: 0x0200, RD: 0x0100, RA: 0x0080 } as const
 
 /**
- * The SOA that makes a "no" cacheable (RFC 2308 section 3). The resolver speaks for the whole tree, so the zone is the
- * root: an ancestor of every name, and the shortest there is. The serial means nothing, for nobody may transfer it.
+ * The SOA that makes a negative answer cacheable (RFC 2308 section 3). The resolver is authoritative for the whole tree, so
+ * the zone is the root: an ancestor of every name, and the shortest one. The serial has no meaning, because the zone cannot be
+ * transferred.
  */
 const SOA = Buffer.from(
   [
@@ -59,7 +60,7 @@ const SOA = Buffer.from(
     hex32(3600), // refresh
     hex32(600), // retry
     hex32(86_400), // expire
-    hex32(NEGATIVE_TTL), // minimum: the TTL of the "no"
+    hex32(NEGATIVE_TTL), // minimum: the TTL of the negative answer
   ]
     .join('')
     .replaceAll(' ', ''),
@@ -73,7 +74,7 @@ const EXTENDED = 6
 const OPTION_EXTENDED_ERROR = 15
 const NOTHING = Buffer.alloc(0)
 
-/** @throws TypeError for what is no address */
+/** @throws TypeError if the text is not an address */
 export function addressRecord(text: string): AddressRecord {
   const version = isIP(text)
   if (version === 0) throw new TypeError(`not an address: ${text}`)
@@ -88,13 +89,13 @@ export function addressRecord(text: string): AddressRecord {
   return { text, bytes }
 }
 
-/** What a name has whose one address this is. @throws TypeError for what is no address */
+/** The addresses of a name that has only this one. @throws TypeError if the text is not an address */
 export function addressesOf(text: string): Addresses {
   const record = addressRecord(text)
   return isIPv4(text) ? { ipv4: record, ipv6: null } : { ipv4: null, ipv6: record }
 }
 
-/** Bytes of an answer that the client can take. */
+/** Maximum size of an answer that the client accepts, in bytes. */
 export function answerLimit(query: DnsQuery, transport: 'udp' | 'tcp'): number {
   if (transport === 'tcp') return 0xffff
   const offered = query.edns?.udpSize ?? PLAIN_UDP_SIZE
@@ -102,8 +103,8 @@ export function answerLimit(query: DnsQuery, transport: 'udp' | 'tcp'): number {
 }
 
 /**
- * Encodes an answer (RFC 1035 section 4.1): the question as it came, then an address, or the SOA where NOERROR or
- * NXDOMAIN come without one, then OPT where the client sent one. What exceeds `limit` bytes becomes an empty answer
+ * Encodes an answer (RFC 1035 section 4.1): the question as received, then an address, or the SOA for NOERROR or NXDOMAIN
+ * without an address, then OPT if the client sent one. An answer of more than `limit` bytes is replaced by an empty one
  * with TC.
  */
 export function encodeAnswer(query: DnsQuery, answer: Answer, limit: number): Buffer {
@@ -113,10 +114,10 @@ export function encodeAnswer(query: DnsQuery, answer: Answer, limit: number): Bu
 
 function encode(query: DnsQuery, answer: Answer, truncated: number): Buffer {
   const question = query.question?.raw ?? NOTHING
-  // Only these two speak about the name; the others say that the question was not taken up.
-  const speaks = answer.rcode === RCODE.NOERROR || answer.rcode === RCODE.NXDOMAIN
+  // Only these two are about the name; the other codes mean that the question was not processed.
+  const isAboutName = answer.rcode === RCODE.NOERROR || answer.rcode === RCODE.NXDOMAIN
   const address = answer.address === null ? NOTHING : answer.address.bytes
-  const negative = speaks && address.length === 0 && truncated === 0 ? SOA : NOTHING
+  const negative = isAboutName && address.length === 0 && truncated === 0 ? SOA : NOTHING
   const { edns } = query
   const extended = edns === null ? null : answer.extended
   const options = extended === null ? 0 : EXTENDED + extended.text.length
@@ -124,7 +125,7 @@ function encode(query: DnsQuery, answer: Answer, truncated: number): Buffer {
 
   const bytes = Buffer.allocUnsafe(HEADER + question.length + address.length + negative.length + opt)
   bytes.writeUInt16BE(query.id, 0)
-  bytes.writeUInt16BE(flagsOf(query, answer.rcode, speaks) | truncated, 2)
+  bytes.writeUInt16BE(flagsOf(query, answer.rcode, isAboutName) | truncated, 2)
   bytes.writeUInt16BE(question.length > 0 ? 1 : 0, 4)
   bytes.writeUInt16BE(address.length > 0 ? 1 : 0, 6)
   bytes.writeUInt16BE(negative.length > 0 ? 1 : 0, 8)
@@ -139,18 +140,18 @@ function encode(query: DnsQuery, answer: Answer, truncated: number): Buffer {
 }
 
 /**
- * AA: the policy is the only source there is, nothing was asked elsewhere. RA: whoever asks gets a final answer from
- * here; without it (and without AA) Go takes an empty answer for a lame referral, and dig warns. AD and CD stay clear,
- * for nothing was validated.
+ * AA: the policy is the only source, and no other server was asked. RA: clients get a final answer from this resolver.
+ * Without it (and without AA), Go takes an empty answer for a lame referral, and dig warns. AD and CD stay clear, because
+ * nothing was validated.
  */
-function flagsOf(query: DnsQuery, rcode: number, speaks: boolean): number {
+function flagsOf(query: DnsQuery, rcode: number, isAboutName: boolean): number {
   const flags = FLAG.QR | (query.opcode << 11) | FLAG.RA | (rcode & 0x0f)
-  return flags | (query.rd ? FLAG.RD : 0) | (speaks ? FLAG.AA : 0)
+  return flags | (query.rd ? FLAG.RD : 0) | (isAboutName ? FLAG.AA : 0)
 }
 
 /**
- * OPT (RFC 6891 section 6.1.2) with the upper bits of the rcode. DO stays clear whatever was asked: the answers are not
- * signed, and a client that would rather have DNSSEC (systemd-resolved) learns from it to do without.
+ * OPT (RFC 6891 section 6.1.2) with the upper bits of the rcode. DO always stays clear: the answers are not signed, and a
+ * client that prefers DNSSEC (systemd-resolved) sees from it to continue without.
  */
 function writeOpt(bytes: Buffer, at: number, rcode: number, extended: ExtendedError | null): void {
   bytes.writeUInt8(0, at)

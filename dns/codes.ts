@@ -1,4 +1,4 @@
-/** Numbers of the DNS that this resolver speaks of. Source: the IANA registry "Domain Name System (DNS) Parameters". */
+/** DNS numbers that this resolver uses. Source: the IANA registry "Domain Name System (DNS) Parameters". */
 
 export const CLASS_IN = 1
 
@@ -68,12 +68,12 @@ const RCODE_NAMES: ReadonlyMap<number, string> = new Map(
   Object.entries(RCODE).map(([name, code]) => [code, name]),
 )
 
-/** RFC 3597 section 5: `TYPE65280` for what has no name here. */
+/** The name of a type, or `TYPE65280` for one that is not in the table (RFC 3597 section 5). */
 export function typeName(type: number): string {
   return TYPE_NAMES.get(type) ?? `TYPE${type}`
 }
 
-/** RFC 3597 section 5: `CLASS42` for what has no name here. */
+/** The name of a class, or `CLASS42` for one that is not in the table (RFC 3597 section 5). */
 export function className(value: number): string {
   return CLASS_NAMES.get(value) ?? `CLASS${value}`
 }

@@ -1,21 +1,22 @@
-import type { BudgetVerdict } from '#firewall/ledger/exfiltration-budget.js'
-import type { NameFeatures } from '#firewall/names/name-features.js'
-import type { SandboxRef } from '#firewall/contracts/policy.js'
+import type { BudgetVerdict } from '#firewall/contracts/limits.js'
+import type { NameFeatures } from '#firewall/contracts/names.js'
+import type { SandboxRef } from '#firewall/contracts/identity.js'
 import { className, rcodeName, typeName } from './codes.js'
 import type { DnsReason } from './replies.js'
-import type { Decision, QueryFlow, Peer, Transport } from './flow.js'
+import type { Decision, QueryFlow, Transport } from './flow.js'
+import type { Peer } from '#firewall/contracts/peer.js'
 
-/** What the audit log learns of one query, before it is answered. Plain data. */
+/** The audit record of one query, written before the answer. Plain data. */
 export interface DnsEvent {
   /** Milliseconds since 1970. */
   readonly time: number
-  /** Null when the query came from no sandbox that the gateway knows. */
+  /** Null if the query did not come from a known sandbox. */
   readonly sandbox: SandboxRef | null
   readonly client: Peer
   readonly transport: Transport
   /** The id in the query's header. */
   readonly id: number
-  /** Null when the message held none that could be read. */
+  /** Null if the message contained no readable question. */
   readonly question: {
     /** Lower case, no trailing dot, empty for the root; a byte outside `[a-z0-9_-]` as `\DDD`. */
     readonly name: string
@@ -27,21 +28,21 @@ export interface DnsEvent {
   readonly verdict: 'allow' | 'deny'
   /** Null for an allowed query. */
   readonly reason: DnsReason | null
-  /** Id of the rule that decided, or the standard that did; null when nothing in the policy speaks of the name. */
+  /** Id of the rule, or the standard, that decided; null if the policy does not mention the name. */
   readonly rule: string | null
   /** The wildcard that matched, as written. */
   readonly wildcard: string | null
-  /** Null when the name was not measured. */
+  /** Null if the name was not measured. */
   readonly features: NameFeatures | null
-  /** True for a denied query that looks like data being carried out. */
+  /** True for a denied query that looks like data exfiltration. */
   readonly suspicious: boolean
-  /** `NOERROR`, `NXDOMAIN`; null when nothing is answered. */
+  /** `NOERROR`, `NXDOMAIN`; null if the query gets no answer. */
   readonly rcode: string | null
   /** The addresses in the answer. */
   readonly answers: readonly string[]
-  /** Null unless a wildcard was asked. */
+  /** Null unless a wildcard matched. */
   readonly budget: BudgetVerdict | null
-  /** Queries of this sandbox that were over the rate limit, and got neither answer nor record, since its last record. */
+  /** Queries of this sandbox over the rate limit, without answer or record, since its last record. */
   readonly dropped: number
 }
 

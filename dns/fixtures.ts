@@ -1,4 +1,6 @@
-import { type HostPattern, isDiagnostic, parseHostPattern } from '#firewall/names/host-pattern.js'
+import type { HostPattern } from '#firewall/contracts/names.js'
+import { isDiagnostic } from '#firewall/contracts/diagnostic.js'
+import { parseHostPattern } from '#firewall/names/host-pattern.js'
 import { PolicyEngine } from '#firewall/judge/policy-engine.js'
 import { ExfiltrationBudget } from '#firewall/ledger/exfiltration-budget.js'
 import type { NamePolicy } from '#firewall/judge/name-policy.js'
@@ -6,20 +8,21 @@ import { DEFAULT_NAMES } from '#firewall/names/name-profiles.js'
 import type { Destination, Policy } from '#firewall/contracts/policy.js'
 import { addressesOf, type Addresses } from './answer.js'
 import type { DnsEvent } from './events.js'
-import type { Peer, ResolverContext, ResolverSnapshot, Transport } from './flow.js'
+import type { Peer } from '#firewall/contracts/peer.js'
+import type { ResolverContext, ResolverSnapshot, Transport } from './flow.js'
 import { QueryLimiter } from '#firewall/ledger/query-limiter.js'
 import { resolveQuery } from './resolver.js'
 
-// What the tests of the resolver share: queries built byte by byte, a policy, and a context that can be looked into.
+// Shared by the tests of the resolver: queries built byte by byte, a policy, and a context that keeps its records.
 
 export interface QueryParts {
-  /** Dots separate labels; an array is taken label by label, so that a label may hold a dot byte. Latin-1. */
+  /** Dots separate labels; in an array, each element is a label, which may contain a dot byte. Latin-1. */
   name: string | readonly string[]
   type: number
   class: number
   id: number
   flags: number
-  /** Question, answer, authority and additional count; what the header says, not what follows. */
+  /** Question, answer, authority and additional count in the header, whatever follows. */
   counts: readonly [number, number, number, number]
   /** Bytes after the question. */
   rest: Buffer
@@ -52,7 +55,7 @@ export function words(...values: readonly number[]): Buffer {
   return bytes
 }
 
-/** What the policy of these tests lists. */
+/** Hosts that the policy of these tests lists. */
 export const HOSTS = ['api.github.com', 'github.com', '*.example.org', '**.deep.example.net'] as const
 
 export const SANDBOX = { id: 'sandbox-1', agent: 'default' } as const
@@ -97,15 +100,15 @@ function pattern(text: string): HostPattern {
 
 export interface Bench {
   readonly context: ResolverContext
-  /** What was recorded, in order. */
+  /** Records, in order. */
   readonly events: DnsEvent[]
-  /** What the program log was told. */
+  /** Errors in the program log. */
   readonly failures: unknown[]
 }
 
 export type BenchOverrides = Partial<ResolverContext & ResolverSnapshot>
 
-/** A context; what stands in the policy and what does not may both be given. */
+/** A context; fields of the policy and others may both be given. */
 export function bench(overrides: BenchOverrides = {}): Bench {
   const events: DnsEvent[] = []
   const failures: unknown[] = []
@@ -128,7 +131,7 @@ export function bench(overrides: BenchOverrides = {}): Bench {
   return { context, events, failures }
 }
 
-/** The answer to a query where the record is written at once, as `bench` does. */
+/** The answer to a query in a context that writes records immediately, as that of `bench` does. */
 export function resolveNow(
   bytes: Buffer,
   peer: Peer,

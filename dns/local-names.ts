@@ -2,9 +2,9 @@ import { type Addresses, addressRecord } from './answer.js'
 
 /** A name that needs no policy. */
 export type LocalName =
-  /** Exists, with loopback addresses or with nothing at all; `rule` names the standard. */
+  /** Exists, with loopback addresses or without any; `rule` names the standard. */
   | { readonly kind: 'exists'; readonly addresses: Addresses; readonly rule: string }
-  /** A well-formed name of the reverse tree: the gateway keeps none. */
+  /** A well-formed reverse name; the gateway has no reverse records. */
   | { readonly kind: 'reverse' }
 
 const REVERSE = /^(?:(?:\d{1,3}\.){1,4}in-addr|(?:[0-9a-f]\.){1,32}ip6)\.arpa$/
@@ -13,11 +13,11 @@ const NONE: Addresses = { ipv4: null, ipv6: null }
 const LOOPBACK: Addresses = { ipv4: addressRecord('127.0.0.1'), ipv6: addressRecord('::1') }
 
 /**
- * Names that no policy has to list. Programs look up `localhost` and the reverse of addresses by themselves; an `ip6.arpa`
- * name has 72 characters, and would stand in the log as looking like exfiltration.
+ * Names that work without the policy. Programs look up `localhost` and reverse names on their own; an `ip6.arpa` name has 72
+ * characters, and would otherwise be logged as suspicious.
  *
- * @returns null for every other name, the other special-use names (RFC 6761) included: they are not listed, unless the
- *   policy lists them, and so do not exist.
+ * @returns null for every other name, including the other special-use names (RFC 6761): those exist only if the policy
+ *   lists them.
  */
 export function localName(name: string): LocalName | null {
   // NXDOMAIN for the root would mean that no name exists at all (RFC 8020).

@@ -1,17 +1,18 @@
-import type { QueryFlow, QueryStep, Peer, ResolverContext, Transport } from './flow.js'
+import type { QueryFlow, QueryStep, ResolverContext, Transport } from './flow.js'
+import type { Peer } from '#firewall/contracts/peer.js'
 import { deny, QUERY_STEPS } from './steps.js'
 import { parseQuery } from './wire.js'
 
-/** What is done about a bug in a step: without its decision, the query has only to be recorded and answered. */
+/** Steps that still run after a step has thrown: the query is recorded and answered (with SERVFAIL), not evaluated again. */
 const LAST_STEPS = QUERY_STEPS.filter((step) => 'act' in step)
 
 /**
  *     bytes ──> parse ──> steps: check ──> record ──> answer ──> bytes
- *                 └─ null: silence
+ *                 └─ null: no answer
  *
  * Never throws: a bug in a step is reported to `context.fail`, recorded, and answered with SERVFAIL.
  *
- * @param reply called once, now or when the record is written, with null when nothing may be answered
+ * @param reply called once, now or after the record is written; with null to send no answer
  */
 export function resolveQuery(
   bytes: Buffer,

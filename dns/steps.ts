@@ -9,14 +9,14 @@ import type { Decision, QueryFlow, QueryStep } from './flow.js'
 import { localName } from './local-names.js'
 import { labelsOf } from './wire.js'
 
-/** What becomes of a query, in order. The first decision stands; nothing is answered before it was recorded. */
+/** The steps of a query, in order. The first decision wins; no answer leaves before it is recorded. */
 export const QUERY_STEPS: readonly QueryStep[] = [
   { name: 'identify the sandbox', decide: identifySandbox },
-  { name: 'keep to its query rate', decide: keepToRate },
-  { name: 'refuse unknown clients', decide: rejectUnknownClients },
+  { name: 'limit its query rate', decide: limitRate },
+  { name: 'reject unknown clients', decide: rejectUnknownClients },
   { name: 'one question, class IN, host-name bytes', decide: oneQuestion },
   { name: 'names that need no policy', decide: answerLocally },
-  { name: 'admit the name: listed, shape, budget', decide: checkTheName },
+  { name: 'check the name: listed, features, budget', decide: applyNamePolicy },
   { name: 'record', act: record },
   { name: 'answer', act: answer },
 ]
@@ -26,8 +26,8 @@ function identifySandbox(flow: QueryFlow): null {
   return null
 }
 
-/** All unknown clients share one bucket: they are told apart by addresses of their own choosing. */
-function keepToRate(flow: QueryFlow): Decision | null {
+/** All unknown clients share one bucket, because they can choose the addresses that would tell them apart. */
+function limitRate(flow: QueryFlow): Decision | null {
   const verdict = flow.context.limiter.take(limiterKey(flow), flow.snapshot.rate, flow.time)
   if (verdict === 'pass') return null
   return { ...deny('rate-limited'), recorded: verdict === 'note' }
@@ -40,7 +40,7 @@ function rejectUnknownClients({ sandbox }: QueryFlow): Decision | null {
 function oneQuestion(flow: QueryFlow): Decision | null {
   const { error, question } = flow.query
   if (error === null) return null
-  // Measured whatever the fault: a tunnel must not keep out of sight by a wrong class or EDNS version.
+  // Measured despite the error. Threat: a DNS tunnel that stays unnoticed by using a wrong class or EDNS version.
   if (question !== null) {
     flow.features = measureName(labelsOf(question.name), flow.snapshot.namePolicy.limits.features)
   }
@@ -58,13 +58,13 @@ function answerLocally({ query: { question }, snapshot }: QueryFlow): Decision |
     : allow(local.rule, addressFor(question.type, local.addresses))
 }
 
-function checkTheName(flow: QueryFlow): Decision | null {
+function applyNamePolicy(flow: QueryFlow): Decision | null {
   const { context, snapshot, sandbox, query, time } = flow
   const { question } = query
   if (sandbox === null || question === null) return null
   const host = parseHostname(question.name)
   if (host === null) {
-    // `1.2.3.4`, `-a.example.com`: names to the DNS, but not to a policy.
+    // `1.2.3.4`, `-a.example.com`: valid in DNS, but never in a policy.
     flow.features = measureName(labelsOf(question.name), snapshot.namePolicy.limits.features)
     return deny('host-not-listed')
   }
@@ -77,8 +77,8 @@ function checkTheName(flow: QueryFlow): Decision | null {
 }
 
 /**
- * HTTPS and SVCB records would let the upstream choose port, protocol and key (RFC 9460), and every other type is of no
- * use to a client of the gateway: all are empty. ANY gets one record set of those there are (RFC 8482 section 4.1).
+ * HTTPS and SVCB records would let the upstream choose port, protocol and key (RFC 9460), and a client of the gateway needs
+ * no other types, so all of them are empty. ANY gets one of the existing record sets (RFC 8482 section 4.1).
  */
 function addressFor(type: number, { ipv4, ipv6 }: Addresses): AddressRecord | null {
   if (type === TYPE.AAAA) return ipv6
@@ -86,7 +86,7 @@ function addressFor(type: number, { ipv4, ipv6 }: Addresses): AddressRecord | nu
   return type === TYPE.ANY ? (ipv4 ?? ipv6) : null
 }
 
-/** No record, no answer: if the audit log fails, the decision turns into SERVFAIL. */
+/** No record, no answer: if the audit log fails, the decision becomes SERVFAIL. */
 function record(flow: QueryFlow, decision: Decision, next: () => void): void {
   if (!decision.recorded) {
     next()

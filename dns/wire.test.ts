@@ -16,7 +16,7 @@ void t.test('a plain query', (t) => {
   t.end()
 })
 
-void t.test('the root is a name', (t) => {
+void t.test('the root is a valid name', (t) => {
   const bytes = query('')
   t.equal(bytes.length, 17)
   t.match(parseQuery(bytes), { question: { name: '' }, error: null })
@@ -38,14 +38,14 @@ void t.test('EDNS', (t) => {
   t.end()
 })
 
-void t.test('met with silence', (t) => {
+void t.test('messages that get no answer', (t) => {
   t.equal(parseQuery(Buffer.alloc(0)), null, 'nothing')
-  t.equal(parseQuery(query('').subarray(0, 16)), null, 'too short to ask')
+  t.equal(parseQuery(query('').subarray(0, 16)), null, 'too short for a question')
   t.equal(parseQuery(query('a', { flags: 0x8000 | RD })), null, 'a response')
   t.equal(parseQuery(query('a', { flags: 0xffff })), null, 'a response of any kind')
   const longest = Buffer.concat([query('a'), Buffer.alloc(MAX_QUERY)])
   t.equal(parseQuery(longest), null, 'over 512 bytes')
-  t.not(parseQuery(longest.subarray(0, MAX_QUERY)), null, 'and 512 are not over it')
+  t.not(parseQuery(longest.subarray(0, MAX_QUERY)), null, '512 bytes are accepted')
   t.end()
 })
 
@@ -64,7 +64,7 @@ void t.test('malformed', (t) => {
     'one trailing byte': Buffer.concat([plain, Buffer.of(0)]),
     'one trailing byte after OPT': Buffer.concat([query('a', { rest: opt() }), Buffer.of(0)]),
     'OPT with an owner name': query('a', { rest: Buffer.concat([Buffer.of(1, 97), opt()]) }),
-    'OPT whose length lies': query('a', {
+    'OPT with a wrong length': query('a', {
       rest: Buffer.concat([Buffer.of(0), words(41, 1232, 0, 0, 0xffff)]),
     }),
     'an option that overruns': query('a', { rest: opt({ options: words(10, 9) }) }),
@@ -75,7 +75,7 @@ void t.test('malformed', (t) => {
     'a label and then a pointer': Buffer.concat([words(1, RD, 1, 0, 0, 0, 0x0161, 0xc00c, 1, 1)]),
     'an extended label type': Buffer.concat([words(1, RD, 1, 0, 0, 0, 0x4161, 0x0000, 1, 1)]),
     'a label of 64 bytes': query(['a'.repeat(64), 'com']),
-    'a pointer that could pass for a label of 192 bytes': query(['a'.repeat(192), 'com']),
+    'a pointer that looks like a label of 192 bytes': query(['a'.repeat(192), 'com']),
     'a label past the end': Buffer.concat([words(1, RD, 1, 0, 0, 0, 0x3f61, 0, 1)]),
     'a name of 256 bytes': query([label63, label63, label63, 'a'.repeat(62)]),
     'no class': plain.subarray(0, plain.length - 2),
@@ -88,7 +88,7 @@ void t.test('malformed', (t) => {
   t.end()
 })
 
-void t.test('a truncated query is never taken for a whole one', (t) => {
+void t.test('a truncated query is never taken for a complete one', (t) => {
   const whole = query('api.github.com', { rest: opt() })
   for (let length = 0; length < whole.length; length++) {
     const parsed = parseQuery(whole.subarray(0, length))
@@ -112,7 +112,7 @@ void t.test('class', (t) => {
   t.end()
 })
 
-void t.test('bytes that no host name has', (t) => {
+void t.test('bytes that are invalid in a host name', (t) => {
   t.match(parseQuery(query(['api.github', 'com'])), {
     error: 'name-bytes',
     question: { name: 'api\\046github.com' },
@@ -123,6 +123,6 @@ void t.test('bytes that no host name has', (t) => {
     t.match(parsed?.question?.name, /^a\\\d{3}b\.com$/)
     t.strictSame(labelsOf(parsed?.question?.name ?? ''), [`a${byte}b`, 'com'], 'and back')
   }
-  t.equal(parseQuery(query('_dmarc.a-b.0'))?.error, null, 'the others are fine')
+  t.equal(parseQuery(query('_dmarc.a-b.0'))?.error, null, 'all other bytes are valid')
   t.end()
 })

@@ -1,4 +1,4 @@
-import { DEFAULT_AGENT } from '#firewall/contracts/policy.js'
+import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
 import { EgressError } from './errors.js'
 
 /**

@@ -3,12 +3,9 @@ import { X509Certificate } from 'node:crypto'
 import t from 'tap'
 import { bearer } from '#proxy/credentials/bearer.js'
 import { Secret } from '#firewall/secrets/secret.js'
-import {
-  DEFAULT_AGENT,
-  type PlaceholderFormat,
-  type Policy,
-  type Service,
-} from '#firewall/contracts/policy.js'
+import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
+import type { PlaceholderFormat, Service } from '#firewall/contracts/service.js'
+import type { Policy } from '#firewall/contracts/policy.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import { service, testPolicy } from '#test/fixtures/policy.js'
 import { certificateFiles, makePlaceholder, makePlaceholders, sandboxEnvironment } from './environment.js'

@@ -1,19 +1,21 @@
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { rootCertificates } from 'node:tls'
-import type { PlaceholderFormat, Policy, RegisteredSandbox, Service } from '#firewall/contracts/policy.js'
+import type { PlaceholderFormat, Service } from '#firewall/contracts/service.js'
+import type { Policy } from '#firewall/contracts/policy.js'
+import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 
-/** Where the sandbox sees the gateway. */
+/** Host name of the gateway inside the sandbox. */
 export const GATEWAY_HOST = 'egress'
 export const PORTS = { dns: 53, http: 80, https: 443, forward: 3128, reverse: 9199 } as const
 
 const BUNDLE = '/etc/ssl/certs/ca-certificates.crt'
 const GATEWAY_CERTIFICATE = '/etc/egress/ca.pem'
 
-/** Where systems keep their bundle of public authorities; clients that read no variable look there. */
+/** Paths where systems keep their bundle of public CAs, for clients that read no variable. */
 const BUNDLE_COPIES = [BUNDLE, '/etc/ssl/cert.pem', '/etc/pki/tls/certs/ca-bundle.crt']
 
-/** The variables by which the common clients find authorities. */
+/** Variables that tell common clients where to find the CA bundle. */
 const BUNDLE_VARIABLES = [
   'SSL_CERT_FILE', // OpenSSL, Python, Ruby, Go
   'REQUESTS_CA_BUNDLE', // Python requests
@@ -29,7 +31,7 @@ const BUNDLE_VARIABLES = [
   'NIX_SSL_CERT_FILE',
 ]
 
-/** Files that every sandbox gets: the public authorities with the gateway's own among them. */
+/** Files that every sandbox gets: the public CAs together with the gateway's own. */
 export function certificateFiles(gatewayCertificate: string): Record<string, string> {
   const bundle = `${publicCas()}\n${gatewayCertificate}`
   return {
@@ -38,20 +40,20 @@ export function certificateFiles(gatewayCertificate: string): Record<string, str
   }
 }
 
-/** The host's bundle, since that holds a company's own authorities too; else the one that Node carries. */
+/** The host's bundle, which also has a company's own CAs; if there is none, the one built into Node. */
 function publicCas(): string {
   const path = BUNDLE_COPIES.find((candidate) => existsSync(candidate))
   return path === undefined ? rootCertificates.join('\n') : readFileSync(path, 'utf8')
 }
 
-/** The environment of one sandbox: worthless credentials, ways to the gateway, and where to find its certificate. */
+/** The environment of one sandbox: credential placeholders, the gateway's addresses, and the path of its certificate. */
 export function sandboxEnvironment(
   policy: Policy,
   { agent, placeholders }: Pick<RegisteredSandbox, 'agent' | 'placeholders'>,
   own: Readonly<Record<string, string>>,
 ): Record<string, string> {
   const proxy = `http://${GATEWAY_HOST}:${String(PORTS.forward)}`
-  // Loopback is the sandbox itself, and the base-URL listener is not to be asked for through the proxy.
+  // Loopback is the sandbox itself, and clients reach the base-URL listener directly, not through the proxy.
   const direct = `localhost,127.0.0.1,::1,${GATEWAY_HOST}`
   return {
     HTTP_PROXY: proxy,
@@ -73,10 +75,10 @@ function servicesOf(policy: Policy, agent: string): readonly Service[] {
   return [...policy.services.values()].filter(({ name }) => usable === null || usable.includes(name))
 }
 
-/** Worthless values for the secrets of all services that the agent may use, made for one sandbox. */
+/** Placeholders for the secrets of all services that the agent may use, made for one sandbox. */
 export function makePlaceholders(policy: Policy, agent: string): ReadonlyMap<string, string> {
-  const shapes = servicesOf(policy, agent).flatMap(({ placeholders }) => Object.entries(placeholders))
-  return new Map(shapes.map(([name, shape]) => [name, makePlaceholder(shape)]))
+  const formats = servicesOf(policy, agent).flatMap(({ placeholders }) => Object.entries(placeholders))
+  return new Map(formats.map(([name, format]) => [name, makePlaceholder(format)]))
 }
 
 function credentialEnvironment(
@@ -96,7 +98,7 @@ function credentialEnvironment(
 function fillIn(template: string, service: Service, placeholders: ReadonlyMap<string, string>): string {
   return (
     template
-      // Functions, for `$&` in a text would be read as a pattern.
+      // Functions, because `$&` in a replacement string is special.
       .replaceAll('{url}', () => serviceUrl(service))
       .replaceAll('{base_url}', () => `http://${GATEWAY_HOST}:${String(PORTS.reverse)}/${service.name}`)
       .replace(/\{placeholder:([A-Za-z0-9_]+)\}/g, (whole, name: string) => placeholders.get(name) ?? whole)
@@ -116,7 +118,7 @@ const ALPHABETS: Readonly<Record<PlaceholderFormat['alphabet'], string>> = {
   hex: '0123456789abcdef',
 }
 
-/** A random value of the shape: worthless, and different in every sandbox. */
+/** A random value in this format, different in every sandbox and valid nowhere. */
 export function makePlaceholder({ prefix, length, alphabet }: PlaceholderFormat): string {
   const letters = ALPHABETS[alphabet]
   const count = Math.max(length - prefix.length, 0)

@@ -1,7 +1,7 @@
-/** Exit codes of every command (`sandbox-run` passes the child's own through instead). */
+/** Exit codes of every command except `run`, which exits with the code of the command in the sandbox. */
 export const EXIT = { fine: 0, failed: 1, usage: 2 } as const
 
-/** What an error of ours tells people, in two lines: what is wrong, and what to do about it. */
+/** The two lines that an error prints: what is wrong, and what to do about it. */
 export interface Explanation {
   readonly problem: string
   readonly fix: string
@@ -10,7 +10,7 @@ export interface Explanation {
 interface EgressErrorOptions extends Explanation {
   /** Stable name for programs: `EGRESS_…`. */
   readonly code: string
-  /** Exit code of the command; 2 (usage or configuration) unless said otherwise. */
+  /** Exit code of the command (default: 2, usage or configuration). */
   readonly exitCode?: number
   readonly cause?: unknown
 }
@@ -33,18 +33,18 @@ export class EgressError extends Error implements Explanation {
 }
 
 /**
- * The one place that turns an error into what a person sees. Errors with an explanation of their own (also those of
- * folders that do not know this one) are printed in two lines; a policy error brings its whole text; anything else is a
- * fault of the program, of which only the message is shown.
+ * The one place that turns an error into text for the user. An error with a problem and a fix, from whatever folder, is
+ * printed in two lines. A policy error brings its own text. Any other error is a bug in the program: only its message is
+ * shown.
  */
 export function formatError(error: unknown): string {
   if (isExplained(error)) return `egress: ${error.problem}\n  ${error.fix}\n`
   if (isPolicyError(error)) return `${error.message}\n`
   const message = error instanceof Error ? error.message : String(error)
-  return `egress: internal error: ${message}\n  Please report it; nothing was let through.\n`
+  return `egress: Internal error: ${message}\n  Please report this bug. Nothing was let through.\n`
 }
 
-/** 2 for what the user can mend in arguments or configuration, else 1. */
+/** 2 if the user can fix the arguments or the configuration, otherwise 1. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof EgressError) return error.exitCode
   return isExplained(error) || isPolicyError(error) ? EXIT.usage : EXIT.failed

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { parseLimits } from './limits.js'
 
-void t.test('defaults, and what is written over them', (t) => {
+void t.test('defaults and overrides', (t) => {
   const defaults = parseLimits([])
   t.strictSame(defaults, { processes: 512, memoryBytes: 4 * 2 ** 30, tmpBytes: 2 * 2 ** 30, openFiles: 4096 })
   for (const [text, field, value] of [
@@ -16,19 +16,19 @@ void t.test('defaults, and what is written over them', (t) => {
   t.match(
     parseLimits(['memory=1g', 'files=9', 'memory=2g']),
     { memoryBytes: 2 ** 31, openFiles: 9 },
-    'the last one counts',
+    'the last value wins',
   )
   t.strictSame(parseLimits([]), defaults, 'the defaults are not changed')
   t.end()
 })
 
-void t.test('a command needs some memory', (t) => {
+void t.test('memory has a minimum', (t) => {
   t.throws(() => parseLimits(['memory=1k']), { code: 'EGRESS_USAGE', fix: /memory=6m/ })
   t.equal(parseLimits(['memory=6m']).memoryBytes, 6 * 2 ** 20)
   t.end()
 })
 
-void t.test('what is no limit', (t) => {
+void t.test('invalid limits', (t) => {
   for (const text of [
     '',
     'memory',

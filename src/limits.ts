@@ -3,7 +3,7 @@ import type { SandboxLimits } from './sandbox/spec.js'
 
 const GIB = 2 ** 30
 
-/** Enough for a build and a browser; little enough that a fork bomb or a leak does not take the machine along. */
+/** Enough for a build and a browser; low enough that a fork bomb or a memory leak does not take the host down. */
 const DEFAULT_LIMITS: SandboxLimits = {
   processes: 512,
   memoryBytes: 4 * GIB,
@@ -11,7 +11,7 @@ const DEFAULT_LIMITS: SandboxLimits = {
   openFiles: 4096,
 }
 
-/** As Docker has it. */
+/** Docker's minimum, in bytes. */
 const MIN_MEMORY = 6 * 2 ** 20
 
 const FIELDS: Readonly<Record<string, keyof SandboxLimits>> = {
@@ -23,7 +23,7 @@ const FIELDS: Readonly<Record<string, keyof SandboxLimits>> = {
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 2 ** 10, m: 2 ** 20, g: GIB }
 
-/** Reads `memory=2g`, `processes=100` and so on over the defaults. */
+/** Applies `memory=2g`, `processes=100` and so on to the defaults. */
 export function parseLimits(texts: readonly string[]): SandboxLimits {
   const limits = { ...DEFAULT_LIMITS }
   for (const text of texts) {
@@ -33,16 +33,16 @@ export function parseLimits(texts: readonly string[]): SandboxLimits {
     if (field === undefined || value < 1 || !Number.isSafeInteger(value)) {
       throw new EgressError({
         code: 'EGRESS_USAGE',
-        problem: `--limit \`${text}\` is no limit`,
-        fix: `write one of ${Object.keys(FIELDS).join(', ')} with a number, such as memory=2g or processes=100`,
+        problem: `Invalid --limit value \`${text}\``,
+        fix: `Use one of ${Object.keys(FIELDS).join(', ')} with a number, such as memory=2g or processes=100`,
         exitCode: 125,
       })
     }
     if (field === 'memoryBytes' && value < MIN_MEMORY) {
       throw new EgressError({
         code: 'EGRESS_USAGE',
-        problem: `--limit \`${text}\` is less than any command needs`,
-        fix: 'write at least memory=6m',
+        problem: `--limit \`${text}\` is too low to run any command`,
+        fix: 'Use at least memory=6m',
         exitCode: 125,
       })
     }

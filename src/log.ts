@@ -10,7 +10,7 @@ export interface ProgramLog {
   info(message: string): void
 }
 
-/** Loads what it needs with the first message: most runs have nothing to say. */
+/** Loads pino with the first message, because most runs log nothing. */
 export function createLog(level: string, write: (line: string) => void): ProgramLog {
   let made: Pino.Logger | null = null
   const logger = () => {
@@ -24,7 +24,7 @@ export function createLog(level: string, write: (line: string) => void): Program
   }
 }
 
-/** `egress: message`, as other command-line tools write; the record's other fields follow it. */
+/** `egress: message`, like other command-line tools, followed by the other fields of the record. */
 function humanLine(line: string): string {
   const { msg, ...fields } = JSON.parse(line) as Record<string, unknown>
   const extra = Object.entries(fields).filter(([name]) => name !== 'level' && name !== 'time')

@@ -18,19 +18,23 @@ function egress(
   return { code: status, err: stderr, out: stdout }
 }
 
-void t.test('a slip on the command line is answered in two lines', (t) => {
+void t.test('a usage error is two lines: the problem and the fix', (t) => {
   const cwd = t.testdir({})
   for (const [args, code, said] of [
-    ['rnu', 2, 'there is no command `rnu`\n  write `run`, or see `egress --help`'],
-    ['--vresion', 2, 'there is no option `--vresion`\n  write `--version`, or see `egress --help`'],
-    ['check a b', 2, 'there are too many arguments\n  see `egress check --help`'],
-    ['logs --denid', 2, 'there is no option `--denid`\n  write `--denied`, or see `egress logs --help`'],
-    ['logs -n', 2, '`-n, --tail <lines>` has no value\n  see `egress logs --help`'],
-    ['logs -n x', 2, '`-n, --tail <lines>` cannot be `x`\n  write a whole number'],
-    ['run', 125, 'the argument `command` is missing\n  see `egress run --help`'],
-    ['run --agent -- true', 125, '`--agent <name>` cannot be `--`\n  write a value behind it'],
-    ['run --mount  -- true', 125, '`--mount <path[:rw]>` cannot be ``\n  write a value behind it'],
-    ['run --policy none.yaml -- true', 125, 'there is no policy file none.yaml\n  write one with '],
+    ['rnu', 2, 'Unknown command `rnu`\n  Did you mean `run`? See `egress --help`'],
+    ['--vresion', 2, 'Unknown option `--vresion`\n  Did you mean `--version`? See `egress --help`'],
+    ['check a b', 2, 'Too many arguments\n  See `egress check --help`'],
+    ['logs --denid', 2, 'Unknown option `--denid`\n  Did you mean `--denied`? See `egress logs --help`'],
+    ['logs -n', 2, 'Missing value for `-n, --tail <lines>`\n  See `egress logs --help`'],
+    ['logs -n x', 2, 'Invalid value `x` for `-n, --tail <lines>`\n  Use a whole number'],
+    ['run', 125, 'Missing argument `command`\n  See `egress run --help`'],
+    ['run --agent -- true', 125, 'Invalid value `--` for `--agent <name>`\n  Add a value after the option'],
+    [
+      'run --mount  -- true',
+      125,
+      'Invalid value `` for `--mount <path[:rw]>`\n  Add a value after the option',
+    ],
+    ['run --policy none.yaml -- true', 125, 'Policy file none.yaml not found\n  Create it with '],
   ] as const) {
     const { code: actual, err, out } = egress(args.split(' '), cwd)
     t.equal(actual, code, args)
@@ -48,17 +52,17 @@ void t.test('an empty path of --mount is not the work directory', (t) => {
   t.end()
 })
 
-// Without what the test runner loads into every Node, which looks for the current directory itself.
+// Without NODE_OPTIONS: the test runner's loader fails if there is no current directory.
 const REMOVED = 'unset NODE_OPTIONS; mkdir gone && cd gone && rmdir ../gone && '
 
 void t.test('a current directory that was removed', (t) => {
   const { code, err } = egress(['logs'], t.testdir({}), REMOVED)
   t.equal(code, 2)
-  t.equal(err, 'egress: the current directory was removed\n  change to one that exists\n')
+  t.equal(err, 'egress: The current directory was removed\n  Change to an existing directory\n')
   t.end()
 })
 
-void t.test('--version, and help without defaults that nobody can read', (t) => {
+void t.test('--version, and help without unreadable defaults', (t) => {
   const cwd = t.testdir({})
   t.match(egress(['--version'], cwd).out, /^\d+\.\d+\.\d+\n$/)
   const { code, out } = egress(['run', '--help'], cwd)

@@ -8,19 +8,18 @@ import { parseLimits } from './limits.js'
 import { shareStandardStreams } from './standard-streams.js'
 import { usageError } from './usage-error.js'
 
-// Each command is loaded by its action: an agent that starts does not wait for what `explain` needs.
+// Each action loads its own command, so that `egress run` does not wait for code that only `explain` needs.
 
 const EXAMPLES = `Examples:
-  egress init                                   write a commented egress.yaml
-  egress check                                  say what it means, or what is wrong with it
-  egress run -- python3 my_agent.py             run an agent in a sandbox behind the gateway
-  egress explain GET https://api.github.com/    why a request is allowed or denied
-  egress explain dns pypi.org                   the same for a name
-  egress logs --denied                          what was refused, and why
-  egress reload                                 put a changed policy in force (egress serve)
+  egress init                                   create a commented egress.yaml
+  egress check                                  validate the policy and explain it
+  egress run -- python3 my_agent.py             run an agent in a sandbox behind the firewall
+  egress explain GET https://api.github.com/    show whether a request is allowed, and why
+  egress explain dns pypi.org                   show why a DNS name is allowed or denied
+  egress logs --denied                          show what was denied, and why
 `
 
-/** As `docker run` has it. */
+/** The code that `docker run` uses when it cannot start a container. */
 const LAUNCH_FAILED_EXIT = 125
 
 interface RunFlags {
@@ -48,34 +47,40 @@ interface LogsFlags {
 /** Builds the command line. Actions set the exit code; errors are thrown to \`main\`. */
 function program(io: CommandIo, done: (code: number) => void): Command {
   const egress = new Command('egress')
-    .description('The one gateway through which a sandboxed agent reaches the outside.')
+    .description('Run AI agents in a sandbox behind an egress firewall.')
     .usage('<command> [options]')
     .addHelpText('before', EXAMPLES)
-    .version(version())
+    .version(version(), '-V, --version', 'Print the version')
+    .helpOption('-h, --help', 'Show help')
+    .helpCommand('help [command]', 'Show help for a command')
     .exitOverride()
-    // Errors are printed where all others are.
+    // `main` prints these errors, as it prints all others.
     .configureOutput({ outputError: () => undefined })
     .enablePositionalOptions()
 
   egress
     .command('run')
-    .description('run a command in a sandbox of its own, behind a gateway of its own')
+    .description('Run a command in a new sandbox with its own gateway')
     .usage('[options] -- command [arguments…]')
-    .argument('<command...>', 'the command and its arguments')
-    .option('--agent <name>', 'which agent of the policy this is', requireValue)
-    .option('--policy <file>', 'the policy (default: egress.yaml)', requireValue)
-    .option('--audit-dir <dir>', 'where the audit log goes', requireValue)
+    .argument('<command...>', 'Command and arguments')
+    .option('--agent <name>', 'Agent of the policy to run as', requireValue)
+    .option('--policy <file>', 'Policy file (default: egress.yaml)', requireValue)
+    .option('--audit-dir <dir>', 'Directory for the audit log', requireValue)
     .option(
       '--workdir <dir>',
-      'the work directory (default: this one), read-only unless --write',
+      'Work directory (default: the current one), read-only without --write',
       requireValue,
     )
-    .option('--write', 'let the command write to the work directory')
-    .option('--mount <path[:rw]>', 'show another file or directory at the same place (repeatable)', collect)
-    .option('--env <NAME=VALUE>', 'set a variable inside (repeatable)', collect)
+    .option('--write', 'Let the command write to the work directory')
+    .option(
+      '--mount <path[:rw]>',
+      'Make a file or directory available at the same path; add :rw to allow writing (repeatable)',
+      collect,
+    )
+    .option('--env <NAME=VALUE>', 'Set an environment variable in the sandbox (repeatable)', collect)
     .option(
       '--limit <name=value>',
-      'processes, memory, tmp or files, such as memory=2g (repeatable)',
+      'Limit processes, memory, tmp or files, such as memory=2g (repeatable)',
       collect,
     )
     .passThroughOptions()
@@ -88,10 +93,10 @@ function program(io: CommandIo, done: (code: number) => void): Command {
 
   egress
     .command('serve')
-    .description('go on as the gateway of sandboxes that come and go (Docker)')
+    .description('Run the gateway as a server for many sandboxes (used by Docker Compose)')
     .argument('[role]', 'dns or proxy (default: both in one process)')
-    .option('--policy <file>', 'the policy (default: egress.yaml)')
-    .option('--audit-dir <dir>', 'where the audit log goes')
+    .option('--policy <file>', 'Policy file (default: egress.yaml)')
+    .option('--audit-dir <dir>', 'Directory for the audit log')
     .action(async (role: string | undefined, flags: { policy?: string; auditDir?: string }) => {
       const { serve } = await import('./cli/serve.js')
       done(await serve({ role, policy: flags.policy, auditDir: flags.auditDir }, io))
@@ -99,9 +104,7 @@ function program(io: CommandIo, done: (code: number) => void): Command {
 
   egress
     .command('reload')
-    .description(
-      'tell the gateway that runs here to read its policy again, and wait (exit 1: it was rejected)',
-    )
+    .description('make the gateway that runs here load its policy again, and wait (exit 1: rejected)')
     .action(async () => {
       const { runReload } = await import('./cli/reload.js')
       done(await runReload(io))
@@ -109,20 +112,18 @@ function program(io: CommandIo, done: (code: number) => void): Command {
 
   egress
     .command('doctor')
-    .description(
-      'try to get out of a throw-away sandbox, and print what could be reached (exit 1: something)',
-    )
-    .option('--json', 'one JSON object a line', false)
-    .action(async (flags: { json: boolean }) => {
+    .description('Test the isolation of a temporary sandbox (exits 1 if a check fails)')
+    .option('--json', 'Print one JSON object per line')
+    .action(async ({ json = false }: { json?: boolean }) => {
       const { doctor } = await import('./cli/doctor.js')
-      done(await doctor(flags, io))
+      done(await doctor({ json }, io))
     })
 
   egress
     .command('check')
-    .description('say what the policy means in plain words, or everything that is wrong with it')
-    .argument('[file]', 'the policy (default: egress.yaml)')
-    .option('--json', 'one JSON object')
+    .description('Validate the policy and explain it in plain English')
+    .argument('[file]', 'Policy file (default: egress.yaml)')
+    .option('--json', 'Print one JSON object')
     .action(async (file: string | undefined, { json }: { json?: boolean }) => {
       const { runCheck } = await import('./cli/check.js')
       done(await runCheck({ file, json }, io, await credentialKinds()))
@@ -130,12 +131,14 @@ function program(io: CommandIo, done: (code: number) => void): Command {
 
   egress
     .command('explain')
-    .description('print the verdict on a request or a name, with its rule and reason (exit 0 allow, 1 deny)')
+    .description(
+      'Show whether a request or DNS name is allowed, and by which rule (exits 0 if allowed, 1 if denied)',
+    )
     .usage('[options] METHOD URL | dns NAME')
-    .argument('<words...>', 'METHOD URL, or dns NAME')
-    .option('--agent <name>', 'which agent asks', requireValue)
-    .option('--policy <file>', 'the policy (default: egress.yaml)', requireValue)
-    .option('--json', 'one JSON object')
+    .argument('<request...>', 'METHOD URL, or dns NAME')
+    .option('--agent <name>', 'Agent that sends the request', requireValue)
+    .option('--policy <file>', 'Policy file (default: egress.yaml)', requireValue)
+    .option('--json', 'Print one JSON object')
     .action(async (args: string[], flags: { agent?: string; policy?: string; json?: boolean }) => {
       const { runExplain } = await import('./cli/explain.js')
       done(await runExplain({ args, ...flags }, io, await credentialKinds()))
@@ -143,9 +146,9 @@ function program(io: CommandIo, done: (code: number) => void): Command {
 
   egress
     .command('init')
-    .description('write a commented starter policy')
-    .argument('[file]', 'where to (default: egress.yaml)')
-    .option('--force', 'overwrite a file that is there')
+    .description('Create a commented starter policy')
+    .argument('[file]', 'File to create (default: egress.yaml)')
+    .option('--force', 'Overwrite an existing file')
     .action(async (file: string | undefined, { force }: { force?: boolean }) => {
       const { runInit } = await import('./cli/init.js')
       done(await runInit({ file, force }, io))
@@ -153,9 +156,9 @@ function program(io: CommandIo, done: (code: number) => void): Command {
 
   egress
     .command('presets')
-    .description('list what a service can `use`, or show what one fills in')
-    .argument('[name]', 'the preset')
-    .option('--json', 'one JSON object a line')
+    .description('List the presets that a service can `use`, or show one in full')
+    .argument('[name]', 'Preset to show')
+    .option('--json', 'Print one JSON object per line')
     .action(async (name: string | undefined, { json }: { json?: boolean }) => {
       const { runPresets } = await import('./cli/presets.js')
       done(runPresets({ name, json }, io, await credentialKinds()))
@@ -163,16 +166,20 @@ function program(io: CommandIo, done: (code: number) => void): Command {
 
   egress
     .command('logs')
-    .description('show the audit log, the oldest first')
+    .description('Show the audit log, oldest records first')
     .argument('[log]', 'dns, http or sandbox (default: all)')
-    .option('-f, --follow', 'go on with what is written from now on')
-    .option('-n, --tail <lines>', 'only the last lines', wholeNumber)
-    .option('--since <time>', 'only from then on: 42m, 2h30m, or 2026-01-31T12:00:00Z', requireValue)
-    .option('--denied', 'only what was denied')
-    .option('--host <name>', 'only this host', requireValue)
-    .option('--sandbox <id>', 'only this sandbox', requireValue)
-    .option('--json', 'records as they are, one JSON object a line')
-    .option('--audit-dir <dir>', 'where the audit log is', requireValue)
+    .option('-f, --follow', 'Keep printing new records as they are written')
+    .option('-n, --tail <lines>', 'Show only the last lines', wholeNumber)
+    .option(
+      '--since <time>',
+      'Show records since this time or duration, such as 42m, 2h30m or 2026-01-31T12:00:00Z',
+      requireValue,
+    )
+    .option('--denied', 'Show only denied requests and DNS queries')
+    .option('--host <name>', 'Show only this host', requireValue)
+    .option('--sandbox <id>', 'Show only this sandbox', requireValue)
+    .option('--json', 'Print the records unchanged, one JSON object per line')
+    .option('--audit-dir <dir>', 'Directory of the audit log', requireValue)
     .action(async (role: string | undefined, flags: LogsFlags) => {
       const { readSettings } = await import('#config/settings.js')
       const { logs } = await import('./cli/logs.js')
@@ -192,9 +199,9 @@ async function credentialKinds(): Promise<readonly CredentialKind[]> {
   return (await import('#proxy/credentials/index.js')).CREDENTIAL_KINDS
 }
 
-/** An empty variable of the caller's, or `--agent -- command`, is not a value that anybody meant. */
+/** Rejects the value that an unset shell variable leaves (`--agent ""`), and `--` in `--agent -- command`. */
 function requireValue(text: string): string {
-  if (text === '' || text.startsWith('--')) throw new InvalidArgumentError('write a value behind it.')
+  if (text === '' || text.startsWith('--')) throw new InvalidArgumentError('Add a value after the option.')
   return text
 }
 
@@ -203,7 +210,7 @@ function collect(value: string, before: readonly string[] = []): string[] {
 }
 
 function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('write a whole number.')
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Use a whole number.')
   return Number(text)
 }
 
@@ -218,8 +225,8 @@ function workingDirectory(): string {
   } catch (cause) {
     throw new EgressError({
       code: 'EGRESS_NO_DIRECTORY',
-      problem: 'the current directory was removed',
-      fix: 'change to one that exists',
+      problem: 'The current directory was removed',
+      fix: 'Change to an existing directory',
       cause,
     })
   }
@@ -227,7 +234,7 @@ function workingDirectory(): string {
 
 async function main(): Promise<number> {
   if (process.argv[2] === 'run') shareStandardStreams()
-  // `egress logs | head`: the reader has seen enough.
+  // `egress logs | head`: the reader closed the pipe.
   process.stdout.on('error', (error: NodeJS.ErrnoException) =>
     process.exit(error.code === 'EPIPE' ? 0 : EXIT.failed),
   )
@@ -237,11 +244,11 @@ async function main(): Promise<number> {
     const io: CommandIo = { stdout, stderr, env, cwd: workingDirectory() }
     await program(io, (result) => (code = result)).parseAsync()
   } catch (error) {
-    // `run` passes the command's code through, so its own failures have one that commands do not use.
+    // `run` exits with the command's code, so its own failures need a code that commands do not use.
     const usage = process.argv[2] === 'run' ? LAUNCH_FAILED_EXIT : EXIT.usage
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return EXIT.fine
-      // It has printed help already.
+      // Commander has already printed the help.
       if (error.code !== 'commander.help')
         process.stderr.write(formatError(usageError(error, process.argv[2])))
       return usage

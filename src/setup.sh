@@ -10,6 +10,8 @@ egress_setup() {
   root=$1
   command -v node >/dev/null 2>&1 ||
     egress_fail 'Node.js is not installed' 'install Node.js 20.19 or later: https://nodejs.org'
+  # An installed package has no sources, and is built already.
+  [ -f "$root/tsconfig.json" ] || return 0
   # Only a missing or stale build pays for starting Node to ask its version.
   if [ -f "$root/dist/.built" ] && [ -z "$(egress_newer "$root")" ]; then return 0; fi
   node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' ||

@@ -8,7 +8,7 @@ import { body, MAX_FIELD_BODY } from '#proxy/credentials/body.js'
 import { hmac, MAX_SIGNED_BODY } from '#proxy/credentials/hmac.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
-import { connectThrough, exchangeBytes, tls } from './fixtures/client.js'
+import { connectThrough, exchangeBytes, tls, type ExchangeOptions } from './fixtures/client.js'
 import { eventually } from './fixtures/eventually.js'
 import { startGateway } from './fixtures/gateway.js'
 import { oneServicePolicy } from './fixtures/policy.js'
@@ -42,12 +42,12 @@ async function setUp(t: Test, credential: Credential) {
     await gateway.close()
     await upstream.close()
   })
-  const post = async (head: string, content: string) => {
+  const post = async (head: string, content: string, options: ExchangeOptions = {}) => {
     const { socket } = await connectThrough(gateway, 'api.example:443')
     return exchangeBytes(
       await tls(gateway, socket, 'api.example'),
       `POST /a HTTP/1.1\r\nHost: api.example\r\n${head}\r\n${content}`,
-      1_000,
+      options,
     )
   }
   return { gateway, upstream, bodies, post }
@@ -82,7 +82,7 @@ void t.test('a field that is set changes the length, and what is said back is re
     await post(CHUNKED, `${size}\r\n${' '.repeat(MAX_FIELD_BODY + 1)}\r\n0\r\n\r\n`),
     /^HTTP\/1\.1 413 /,
   )
-  await post(`${TYPE}Content-Length: 100\r\n`, '{')
+  await post(`${TYPE}Content-Length: 100\r\n`, '{', { limitMs: 300 })
   t.equal(upstream.requests.length, 3, 'none of the others arrived')
   t.strictSame(gateway.failures, [])
 })
@@ -181,10 +181,9 @@ void t.test('what is still to come of a body when its upstream has answered is n
     await exchangeBytes(
       await tls(gateway, socket, 'api.example'),
       `POST /a HTTP/1.1\r\nHost: api.example\r\n${TYPE}Content-Length: ${length}\r\n\r\n${'x'.repeat(2 ** 20)}`,
-      500,
     )
   }
-  t.equal(gateway.heldBytes(), 0)
+  t.ok(await eventually(() => gateway.heldBytes() === 0))
 })
 
 void t.test('policies that sign, as docs/policy.md has them', async (t) => {

@@ -1,5 +1,6 @@
 import { Packet } from 'dns2'
 import packet from 'dns-packet'
+import { deepStrictEqual } from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
 import { addressRecord, encodeAnswer } from '#dns/answer.js'
@@ -132,6 +133,13 @@ void t.test('what we accept, dns2 and dns-packet read the same', (t) => {
 })
 
 void t.test('what dns2 and dns-packet encode, we read', (t) => {
+  const read = (bytes: Buffer) => {
+    const query = parseQuery(bytes)
+    if (query === null) return null
+    const { id, rd, error, edns } = query
+    const { name, type, class: class_ } = query.question ?? {}
+    return { id, rd, error, question: { name, type, class: class_ }, udpSize: edns?.udpSize ?? null }
+  }
   fc.assert(
     fc.property(
       name,
@@ -155,24 +163,19 @@ void t.test('what dns2 and dns-packet encode, we read', (t) => {
                 },
               ]
         const questions = [{ name, type: typeName(type) as packet.RecordType }]
-        const ours = parseQuery(
-          packet.encode({ type: 'query', id, flags: packet.RECURSION_DESIRED, questions, additionals }),
-        )
-        t.match(ours, {
-          id,
-          rd: true,
-          error: null,
-          question: { name: name.toLowerCase(), type, class: 1 },
-          edns: udpSize === null ? null : { udpSize },
-        })
+        const flags = packet.RECURSION_DESIRED
+        const first = packet.encode({ type: 'query', id, flags, questions, additionals })
+        const question = { name: name.toLowerCase(), type, class: 1 }
+        deepStrictEqual(read(first), { id, rd: true, diagnostic: null, question, udpSize })
         const second = new Packet()
         second.header = new Packet.Header({ id, rd: 1 })
         second.questions.push(new Packet.Question({ name, type, class: 1 }))
-        t.match(parseQuery(second.toBuffer()), { id, rd: true, question: { name: name.toLowerCase(), type } })
+        deepStrictEqual(read(second.toBuffer()), { id, rd: true, diagnostic: null, question, udpSize: null })
       },
     ),
     { numRuns: 200 },
   )
+  t.pass()
   t.end()
 })
 

@@ -131,7 +131,7 @@ void t.test('what is no query ends the connection', async (t) => {
     const began = performance.now()
     socket.write(bytes)
     t.equal((await ended).length, 0, what)
-    t.ok(performance.now() - began < 1000, 'at once')
+    t.ok(performance.now() - began < 5_000, 'and not when it has been idle for ten seconds')
   }
   t.strictSame(events, [])
   t.strictSame(failures, [])
@@ -158,7 +158,7 @@ void t.test('an idle connection is cut', async (t) => {
 })
 
 void t.test('a slow loris is cut: bytes do not wind the timer, queries do', async (t) => {
-  const { dial } = await serve(t, { idleMs: 300 })
+  const { dial } = await serve(t, { idleMs: 800 })
   const loris = await dial()
   const bytes = frame(query('api.github.com'))
   let sent = 0

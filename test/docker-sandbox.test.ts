@@ -15,8 +15,8 @@ const POLICY = `
 services:
   api:
     url: http://api.test.example
-    plain: true
-    private: true
+    allow_plaintext: true
+    allow_private_addresses: true
     credential: { bearer: "\${API_TOKEN}" }
     rules: [{ allow: GET /** }]
 `

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { eventually } from './fixtures/eventually.js'
 import { makeWorkspace } from './fixtures/run.js'
 import { startUpstream } from './fixtures/upstream.js'
 
@@ -17,7 +18,7 @@ void t.test(
     execFileSync('mount', ['-n', '-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', disk])
     const space = makeWorkspace(
       `allow:
-  - { host: api.example, scheme: http, private: true }
+  - { host: api.example, scheme: http, allow_private_addresses: true }
 upstream:
   hosts: { api.example: "127.0.0.1:${String(upstream.port)}" }
 `,
@@ -40,8 +41,7 @@ upstream:
     agent.stderr?.on('data', (chunk: Buffer) => (errors += chunk.toString()))
     const until = async (pattern: RegExp) => {
       output = ''
-      for (let i = 0; i < 300 && !pattern.test(output); i += 1)
-        await new Promise((done) => setTimeout(done, 50))
+      await eventually(() => pattern.test(output), 60_000)
       test.match(output, pattern)
     }
 

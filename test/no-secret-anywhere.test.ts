@@ -101,7 +101,7 @@ function policy(port: number, dead: number): string {
           url: `https://${host}`,
           credential,
           rules: [{ allow: '* /**' }],
-          private: true,
+          allow_private_addresses: true,
           ca: './upstream-ca.pem',
         },
       ]),

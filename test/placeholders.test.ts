@@ -1,6 +1,7 @@
 import t from 'tap'
 import { Secret } from '#firewall/secrets/secret.js'
-import { DEFAULT_AGENT, type Service } from '#firewall/contracts/policy.js'
+import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
+import type { Service } from '#firewall/contracts/service.js'
 import { bearer } from '#proxy/credentials/bearer.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import { exchangeBytes, HTTPS_LISTENERS, type ListenerClient } from './fixtures/client.js'
@@ -137,7 +138,7 @@ void t.test('also at a host without a credential; a body is left as it is', asyn
 
 void t.test('other places in which clients send it are emptied', async (test) => {
   const locations = { headers: ['authorization', 'x-key'], query: ['key'] }
-  const { gateway, upstream } = await setUp(test, { locations, injectWhen: 'placeholder' })
+  const { gateway, upstream } = await setUp(test, { locations, injectWhen: 'on_placeholder' })
   const [listener] = HTTPS_LISTENERS
   if (listener === undefined) throw new Error('there is a listener')
   for (const [path, head] of [
@@ -152,8 +153,8 @@ void t.test('other places in which clients send it are emptied', async (test) =>
   }
 })
 
-void t.test('`when: placeholder`: only a request that carries it gets the credential', async (test) => {
-  const { gateway, upstream } = await setUp(test, { injectWhen: 'placeholder' })
+void t.test('`inject: on_placeholder`: only a request that carries it gets the credential', async (test) => {
+  const { gateway, upstream } = await setUp(test, { injectWhen: 'on_placeholder' })
   for (const listener of HTTPS_LISTENERS) {
     await ask(gateway, listener, 'api.example', '/', `Authorization: Bearer ${PLACEHOLDER}\r\n`)
     test.equal(upstream.requests.pop()?.headers.authorization, `Bearer ${TOKEN}`, listener.name)

@@ -1,11 +1,11 @@
 import t from 'tap'
 import { stringify } from 'yaml'
-import { PolicyError } from '#config/issue.js'
+import { PolicyError } from '#config/issues/issue.js'
 import { loadPolicy, type LoadedPolicy } from '#config/load.js'
 import { PRESETS } from '#config/presets/index.js'
 import { writeFiles } from '#config/test-fixtures.js'
 import { PolicyEngine } from '#firewall/judge/policy-engine.js'
-import { DEFAULT_AGENT } from '#firewall/contracts/policy.js'
+import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
 import { parseRequestTarget } from '#firewall/rules/request-path.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { runPresets } from '#src/cli/presets.js'
@@ -282,7 +282,7 @@ void t.test('s3: in the path, too, the bucket must be named', async (t) => {
     ['GET /attacker/key', false],
   ] as const)
     t.equal(evaluated(named, request.replace(' ', ` ${endpoint}`)), allowed, request)
-  const message = /no bucket is named at `https:\/\/s3\.eu-central-1\.amazonaws\.com`.*every bucket/
+  const message = /`https:\/\/s3\.eu-central-1\.amazonaws\.com` names no bucket.*every S3 bucket/
   t.match(await diagnostics(load(cwd, { use: 's3', url: endpoint })), [
     { problem: message, line: 4, column: 10 },
   ])
@@ -306,13 +306,13 @@ void t.test('what stands beside `use` wins', async (t) => {
   const own = await load(cwd, {
     use: 'github',
     url: 'https://github.example.com',
-    credential: { basic: { password: '${MINE}' }, when: 'placeholder' },
+    credential: { basic: { password: '${MINE}' }, inject: 'on_placeholder' },
     env: { GH_TOKEN: 'none', GH_HOST: 'github.example.com' },
     rules: [{ allow: 'GET /**' }],
   })
   const service = own.policy.services.get('it')
   t.equal(service?.targets.length, 1)
-  t.equal(service?.injectWhen, 'placeholder')
+  t.equal(service?.injectWhen, 'on_placeholder')
   t.same(Object.keys(service?.placeholders ?? {}), ['MINE'])
   t.match(service?.environment, {
     GITHUB_TOKEN: '{placeholder:MINE}',
@@ -338,20 +338,20 @@ void t.test('faults point at the file that the user wrote', async (t) => {
     return diagnostics(loadPolicy('egress.yaml', { kinds: CREDENTIAL_KINDS, env, cwd }))
   }
   t.match(await issues('services:\n  j:\n    use: jria\nagents:\n  ci: { services: [j] }\n'), [
-    { line: 3, column: 10, problem: 'there is no preset `jria`', fix: 'write `jira`' },
+    { line: 3, column: 10, problem: 'Unknown preset `jria`', fix: 'Write `jira`' },
   ])
   t.match(await issues('services:\n  it:\n    use: openai\n    env: { A: b }\n'), [
     { line: 3, column: 10, problem: /`OPENAI_API_KEY` is not set/ },
   ])
   t.match(await issues('services:\n  j:\n    use: jira\n', { JIRA_API_TOKEN: VALUE }), [
-    { line: 2, column: 3, problem: 'the service has no `url`' },
+    { line: 2, column: 3, problem: 'The service has no `url`' },
   ])
   t.match(await issues('services:\n  j:\n    use: npm\n    rulez: []\n'), [
-    { line: 4, column: 5, problem: /`rulez` is not known/ },
+    { line: 4, column: 5, problem: /Unknown key `rulez`/ },
   ])
   t.match(await issues('services:\n  j:\n    use: [npm]\n'), [
-    { problem: /`rules` is missing/ },
-    { line: 3, column: 10, problem: /`use` does not take a list/ },
+    { problem: /Missing key `rules`/ },
+    { line: 3, column: 10, problem: /Wrong type for `use`: got a list/ },
   ])
 })
 

@@ -1,7 +1,8 @@
 import { createServer } from 'node:http'
 import { connect, type AddressInfo, type Socket } from 'node:net'
 import t from 'tap'
-import { DEFAULT_AGENT } from '#firewall/contracts/policy.js'
+import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
+import type { Peer } from '#firewall/contracts/peer.js'
 import { Secret } from '#firewall/secrets/secret.js'
 import { bearer } from '#proxy/credentials/bearer.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
@@ -12,7 +13,9 @@ import {
   statuses,
   tls,
   type ListenerClient,
+  turnsOfTheLoop,
 } from './fixtures/client.js'
+import { eventually } from './fixtures/eventually.js'
 import { startGateway, type TestGateway } from './fixtures/gateway.js'
 import { destination, service, testPolicy } from './fixtures/policy.js'
 import { startUpstream, type Upstream } from './fixtures/upstream.js'
@@ -230,7 +233,7 @@ void t.test('a tunnel passes TLS through unread, and takes no plain request', as
     rule: 'allow[1]',
     credential: null,
   })
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  await eventually(() => gateway.closes.length > 0)
   test.match(gateway.closes.at(-1), { outcome: 'success' })
   test.equal(upstream.requests.length, 1)
   const [, , absolute] = HTTPS_LISTENERS as [ListenerClient, ListenerClient, ListenerClient]
@@ -261,17 +264,38 @@ void t.test('plain HTTP behind CONNECT, sent at once or when it is answered', as
     upstream.closeAllConnections()
     upstream.close()
   })
-  const ask = (path: string) => `GET ${path} HTTP/1.1\r\nHost: api.example\r\n\r\n`
+  const ask = (path: string, head = '') => `GET ${path} HTTP/1.1\r\nHost: api.example\r\n${head}\r\n`
   const { socket } = await connectThrough(gateway, 'api.example:80')
-  test.strictSame(statuses(await exchangeBytes(socket, ask('/a') + ask('/b'))), ['200', '200'])
+  test.strictSame(statuses(await exchangeBytes(socket, ask('/a') + ask('/b'), { responses: 2 })), [
+    '200',
+    '200',
+  ])
   const eager = connect(gateway.ports.forward, '127.0.0.1')
   const head = 'CONNECT api.example:80 HTTP/1.1\r\nHost: api.example:80\r\n\r\n'
-  test.strictSame(statuses(await exchangeBytes(eager, head + ask('/c'))), ['200', '200'])
+  test.strictSame(statuses(await exchangeBytes(eager, head + ask('/c', 'Connection: close\r\n'))), [
+    '200',
+    '200',
+  ])
   test.strictSame(seen, Array(3).fill(`api.example Bearer ${TOKEN}`))
   const other = await connectThrough(gateway, 'api.example:80')
   const elsewhere = 'GET /d HTTP/1.1\r\nHost: other.example\r\n\r\n'
   test.match(await exchangeBytes(other.socket, elsewhere), '"reason":"host-mismatch"')
   test.equal(seen.length, 3)
+})
+
+void t.test('a sandbox is identified by both ends of its connection', async (test) => {
+  const peers: Peer[] = []
+  const gateway = await startGateway(testPolicy({ destinations: [], services: [], hosts: {} }), (peer) => {
+    peers.push(peer)
+    return null
+  })
+  test.teardown(() => gateway.close())
+  const { forward, reverse, http } = gateway.ports
+  for (const port of [forward, reverse, http]) {
+    const socket = connect({ host: '127.0.0.1', port, localAddress: '127.0.0.2' })
+    await exchangeBytes(socket, 'GET /none HTTP/1.1\r\nHost: egress\r\n\r\n')
+    test.match(peers.at(-1), { address: '127.0.0.2', port: Number, localAddress: '127.0.0.1' })
+  }
 })
 
 void t.test('one sandbox cannot take all connections', async (test) => {
@@ -304,7 +328,7 @@ void t.test('one sandbox cannot take all connections', async (test) => {
   )
   test.strictSame(await ask('127.0.0.3', reverse), ['404'], 'another one is answered')
   held.pop()?.destroy()
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  await turnsOfTheLoop(20)
   test.strictSame(await ask('127.0.0.2', reverse), ['404'], 'and so is the same with one less')
   for (const socket of held) socket.destroy()
   test.strictSame(gateway.failures, [])

@@ -5,6 +5,7 @@ import { Secret } from '#firewall/secrets/secret.js'
 import { bearer } from '#proxy/credentials/bearer.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import { HTTPS_LISTENERS, type ListenerClient } from './fixtures/client.js'
+import { eventually } from './fixtures/eventually.js'
 import { startGateway, type TestGateway } from './fixtures/gateway.js'
 import { oneServicePolicy } from './fixtures/policy.js'
 import { startRawUpstream, startUpstream, type RawUpstream, type Upstream } from './fixtures/upstream.js'
@@ -93,7 +94,10 @@ function readResponse(bytes: Buffer): Answer {
 }
 
 const closed = async (gateway: TestGateway) => {
-  await new Promise((resolve) => setTimeout(resolve, 50))
+  // Every decision that let something through has its close in the end.
+  await eventually(
+    () => gateway.closes.length >= gateway.decisions.filter(({ verdict }) => verdict === 'allow').length,
+  )
   return gateway.closes.at(-1)
 }
 

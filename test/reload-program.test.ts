@@ -61,7 +61,7 @@ function policyRecords({ auditDir }: Workspace, role: 'dns' | 'http'): Record[] 
 const actions = (workspace: Workspace, role: 'dns' | 'http') =>
   policyRecords(workspace, role).map(({ event }) => event.action)
 
-function workspaceOf(t: Test): { workspace: Workspace; write(text: string): void; run: string } {
+function workspaceOf(t: Test): { workspace: Workspace; write: (text: string) => void; run: string } {
   const workspace = makeWorkspace(BEFORE, {})
   t.teardown(() => workspace.remove())
   workspace.env['EGRESS_STATE_DIR'] = join(workspace.directory, 'state')

@@ -1,11 +1,15 @@
-import { execFileSync, spawnSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { execFile, execFileSync, spawnSync } from 'node:child_process'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import t from 'tap'
+import { eventually } from './fixtures/eventually.js'
 import { MAIN, makeWorkspace, upstreamCa, type Workspace } from './fixtures/run.js'
 import { startUpstream, type Upstream } from './fixtures/upstream.js'
 
 // The real command, real namespaces, real clients: what an agent gets, what the upstream got, and what is left.
+
+const execute = promisify(execFile)
 
 const TOKEN = 'ghp_R3alT0kenThatNobodyMaySee0123456789ab'
 
@@ -29,7 +33,7 @@ async function setUp(test: Teardown): Promise<{ space: Workspace; upstream: Upst
       bearer: \${API_TOKEN}
     rules:
       - allow: GET,POST /v1/**
-    private: true
+    allow_private_addresses: true
     ca: ./upstream-ca.pem
 upstream:
   hosts:
@@ -68,6 +72,13 @@ session.verify = os.environ['REQUESTS_CA_BUNDLE']
 print(session.get('${url}', headers={'Authorization': 'Bearer ' + os.environ['API_TOKEN']}).text)
 `
 
+/** Runs commands one after the other, and says how each ended. */
+const RUN_COMMANDS = `
+import json, subprocess
+done = [subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) for command in json.load(open('commands.json'))]
+print(json.dumps([{'code': one.returncode, 'output': one.stdout} for one in done]))
+`
+
 const HAS_REQUESTS = spawnSync('/usr/bin/python3', ['-c', 'import requests']).status === 0
 
 const TRANSPARENT = 'https://api.example/v1/x'
@@ -92,17 +103,21 @@ void t.test(
   'unmodified clients reach a service by each listener with a placeholder; only the upstream sees the real token',
   async (test) => {
     const { space, upstream } = await setUp(test)
-    for (const [name, command] of CLIENTS) {
-      if (name.startsWith('requests') && !HAS_REQUESTS) {
-        test.pass(name, { skip: 'python3-requests is not installed' })
-        continue
-      }
-      const { code, stdout, stderr } = await space.run(['run', '--', ...command])
-      test.equal(code, 0, `${name} ${stderr}`)
-      test.match(stdout, `seen Bearer ${'*'.repeat(TOKEN.length)} at /v1/x`, name)
-      test.equal(upstream.requests.pop()?.headers.authorization, `Bearer ${TOKEN}`, name)
-      test.notMatch(stdout + stderr, TOKEN, name)
+    const clients = CLIENTS.filter(([name]) => HAS_REQUESTS || !name.startsWith('requests'))
+    if (!HAS_REQUESTS) test.pass('requests', { skip: 'python3-requests is not installed' })
+    writeFileSync(
+      join(space.directory, 'commands.json'),
+      JSON.stringify(clients.map(([, command]) => command)),
+    )
+    const { code, stdout, stderr } = await space.run(['run', '--', '/usr/bin/python3', '-c', RUN_COMMANDS])
+    test.equal(code, 0, stderr)
+    test.notMatch(stdout + stderr, TOKEN)
+    const ended = JSON.parse(stdout) as { code: number; output: string }[]
+    for (const [index, [name]] of clients.entries()) {
+      test.match(ended[index], { code: 0, output: `seen Bearer ${'*'.repeat(TOKEN.length)} at /v1/x` }, name)
+      test.equal(upstream.requests[index]?.headers.authorization, `Bearer ${TOKEN}`, name)
     }
+    test.equal(upstream.requests.length, clients.length)
     test.notMatch(everyLog(space), TOKEN)
     test.match(everyLog(space), '"credential":"api/bearer"')
   },
@@ -152,16 +167,18 @@ void t.test("the exit code is the command's, and 125, 126, 127 are ours", async 
 
 void t.test('what is written faster than read, or read before it is written, is whole', async (test) => {
   const { space } = await setUp(test)
-  const shell = (text: string) =>
-    // What follows the processes of a test opens their streams in its own way.
-    execFileSync('sh', ['-c', `unset NODE_OPTIONS; ${text}`, process.execPath, MAIN], {
+  const shell = async (text: string) => {
+    const { stdout } = await execute('sh', ['-c', text, process.execPath, MAIN], {
       cwd: space.directory,
       env: space.env,
-      encoding: 'utf8',
-      stdio: ['ignore', 'pipe', 'ignore'],
-    }).trim()
-  test.equal(shell('"$0" "$1" run -- seq 1 300000 2>&1 | (sleep 2; grep -c "^[0-9]*$")'), '300000')
-  test.equal(shell('(sleep 3; seq 1 300000) | "$0" "$1" run -- wc -l'), '300000')
+    })
+    return stdout.trim()
+  }
+  const counts = await Promise.all([
+    shell('"$0" "$1" run -- seq 1 300000 2>&1 | (sleep 2; grep -c "^[0-9]*$")'),
+    shell('(sleep 3; seq 1 300000) | "$0" "$1" run -- wc -l'),
+  ])
+  test.strictSame(counts, ['300000', '300000'])
 })
 
 void t.test(
@@ -174,7 +191,7 @@ void t.test(
     const marker = `marker-${String(process.pid)}-${String(Date.now())}`
     const space = makeWorkspace(
       `allow:
-  - { host: slow.example, private: true, ca: ./upstream-ca.pem }
+  - { host: slow.example, allow_private_addresses: true, ca: ./upstream-ca.pem }
 upstream:
   hosts: { slow.example: "127.0.0.1:${String(upstream.port)}" }
 `,
@@ -197,7 +214,7 @@ upstream:
     test.match(processes(marker), /sleep|curl|sh/, 'the agent is there')
     gateway.kill('SIGKILL')
     await ended
-    await new Promise((resolve) => setTimeout(resolve, 300))
+    await eventually(() => processes(marker) === '')
     test.equal(processes(marker), '', 'no process is left')
     const records = everyLog(space)
       .trim()

@@ -189,7 +189,7 @@ function watch(child: ChildProcess): Running {
       }
       const timer = setTimeout(
         () => finish(() => reject(new Error(`no '${text}' in: ${stdout}${stderr}`))),
-        15_000,
+        60_000,
       )
       const finish = (then: () => void) => {
         clearTimeout(timer)

@@ -147,14 +147,19 @@ for (const runner of runners()) {
         running.child.stdin?.write(line)
         await running.saw(expected)
       }
+      /** A key counts for what runs when it is struck. */
+      const inForeground = (command: string) =>
+        eventually(() =>
+          descendants(running.child.pid ?? 0).some((pid) => commandLine(pid).trim() === command),
+        )
       await type('PS1="ready"-"$ "\n', 'ready-$ ')
       await type('echo tty=$(tty) pid1=$(</proc/1/comm)\n', 'tty=/dev/pts/0 pid1=sh')
       await type('echo "$TERM"-set; sleep 63\n', 'xterm-set')
-      await new Promise((resolve) => setTimeout(resolve, 300))
+      await inForeground('sleep 63')
       await type('\x03', '^C')
       await type('echo after-$?\n', 'after-130')
       await type('sleep 64\n', 'sleep 64')
-      await new Promise((resolve) => setTimeout(resolve, 300))
+      await inForeground('sleep 64')
       await type('\x1a', 'Stopped')
       await type('kill -KILL %1; sleep 0.2; jobs\n', 'Killed')
       await type(

@@ -152,7 +152,7 @@ for (const runner of runners()) {
         const net = require('node:net'), dgram = require('node:dgram')
         const reach = (port, host) => new Promise((resolve) => {
           const c = net.connect({ port, host }, () => {}).on('data', (d) => resolve(String(d).trim()))
-          c.on('error', (e) => resolve(e.code)); setTimeout(() => resolve('silence'), 1500)
+          c.on('error', (e) => resolve(e.code)); setTimeout(() => resolve('silence'), 20_000)
         })
         const ask = () => new Promise((resolve) => {
           const s = dgram.createSocket('udp4').on('message', (m) => { s.close(); resolve(String(m)) })

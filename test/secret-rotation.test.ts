@@ -9,7 +9,7 @@ import { text as textOf } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { loadPolicy } from '#config/load.js'
-import { DEFAULT_AGENT } from '#firewall/contracts/policy.js'
+import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { Audit } from '#src/audit/audit.js'
 import { Gateway, type GatewaySockets } from '#src/gateway/gateway.js'
@@ -60,7 +60,7 @@ async function world(t: Test): Promise<World> {
     url: https://api.example
     credential: { bearer: "\${TOKEN}" }
     rules: [{ allow: GET /** }]
-    private: true
+    allow_private_addresses: true
     ca: ./ca.pem
 secrets:
   TOKEN: { file: ./token }
@@ -196,11 +196,11 @@ void t.test('a file that goes bad is logged, and the last good value goes on', a
   t.equal((await get()).status, 200)
   t.equal(upstream.requests.at(-1)?.headers.authorization, `Bearer ${VALUES[1]}`)
   t.match(renewals(), [
-    { outcome: 'failure', reason: /TOKEN is shorter than 8/ },
-    { outcome: 'failure', reason: /does not exist/ },
+    { outcome: 'failure', reason: /TOKEN has fewer than 8/ },
+    { outcome: 'failure', reason: /not found/ },
     { outcome: 'success', reason: null },
   ])
-  t.match(warnings, [/the secret TOKEN was not rotated, its last value stays: TOKEN is shorter/, /not exist/])
+  t.match(warnings, [/the secret TOKEN was not rotated, its last value stays: TOKEN has fewer/, /not found/])
   await gateway.close()
   write(VALUES[2])
   await sleep(2_500)

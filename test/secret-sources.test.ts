@@ -46,8 +46,8 @@ void t.test('a source that gives nothing stops check with 2 and run with 125', a
   ] as const) {
     const { code, stdout, stderr } = await space.run(words)
     t.equal(code, expected)
-    t.match(stderr, /^egress\.yaml:\d+:\d+: STORED: the file does not exist\n {2}name a readable text file/m)
-    t.match(stderr, /^egress\.yaml:\d+:\d+: PRINTED: the command ended with exit code 1\n {2}run it by hand/m)
+    t.match(stderr, /^egress\.yaml:\d+:\d+: STORED: File not found\n {2}Name a readable text file/m)
+    t.match(stderr, /^egress\.yaml:\d+:\d+: PRINTED: The command ended with exit code 1\n {2}Run it by hand/m)
     t.notMatch(stdout + stderr, VALUES)
   }
   const explained = await space.run(['explain', 'GET', 'https://stored.example/'])

@@ -3,7 +3,7 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { text as textOf } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import type { PolicyIssue } from '#config/issue.js'
+import type { PolicyIssue } from '#config/issues/issue.js'
 import { loadPolicy, type LoadedPolicy } from '#config/load.js'
 import { writeFiles } from '#config/test-fixtures.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
@@ -123,17 +123,21 @@ void t.test('Vault: what goes wrong says so, without token and value', async (t)
   const cases: readonly (readonly [string, RegExp, Record<string, string>?])[] = [
     [
       vaultSource(port),
-      /Vault refused to show `secret\/data\/jira` \(403\)/,
+      /Vault denied access to `secret\/data\/jira` \(403\)/,
       { VAULT_TOKEN: 'hvs.another-token-1' },
     ],
-    [vaultSource(port), /cannot be read \(ERR_INVALID_CHAR\)/, { VAULT_TOKEN: 'hvs.töken\u{1f511}-0123' }],
-    [vaultSource(port, 'secret/jira'), /Vault has no secret `secret\/jira` \(404\)/],
-    [vaultSource(port).replace('field: token', 'field: nothing'), /no text in the field `nothing`/],
-    [vaultSource(port).replace('field: token', 'field: count'), /no text in the field `count`/],
-    [vaultSource(false_.port), /localhost:\d+ did not answer \(UNABLE_TO_VERIFY_LEAF_SIGNATURE|CERT/],
-    [vaultSource(silent.port), /did not answer \(ECONNREFUSED\)/],
-    [vaultSource(redirecting.port), /Vault answered 307/],
-    [vaultSource(babbling.port), /more than 1 MiB/],
+    [
+      vaultSource(port),
+      /Cannot read the source \(ERR_INVALID_CHAR\)/,
+      { VAULT_TOKEN: 'hvs.töken\u{1f511}-0123' },
+    ],
+    [vaultSource(port, 'secret/jira'), /Vault secret `secret\/jira` not found \(404\)/],
+    [vaultSource(port).replace('field: token', 'field: nothing'), /no text in field `nothing`/],
+    [vaultSource(port).replace('field: token', 'field: count'), /no text in field `count`/],
+    [vaultSource(false_.port), /No response from localhost:\d+ \(UNABLE_TO_VERIFY_LEAF_SIGNATURE|CERT/],
+    [vaultSource(silent.port), /No response from localhost:\d+ \(ECONNREFUSED\)/],
+    [vaultSource(redirecting.port), /Vault responded with 307/],
+    [vaultSource(babbling.port), /larger than 1 MiB/],
   ]
   for (const [source, problem, env = {}] of cases) {
     const { issues } = await load(t, source, env)
@@ -149,7 +153,7 @@ void t.test('Vault: a store that does not answer in time', async (t) => {
   const { upstream } = await startUpstreamSilently(t)
   const began = Date.now()
   const { issues } = await load(t, `${vaultSource(upstream.port)}, timeout: 300ms`)
-  t.match(issues, [{ problem: /did not answer in 0\.3 s/ }])
+  t.match(issues, [{ problem: /No response from .* within 0\.3 s/ }])
   t.ok(Date.now() - began < 5_000)
 })
 
@@ -185,7 +189,7 @@ void t.test('Vault: a new version is taken, a sealed store leaves the last one',
   t.equal(await world.injected(), 'Bearer another-value-in-the-store')
   sealed = false
   await told(3)
-  t.same(problems, [null, 'Vault answered 503', null])
+  t.same(problems, [null, 'Vault responded with 503', null])
 })
 
 /** AWS Signature Version 4 by the words of its documentation: canonical request, string to sign, derived key. */
@@ -260,12 +264,12 @@ void t.test('Secrets Manager: a secret, a field of one, a temporary key', async 
   const cases: readonly (readonly [string, RegExp, Record<string, string>?])[] = [
     [
       awsSource(port),
-      /did not give the secret `prod\/jira` \(403\)/,
+      /Cannot read secret `prod\/jira` from Secrets Manager \(403\)/,
       { AWS_SECRET: 'another-secret-key-0123456' },
     ],
     [awsSource(port).replace('prod/jira', 'prod/none'), /\(ResourceNotFoundException\)/],
-    [awsSource(port, ', field: token'), /no text in the field `token`/],
-    [json.replace('field: token', 'field: count'), /no text in the field `count`/],
+    [awsSource(port, ', field: token'), /no text in field `token`/],
+    [json.replace('field: token', 'field: count'), /no text in field `count`/],
   ]
   for (const [source, problem, env = {}] of cases) {
     const { issues } = await load(t, source, env)

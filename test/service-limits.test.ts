@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import t from 'tap'
 import { Secret } from '#firewall/secrets/secret.js'
-import type { Service } from '#firewall/contracts/policy.js'
+import type { Service } from '#firewall/contracts/service.js'
 import { bearer } from '#proxy/credentials/bearer.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import { exchangeBytes, HTTPS_LISTENERS } from './fixtures/client.js'
@@ -95,7 +95,7 @@ for (const [name, head] of [
     test.match(kept, /x-own: kept/i)
     test.notMatch(kept, handedOut)
     const passing = await setUp(test, { sessionHeaders: 'pass' })
-    test.match(await ask(passing.gateway, head), handedOut, '`sessions: pass`')
+    test.match(await ask(passing.gateway, head), handedOut, '`session_headers: pass`')
     const open = await setUp(test, {}, false)
     test.match(await ask(open.gateway, head), handedOut, 'where there is no credential')
   })

@@ -4,7 +4,7 @@ import t from 'tap'
 import { Secret } from '#firewall/secrets/secret.js'
 import { bearer } from '#proxy/credentials/bearer.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
-import { HTTPS_LISTENERS, type ListenerClient } from './fixtures/client.js'
+import { HTTPS_LISTENERS, turnsOfTheLoop, type ListenerClient } from './fixtures/client.js'
 import { startGateway, type TestGateway } from './fixtures/gateway.js'
 import { oneServicePolicy } from './fixtures/policy.js'
 import { startUpstream, type Upstream } from './fixtures/upstream.js'
@@ -236,6 +236,7 @@ async function standstill(progress: { bytes: number }): Promise<number> {
   for (let before = -1; before !== progress.bytes || before === 0;) {
     before = progress.bytes
     await new Promise((resolve) => setTimeout(resolve, 400))
+    await turnsOfTheLoop(10)
   }
   return progress.bytes
 }

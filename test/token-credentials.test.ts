@@ -181,7 +181,7 @@ void t.test('a secret in the URL of a token endpoint is in no record', async (t)
   const { gateway, ask, endpoint, checkSecrecy } = await startTokenGateway(t, {
     values: { ...CLIENT, token_url: plain(url) },
   })
-  isUnavailable(t, await ask(), /^login\.example answered 400/)
+  isUnavailable(t, await ask(), /^login\.example returned 400/)
   t.match(endpoint.requests[0]?.url, CLIENT_SECRET)
   const token = gateway.decisions.find(({ kind }) => kind === 'token')
   t.match(token, { path: /^\/\*+\/token$/, query: null })

@@ -61,7 +61,7 @@ const SLOW: readonly (readonly [name: string, RequestListener])[] = [
 
 for (const [name, listener] of SLOW) {
   void t.test(`an endpoint that ${name}`, async (t) => {
-    const setting = await startTokenGateway(t, { endpoint: listener, responseTimeoutMs: 500 })
+    const setting = await startTokenGateway(t, { endpoint: listener, responseTimeoutMs: 1_500 })
     const answers = await Promise.all(Array.from({ length: 20 }, () => setting.ask()))
     for (const answer of answers) isUnavailable(t, answer, /^login\.example: upstream-timeout/)
     t.equal(setting.endpoint.requests.length, 1)
@@ -81,7 +81,7 @@ const json = (value: object): RequestListener => {
 const HOSTILE: readonly (readonly [name: string, RegExp, RequestListener])[] = [
   [
     'a redirect to somewhere else',
-    /^login\.example answered 307$/,
+    /^login\.example returned 307$/,
     (_, response) => response.writeHead(307, { location: 'https://api.example/collect' }).end(),
   ],
   [
@@ -96,15 +96,19 @@ const HOSTILE: readonly (readonly [name: string, RegExp, RequestListener])[] = [
       more()
     },
   ],
-  ['no JSON', /no JSON object$/, (_, response) => response.writeHead(200).end(`<p>${CLIENT_SECRET}`)],
+  [
+    'no JSON',
+    /did not return a JSON object$/,
+    (_, response) => response.writeHead(200).end(`<p>${CLIENT_SECRET}`),
+  ],
   [
     'a token that ends the header',
-    /cannot stand in a header$/,
+    /is not allowed in a header$/,
     json({ access_token: 'token-0123\r\nx-admin: 1', token_type: 'bearer', expires_in: 3600 }),
   ],
-  ['200 with an error', /answered with an error \(invalid_grant\)$/, json({ error: 'invalid_grant' })],
-  ['an error that says back what it was sent', /answered with an error$/, json({ error: 'SAID' })],
-  ['a token of another type', /not of the type Bearer$/, json({ access_token: 'SAID', token_type: 'SAID' })],
+  ['200 with an error', /returned an error \(invalid_grant\)$/, json({ error: 'invalid_grant' })],
+  ['an error that says back what it was sent', /returned an error$/, json({ error: 'SAID' })],
+  ['a token of another type', /not of type Bearer$/, json({ access_token: 'SAID', token_type: 'SAID' })],
   [
     'half an answer',
     /^login\.example: /,

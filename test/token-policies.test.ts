@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { PolicyError } from '#config/issue.js'
+import { PolicyError } from '#config/issues/issue.js'
 import { loadPolicy } from '#config/load.js'
 import { writeFiles } from '#config/test-fixtures.js'
 import { createCa } from './servers/certificate-authority.js'
@@ -87,9 +87,9 @@ void t.test('a token is fetched over https, unless the service is marked plain',
   const exposed = service(oauth2('http://login.example.com/token'))
   t.match(
     await diagnosticsOf(() => load(exposed)),
-    /fetched from `http:\/\/login\.example\.com`.*plain: true/,
+    /requested from `http:\/\/login\.example\.com`.*allow_plaintext: true/,
   )
-  t.equal(await diagnosticsOf(() => load(`${exposed}    plain: true\n`)), '')
+  t.equal(await diagnosticsOf(() => load(`${exposed}    allow_plaintext: true\n`)), '')
   t.equal(await diagnosticsOf(() => load(exposed.replace('http:', 'https:'))), '')
 })
 
@@ -100,16 +100,16 @@ void t.test('the name of a token endpoint may be given an address', async (t) =>
   t.match((await load(text.replace('192.0.2.1', '8.8.8.8'))).upstream.hosts, {
     'login.example.com': { port: 8443 },
   })
-  t.match(await diagnosticsOf(() => load(service(GOOD[3] ?? '') + hosts)), /nothing in the policy may reach/)
+  t.match(await diagnosticsOf(() => load(service(GOOD[3] ?? '') + hosts)), /Nothing in the policy uses/)
 })
 
 void t.test('a certificate is shown over https alone, and with its own key', async (t) => {
   const { load } = await setUp(t)
-  const plain = service(GOOD[3] ?? '', 'http://api.example.com', '    plain: true\n')
+  const plain = service(GOOD[3] ?? '', 'http://api.example.com', '    allow_plaintext: true\n')
   t.match(await diagnosticsOf(() => load(plain)), /https:\/\/ connections only/)
   t.match(
     await diagnosticsOf(() => load(service('mtls: { certificate: "${ONE_CERT}", key: "${TWO_KEY}" }'))),
-    /does not belong to the key/,
+    /does not match the key/,
   )
 })
 

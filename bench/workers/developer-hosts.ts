@@ -1,4 +1,4 @@
-/** Hosts that developers' tools talk to every day, by hand: none of them may look like data to any profile. */
+/** A manual list of hosts that developer tools use every day. No profile may take one of them for encoded data. */
 export const DEVELOPER_HOSTS: readonly string[] = `
 api.github.com codeload.github.com raw.githubusercontent.com objects.githubusercontent.com
 release-assets.githubusercontent.com github-releases.githubusercontent.com avatars.githubusercontent.com

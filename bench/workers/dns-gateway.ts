@@ -1,7 +1,7 @@
 import { tellStarter } from './processes.js'
 import { serveGateway } from './gateway.js'
 
-// The gateway of `bench:dns` in a process of its own: node dns-gate.js NAME…
+// The gateway of `bench:dns`, in its own process: node dns-gateway.js NAME…
 
 const allow = process.argv.slice(2).map((name) => `  - host: ${name}\n`)
 const rate = '{ per_second: 1000000, burst: 1000000 }'

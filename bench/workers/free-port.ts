@@ -1,7 +1,7 @@
 import { createServer } from 'node:net'
 import { listen, portOf } from './gateway.js'
 
-/** A port on loopback that was free a moment ago. */
+/** A port on loopback that has just been free. */
 export async function freePort(): Promise<number> {
   const server = createServer()
   await listen(server)

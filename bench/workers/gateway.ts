@@ -4,12 +4,12 @@ import { createServer, type AddressInfo, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { loadPolicy } from '#config/load.js'
-import { DEFAULT_AGENT } from '#firewall/contracts/policy.js'
+import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { Audit } from '#src/audit/audit.js'
 import { Gateway } from '#src/gateway/gateway.js'
 
-/** Where the listeners of a gateway are, on loopback, and the certificate that its TLS listener is trusted by. */
+/** Ports of a gateway's listeners on loopback, and its CA certificate. */
 export interface GatewayPorts {
   /** UDP. */
   readonly dns: number
@@ -21,7 +21,7 @@ export interface GatewayPorts {
   readonly auditDir: string
 }
 
-/** The gateway as it ships, with its policy read from a file and its audit log on disk. */
+/** The gateway as shipped, with a policy file and an audit log on disk. */
 export async function serveGateway(
   policyText: string,
   env: Record<string, string>,

@@ -3,14 +3,14 @@ import { percentile } from './statistics.js'
 import { tellStarter } from './processes.js'
 
 // A load generator: node http-load.js PORT PATH CONNECTIONS MILLISECONDS. Each connection sends a request, reads the
-// whole answer, and sends the next. It reads answers by their Content-Length only, so that little of the machine is its.
+// whole response, and sends the next. It reads only the Content-Length of responses, so that it needs little CPU time.
 
 export interface LoadResult {
   readonly requestsPerSecond: number
   /** Milliseconds. */
   readonly p50: number
   readonly p99: number
-  /** Answers other than 200, and connections that failed. */
+  /** Responses other than 200, and failed connections. */
   readonly errors: number
 }
 
@@ -38,7 +38,7 @@ function drive(socket: Socket): void {
   socket.on('data', (chunk: Buffer) => {
     received += chunk.length
     if (expected < 0) {
-      // Heads come in one piece here; one that does not is an error, which the result shows.
+      // Response heads arrive in one piece here; any other head counts as an error in the result.
       const end = chunk.indexOf('\r\n\r\n')
       const head = chunk.toString('latin1', 0, end)
       const length = /content-length: (\d+)/i.exec(head)?.[1]

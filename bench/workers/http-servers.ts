@@ -4,12 +4,12 @@ import { createProxyServer } from 'http-proxy'
 import { listen, portOf, serveGateway } from './gateway.js'
 import { tellStarter } from './processes.js'
 
-// The servers of `bench:http`, each in a process of its own: node http-servers.js upstream | gateway PORT | http-proxy PORT
+// The servers of `bench:http`, each in its own process: node http-servers.js upstream | gateway PORT | http-proxy PORT
 
-/** As long as a small JSON answer. */
+/** The size of a small JSON response. */
 const BODY_BYTES = 1024
 
-/** Answers every request with the same bytes: what is measured is the proxies, so it must not be what limits them. */
+/** Sends the same bytes for every request, so that the proxies are the bottleneck, not this server. */
 async function serveUpstream(): Promise<number> {
   const head =
     'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n' +
@@ -19,7 +19,7 @@ async function serveUpstream(): Promise<number> {
     let open = ''
     socket.on('error', () => socket.destroy())
     socket.on('data', (chunk: Buffer) => {
-      // The requests have no bodies, so each empty line ends one.
+      // The requests have no bodies, so each ends with an empty line.
       const parts = (open + chunk.toString('latin1')).split('\r\n\r\n')
       open = parts.pop() ?? ''
       for (let i = 0; i < parts.length; i += 1) socket.write(answer)
@@ -37,15 +37,15 @@ async function serveOwnGateway(upstream: string): Promise<number> {
     rules:
       - deny: "* /v1/admin/**"
       - allow: GET,POST /v1/**
-    private: true
-    plain: true
+    allow_private_addresses: true
+    allow_plaintext: true
 upstream:
   hosts: { api.example: "127.0.0.1:${upstream}" }
 `
   return (await serveGateway(policy, { API_TOKEN: 'ghp_TokenOfTheBenchmark0123456789abcdefgh' })).reverse
 }
 
-/** The shortest reverse proxy that one would write with it: keep-alive, no checks, no log, no credential. */
+/** The simplest reverse proxy with this library: keep-alive, no checks, no log, no credential. */
 async function serveHttpProxy(upstream: string): Promise<number> {
   const agent = new Agent({ keepAlive: true, maxSockets: 256 })
   const proxy = createProxyServer({ target: `http://127.0.0.1:${upstream}`, agent })

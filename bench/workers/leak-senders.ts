@@ -1,6 +1,6 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 
-/** A way to write data into names: the open labels of one name for some bytes of it. */
+/** A way to encode data in names: turns some bytes into the wildcard labels of one name. */
 export interface Sender {
   readonly name: string
   /** Payload bytes in one name. */
@@ -18,7 +18,7 @@ function base32(bytes: Buffer): string {
 const labelsOf = (text: string, length: number) =>
   (text.match(new RegExp(`.{1,${String(length)}}`, 'g')) ?? []).join('.')
 
-/** 4,096 pronounceable words, so that one carries 12 bits and looks like what people write. */
+/** 4,096 pronounceable words: one carries 12 bits and looks like ordinary text. */
 const WORDS = Array.from({ length: 4096 }, (_, index) => {
   const syllables = [
     'ba',
@@ -41,26 +41,26 @@ const WORDS = Array.from({ length: 4096 }, (_, index) => {
   return [index & 15, (index >> 4) & 15, index >> 8].map((part) => syllables[part]).join('')
 })
 
-function words(payload: Buffer): string {
+function asWords(payload: Buffer): string {
   const bits = [...payload].map((byte) => byte.toString(2).padStart(8, '0')).join('')
   return (bits.match(/.{1,12}/g) ?? []).map((group) => WORDS[parseInt(group, 2)]).join('-')
 }
 
-/** What tools and people do, from one glaring name to five bytes at a time. */
+/** Methods of tools and people, from obvious long names to five bytes at a time. */
 export const SENDERS: readonly Sender[] = [
-  { name: 'hex, 30 bytes a name', bytes: 30, labels: (payload) => labelsOf(payload.toString('hex'), 60) },
-  { name: 'hex, 8 bytes a name', bytes: 8, labels: (payload) => payload.toString('hex') },
-  { name: 'base32, 35 bytes a name', bytes: 35, labels: (payload) => labelsOf(base32(payload), 56) },
-  { name: 'base32, 10 bytes a name', bytes: 10, labels: (payload) => base32(payload) },
-  { name: 'base32, 5 bytes a name', bytes: 5, labels: (payload) => base32(payload) },
+  { name: 'hex, 30 bytes per name', bytes: 30, labels: (payload) => labelsOf(payload.toString('hex'), 60) },
+  { name: 'hex, 8 bytes per name', bytes: 8, labels: (payload) => payload.toString('hex') },
+  { name: 'base32, 35 bytes per name', bytes: 35, labels: (payload) => labelsOf(base32(payload), 56) },
+  { name: 'base32, 10 bytes per name', bytes: 10, labels: (payload) => base32(payload) },
+  { name: 'base32, 5 bytes per name', bytes: 5, labels: (payload) => base32(payload) },
   {
-    name: 'base64url, 45 bytes a name',
+    name: 'base64url, 45 bytes per name',
     bytes: 45,
     labels: (payload) => labelsOf(payload.toString('base64url'), 60),
   },
-  { name: 'base64url, 6 bytes a name', bytes: 6, labels: (payload) => payload.toString('base64url') },
-  { name: 'UUID, 16 bytes a name', bytes: 16, labels: () => randomUUID() },
-  { name: 'words, 6 bytes a name', bytes: 6, labels: words },
+  { name: 'base64url, 6 bytes per name', bytes: 6, labels: (payload) => payload.toString('base64url') },
+  { name: 'UUID, 16 bytes per name', bytes: 16, labels: () => randomUUID() },
+  { name: 'words, 6 bytes per name', bytes: 6, labels: asWords },
   {
     name: 'like dnscat2',
     bytes: 60,

@@ -1,9 +1,9 @@
 import { createSocket, type Socket } from 'node:dgram'
 
-/** The attacker's authoritative name server: records the name of every question, and hands it on to a tunnel's server. */
+/** The attacker's authoritative name server: records the name of every question, and forwards it to the server of a tunnel. */
 export interface LeakServer {
   readonly port: number
-  /** Open labels below the attacker's domain, each once, as they were on the wire. */
+  /** Distinct labels below the attacker's domain, as on the wire. */
   readonly names: Set<string>
   close(): void
 }
@@ -32,7 +32,7 @@ export async function startLeakServer(domain: string, tunnelPort: number, port =
   }
 }
 
-/** The first question's name, labels joined by dots; whatever stands behind a broken label is left out. */
+/** The first question's name, labels joined by dots; labels after a malformed one are ignored. */
 function nameIn(query: Buffer): string {
   const labels: string[] = []
   for (let at = 12; (query[at] ?? 0) > 0 && (query[at] ?? 0) < 64; at += 1 + (query[at] ?? 0)) {

@@ -1,20 +1,20 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { parse as parseDomain } from 'tldts'
-import { measureName, type NameSignal } from '#firewall/names/name-features.js'
-import type { NameLimits } from '#firewall/names/name-profiles.js'
+import { measureName } from '#firewall/names/name-features.js'
+import type { NameSignal, NameLimits } from '#firewall/contracts/names.js'
 
-/** How many names a profile refuses, and by which signal. */
+/** How many names a profile denies, and by which signal. */
 export interface NameRates {
   readonly names: number
   readonly refused: Readonly<Record<NameSignal, number>>
-  /** Refused names, for people to look at. */
+  /** Denied names, for review. */
   readonly examples: readonly string[]
 }
 
 /**
- * Host names with more than a registrable domain, as web pages embed them, from the package third-party-web. What stands
- * before the registrable domain is what a wildcard `**.example.com` would leave open.
+ * Host names with labels in front of the registrable domain, as web pages embed them, from the package third-party-web. A
+ * wildcard `**.example.com` would match those labels.
  */
 export function realNames(): readonly string[] {
   const file = createRequire(import.meta.url).resolve('third-party-web/dist/domain-map.csv')
@@ -24,7 +24,7 @@ export function realNames(): readonly string[] {
     .filter((name) => wildcardLabels(name).length > 0)
 }
 
-/** Is this a name below a suffix of the clouds and content networks, where machines make the names? */
+/** Whether the name belongs to a cloud or content network, where machines generate names. */
 export function isMachineMade(name: string): boolean {
   return /\.(cloudfront\.net|amazonaws\.com|azureedge\.net|windows\.net|akamaihd\.net|akamaized\.net|fastly\.net|googleusercontent\.com|b-cdn\.net)$/.test(
     name,

@@ -7,7 +7,7 @@ import { findProgram } from './find-program.js'
 import { freePort } from './free-port.js'
 import type { Worker } from './processes.js'
 
-/** dnsmasq that answers the names with one address and has nobody else to ask; null where it is not installed. */
+/** dnsmasq with one address for all names and no upstream; null if it is not installed. */
 export function startDnsmasq(names: readonly string[]): Promise<Worker<number> | null> {
   return start('dnsmasq', (port) => ({
     configuration: [
@@ -20,11 +20,11 @@ export function startDnsmasq(names: readonly string[]): Promise<Worker<number> |
       'user=',
       ...names.map((name) => `address=/${name}/192.0.2.53`),
     ].join('\n'),
-    words: (file) => [`--conf-file=${file}`],
+    args: (file) => [`--conf-file=${file}`],
   }))
 }
 
-/** unbound with one thread, the names as local data; null where it is not installed. */
+/** unbound with one thread and the names as local data; null if it is not installed. */
 export function startUnbound(names: readonly string[]): Promise<Worker<number> | null> {
   return start('unbound', (port) => ({
     configuration: `server:
@@ -43,22 +43,22 @@ ${names.map((name) => `  local-data: "${name}. 30 IN A 192.0.2.53"`).join('\n')}
 remote-control:
   control-enable: no
 `,
-    words: (file) => ['-d', '-c', file],
+    args: (file) => ['-d', '-c', file],
   }))
 }
 
 async function start(
   name: string,
-  describe: (port: number) => { configuration: string; words: (file: string) => string[] },
+  describe: (port: number) => { configuration: string; args: (file: string) => string[] },
 ): Promise<Worker<number> | null> {
   const program = findProgram(name)
   if (program === null) return null
   const directory = mkdtempSync(join(tmpdir(), `egress-${name}-`))
   const port = await freePort()
-  const { configuration, words } = describe(port)
+  const { configuration, args } = describe(port)
   const file = join(directory, 'conf')
   writeFileSync(file, `${configuration}\n`)
-  const child = spawn(program, words(file), { stdio: 'ignore' })
+  const child = spawn(program, args(file), { stdio: 'ignore' })
   await untilAnswered(name, port)
   return {
     pid: child.pid ?? 0,
@@ -74,7 +74,7 @@ async function start(
   }
 }
 
-/** A query for the root, which everybody answers in some way. */
+/** A query for the root, which every server answers in some way. */
 const PROBE = Buffer.from('000101000001000000000000' + '00' + '00020001', 'hex')
 
 async function untilAnswered(name: string, port: number): Promise<void> {
@@ -92,5 +92,5 @@ async function untilAnswered(name: string, port: number): Promise<void> {
   } finally {
     socket.close()
   }
-  throw new Error(`${name} does not answer`)
+  throw new Error(`${name} is not responding`)
 }

@@ -7,7 +7,7 @@ import { freePort } from './free-port.js'
 import { findProgram } from './find-program.js'
 import type { Worker } from './processes.js'
 
-/** nginx with one worker and an upstream keep-alive pool, no log; null where it is not installed. */
+/** nginx with one worker, an upstream keep-alive pool and no log; null if it is not installed. */
 export async function startNginx(upstreamPort: number): Promise<Worker<number> | null> {
   const program = findProgram('nginx')
   if (program === null) return null
@@ -55,5 +55,5 @@ async function untilOpen(port: number): Promise<void> {
     if (open) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  throw new Error('nginx does not answer')
+  throw new Error('nginx is not responding')
 }

@@ -1,14 +1,14 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
-/** A process of the benchmark that has told its ports, or whatever else others must know. */
+/** A benchmark process that has reported its ports or other data. */
 export interface Worker<Ready> {
   readonly pid: number
   readonly ready: Ready
   stop(): Promise<void>
 }
 
-/** Starts `bench/NAME.js` as a process of its own, and waits for its first message. It ends with this process. */
+/** Starts a worker process, and waits for its first message. The worker ends with this process. */
 export async function startWorker<Ready>(name: string, words: readonly string[]): Promise<Worker<Ready>> {
   const child = fork(fileURLToPath(new URL(`./${name}.js`, import.meta.url)), words)
   const ready = (await firstMessage(child)) as Ready
@@ -23,7 +23,7 @@ export async function startWorker<Ready>(name: string, words: readonly string[])
   }
 }
 
-/** Runs `bench/NAME.js` to its end and returns its only message. */
+/** Runs a worker process to its end, and returns its only message. */
 export async function runWorker<Result>(name: string, words: readonly string[]): Promise<Result> {
   const child = fork(fileURLToPath(new URL(`./${name}.js`, import.meta.url)), words)
   const exited = new Promise((resolve) => child.once('exit', resolve))
@@ -36,11 +36,11 @@ function firstMessage(child: ChildProcess): Promise<unknown> {
   return new Promise((resolve, reject) => {
     child.once('message', resolve)
     child.once('error', reject)
-    child.once('exit', (code) => reject(new Error(`a process of the benchmark ended with ${String(code)}`)))
+    child.once('exit', (code) => reject(new Error(`A benchmark process exited with ${String(code)}`)))
   })
 }
 
-/** In a worker: says what the starter waits for, and ends when the starter is gone. */
+/** In a worker: sends its first message, and exits when the parent process is gone. */
 export function tellStarter(message: unknown): void {
   process.once('disconnect', () => process.exit(0))
   process.send?.(message)

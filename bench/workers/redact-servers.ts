@@ -16,7 +16,7 @@ import { tellStarter } from './processes.js'
 const CHUNK = 65_536
 const EVENTS_EVERY_MS = 5
 
-/** Bytes as services send them; each is sent over and over. */
+/** Typical response bodies; each is sent repeatedly. */
 const BODIES: Readonly<Record<string, Buffer>> = {
   json: repeat((i) =>
     JSON.stringify({
@@ -70,7 +70,7 @@ function pour(response: ServerResponse, body: Buffer, bytes: number): void {
   write()
 }
 
-/** Each event says when it was sent: all processes of a machine read the same clock here. */
+/** Each event has its time of sending: all processes of a machine share this clock. */
 function sendEvents(response: ServerResponse, count: number): void {
   const send = () => `data: {"type":"delta","text":"a word","at":"${String(process.hrtime.bigint())}"}\n\n`
   response.write(send())
@@ -84,7 +84,7 @@ function sendEvents(response: ServerResponse, count: number): void {
   }, EVENTS_EVERY_MS)
 }
 
-/** A gateway for each count of secrets, since it looks for all secrets of an agent at once. Returns their ports. */
+/** One gateway per number of secrets, because it searches for all secrets of an agent together. Returns their ports. */
 async function serveGateways(port: string, ca: string, counts: string): Promise<readonly number[]> {
   const url = 'https://upstream.example'
   const gateways = counts.split(',').map((count) =>

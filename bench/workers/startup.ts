@@ -7,7 +7,7 @@ import { median } from './statistics.js'
 
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
-/** What the program imports at its start, the heaviest packages beside the program itself. */
+/** The packages that the program imports at start-up, and the program itself. */
 const IMPORTS = [
   '@peculiar/x509',
   'undici',
@@ -21,15 +21,15 @@ const IMPORTS = [
 ]
 
 export interface StartUp {
-  /** Milliseconds from the start of the program to the agent's first instruction, and to the program's end. */
+  /** Milliseconds from the start of the program to the agent's first instruction, and to the program's exit. */
   readonly toAgent: number
   readonly toExit: number
 }
 
-/** `sandbox-run -- date`: the agent tells the time at which it began. Null where no sandbox can be built. */
+/** `sandbox-run -- date`: the agent prints the time at which it started. Null if no sandbox can be built. */
 export async function measureStartUp(runs: number): Promise<StartUp | null> {
   const directory = mkdtempSync(join(tmpdir(), 'egress-start-'))
-  // Where root launches, the sandbox's user is another one.
+  // If root starts it, the sandbox has another user.
   chmodSync(directory, 0o755)
   try {
     const results: StartUp[] = []

@@ -1,4 +1,4 @@
-/** The middle value; the mean of the two middle ones where their number is even. NaN for none. */
+/** The middle value, or the mean of the two middle values. NaN if there are no values. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length / 2
@@ -7,12 +7,12 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2
 }
 
-/** The value below which `share` (0 to 1) of the sorted values lie. */
+/** The value below which a share (0 to 1) of the sorted values lie. */
 export function percentile(sorted: Float64Array, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN
 }
 
-/** A table for people: the first column to the left, numbers to the right. */
+/** A table with a left-aligned first column and right-aligned numbers. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const lines = [head, ...rows]
   const widths = head.map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)))

@@ -7,7 +7,7 @@ export const anthropic: Preset = {
   service: {
     url: 'https://api.anthropic.com',
     credential: { header: { name: 'X-Api-Key', value: '${ANTHROPIC_API_KEY}' } },
-    also: { headers: ['Authorization'] },
+    also_in: { headers: ['Authorization'] },
     rules: [{ allow: 'GET /v1/models/**' }, { allow: 'GET,POST /v1/messages/**' }],
     env: { ANTHROPIC_API_KEY: '{placeholder:ANTHROPIC_API_KEY}', ANTHROPIC_BASE_URL: '{url}' },
   },

@@ -2,7 +2,7 @@ import type { Preset } from './preset.js'
 
 export const crates: Preset = {
   name: 'crates',
-  description: 'crates.io: what cargo fetches; nothing can be published',
+  description: 'crates.io: download crates with cargo; no publishing',
   example: {},
   service: {
     targets: ['https://index.crates.io', 'https://static.crates.io', 'https://crates.io'],

@@ -2,7 +2,7 @@ import type { Preset } from './preset.js'
 
 export const debian: Preset = {
   name: 'debian',
-  description: 'Debian packages, by http and https; apt verifies their signatures',
+  description: 'Debian packages over http and https; apt verifies their signatures',
   example: {},
   service: {
     targets: [

@@ -1,7 +1,7 @@
 import type { CredentialKind } from '#firewall/contracts/credential.js'
-import type { IssueList } from '../issue.js'
-import { nearest } from '../nearest.js'
-import { quote } from '../redact-message.js'
+import type { IssueList } from '../issues/issue.js'
+import { nearest } from '#firewall/rules/nearest.js'
+import { quote } from '../issues/quote.js'
 import { PRESETS } from './index.js'
 import type { Preset } from './preset.js'
 
@@ -14,10 +14,10 @@ interface Fields {
 }
 
 /**
- * Fills in what presets know: every service that has `use` gets the keys that it does not write itself. Of `credential` and
- * `env` the single fields and variables are filled in.
+ * Expands presets: a service with `use` gets the preset's keys that it does not set itself. In `credential` and `env`, single
+ * fields and variables are merged.
  *
- * @returns a copy of the file, and names such as `services.jira` of services whose preset there is not, which are left out
+ * @returns a copy of the file without services of an unknown preset, and the names of these (`services.jira`)
  */
 export function expandPresets(
   file: unknown,
@@ -37,8 +37,8 @@ export function expandPresets(
       const names = PRESETS.map((one) => one.name)
       const near = nearest(service['use'], names)
       issues.add(['services', name, 'use'], {
-        problem: `there is no preset ${quote(service['use'])}`,
-        fix: near === null ? `write one of: ${names.join(', ')}` : `write ${quote(near)}`,
+        problem: `Unknown preset ${quote(service['use'])}`,
+        fix: near === null ? `Use one of: ${names.join(', ')}` : `Write ${quote(near)}`,
       })
       broken.add(`services.${name}`)
     } else services[name] = expandService(preset, service, kinds)
@@ -50,7 +50,7 @@ export function presetOf(name: string | undefined): Preset | undefined {
   return PRESETS.find((preset) => preset.name === name)
 }
 
-/** What a service that uses a preset means, with what its user wrote on top. */
+/** A service with its preset expanded. The keys of the policy override those of the preset. */
 export function expandService({ service }: Preset, given: Json, kinds: readonly CredentialKind[]): Json {
   const { url, targets, rules } = service
   const placed = given['url'] !== undefined || given['targets'] !== undefined
@@ -70,14 +70,14 @@ export function expandService({ service }: Preset, given: Json, kinds: readonly 
   return Object.keys(env).length === 0 ? merged : { ...merged, env }
 }
 
-/** Fields that stand beside `use` win over those of the preset; another kind replaces it. */
+/** Fields of the policy override those of the preset; another kind of credential replaces the preset's. */
 function mergeCredential(
-  { credential: preset, also }: Preset['service'],
+  { credential: preset, also_in: alsoIn }: Preset['service'],
   given: unknown,
   kinds: readonly CredentialKind[],
 ): unknown {
   if (preset === undefined) return given
-  const known = { ...(also === undefined ? {} : { also }), ...preset }
+  const known = { ...(alsoIn === undefined ? {} : { also_in: alsoIn }), ...preset }
   if (given === undefined) return known
   if (!isMapping(given)) return given
   const names = kinds.map(({ name }) => name)
@@ -90,7 +90,7 @@ function mergeCredential(
   return { ...known, ...given, [kind]: { ...preset[kind], ...own?.fields } }
 }
 
-/** Null where it has not the form that it should have, which the schema will say. */
+/** Null if the value does not fit the schema, which is reported later. */
 function fieldsOf(credential: unknown, kinds: readonly CredentialKind[]): Fields | null {
   if (!isMapping(credential)) return null
   const kind = kinds.find(({ name }) => credential[name] !== undefined)
@@ -105,8 +105,8 @@ function fieldsOf(credential: unknown, kinds: readonly CredentialKind[]): Fields
 }
 
 /**
- * The variables of a preset, for the credential as it is in the end: a secret may have another name there. What cannot be
- * filled in is left out.
+ * The variables of a preset for the merged credential, whose secrets may have other names. Variables that cannot be expanded are
+ * left out.
  */
 function fillIn(service: Preset['service'], actual: Fields | null, several: boolean): Record<string, string> {
   const [kind, known = {}] = Object.entries(service.credential ?? {})[0] ?? []
@@ -114,16 +114,19 @@ function fillIn(service: Preset['service'], actual: Fields | null, several: bool
   const environment: Record<string, string> = {}
   for (const [name, template] of Object.entries(service.env ?? {})) {
     let complete = !(several && template.includes('{url}'))
-    const text = template.replace(/\{(placeholder|field):(\w+)\}/g, (_, word: string, argument: string) => {
-      const field =
-        word === 'field'
-          ? argument
-          : (Object.keys(known).find((key) => known[key]?.includes(`\${${argument}}`)) ?? '')
-      const value = fields[field] ?? ''
-      const secret = /\$\{([^{}]*)\}/.exec(value)?.[1]
-      complete &&= word === 'field' ? value !== '' && secret === undefined : secret !== undefined
-      return word === 'field' ? value : `{placeholder:${secret ?? ''}}`
-    })
+    const text = template.replace(
+      /\{(placeholder|field):(\w+)\}/g,
+      (_, variable: string, argument: string) => {
+        const field =
+          variable === 'field'
+            ? argument
+            : (Object.keys(known).find((key) => known[key]?.includes(`\${${argument}}`)) ?? '')
+        const value = fields[field] ?? ''
+        const secret = /\$\{([^{}]*)\}/.exec(value)?.[1]
+        complete &&= variable === 'field' ? value !== '' && secret === undefined : secret !== undefined
+        return variable === 'field' ? value : `{placeholder:${secret ?? ''}}`
+      },
+    )
     if (complete) environment[name] = text
   }
   return environment

@@ -3,7 +3,7 @@ import type { Preset } from './preset.js'
 
 export const githubReadonly: Preset = {
   name: 'github-readonly',
-  description: 'GitHub, API and git over https: read and clone; a push is refused',
+  description: 'GitHub, API and git over https: read and clone; no pushes',
   example: {},
   service: {
     ...GITHUB_SERVICE,

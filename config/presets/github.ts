@@ -1,6 +1,6 @@
 import type { Preset, PresetService } from './preset.js'
 
-/** Both take a token as a password: the API, and git over https. */
+/** The API and git over https both accept a token as a password. */
 export const GITHUB_SERVICE: PresetService = {
   targets: ['https://api.github.com', 'https://github.com', 'https://uploads.github.com'],
   credential: { basic: { username: 'x-access-token', password: '${GITHUB_TOKEN}' } },

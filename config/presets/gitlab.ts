@@ -2,12 +2,13 @@ import type { Preset } from './preset.js'
 
 export const gitlab: Preset = {
   name: 'gitlab',
-  description: "GitLab's REST API: read, write in projects; no variables, tokens, keys, hooks or members",
+  description:
+    "GitLab's REST API: read everything, write to projects; no variables, tokens, keys, hooks or members",
   example: {},
   service: {
     url: 'https://gitlab.com',
     credential: { header: { name: 'PRIVATE-TOKEN', value: '${GITLAB_TOKEN}' } },
-    also: { headers: ['Authorization'], query: ['private_token'] },
+    also_in: { headers: ['Authorization'], query: ['private_token'] },
     rules: [
       { deny: '* /api/v4/projects/*/variables/**' },
       { deny: '* /api/v4/projects/*/access_tokens/**' },

@@ -2,7 +2,7 @@ import type { Preset } from './preset.js'
 
 export const graph: Preset = {
   name: 'graph',
-  description: 'Microsoft Graph, with the rights of an application: read',
+  description: 'Microsoft Graph, with application permissions: read',
   example: {
     credential: {
       oauth2: { token_url: 'https://login.microsoftonline.com/tenant-id/oauth2/v2.0/token' },
@@ -17,7 +17,7 @@ export const graph: Preset = {
         scope: 'https://graph.microsoft.com/.default',
       },
     },
-    // A POST to `$batch` could be anything: what is in it, no rule sees.
+    // Not POST: a `$batch` contains other requests, which rules do not see.
     rules: [{ allow: 'GET,HEAD /v1.0/**' }],
     env: { GRAPH_ACCESS_TOKEN: '{placeholder:GRAPH_CLIENT_SECRET}' },
   },

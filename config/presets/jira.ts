@@ -1,6 +1,6 @@
 import type { Preset, PresetRule } from './preset.js'
 
-/** Deleting, users, schemes and sessions (`/rest/auth`) are not among them. */
+/** Without deleting, users, schemes and sessions (`/rest/auth`). */
 export const JIRA_RULES: readonly PresetRule[] = [
   { allow: 'GET,HEAD /rest/api/**' },
   { allow: 'GET,HEAD /rest/agile/**' },

@@ -2,7 +2,7 @@ import type { Preset } from './preset.js'
 
 export const npm: Preset = {
   name: 'npm',
-  description: 'The npm registry: install and audit; nothing can be published',
+  description: 'The npm registry: install and audit; no publishing',
   example: {},
   service: {
     url: 'https://registry.npmjs.org',

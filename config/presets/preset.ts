@@ -1,15 +1,15 @@
-import type { PlaceholderFormat } from '#firewall/contracts/policy.js'
+import type { PlaceholderFormat } from '#firewall/contracts/service.js'
 
-/** What a service needs to be used, but for what only its user knows. Written as the policy file writes it. */
+/** Everything about a service that does not depend on its user, in the syntax of the policy file. */
 export interface Preset {
-  /** What stands behind `use`. */
+  /** The value of `use`. */
   readonly name: string
   /** One line for people. */
   readonly description: string
-  /** What its user writes beside `use`: a working example. Empty where nothing is needed. */
+  /** A working example of the keys to write beside `use`; empty if none are needed. */
   readonly example: PresetService
   readonly service: PresetService & { readonly rules: readonly PresetRule[] }
-  /** What placeholders look like whose secrets have no prefix that tells, by the field of the credential. */
+  /** Placeholder formats by the field of the credential, for secrets without a known prefix. */
   readonly placeholders?: Readonly<Record<string, PlaceholderFormat>>
 }
 
@@ -18,11 +18,11 @@ export type PresetRule = { readonly allow: string } | { readonly deny: string }
 export interface PresetService {
   readonly url?: string
   readonly targets?: readonly string[]
-  /** One kind with its fields. */
+  /** One kind of credential with its fields. */
   readonly credential?: Readonly<Record<string, Readonly<Record<string, string>>>>
-  /** Other places in which its clients send it. */
-  readonly also?: { readonly headers?: readonly string[]; readonly query?: readonly string[] }
+  /** Other locations in which clients send it. */
+  readonly also_in?: { readonly headers?: readonly string[]; readonly query?: readonly string[] }
   readonly rules?: readonly PresetRule[]
-  /** As in the policy; `{field:NAME}` is the plain text of a field of the credential. */
+  /** As in the policy. `{field:NAME}` expands to the literal text of a field of the credential. */
   readonly env?: Readonly<Record<string, string>>
 }

@@ -2,7 +2,7 @@ import type { Preset } from './preset.js'
 
 export const pypi: Preset = {
   name: 'pypi',
-  description: 'The Python Package Index: install; nothing can be uploaded',
+  description: 'The Python Package Index: install; no uploads',
   example: {},
   service: {
     targets: ['https://pypi.org', 'https://files.pythonhosted.org'],

@@ -2,7 +2,7 @@ import type { Preset } from './preset.js'
 
 export const s3: Preset = {
   name: 's3',
-  description: 'Amazon S3 and what speaks like it: read, and write objects below the bucket of the URL',
+  description: 'Amazon S3 and compatible servers: read, and write objects below the bucket of the URL',
   example: {
     url: 'https://bucket.s3.eu-central-1.amazonaws.com',
     credential: { sigv4: { region: 'eu-central-1' } },
@@ -16,7 +16,7 @@ export const s3: Preset = {
         service: 's3',
       },
     },
-    // A segment at least: what is done to the bucket itself, its policy or many objects at once, is not allowed.
+    // At least one segment, so that the bucket itself, its policy or many objects at once cannot be changed.
     rules: [{ allow: 'GET,HEAD /**' }, { allow: 'PUT,POST /*/**' }],
     env: {
       AWS_ACCESS_KEY_ID: '{placeholder:AWS_ACCESS_KEY_ID}',

@@ -2,7 +2,7 @@ import type { Preset } from './preset.js'
 
 export const slackWebhook: Preset = {
   name: 'slack-webhook',
-  description: 'Slack: messages through an incoming webhook, whose path is the secret',
+  description: 'Slack: send messages through an incoming webhook, whose path is the secret',
   example: {},
   service: {
     url: 'https://hooks.slack.com/services',

@@ -2,7 +2,7 @@ import type { Preset } from './preset.js'
 
 export const teams: Preset = {
   name: 'teams',
-  description: 'Microsoft Teams: messages through an incoming webhook, whose path is the secret',
+  description: 'Microsoft Teams: send messages through an incoming webhook, whose path is the secret',
   example: { url: 'https://example.webhook.office.com' },
   service: {
     credential: { path: { value: '${TEAMS_WEBHOOK_PATH}' } },

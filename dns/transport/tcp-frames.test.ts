@@ -3,7 +3,7 @@ import { query, words } from '../fixtures.js'
 import { frame, FrameReader } from './tcp-frames.js'
 import { MAX_QUERY, MIN_QUERY } from '../wire.js'
 
-void t.test('messages come out whole, however the stream was cut', (t) => {
+void t.test('messages are complete, however the stream is split', (t) => {
   const first = query('api.github.com')
   const second = query('a.b')
   const stream = Buffer.concat([frame(first), frame(second)])
@@ -19,11 +19,11 @@ void t.test('messages come out whole, however the stream was cut', (t) => {
   t.end()
 })
 
-void t.test('a length that no query has is refused before its bytes come', (t) => {
+void t.test('an impossible length is rejected before its bytes arrive', (t) => {
   for (const length of [0, 1, MIN_QUERY - 1, MAX_QUERY + 1, 65_535]) {
     const reader = new FrameReader()
     reader.push(words(length))
-    t.equal(reader.next(), 'refused', String(length))
+    t.equal(reader.next(), 'invalid', String(length))
   }
   for (const length of [MIN_QUERY, MAX_QUERY]) {
     const reader = new FrameReader()

@@ -1,18 +1,19 @@
 import type { Server, Socket } from 'node:net'
-import type { Peer, ResolverContext } from '../flow.js'
+import type { Peer } from '#firewall/contracts/peer.js'
+import type { ResolverContext } from '../flow.js'
 import { resolveQuery } from '../resolver.js'
 import { frame, FrameReader } from './tcp-frames.js'
 
 export interface TcpLimits {
-  /** Milliseconds from one complete query to the next. */
+  /** Maximum time from one complete query to the next, in milliseconds. */
   readonly idleMs: number
-  /** Connections that one sandbox may hold; all unknown clients together count as one. */
+  /** Maximum connections per sandbox; all unknown clients together count as one. */
   readonly connections: number
 }
 
 /**
- * RFC 7766 section 6.2.3 asks for an idle time "on the order of a few seconds", section 6.2.1 for one connection per
- * client: 32 leaves room for programs that do not share one.
+ * RFC 7766 section 6.2.3 recommends an idle time "on the order of a few seconds", section 6.2.1 one connection per client.
+ * 32 leaves room for programs that do not share a connection.
  */
 export const DEFAULT_TCP_LIMITS: TcpLimits = { idleMs: 10_000, connections: 32 }
 
@@ -25,7 +26,7 @@ export function serveTcp(
   const open = new Map<string, Set<Socket>>()
 
   const onConnection = (socket: Socket): void => {
-    // A reset is the client's business, but without a listener it would end the process.
+    // A reset is harmless, but without a listener it would end the process.
     socket.on('error', () => socket.destroy())
     const peer = peerOf(socket)
     const owner = peer === null ? null : ownerOf(peer, context)
@@ -59,9 +60,8 @@ export function serveTcp(
 }
 
 /**
- * Queries are answered one after the other, in their order; while the client does not read, its queries are not read
- * either. One timer cuts the idle, those who send a query byte by byte, and those who never read: only a complete query
- * that was taken up winds it again.
+ * Answers queries one at a time, in order, and stops reading queries while the client does not read its answers. One timer
+ * closes connections that are idle, send a query byte by byte, or never read: only answering a complete query restarts it.
  */
 function serveConnection(socket: Socket, peer: Peer, context: ResolverContext, idleMs: number): void {
   const frames = new FrameReader()
@@ -69,7 +69,7 @@ function serveConnection(socket: Socket, peer: Peer, context: ResolverContext, i
   socket.once('close', () => clearTimeout(timer))
   socket.setNoDelay(true)
 
-  /** Takes up the next query; its answer, once the client takes it, leads to the one after it. */
+  /** Answers the next query, then the one after it as soon as the client has accepted the answer. */
   const answerNext = (): void => {
     if (socket.destroyed) return
     const message = frames.next()
@@ -78,12 +78,12 @@ function serveConnection(socket: Socket, peer: Peer, context: ResolverContext, i
       return
     }
     socket.pause()
-    if (message === 'refused') {
+    if (message === 'invalid') {
       socket.destroy()
       return
     }
     resolveQuery(message, peer, 'tcp', context, (response) => {
-      // Silence over TCP would leave the client waiting for the timer.
+      // Without an answer, a TCP client would wait for the timer.
       if (response === null) {
         socket.destroy()
         return
@@ -98,17 +98,17 @@ function serveConnection(socket: Socket, peer: Peer, context: ResolverContext, i
     frames.push(chunk)
     answerNext()
   })
-  // Said even where the server was made with `allowHalfOpen`.
+  // Needed if the server was created with `allowHalfOpen`.
   socket.on('end', () => socket.end())
 }
 
-/** Null when the client is gone already, or its address is not known. */
+/** Null if the client has already disconnected, or its address is unknown. */
 function peerOf({ remoteAddress, remotePort, localAddress = '' }: Socket): Peer | null {
   if (remoteAddress === undefined || remotePort === undefined) return null
   return { address: remoteAddress, port: remotePort, localAddress }
 }
 
-/** Whose connections these are counted among; null when that fails. */
+/** Key under which the connection is counted; null if the sandbox cannot be identified. */
 function ownerOf(peer: Peer, context: ResolverContext): string | null {
   try {
     return context.identify(peer)?.id ?? ''

@@ -7,7 +7,7 @@ export function serveUdp(socket: Socket, context: ResolverContext): { close(): v
   const reported = new Set<string>()
   let closed = false
 
-  // Each kind once: what a client does (a closed port, a full buffer) must not be able to fill the program log.
+  // Each error code once. Threat: a client that fills the program log (closed port, full buffer).
   const onSent = (error: Error | null): void => {
     if (error === null) return
     const code = (error as NodeJS.ErrnoException).code ?? error.name
@@ -17,7 +17,7 @@ export function serveUdp(socket: Socket, context: ResolverContext): { close(): v
   }
 
   const onMessage = (bytes: Buffer, { address, port }: RemoteInfo): void => {
-    // Nobody can receive on port 0 (RFC 768: "no port"), and `send` to it throws: one datagram would end the process.
+    // Port 0 cannot receive (RFC 768: "no port"), and `send` to it throws: one datagram would end the process.
     if (port === 0) return
     resolveQuery(bytes, { address, port }, 'udp', context, (response) => {
       if (response === null || closed) return

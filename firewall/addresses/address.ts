@@ -1,12 +1,12 @@
 import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
-/** What an upstream address is. Only `public` may be dialled without a rule's explicit permission. */
+/** Class of an upstream address. Only `public` may be dialled without permission in the policy. */
 export type AddressClass = 'public' | 'private' | 'forbidden' | 'malformed'
 
 /**
- * Cloud metadata and platform endpoints. They hand credentials to whoever asks, so no permission opens them:
- * AWS/GCP/Azure IMDS, AWS IMDS over IPv6, ECS task credentials, Alibaba, Azure's wire server, Oracle.
+ * Cloud metadata and platform endpoints. They give credentials to any client, so no permission allows them: AWS/GCP/Azure IMDS,
+ * AWS IMDS over IPv6, ECS task credentials, Alibaba, Azure's wire server, Oracle.
  */
 const METADATA = new Set([
   '169.254.169.254',
@@ -20,15 +20,15 @@ const METADATA = new Set([
   'fd20:ce::254',
 ])
 
-/** Ranges of ipaddr.js that a rule with `private: true` may reach. */
+/** Ranges of ipaddr.js that `allow_private_addresses: true` allows. */
 const PRIVATE_RANGES = new Set(['private', 'loopback', 'uniqueLocal', 'carrierGradeNat'])
 
-/** 2000::/3 is all that IANA has allocated for global unicast (RFC 4291 section 2.4). */
+/** IANA has allocated only 2000::/3 for global unicast (RFC 4291 section 2.4). */
 const GLOBAL_IPV6 = ipaddr.IPv6.parse('2000::')
 
 /**
- * Classes an address that a resolver returned. IPv4-mapped, NAT64, 6to4 and Teredo forms are unwrapped and checked
- * again, for they reach the IPv4 address inside. `net.isIP` goes first: ipaddr.js also reads `0177.0.0.1`, `127.1`,
+ * Classifies an address that a resolver returned. IPv4-mapped, NAT64, 6to4 and Teredo addresses are unwrapped and checked again,
+ * because they lead to the IPv4 address inside. `net.isIP` comes first: ipaddr.js also accepts `0177.0.0.1`, `127.1`,
  * `2130706433` and zones.
  */
 export function classifyAddress(text: string): AddressClass {
@@ -47,12 +47,12 @@ export function classifyAddress(text: string): AddressClass {
   return range === 'unicast' ? 'public' : 'forbidden'
 }
 
-/** IPv6 without a dotted end: ipaddr.js reads the IPv4-compatible `::8.8.8.8` as if it were mapped. */
+/** IPv6 without dotted IPv4 at the end: ipaddr.js takes the IPv4-compatible `::8.8.8.8` for a mapped address. */
 function canonical(text: string): string {
   return text.includes(':') ? new URL(`http://[${text}]`).hostname.slice(1, -1) : text
 }
 
-/** The IPv4 address that an IPv6 transition address stands for (RFC 6052, 3056, 4380), as text. */
+/** The IPv4 address inside an IPv6 transition address (RFC 6052, 3056, 4380), as text. */
 function embeddedIPv4(bytes: readonly number[], range: string): string | null {
   switch (range) {
     case 'rfc6052':

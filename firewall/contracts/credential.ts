@@ -1,59 +1,59 @@
 import type { SecretPatterns } from '../secrets/secret-patterns.js'
-import type { Origin } from './policy.js'
+import type { Origin } from './origin.js'
 import type { Secret } from '../secrets/secret.js'
 
 /** Request headers by lower-case name. */
 export type Headers = Record<string, string | string[]>
 
 /**
- * The places of a request that are a credential's own: what the sandbox sent there is removed before the credential is
- * put in, and a placeholder of the sandbox's may stand there and nowhere else.
+ * The locations of a credential in a request. Any value that the sandbox sends there is removed before the credential is injected,
+ * and the sandbox's placeholder is allowed there and nowhere else.
  */
 export interface CredentialLocations {
   /** Lower-case header names. */
   readonly headers?: readonly string[]
-  /** Names of query parameters, as they are after decoding. */
+  /** Names of query parameters, decoded. */
   readonly query?: readonly string[]
   /** Names of cookies. */
   readonly cookies?: readonly string[]
-  /** True when the path holds a placeholder, which is replaced. */
+  /** True if the path contains a placeholder, which is replaced. */
   readonly path?: boolean
 }
 
-/** What is done to a body as it streams. */
+/** Changes a body while it streams. */
 export type BodyTransform = (chunks: AsyncIterable<Buffer>) => AsyncIterable<Buffer>
 
-/** The body of a request, not yet read. A kind calls at most one of these, once. */
+/** The body of a request, not yet read. A kind calls at most one of these methods, once. */
 export interface OutgoingBody {
   /**
-   * Reads all of it and sends it as it was read.
+   * Reads the whole body and sends it unchanged.
    *
-   * @returns null when it is longer than `limit` bytes
+   * @returns null if it is longer than `limit` bytes
    */
   read(limit: number): Promise<Buffer | null>
-  /** Sends these bytes instead; sets the headers that give their length. */
+  /** Sends these bytes instead, and sets the headers for their length. */
   replace(bytes: Buffer): void
-  /** Passes it through as it streams. `length` is in bytes, and null where it cannot be known before the end. */
+  /** Transforms the body while it streams. `length` is in bytes; null if it is unknown before the end. */
   transform(through: BodyTransform, length: number | null): void
 }
 
-/** A request in the moment before it leaves: checked, recorded, its locations empty. What a kind writes here is sent. */
+/** A request just before it is sent: checked, recorded, its locations cleared. Values that a kind sets here are sent. */
 export interface OutgoingRequest {
   readonly method: string
   readonly origin: Origin
-  /** Canonical, as it was checked. */
+  /** The canonical path that was checked. */
   path: string
   /** With its `?`, or empty. */
   query: string
   readonly headers: Headers
   readonly body: OutgoingBody | null
-  /** What the sandbox sent in the locations, before they were emptied: for kinds that sign what the client had signed. */
+  /** What the sandbox sent in the locations before they were cleared: for kinds that sign what the client signed. */
   readonly sent: { readonly headers: Headers; readonly query: string }
   /** This sandbox's placeholders, by the names of their secrets. */
   readonly placeholders: ReadonlyMap<string, string>
 }
 
-/** A token request, such as one for a token. */
+/** A request of the gateway itself, to get an access token. */
 export interface TokenRequest {
   readonly method: 'GET' | 'POST' | 'PUT'
   readonly url: URL
@@ -67,29 +67,29 @@ export interface TokenResponse {
   readonly body: Buffer
 }
 
-/** What a kind may use while it works. It has no other way to clock or network. */
+/** The only clock and network access of a kind. */
 export interface CredentialTools {
   /** Milliseconds since 1970. */
   readonly now: () => number
   /**
-   * Sends a token request to one of the credential's `endpoints`, with the service's `ca` and `private`. The
-   * address is checked and pinned like any other; redirects are not followed; the answer is bounded in size and time.
+   * Sends a token request to one of the credential's `endpoints`, with the service's `ca` and `allow_private_addresses`. The
+   * address is resolved once and checked like any other; redirects are not followed; the response is limited in size and time.
    *
-   * @throws GateRequestError
+   * @throws TokenRequestError
    */
   readonly send: (request: TokenRequest) => Promise<TokenResponse>
 }
 
-/** Why a request cannot be given its credential. The texts are for the agent and the log, and hold no secret. */
+/** Why a credential could not be injected. The texts are for the agent and the log, and contain no secret. */
 export interface InjectionFailure {
   readonly reason: 'credential-unavailable' | 'credential-unsupported' | 'too-large' | 'busy'
   readonly detail: string | null
 }
 
-/** Nothing is wrong, or what is. */
+/** Null if the credential was injected, otherwise why it could not be. */
 export type Injected = InjectionFailure | null
 
-/** What the gateway shows an upstream that wants to know its clients (RFC 8446 section 4.4.2). */
+/** The client certificate for mutual TLS (RFC 8446 section 4.4.2). */
 export interface ClientCertificate {
   /** PEM, the leaf first. */
   readonly certificate: string
@@ -97,58 +97,58 @@ export interface ClientCertificate {
   readonly key: Secret
 }
 
-/** A credential bound to one service: it knows its locations, and is the last to touch a request before it leaves. */
+/** The credential of one service, with its values. It is the last to change a request before the request is sent. */
 export interface Credential {
   /** The kind's name, for example `bearer`. */
   readonly kind: string
-  /** What the audit log calls it: `<service>/<kind>`. Never a value. */
+  /** Its id in the audit log: `<service>/<kind>`. Never a value. */
   readonly id: string
   readonly locations: CredentialLocations
   /**
-   * Puts the real value in. Called after every check, on the request that is about to be written upstream. Never
-   * rejects for anything that an upstream or a sandbox did: that is a fault to return.
+   * Injects the real value. Called after all checks, on the request that is about to be sent upstream. Whatever an upstream or a
+   * sandbox did is returned as an InjectionFailure; it never rejects for that.
    */
   inject(request: OutgoingRequest, tools: CredentialTools): Injected | Promise<Injected>
   /**
-   * Every byte sequence that must not come back on a response to a request that was injected before this call. The same
+   * Every byte sequence to redact from responses to requests that this credential was injected into before this call. The same
    * object until a secret changes.
    */
   secretPatterns(): SecretPatterns
-  /** Told the status of every response to a request that it was injected into (401: a token is not good any more). */
+  /** Called with the status of every response to a request that it was injected into (401: the token is no longer valid). */
   onResponse?(request: OutgoingRequest, status: number, now: number): void
-  /** Where the gateway itself sends requests to for this credential. It can send them nowhere else. */
+  /** The only origins to which the gateway sends token requests for this credential. */
   readonly endpoints?: readonly Origin[]
   /** For mutual TLS. */
   readonly clientCertificate?: ClientCertificate
 }
 
-/** One value of a credential as the policy spells it. */
+/** One value of a credential in the policy. */
 export interface CredentialField {
-  /** True when the value must come from a secret source; false when plain text is fine (a user name). */
+  /** True if the value must come from a secret source; false if literal text is allowed (a user name). */
   readonly secret: boolean
   /** One line for the reference. */
   readonly describe: string
-  /** Whether it may be left out. */
+  /** True if it may be left out. */
   readonly optional?: boolean
-  /** Whether line breaks may stand in it (a PEM key). Such a value never goes into a header as it is. */
+  /** True if it may contain line breaks (a PEM key). Such a value is never put into a header unchanged. */
   readonly multiline?: boolean
 }
 
 /**
- * A kind of credential. To add one: a file under `proxy/credentials/` that exports such a table entry, and its name in
+ * A kind of credential. To add one: a file in `proxy/credentials/` that exports an object of this type, and its name in
  * `proxy/credentials/index.ts`. The policy loader builds its schema from `fields`, so nothing else changes.
  */
 export interface CredentialKind {
   readonly name: string
-  /** What it does to a request, in one line. */
+  /** Its effect on a request, in one line. */
   readonly summary: string
   readonly fields: Readonly<Record<string, CredentialField>>
-  /** The field that a bare string sets: `bearer: ${TOKEN}` is `bearer: { token: ${TOKEN} }`. */
+  /** The field that a string without keys sets: `bearer: ${TOKEN}` is `bearer: { token: ${TOKEN} }`. */
   readonly shorthand: string | null
-  /** Returns a message when the values do not fit together (an unusable header name), else null. */
+  /** An error message if the values are invalid together (an unusable header name), else null. */
   check(values: Readonly<Record<string, string>>): string | null
   /**
-   * `values` has every field that is not optional. A secret may change later: what is made from one is made anew then
+   * `values` has every field that is not optional. A secret may change later: values derived from one must then be derived again
    * (`derived` in `proxy/credentials/shared.ts`).
    */
   bind(id: string, values: Readonly<Record<string, Secret>>): Credential

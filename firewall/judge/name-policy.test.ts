@@ -3,7 +3,7 @@ import { destination, testPolicy } from '#test/fixtures/policy.js'
 import { PolicyEngine } from './policy-engine.js'
 import { ExfiltrationBudget } from '../ledger/exfiltration-budget.js'
 import { checkName, type NamePolicy } from './name-policy.js'
-import { DEFAULT_AGENT } from '../contracts/policy.js'
+import { DEFAULT_AGENT } from '../contracts/identity.js'
 
 const SANDBOX = { id: 'sb', agent: DEFAULT_AGENT }
 const LONG = 'abcdefghijklmnopqrstuvwxyz0123456789abcd'
@@ -23,7 +23,7 @@ function namePolicy(): NamePolicy {
   }
 }
 
-void t.test('an exact name carries nothing: neither shape nor budget is asked', (t) => {
+void t.test('an exact name cannot carry data: neither its features nor the budget are checked', (t) => {
   const names = namePolicy()
   for (let i = 0; i < 10; i += 1) {
     t.match(checkName(names, SANDBOX, 'exact.example', 0), {
@@ -39,7 +39,7 @@ void t.test('an exact name carries nothing: neither shape nor budget is asked', 
   t.end()
 })
 
-void t.test('listed, then shape, then budget', (t) => {
+void t.test('listed, then features, then budget', (t) => {
   const names = namePolicy()
   t.match(checkName(names, SANDBOX, `${LONG}.wild.example`, 0), {
     verdict: { allowed: false, reason: 'name-looks-encoded', rule: 'allow[2]' },

@@ -1,38 +1,27 @@
-import type { Denied, PolicyEngine, NameAllowed } from './policy-engine.js'
-import type { BudgetVerdict, ExfiltrationBudget } from '../ledger/exfiltration-budget.js'
-import { measureName, type NameFeatures } from '../names/name-features.js'
-import type { NameLimits } from '../names/name-profiles.js'
-import type { SandboxRef } from '../contracts/policy.js'
+import type { NameDecision, Denied, NameAllowed } from '../contracts/verdict.js'
+import type { PolicyEngine } from './policy-engine.js'
+import type { ExfiltrationBudget } from '../ledger/exfiltration-budget.js'
+import { measureName } from '../names/name-features.js'
+import type { NameLimits } from '../contracts/names.js'
+import type { SandboxRef } from '../contracts/identity.js'
 
-export interface NameDecision {
-  readonly verdict: NameAllowed | Denied
-  /** The wildcard that lists the name, as written, whether or not the name got through; else null. */
-  readonly wildcard: string | null
-  /** Length and entropy of the open labels under a wildcard, else of the whole name. */
-  readonly features: NameFeatures
-  /** The limits that hold for the name, or would under a wildcard. */
-  readonly limits: NameLimits
-  /** What the budget said, where a wildcard was asked. */
-  readonly budget: BudgetVerdict | null
-}
-
-/** What the gateway knows when it checks names; one per gateway, shared by resolver and proxy. */
+/** Everything that checks of names need; the resolver and the proxy of a gateway share one. */
 export interface NamePolicy {
   readonly policyEngine: PolicyEngine
-  /** Where a wildcard has none of its own. */
+  /** Limits of wildcards without limits of their own. */
   readonly limits: NameLimits
   readonly budget: ExfiltrationBudget
 }
 
 /**
- * Checks a name in three steps: is it listed, does it look like data, is there budget left. The resolver asks for every
- * query, and the proxy for every Host, SNI and CONNECT name, for those are what it resolves upstream: a name that
- * carries data must not get out by either way.
+ * Checks a name in three steps: is it listed, does it look like encoded data, is there budget left. The resolver calls it for
+ * every query, and the proxy for every Host, SNI and CONNECT name. Threat: the proxy resolves these names upstream, so a name
+ * that carries data would reach the domain owner's name servers through either of them.
  *
- * An exact name carries nothing, since nothing is forwarded for it; only open labels of a wildcard are limited. The
- * shape of an unlisted name is measured for the log.
+ * An exact name cannot carry data, so only the labels that a wildcard matches are limited. The features of unlisted names are
+ * measured for the log.
  *
- * @param charge false to ask without spending budget (`egress explain`)
+ * @param charge false to check without charging the budget (`egress explain`)
  */
 export function checkName(
   { policyEngine, limits: general, budget }: NamePolicy,
@@ -51,11 +40,10 @@ export function checkName(
   if (features.signal !== null) {
     return { verdict: deny('name-looks-encoded', verdict), wildcard: text, features, limits, budget: null }
   }
-  const open = wildcard.wildcardLabels.join('.')
   const spent = budget.check({
     sandbox: sandbox.id,
     wildcard: text,
-    wildcardLabels: open,
+    wildcardLabels: wildcard.wildcardLabels.join('.'),
     limits: limits.budget,
     now,
     charge,

@@ -1,6 +1,6 @@
 import type { Headers, CredentialLocations } from '../contracts/credential.js'
 
-/** Characters of the shortest placeholder that is looked for: a shorter text could stand in a request by chance. */
+/** Characters of the shortest placeholder to search for: a shorter text could occur in a request by chance. */
 const MIN_LENGTH = 16
 
 export interface PlaceholderInput {
@@ -14,14 +14,14 @@ export interface PlaceholderInput {
   readonly placeholders: ReadonlyMap<string, string>
   /** Names of the secrets that belong to the credential of this request's service. */
   readonly own: readonly string[]
-  /** Where that credential belongs. */
+  /** The locations of that credential. */
   readonly locations: CredentialLocations
 }
 
 export interface PlaceholderFinding {
-  /** The first placeholder in a place where it has no business. */
+  /** The first placeholder outside its credential's locations; null if there is none. */
   readonly misplaced: { readonly secret: string; readonly place: string } | null
-  /** Whether one of the credential's own stands in one of its own locations. */
+  /** True if one of the credential's own placeholders is in one of its own locations. */
   readonly inLocation: boolean
 }
 
@@ -32,32 +32,32 @@ interface Part {
 }
 
 /**
- * Looks for the sandbox's placeholders in a request. Threat: code that collects tokens sends what it finds to a host of its
- * choice. What it found is worthless, but that it was sent there is the clearest sign there is of what that code does.
- * Bodies are not read: a placeholder there is worth as little, and a log or a config file that is uploaded may hold one.
+ * Searches a request for the sandbox's placeholders. Threat: code that collects tokens sends them to an attacker's host. The
+ * placeholders are worthless, but sending them is the clearest sign of an attack. Bodies are not searched, because uploaded logs
+ * or configuration files may contain placeholders for good reasons.
  */
-export function findPlaceholders(question: PlaceholderInput): PlaceholderFinding {
-  const { placeholders, own } = question
-  const parts = [...placeholders.values()].some(isKnowable) ? partsOf(question) : []
+export function findPlaceholders(input: PlaceholderInput): PlaceholderFinding {
+  const { placeholders, own } = input
+  const parts = [...placeholders.values()].some(isSearchable) ? partsOf(input) : []
   const all = parts.map(({ text }) => text).join('\n')
   let misplaced: PlaceholderFinding['misplaced'] = null
-  let inSlot = false
+  let inLocation = false
   for (const [secret, placeholder] of placeholders) {
-    if (!isKnowable(placeholder) || !all.includes(placeholder)) continue
+    if (!isSearchable(placeholder) || !all.includes(placeholder)) continue
     for (const { place, text, location } of parts) {
       if (!text.includes(placeholder)) continue
-      if (location && own.includes(secret)) inSlot = true
+      if (location && own.includes(secret)) inLocation = true
       else misplaced ??= { secret, place }
     }
   }
-  return { misplaced, inLocation: inSlot }
+  return { misplaced, inLocation }
 }
 
-function isKnowable(placeholder: string): boolean {
+function isSearchable(placeholder: string): boolean {
   return placeholder.length >= MIN_LENGTH
 }
 
-/** The texts of a request that can hold one, each with its name for people. */
+/** The texts of a request that may contain a placeholder, each with its name for people. */
 function partsOf({ headers, path, query, locations }: PlaceholderInput): Part[] {
   const parts: Part[] = [{ place: 'the path', text: path, location: locations.path === true }]
   for (const [name, value] of Object.entries(headers)) {
@@ -72,7 +72,7 @@ function partsOf({ headers, path, query, locations }: PlaceholderInput): Part[] 
   return parts
 }
 
-/** RFC 7617: the user name and password in a Basic header, behind a line break; nothing for any other value. */
+/** RFC 7617: a line break and the user name and password of a Basic header; empty for any other value. */
 function basicPair(value: string): string {
   const encoded = /^Basic +([A-Za-z0-9+/_-]+=*)\s*$/i.exec(value)?.[1]
   return encoded === undefined ? '' : `\n${Buffer.from(encoded, 'base64').toString('latin1')}`
@@ -96,7 +96,7 @@ function parameters(query: string, own: readonly string[]): Part[] {
     })
 }
 
-/** Placeholders are ASCII: an escape that is none, or of a part of a longer character, stays what it is. */
+/** Placeholders are ASCII, so malformed and non-ASCII escapes stay as they are. */
 function decodePercent(text: string): string {
   if (!text.includes('%')) return text
   return text.replace(/%([0-7][0-9A-Fa-f])/g, (_, hex: string) => String.fromCharCode(parseInt(hex, 16)))

@@ -1,45 +1,12 @@
+import type { AuthorityAllowed, Denied, NameAllowed, RequestAllowed } from '../contracts/verdict.js'
 import { matchHost } from '../names/host-pattern.js'
-import type { NameLimits } from '../names/name-profiles.js'
-import { matchPath } from '../rules/path-pattern.js'
-import type { Destination, Policy, Rule, Scheme, Service } from '../contracts/policy.js'
-import type { Reason } from '../contracts/reasons.js'
+import { http, httpAlternatives, type Overrides } from '../rules/http.js'
+import { RULE_KINDS, type RuleKinds } from '../rules/index.js'
+import type { RuleKind } from '../rules/rule-kind.js'
+import type { Destination, Policy } from '../contracts/policy.js'
+import type { Rule } from '../contracts/rule.js'
+import type { Scheme } from '../contracts/origin.js'
 import type { RequestPath } from '../rules/request-path.js'
-
-/** No. `rule` is the rule or destination that says so, or null when nothing in the policy speaks of it. */
-export interface Denied {
-  readonly allowed: false
-  readonly reason: Reason
-  readonly rule: string | null
-}
-
-export interface NameAllowed {
-  readonly allowed: true
-  /** Id of the destination that lists the name. */
-  readonly rule: string
-  /** The wildcard that matched, as written, with the labels that it left open; null for an exact name. */
-  readonly wildcard: {
-    readonly text: string
-    readonly wildcardLabels: readonly string[]
-    /** Its own limits on names, or null. */
-    readonly limits: NameLimits | null
-  } | null
-}
-
-export interface AuthorityAllowed {
-  readonly allowed: true
-  /** The destinations whose host, scheme and port match, in the order of the policy. Never empty. */
-  readonly destinations: readonly [Destination, ...Destination[]]
-}
-
-export interface RequestAllowed {
-  readonly allowed: true
-  readonly destination: Destination
-  readonly rule: Rule
-  /** The rule of the agent's own that allows it too; null where the agent has none for this service. */
-  readonly agentRule: Rule | null
-  /** The service that the destination is a target of; null for an `allow` entry. */
-  readonly service: Service | null
-}
 
 export interface AuthorityInput {
   readonly agent: string
@@ -49,18 +16,25 @@ export interface AuthorityInput {
   readonly port: number
 }
 
+/** A request of any protocol, as the rules of one kind see it. */
+export interface EvaluationInput extends AuthorityInput {
+  /** Set by the base-URL listener: only this service's destinations count. */
+  readonly service?: string | null
+  /** Name of the rule kind that understands the subjects. */
+  readonly kind: string
+  /**
+   * Everything that the server may take the request for, itself first; all must be allowed. Each has one subject for every
+   * way to read it; the readings must agree on one rule. Neither list is empty.
+   */
+  readonly alternatives: readonly (readonly unknown[])[]
+}
+
 export interface RequestInput extends AuthorityInput {
   readonly method: string
   readonly path: RequestPath
   /** Set by the base-URL listener: only this service's destinations count. */
   readonly service?: string | null
   readonly overrides?: Overrides | null
-}
-
-/** Methods and paths that a request names beside its own, and that its server may take instead. */
-export interface Overrides {
-  readonly methods: readonly string[]
-  readonly paths: readonly RequestPath[]
 }
 
 /** The same before its service is known. */
@@ -72,14 +46,16 @@ interface AgentIndex {
 }
 
 /**
- * The policy engine. DNS, proxy and command line ask it, and nobody else decides. Its answers depend on its arguments and the
- * policy alone, and take time by the number of labels in the name, not by the number of rules.
+ * The policy engine: the resolver, the proxy and the command line ask it for every decision. Verdicts depend only on the
+ * arguments and the policy. Finding a host takes time linear in the labels of its name, however many hosts the policy has.
  */
 export class PolicyEngine {
   readonly #agents: ReadonlyMap<string, AgentIndex>
   readonly #services: Policy['services']
+  readonly #kinds: RuleKinds
 
-  constructor(policy: Policy) {
+  constructor(policy: Policy, kinds: RuleKinds = RULE_KINDS) {
+    this.#kinds = kinds
     const agents = new Map<string, AgentIndex>()
     for (const agent of policy.agents.values()) {
       const usable = policy.destinations.filter(({ id, service }) =>
@@ -93,7 +69,7 @@ export class PolicyEngine {
     this.#services = policy.services
   }
 
-  /** May this agent know and look up this name (as `parseHostname` returns it)? */
+  /** May this agent resolve this name (as `parseHostname` returns it)? */
   evaluateName(agent: string, host: string): NameAllowed | Denied {
     const [first] = this.#lookUp(agent, host)
     if (first === undefined) return { allowed: false, reason: 'host-not-listed', rule: null }
@@ -105,7 +81,7 @@ export class PolicyEngine {
     return { allowed: true, rule: first.id, wildcard }
   }
 
-  /** May this agent talk to this host and port at all? */
+  /** May this agent connect to this host and port at all? */
   evaluateAuthority({ agent, scheme, host, port }: AuthorityInput): AuthorityAllowed | Denied {
     const listed = this.#lookUp(agent, host)
     const [first, ...others] = listed.filter((d) => d.scheme === scheme && d.ports.includes(port))
@@ -115,51 +91,32 @@ export class PolicyEngine {
       : { allowed: false, reason: 'port-not-listed', rule: listed[0].id }
   }
 
-  /**
-   * May this agent make this request? Every reading of the path must get the same answer from the same rule, and whatever
-   * method or path the server may take instead must be allowed too.
-   */
+  /** May this agent make this HTTP request? Any method or path that the server may take instead must be allowed too. */
   evaluateRequest(input: RequestInput): RequestAllowed | Denied {
-    const verdict = this.#evaluateReadings(input)
-    if (!verdict.allowed) return verdict
-    return { ...verdict, service: this.#services.get(verdict.destination.service ?? '') ?? null }
+    const alternatives = httpAlternatives(input.method, input.path, input.overrides ?? null)
+    return this.evaluate({ ...input, kind: http.name, alternatives })
   }
 
-  #evaluateReadings(input: RequestInput): RuleAllowed | Denied {
-    const { method, path, overrides } = input
-    const verdict = this.#evaluateReading(input)
-    const named = methodsInQuery(path.query)
-    if (overrides == null && named.length === 0) return verdict
-    const { methods, paths } = overrides ?? { methods: [], paths: [] }
-    const others = [method, ...[...methods, ...named].map((other) => other.toUpperCase())].flatMap((one) =>
-      [path, ...paths].map((other) => this.#evaluateReading({ ...input, method: one, path: other })),
-    )
-    return others.find(({ allowed }) => !allowed) ?? verdict
-  }
-
-  #evaluateReading(question: RequestInput): RuleAllowed | Denied {
-    const authority = this.evaluateAuthority(question)
+  /** May this agent send this request, of any protocol that has a rule kind? */
+  evaluate(input: EvaluationInput): RequestAllowed | Denied {
+    const authority = this.evaluateAuthority(input)
     if (!authority.allowed) return authority
     const candidates = authority.destinations.filter(
-      ({ mode, service }) =>
-        mode === 'intercept' && (question.service == null || question.service === service),
+      ({ mode, service }) => mode === 'intercept' && (input.service == null || input.service === service),
     )
     if (candidates[0] === undefined) {
       return { allowed: false, reason: 'tunnel-only', rule: authority.destinations[0].id }
     }
-    const verdict = agreed(question, candidates, candidates[0].id)
+    const kind = this.#kinds.named(input.kind)
+    const verdicts = input.alternatives.map((readings) => decide(kind, input.agent, candidates, readings))
+    const verdict = verdicts.find(({ allowed }) => !allowed) ?? verdicts[0] ?? NO_ALTERNATIVE
     if (!verdict.allowed) return verdict
-    // What an agent may do at a service is what the service's rules and its own allow.
-    const { destination, rule } = verdict
-    const own = destination.agentRules?.[question.agent]
-    if (own === undefined) return verdict
-    const second = agreed(question, [{ ...destination, rules: own }], `agents.${question.agent}`)
-    return second.allowed ? { allowed: true, destination, rule, agentRule: second.rule } : second
+    return { ...verdict, service: this.#services.get(verdict.destination.service ?? '') ?? null }
   }
 
   /**
-   * Destinations whose host pattern matches: an exact name hides every wildcard, and a nearer suffix hides a farther
-   * one, so that what holds for a name can be read off one place of the policy.
+   * Destinations whose host pattern matches. An exact name overrides every wildcard, and a longer suffix overrides a shorter one,
+   * so that one place of the policy shows all rules for a name.
    */
   #lookUp(agent: string, host: string): readonly Destination[] {
     const index = this.#agents.get(agent)
@@ -188,43 +145,51 @@ function indexByHost(destinations: readonly Destination[]): AgentIndex {
   return { exact, wildcard }
 }
 
-/** WordPress, Symfony and others take `?_method=DELETE` for the method. */
-function methodsInQuery(query: string): readonly string[] {
-  return /_method|%/.test(query) ? new URLSearchParams(query).getAll('_method') : []
+/** Fails closed: without a subject there is no rule to match. */
+const NO_ALTERNATIVE: Denied = { allowed: false, reason: 'no-rule', rule: null }
+
+/** What an agent may do at a service is what the service's rules and its own both allow. */
+function decide(
+  kind: RuleKind,
+  agent: string,
+  candidates: readonly Destination[],
+  readings: readonly unknown[],
+): RuleAllowed | Denied {
+  const verdict = agreed(kind, readings, candidates, candidates[0]?.id ?? null)
+  if (!verdict.allowed) return verdict
+  const { destination, rule } = verdict
+  const own = destination.agentRules?.[agent]
+  if (own === undefined) return verdict
+  const second = agreed(kind, readings, [{ ...destination, rules: own }], `agents.${agent}`)
+  return second.allowed ? { allowed: true, destination, rule, agentRule: second.rule } : second
 }
 
-/** The one answer of all readings of the path. */
+/** The verdict that all readings agree on. */
 function agreed(
-  { method, path }: RequestInput,
+  kind: RuleKind,
+  readings: readonly unknown[],
   destinations: readonly Destination[],
-  place: string,
+  place: string | null,
 ): RuleAllowed | Denied {
-  const [verdict, ...others] = path.readings.map((reading) => firstMatch(destinations, method, reading))
+  const [verdict, ...others] = readings.map((reading) => firstMatch(kind, destinations, reading))
   if (others.some((other) => other?.rule !== verdict?.rule)) {
     return { allowed: false, reason: 'ambiguous-path', rule: place }
   }
   if (verdict == null) return { allowed: false, reason: 'no-rule', rule: place }
   const { destination, rule } = verdict
-  if (rule.effect === 'deny') return { allowed: false, reason: 'denied-by-rule', rule: rule.id }
+  if (rule.effect !== 'allow') return { allowed: false, reason: 'denied-by-rule', rule: rule.id }
   return { allowed: true, destination, rule, agentRule: null }
 }
 
 function firstMatch(
+  kind: RuleKind,
   destinations: readonly Destination[],
-  method: string,
-  path: string,
+  subject: unknown,
 ): { destination: Destination; rule: Rule } | null {
   for (const destination of destinations) {
     for (const rule of destination.rules) {
-      if (matchMethod(rule, method) && matchPath(rule.path, path)) {
-        return { destination, rule }
-      }
+      if (rule.kind === kind.name && kind.matches(rule.match, subject)) return { destination, rule }
     }
   }
   return null
-}
-
-/** TRACE sends a request's headers back, the credential among them (RFC 9110 section 9.3.8): only a rule that names it. */
-function matchMethod({ methods }: Rule, method: string): boolean {
-  return methods === null ? method !== 'TRACE' : methods.includes(method)
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { ExfiltrationBudget, type BudgetLimits } from './exfiltration-budget.js'
+import { ExfiltrationBudget } from './exfiltration-budget.js'
+import type { BudgetLimits } from '../contracts/limits.js'
 import { DEFAULT_NAMES } from '../names/name-profiles.js'
 
 const DAY = 86_400_000

@@ -1,17 +1,4 @@
-/**
- * How much a sandbox may say through the open labels of one wildcard. No test of a single name tells a five-byte
- * payload from a real name, so what counts is how many different ones there are.
- */
-export interface BudgetLimits {
-  /** New names in any window. */
-  readonly names: number
-  /** Bytes of new names' open labels in any window. */
-  readonly bytes: number
-  /** Length of the window, in milliseconds. It slides: no two windows, however laid, hold more than twice as much. */
-  readonly windowMs: number
-  /** Bytes of new names' open labels in any 24 hours. */
-  readonly bytesPerDay: number
-}
+import type { BudgetLimits, BudgetVerdict } from '../contracts/limits.js'
 
 const DAY_MS = 86_400_000
 
@@ -31,11 +18,6 @@ interface BudgetAccount {
   /** What was paid for in the last window, oldest first. */
   readonly window: Charge[]
 }
-
-export type BudgetVerdict =
-  | { readonly spent: false; readonly namesLeft: number; readonly bytesLeft: number }
-  /** `limit` is the one that ran out, `retryMs` the time until there is room again. */
-  | { readonly spent: true; readonly limit: 'names' | 'bytes' | 'bytes-per-day'; readonly retryMs: number }
 
 export interface BudgetInput {
   readonly sandbox: string

@@ -1,4 +1,5 @@
-import { RateLimiter, type RateLimit } from './rate-limit.js'
+import { RateLimiter } from './rate-limit.js'
+import type { RateLimit } from '../contracts/limits.js'
 
 /** Milliseconds between two records of the same flood. */
 const FLOOD_RECORD_MS = 1000

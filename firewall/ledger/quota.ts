@@ -1,10 +1,4 @@
-/** What one sandbox may use of one service in a window; null for what is not limited. */
-export interface Quota {
-  readonly requests: number | null
-  /** Bytes of request and response bodies. */
-  readonly bytes: number | null
-  readonly windowMs: number
-}
+import type { Quota } from '../contracts/limits.js'
 
 interface Window {
   readonly ends: number
@@ -26,15 +20,16 @@ export class QuotaCounter {
    * Counts one request. `now` in milliseconds.
    *
    * @param announced bytes of the body that the request says it has
+   * @param charge false to ask without counting it
    * @returns 0, or the milliseconds until the window ends
    */
-  take(key: string, quota: Quota, announced: number, now: number): number {
+  take(key: string, quota: Quota, announced: number, now: number, charge = true): number {
     const window = this.#windowOf(key, quota, now)
     const over =
       (quota.requests !== null && window.requests >= quota.requests) ||
       (quota.bytes !== null && (window.bytes >= quota.bytes || window.bytes + announced > quota.bytes))
     if (over) return window.ends - now
-    window.requests += 1
+    if (charge) window.requests += 1
     return 0
   }
 

@@ -1,8 +1,4 @@
-/** A token bucket: `perSecond` tokens come in, at most `burst` are kept. */
-export interface RateLimit {
-  readonly perSecond: number
-  readonly burst: number
-}
+import type { RateLimit } from '../contracts/limits.js'
 
 interface Bucket {
   tokens: number
@@ -13,15 +9,19 @@ interface Bucket {
 export class RateLimiter {
   readonly #buckets = new Map<string, Bucket>()
 
-  /** Takes one token. Returns 0, or the milliseconds until there is one. `now` in milliseconds. */
-  take(key: string, limit: RateLimit, now: number): number {
+  /**
+   * Takes one token. Returns 0, or the milliseconds until there is one. `now` in milliseconds.
+   *
+   * @param charge false to ask without taking it
+   */
+  take(key: string, limit: RateLimit, now: number, charge = true): number {
     const bucket = this.#buckets.get(key) ?? { tokens: limit.burst, updated: now }
     const earned = (Math.max(now - bucket.updated, 0) / 1000) * limit.perSecond
     bucket.tokens = Math.min(bucket.tokens + earned, limit.burst)
     bucket.updated = now
     this.#buckets.set(key, bucket)
     if (bucket.tokens < 1) return Math.ceil(((1 - bucket.tokens) / limit.perSecond) * 1000)
-    bucket.tokens -= 1
+    if (charge) bucket.tokens -= 1
     return 0
   }
 

@@ -1,6 +1,8 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { coversHost, isDiagnostic, matchHost, parseHostPattern, type HostPattern } from './host-pattern.js'
+import { coversHost, matchHost, parseHostPattern } from './host-pattern.js'
+import { isDiagnostic } from '../contracts/diagnostic.js'
+import type { HostPattern } from '../contracts/names.js'
 
 function pattern(text: string): HostPattern {
   const parsed = parseHostPattern(text)
@@ -37,7 +39,7 @@ void t.test('`*.` is one label, `**.` one or more, and neither is the suffix its
   t.end()
 })
 
-void t.test('under a public suffix anybody can register a name', (t) => {
+void t.test('under a public suffix anyone can register a name', (t) => {
   for (const suffix of [
     'com',
     'org',
@@ -73,7 +75,7 @@ void t.test('under a public suffix anybody can register a name', (t) => {
   ]) {
     for (const stars of ['*', '**']) {
       const parsed = parseHostPattern(`${stars}.${suffix}`)
-      t.match(parsed, { problem: /over-broad/, fix: /\*\.example\./ }, `${stars}.${suffix}`)
+      t.match(parsed, { problem: /too broad/, fix: /\*\.example\./ }, `${stars}.${suffix}`)
     }
   }
   for (const suffix of [
@@ -88,9 +90,9 @@ void t.test('under a public suffix anybody can register a name', (t) => {
 })
 
 void t.test('a public suffix that only its children name is as broad for `**`', (t) => {
-  // The list says `*.kawasaki.jp` and `*.compute.amazonaws.com`: every name two labels below is for anybody to have.
+  // The list contains `*.kawasaki.jp` and `*.compute.amazonaws.com`: anyone can get a name two labels below.
   for (const suffix of ['ck', 'kawasaki.jp', 'compute.amazonaws.com', 'elb.amazonaws.com'])
-    t.match(parseHostPattern(`**.${suffix}`), { problem: /over-broad/ }, suffix)
+    t.match(parseHostPattern(`**.${suffix}`), { problem: /too broad/ }, suffix)
   t.end()
 })
 
@@ -98,8 +100,10 @@ void t.test("a provider's suffix can be accepted, a registry's cannot", (t) => {
   for (const suffix of ['cloudfront.net', 's3.eu-central-1.amazonaws.com', 'github.io'])
     t.match(parseHostPattern(`*.${suffix}`, true), { kind: 'wildcard', suffix })
   for (const suffix of ['com', 'co.uk', 'foo.ck', 'internal'])
-    t.match(parseHostPattern(`*.${suffix}`, true), { problem: /over-broad/ }, suffix)
-  t.match(parseHostPattern('*.github.io'), { fix: /`shared: true` accepts it/ })
+    t.match(parseHostPattern(`*.${suffix}`, true), { problem: /too broad/ }, suffix)
+  t.match(parseHostPattern('*.github.io'), {
+    fix: /to accept it for this entry, add `allow_public_suffix: true`/,
+  })
   t.notMatch(parseHostPattern('*.com'), { fix: /shared/ })
   t.end()
 })

@@ -1,42 +1,29 @@
 import { parse as parseDomain } from 'tldts'
+import type { Diagnostic } from '../contracts/diagnostic.js'
+import type { HostPattern } from '../contracts/names.js'
 import { parseHostname } from './hostname.js'
 
-/** `host` matches itself; `*.suffix` one label more; `**.suffix` one or more. A wildcard never matches its suffix. */
-export type HostPattern =
-  | { readonly kind: 'exact'; readonly host: string; readonly text: string }
-  | { readonly kind: 'wildcard'; readonly suffix: string; readonly deep: boolean; readonly text: string }
-
-/** What is wrong with a line of policy, and what to write instead. */
-export interface Diagnostic {
-  readonly problem: string
-  readonly fix: string
-}
-
-export function isDiagnostic(value: object): value is Diagnostic {
-  return 'problem' in value && 'fix' in value
-}
-
 /**
- * Reads a host pattern. Over-broad wildcards (`*`, `*.com`, `*.co.uk`, `*.github.io`) are faults: under a public suffix
- * anybody can register the name that carries the data away (https://publicsuffix.org).
+ * Reads a host pattern. Over-broad wildcards (`*`, `*.com`, `*.co.uk`, `*.github.io`) are errors: under a public suffix, an
+ * attacker can register a name and receive the data that is sent to it (https://publicsuffix.org).
  *
- * @param shared true to take a wildcard under a suffix whose owner gives names to anybody (`*.cloudfront.net`), which the
- *   list calls private; never one under a registry's
+ * @param allowPublicSuffix true to accept a wildcard under a suffix whose owner gives names to customers (`*.cloudfront.net`),
+ *   which the list calls private; a registry's suffix is never accepted
  */
-export function parseHostPattern(text: string, shared = false): HostPattern | Diagnostic {
+export function parseHostPattern(text: string, allowPublicSuffix = false): HostPattern | Diagnostic {
   const wildcard = /^(\*\*?)\.(.+)$/.exec(text)
   if (wildcard === null) {
     if (text.includes('*')) {
       return {
-        problem: `the wildcard in \`${text}\` is not a whole first label`,
-        fix: 'write `*.example.com` (one label) or `**.example.com` (any depth), or list the hosts',
+        problem: `Invalid wildcard in \`${text}\`: it must be the whole first label`,
+        fix: 'Write `*.example.com` (one label) or `**.example.com` (one or more), or list the hosts',
       }
     }
     const host = parseHostname(text)
     if (host === null) {
       return {
-        problem: `\`${text}\` is not a host name`,
-        fix: 'write a name such as `api.example.com`: no scheme, no port, no path, no address; IDN as `xn--…`',
+        problem: `Invalid host name \`${text}\``,
+        fix: 'Write a name such as `api.example.com`, without scheme, port or path, not an IP address; IDN as `xn--…`',
       }
     }
     return { kind: 'exact', host, text: host }
@@ -45,39 +32,41 @@ export function parseHostPattern(text: string, shared = false): HostPattern | Di
   const suffix = parseHostname(rest)
   if (suffix === null) {
     return {
-      problem: `\`${rest}\` in \`${text}\` is not a host name`,
-      fix: 'write `*.example.com` (one label) or `**.example.com` (any depth)',
+      problem: `Invalid host name \`${rest}\` in \`${text}\``,
+      fix: 'Write `*.example.com` (one label) or `**.example.com` (one or more)',
     }
   }
-  const owner = sharedBy(suffix)
-  if (owner === 'registry' || (owner === 'provider' && !shared)) {
-    const accept = owner === 'provider' ? '; `shared: true` accepts it for this entry' : ''
+  const owner = ownerOf(suffix)
+  if (owner === 'registry' || (owner === 'provider' && !allowPublicSuffix)) {
+    const accept =
+      owner === 'provider' ? '; to accept it for this entry, add `allow_public_suffix: true`' : ''
     return {
-      problem: `\`${text}\` is over-broad: anybody can register a name under \`${suffix}\``,
-      fix: `name the domain that you mean, such as \`*.example.${suffix}\`, or list the hosts${accept}`,
+      problem: `\`${text}\` is too broad: anyone can register a name under \`${suffix}\``,
+      fix: `Name a domain under it, such as \`*.example.${suffix}\`, or list the hosts${accept}`,
     }
   }
-  return { kind: 'wildcard', suffix, deep: stars === '**', text: `${stars}.${suffix}` }
+  return { kind: 'wildcard', suffix, recursive: stars === '**', text: `${stars}.${suffix}` }
 }
 
-/** Whose customers can be anybody: `co.uk` is in the list's ICANN part, `github.io` in its private part. */
-function sharedBy(suffix: string): 'registry' | 'provider' | null {
+/** Who gives out names under a public suffix: `co.uk` is in the list's ICANN part, `github.io` in its private part. */
+function ownerOf(suffix: string): 'registry' | 'provider' | null {
   const domain = parseDomain(suffix, { allowPrivateDomains: true })
   if (domain.publicSuffix !== suffix) return null
   return domain.isPrivate === true ? 'provider' : 'registry'
 }
 
 /**
- * The labels that the pattern left open, first label first; null when the name does not match. A deep wildcard ends where
- * unknown clients begin: `**.amazonaws.com` does not match `anybody.s3.amazonaws.com`.
+ * The labels that the wildcard matched, first label first, empty for an exact match; null if the name does not match. A recursive
+ * wildcard does not cross a public suffix: `**.amazonaws.com` does not match `bucket.s3.amazonaws.com`, which may be an
+ * attacker's bucket.
  */
 export function matchHost(pattern: HostPattern, host: string): readonly string[] | null {
   if (pattern.kind === 'exact') return host === pattern.host ? [] : null
-  const { suffix, deep } = pattern
+  const { suffix, recursive } = pattern
   if (!host.endsWith(`.${suffix}`)) return null
-  const open = host.slice(0, -(suffix.length + 1)).split('.')
-  if (open.length === 1) return open
-  return deep && !crossesPublicSuffix(host, suffix) ? open : null
+  const labels = host.slice(0, -(suffix.length + 1)).split('.')
+  if (labels.length === 1) return labels
+  return recursive && !crossesPublicSuffix(host, suffix) ? labels : null
 }
 
 function crossesPublicSuffix(host: string, suffix: string): boolean {
@@ -85,10 +74,10 @@ function crossesPublicSuffix(host: string, suffix: string): boolean {
   return publicSuffix !== null && publicSuffix !== host && publicSuffix.length > suffix.length
 }
 
-/** True when every name that `inner` matches is matched by `outer`. */
+/** True if `outer` matches every name that `inner` matches. */
 export function coversHost(outer: HostPattern, inner: HostPattern): boolean {
   if (inner.kind === 'exact') return matchHost(outer, inner.host) !== null
   if (outer.kind === 'exact') return false
-  if (outer.suffix === inner.suffix) return outer.deep || !inner.deep
-  return outer.deep && inner.suffix.endsWith(`.${outer.suffix}`)
+  if (outer.suffix === inner.suffix) return outer.recursive || !inner.recursive
+  return outer.recursive && inner.suffix.endsWith(`.${outer.suffix}`)
 }

@@ -5,17 +5,17 @@ export const MAX_NAME = 253
 
 const LABEL = '[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?'
 
-/** Checked before it is lower-cased, which makes ASCII of other letters: `\u212a` (KELVIN SIGN) becomes `k`. */
+/** Matched before lower-casing, which turns some letters into ASCII: `\u212a` (KELVIN SIGN) becomes `k`. */
 const NAME = new RegExp(`^${LABEL}(?:\\.${LABEL})*\\.?$`)
 
-/** `127.1`, `0x7f.1` and `2130706433` are addresses to inet_aton(3): a last label of digits or hex never is a host. */
+/** `127.1`, `0x7f.1` and `2130706433` are addresses to inet_aton(3), so a last label of digits or hex is never a host name. */
 const ADDRESS = /(?:^|\.)(?:\d+|0x[0-9a-f]*)$/
 
 /**
- * A host name in the one form that everything compares: lower case, A-labels, no trailing dot.
+ * A host name in canonical form: lower case, A-labels, no trailing dot. Only canonical names are compared.
  *
- * @returns null for anything else: an address (in any notation that some resolver would read as one), an empty or
- *   over-long label, a byte outside `[a-z0-9_-]`.
+ * @returns null for anything else: an address (in any notation that some resolver accepts), an empty or over-long label, a byte
+ *   outside `[a-z0-9_-]`.
  */
 export function parseHostname(text: string): string | null {
   if (text.length > MAX_NAME + 1 || !NAME.test(text)) return null
@@ -24,10 +24,10 @@ export function parseHostname(text: string): string | null {
   return name.length > MAX_NAME || ADDRESS.test(name) ? null : name
 }
 
-/** A host and port as an authority spells them. */
+/** The host and port of an authority. */
 export interface Authority {
   readonly host: string
-  /** Null when the authority names none. */
+  /** Null if the authority has no port. */
   readonly port: number | null
 }
 

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { randomBytes, randomUUID } from 'node:crypto'
 import t from 'tap'
 import { DEFAULT_NAMES } from './name-profiles.js'
-import { measureName, shannon, type NameSignal } from './name-features.js'
+import { measureName, shannon } from './name-features.js'
+import type { NameSignal } from '../contracts/names.js'
 
 const DEFAULT_SHAPE = DEFAULT_NAMES.features
 
@@ -83,7 +84,7 @@ void t.test('encoded data is refused, and names that people give are not', (t) =
     'prod-eu-west-2-ingress',
     randomUUID(),
   ])
-    t.equal(signal(...name.split('.')), null, `${name}: one name of this shape is for the budget to bound`)
+    t.equal(signal(...name.split('.')), null, `${name}: only the budget limits such a name`)
   t.end()
 })
 
@@ -95,7 +96,7 @@ function base32(bytes: number): string {
     .slice(0, 41)
 }
 
-void t.test('whatever stands in a label, it is checked', (t) => {
+void t.test('every label is checked', (t) => {
   fc.assert(
     fc.property(fc.array(fc.string({ unit: 'binary' })), (labels) => {
       const features = measureName(labels, DEFAULT_SHAPE)

@@ -1,31 +1,6 @@
-/** Limits on what may stand in the open labels of a wildcard. Measured against real names: docs/dns.md. */
-export interface NameFeatureLimits {
-  /** Characters of all open labels together, dots included. */
-  readonly maxLength: number
-  /** Characters of one label. */
-  readonly maxLabel: number
-  /** Shannon entropy of one label in bits per character; checked from `minEntropyLength` characters on. */
-  readonly maxEntropy: number
-  /** The same of all open labels together, for data that was cut into short ones. */
-  readonly maxTotalEntropy: number
-  /** Below this length entropy says nothing: n characters never exceed log2(n) bits. */
-  readonly minEntropyLength: number
-}
+import type { NameFeatureLimits, NameFeatures, NameSignal } from '../contracts/names.js'
 
-/** The part of the shape that gave a name away. */
-export type NameSignal = 'bytes' | 'length' | 'label-length' | 'entropy'
-
-/** What was measured of a name; both figures go into every audit record. */
-export interface NameFeatures {
-  /** Characters, dots included. */
-  readonly length: number
-  /** Shannon entropy of the characters without dots, in bits per character. */
-  readonly entropy: number
-  /** The first signal that fired, or null. */
-  readonly signal: NameSignal | null
-}
-
-/** Measures labels (lower case, first label first) and says which limit they break, if any. */
+/** Measures labels (lower case, first label first), with the first limit that they exceed. */
 export function measureName(labels: readonly string[], limits: NameFeatureLimits): NameFeatures {
   const length = labels.reduce((sum, label) => sum + label.length, Math.max(labels.length - 1, 0))
   const text = labels.join('')
@@ -52,18 +27,18 @@ function firstSignal(
 
 const HOST_CHARACTERS = 'abcdefghijklmnopqrstuvwxyz0123456789_-'
 
-/** By character code: its place in HOST_CHARACTERS, from 1; 0 for any other. */
+/** By character code: the index in HOST_CHARACTERS plus 1; 0 for any other character. */
 const PLACE = Uint8Array.from(
   { length: 128 },
   (_, code) => HOST_CHARACTERS.indexOf(String.fromCharCode(code)) + 1,
 )
 
-/** What a character that occurs n times takes off the entropy, times the text's length. */
+/** By count n of a character: n log2(n), its term in the sum of `shannon`. */
 const WEIGHT = Float64Array.from({ length: 256 }, (_, n) => (n === 0 ? 0 : n * Math.log2(n)))
 
 /**
- * Shannon entropy in bits per character (Shannon 1948); 0 for the empty text. Every query is measured, so a host name's
- * characters are counted without a map: log2(length) - sum(n log2(n)) / length.
+ * Shannon entropy in bits per character (Shannon 1948): log2(length) - sum(n log2(n)) / length; 0 for the empty text. Every
+ * query is measured, so the characters of host names are counted in an array instead of a map.
  */
 export function shannon(text: string): number {
   const { length } = text

@@ -1,22 +1,16 @@
-import type { BudgetLimits } from '../ledger/exfiltration-budget.js'
-import type { NameFeatureLimits } from './name-features.js'
+import type { BudgetLimits } from '../contracts/limits.js'
+import type { NameLimits } from '../contracts/names.js'
 
-/** What may stand in the open labels of a wildcard, and how much of it. */
-export interface NameLimits {
-  readonly features: NameFeatureLimits
-  readonly budget: BudgetLimits
-}
-
-/** At most 256 bytes in ten minutes and 2 KiB a day, about 0.19 bit/s. */
+/** At most 256 bytes per ten minutes and 2 KiB per day, about 0.19 bit/s. */
 const DEFAULT_BUDGET: BudgetLimits = { names: 16, bytes: 256, windowMs: 600_000, bytesPerDay: 2048 }
 
 /**
- * Limits under names. What each refuses of real names and lets through of payloads is measured: docs/dns.md.
+ * Limits by profile name. docs/dns.md has measurements of the real names that each denies and the payloads that each allows.
  *
- * - `default`: refuses 0.3 % of real names, and 99 % of what iodine sends.
- * - `strict`: for suffixes with a handful of ordinary names.
- * - `random-labels`: for suffixes whose real names look like payload, such as CloudFront distributions and buckets. The
- *   shape of a name says nothing there, so the budget alone holds, and it is smaller.
+ * - `default`: denies 0.3 % of real names, and 99 % of the names that iodine sends.
+ * - `strict`: for suffixes with few, ordinary names.
+ * - `random-labels`: for suffixes whose real names look like encoded data, such as CloudFront distributions and buckets. The
+ *   features of a name tell nothing there, so only the budget limits them, and it is smaller.
  */
 export const NAME_PROFILES = {
   default: {

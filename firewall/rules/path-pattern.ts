@@ -1,45 +1,34 @@
-import type { Diagnostic } from '../names/host-pattern.js'
-
-/** A path pattern: `*` stands for one segment or a part of one, a last `**` for any number of segments, none included. */
-export interface PathPattern {
-  readonly text: string
-  readonly segments: readonly SegmentPattern[]
-  /** True when the pattern ends in `**`. */
-  readonly recursive: boolean
-}
-
-/** `parts` is what stands before, between and behind the stars of `text`. */
-type SegmentPattern =
-  { readonly literal: string } | { readonly parts: readonly string[]; readonly text: string }
+import type { Diagnostic } from '../contracts/diagnostic.js'
+import type { PathPattern, SegmentPattern } from '../contracts/rule.js'
 
 export const ANY_PATH: PathPattern = { text: '/**', segments: [], recursive: true }
 
 /** Reads a path pattern such as `/rest/api/2/**`. */
 export function parsePathPattern(text: string): PathPattern | Diagnostic {
   if (!text.startsWith('/')) {
-    return { problem: `the path \`${text}\` does not begin with a slash`, fix: `write \`/${text}\`` }
+    return { problem: `Path \`${text}\` does not begin with a slash`, fix: `Write \`/${text}\`` }
   }
   if (/[?#\\\s]|%(?!2F)|[^\x21-\x7e]/.test(text) || text.includes('//')) {
     return {
-      problem: `the path \`${text}\` has a part that no canonical path has`,
-      fix: 'write the decoded path without query, `//`, spaces or escapes (only `%2F` may stand for a slash in a segment)',
+      problem: `Invalid path \`${text}\`: it can never match a canonical path`,
+      fix: 'Write the decoded path without query, `//`, spaces or escapes (except `%2F`, for a slash in a segment)',
     }
   }
   const parts = text.slice(1).split('/')
-  const open = parts[parts.length - 1] === '**'
-  if (open) parts.pop()
+  const recursive = parts[parts.length - 1] === '**'
+  if (recursive) parts.pop()
   for (const part of parts) {
     if (part.includes('**')) {
       return {
-        problem: `\`**\` stands inside the path \`${text}\``,
-        fix: 'use `**` as the last segment only, and `*` for one segment or a part of one',
+        problem: `\`**\` is not the last segment of path \`${text}\``,
+        fix: 'Use `**` only as the last segment, and `*` for one segment or a part of one',
       }
     }
     if (part === '.' || part === '..') {
-      return { problem: `the path \`${text}\` has a dot segment`, fix: 'write the path without `.` and `..`' }
+      return { problem: `Path \`${text}\` contains a dot segment`, fix: 'Remove `.` and `..`' }
     }
   }
-  return { text, recursive: open, segments: parts.map(parseSegment) }
+  return { text, recursive, segments: parts.map(parseSegment) }
 }
 
 function parseSegment(text: string): SegmentPattern {
@@ -47,8 +36,8 @@ function parseSegment(text: string): SegmentPattern {
 }
 
 /**
- * True when the segment is not empty and matches. Not a regular expression: the sandbox chooses the segment, and
- * `*-*-*.json` would be tried in as many ways as its length to the power of its stars.
+ * True if the segment is not empty and matches. Threat: the sandbox chooses the segment, and a regular expression for
+ * `*-*-*.json` would backtrack in time polynomial in its length, so the parts are searched one after the other.
  */
 function matchSegment(pattern: SegmentPattern, segment: string): boolean {
   if ('literal' in pattern) return pattern.literal === segment
@@ -65,8 +54,8 @@ function matchSegment(pattern: SegmentPattern, segment: string): boolean {
   return at <= end
 }
 
-/** True when the canonical path matches. `/a/**` matches `/a`, `/a/` and all below. */
-export function matchPath({ segments, recursive: open }: PathPattern, path: string): boolean {
+/** True if the canonical path matches. `/a/**` matches `/a`, `/a/` and all below. */
+export function matchPath({ segments, recursive }: PathPattern, path: string): boolean {
   let at = 1
   for (const segment of segments) {
     if (at > path.length) return false
@@ -75,10 +64,10 @@ export function matchPath({ segments, recursive: open }: PathPattern, path: stri
     if (!matchSegment(segment, path.slice(at, end))) return false
     at = end + 1
   }
-  return open || at > path.length
+  return recursive || at > path.length
 }
 
-/** False when no path matches both; may say true where it cannot tell. */
+/** False if no path matches both; may be true if that cannot be told. */
 export function overlapsPath(a: PathPattern, b: PathPattern): boolean {
   const [short, long] = a.segments.length <= b.segments.length ? [a, b] : [b, a]
   if (short.segments.length < long.segments.length && !short.recursive) return false
@@ -90,7 +79,7 @@ export function overlapsPath(a: PathPattern, b: PathPattern): boolean {
   })
 }
 
-/** True when every path that `inner` matches is matched by `outer`; may say false where it cannot tell. */
+/** True if `outer` matches every path that `inner` matches; may be false if that cannot be told. */
 export function coversPath(outer: PathPattern, inner: PathPattern): boolean {
   const deepEnough = outer.recursive
     ? inner.segments.length >= outer.segments.length

@@ -1,38 +1,38 @@
-/** A request target that was taken apart. Both parts are what is checked and what is written upstream. */
+/** A parsed request target. Both parts are checked, and sent upstream as they are here. */
 export interface RequestPath {
   /** Canonical path: begins with `/`, unreserved characters decoded, other escapes in upper case. */
   readonly path: string
   /** Query with its `?`, or empty; as sent. */
   readonly query: string
   /**
-   * How servers may read the path, itself first. A verdict counts only when it is the same for all of them.
+   * The path in every form that servers may read it in, itself first. A verdict counts only if it is the same for all of them.
    */
   readonly readings: readonly string[]
 }
 
-/** Why a request target was refused. */
+/** Why a request target was rejected. */
 export type PathError =
-  | 'path-form' // not an absolute path, or a byte that has no place in one
+  | 'path-form' // not an absolute path, or a byte that is not allowed in one
   | 'path-escape' // a `%` that is not an escape, an escaped control byte, or overlong UTF-8
-  | 'path-double-encoding' // `%252e`: the upstream may decode once more than we do
-  | 'path-dot-segment' // `..`, `%2e%2e`, `..;`: the upstream may climb out of the rule
+  | 'path-double-encoding' // `%252e`: the upstream may decode once more than the gateway
+  | 'path-dot-segment' // `..`, `%2e%2e`, `..;`: the upstream may resolve it to a path outside the rule
   | 'path-backslash' // `\` and `%5c`: a slash to some servers
 
-/** RFC 3986 section 3.3 and 3.4, without `\`, `^`, backtick and other bytes that never stand unescaped in a URI. */
+/** RFC 3986 section 3.3 and 3.4, without `\`, `^`, backtick and other bytes that are never unescaped in a URI. */
 const TARGET = /^\/[\x21\x22\x24-\x3e\x40-\x5b\x5d\x5f\x61-\x7e]*$/
 const QUERY = /^[\x21\x22\x24-\x7e]*$/
 const UNRESERVED = /[A-Za-z0-9._~-]/
 
 /**
- * The beginnings of UTF-8 that is longer than it needs to be (RFC 3629 section 3): `%C0%AE` is a dot, `%C0%AF` a slash
- * to lax decoders (CVE-2000-0884, CVE-2008-2938).
+ * The first bytes of overlong UTF-8 (RFC 3629 section 3): lax decoders read `%C0%AE` as a dot, `%C0%AF` as a slash
+ * (CVE-2000-0884, CVE-2008-2938).
  */
 const OVERLONG = /%C[01]|%E0%[89]|%F0%8|%F8%8|%FC%8/
 
 /**
  * Canonicalises an origin-form target (RFC 9112 section 3.2.1; RFC 3986 section 6.2.2).
  *
- * @returns the target, or the name of the reason why it is refused. Never throws.
+ * @returns the target, or the reason why it is rejected. Never throws.
  */
 export function parseRequestTarget(target: string): RequestPath | PathError {
   const mark = target.indexOf('?')
@@ -50,9 +50,9 @@ export function parseRequestTarget(target: string): RequestPath | PathError {
 }
 
 /**
- * How servers may read a canonical path: as it stands, or with its escapes decoded (`%2F` as a slash, `%3A` as a colon;
- * those that no pattern can name stay); then with the parameters of segments cut off (`/a;x=1/b` is `/a/b` to Java
- * servers); then with repeated slashes merged.
+ * How servers may read a canonical path: literally, or with its escapes decoded (`%2F` as a slash, `%3A` as a colon; escapes of
+ * characters that no pattern contains are kept); then with path parameters removed (Java servers read `/a;x=1/b` as `/a/b`); then
+ * with repeated slashes merged.
  */
 function readingsOf(path: string): readonly string[] {
   if (!/[%;]|\/\//.test(path)) return [path]
@@ -64,7 +64,7 @@ function readingsOf(path: string): readonly string[] {
   return [...new Set(cut.flatMap((reading) => [reading, reading.replace(/\/{2,}/g, '/')]))]
 }
 
-/** Null when a `%` is not an escape, or is one of a control byte. */
+/** Null for a `%` that does not begin an escape, and for an escaped control byte. */
 function decodeUnreserved(path: string): string | null {
   if (!path.includes('%')) return path
   if (/%(?![0-9A-F]{2})|%[01][0-9A-F]|%7F/i.test(path)) return null

@@ -1,22 +1,25 @@
 /**
- * Finds many byte patterns in one pass, each byte in constant time on average, whoever made the bytes (Aho and Corasick,
- * Efficient string matching, 1975). A state stands for the longest end of the input that begins a pattern; 0 is "none".
+ * Finds many byte patterns in one pass, in amortised constant time per byte for any input (Aho and Corasick, Efficient string
+ * matching, 1975). A state is the longest suffix of the input that is a prefix of a pattern; 0 is the empty one.
  */
 export class AhoCorasick {
-  /** Bytes of the pattern that a state has open. */
+  /** Length in bytes of the prefix that a state stands for. */
   readonly depth: Uint32Array
-  /** Bytes at the end of the input that one more byte may carry further into a pattern: fewer, where a pattern has ended. */
+  /**
+   * Length of the longest input suffix that the next byte could still extend to a match. Smaller than `depth` in states where a
+   * pattern has just ended.
+   */
   readonly pendingLength: Uint32Array
-  /** The longest pattern that ends in a state, by its index; -1 for none. */
+  /** Index of the longest pattern that ends in a state; -1 for none. */
   readonly output: Int32Array
-  /** Of each pattern, by its index. */
+  /** Lengths of the patterns, by index. */
   readonly lengths: readonly number[]
   readonly longest: number
   readonly shortest: number
   readonly #failure: Int32Array
-  /** From the root, by byte: nearly every step is one of these. */
+  /** Edges from the root, by byte: nearly every step takes one of them. */
   readonly #first = new Int32Array(256)
-  /** Edges of the tree in a hash table with open addressing: `state * 256 + byte`, and where that leads; 0 is free. */
+  /** Edges of the trie, in a hash table with open addressing: keys are `state * 256 + byte`, values the next state; 0 is free. */
   readonly #keys: Uint32Array
   readonly #targets: Int32Array
   readonly #mask: number
@@ -36,7 +39,7 @@ export class AhoCorasick {
     this.#failure = new Int32Array(most)
     const parents = new Int32Array(most)
     const bytes = new Uint8Array(most)
-    patterns.forEach((pattern, index) => this.#plant(pattern, index, parents, bytes))
+    patterns.forEach((pattern, index) => this.#insert(pattern, index, parents, bytes))
     this.#link(parents, bytes)
   }
 
@@ -49,7 +52,7 @@ export class AhoCorasick {
     return this.#first[byte] ?? 0
   }
 
-  /** The same as `open`, of no more than so many bytes. */
+  /** `pendingLength` of the state, limited to suffixes of at most `most` bytes. */
   pendingWithin(state: number, most: number): number {
     let from = state
     while ((this.pendingLength[from] ?? 0) > most) from = this.#failure[from] ?? 0
@@ -58,21 +61,21 @@ export class AhoCorasick {
 
   #bucket(state: number, byte: number): number {
     const key = state * 256 + byte
-    let slot = (Math.imul(key, 0x9e3779b1) >>> 8) & this.#mask
-    while (this.#targets[slot] !== 0 && this.#keys[slot] !== key) slot = (slot + 1) & this.#mask
-    return slot
+    let bucket = (Math.imul(key, 0x9e3779b1) >>> 8) & this.#mask
+    while (this.#targets[bucket] !== 0 && this.#keys[bucket] !== key) bucket = (bucket + 1) & this.#mask
+    return bucket
   }
 
-  #plant(pattern: Uint8Array, index: number, parents: Int32Array, bytes: Uint8Array): void {
+  #insert(pattern: Uint8Array, index: number, parents: Int32Array, bytes: Uint8Array): void {
     let state = 0
     for (const byte of pattern) {
-      const slot = this.#bucket(state, byte)
-      let to = this.#targets[slot] ?? 0
+      const bucket = this.#bucket(state, byte)
+      let to = this.#targets[bucket] ?? 0
       if (to === 0) {
         to = this.#states
         this.#states += 1
-        this.#keys[slot] = state * 256 + byte
-        this.#targets[slot] = to
+        this.#keys[bucket] = state * 256 + byte
+        this.#targets[bucket] = to
         this.depth[to] = (this.depth[state] ?? 0) + 1
         parents[to] = state
         this.pendingLength[state] = this.depth[state] ?? 0
@@ -84,7 +87,7 @@ export class AhoCorasick {
     if (state !== 0) this.output[state] = index
   }
 
-  /** Shallow states first: where a state falls back to is shallower than itself. */
+  /** Breadth first: the failure link of a state leads to a shallower one. */
   #link(parents: Int32Array, bytes: Uint8Array): void {
     const byDepth: number[][] = Array.from({ length: this.longest + 1 }, () => [])
     for (let state = 1; state < this.#states; state += 1) byDepth[this.depth[state] ?? 0]?.push(state)

@@ -1,20 +1,23 @@
-/** Bytes of a gram. */
+/** Bytes of an n-gram. */
 export const NGRAM = 4
 
-/** Bits for each gram that is in: one in this many other grams is taken for one that is, at most. */
+/** Filter size in bits per n-gram. At most one in this many absent n-grams is a false positive. */
 const BITS_PER_NGRAM = 32
 
-/** Of two, the bits that there are at least: the nearest cache holds them, and few patterns are told apart better yet. */
+/**
+ * Minimum filter size, as a power of two (2^16 bits = 8 KiB). It fits in the L1 cache and lowers the false-positive rate for
+ * small pattern sets.
+ */
 const MIN_EXPONENT = 16
 
 /**
- * Tells quickly where none of some byte patterns can be: it knows every run of four bytes that they have. A no is
- * certain; a yes is to be looked into.
+ * An n-gram Bloom filter with one hash: contains every run of four bytes of the patterns. False is certain; true must be
+ * checked.
  */
 export class NgramFilter {
-  /** By the hash of a gram, a bit. */
+  /** One bit per hash value of an n-gram. */
   readonly bits: Uint8Array
-  /** What is left of 32 bits of hash, as `mayHold` takes it. */
+  /** Bits by which a 32-bit hash is shifted right to index `bits`. */
   readonly shift: number
 
   constructor(patterns: readonly Uint8Array[]) {
@@ -31,7 +34,7 @@ export class NgramFilter {
     }
   }
 
-  /** Whether a pattern may hold these four bytes, read as a little-endian number. */
+  /** True if a pattern may contain these four bytes, read as a little-endian number. */
   mightContain(ngram: number): boolean {
     const bit = this.#hash(ngram)
     return (((this.bits[bit >>> 3] ?? 0) >>> (bit & 7)) & 1) === 1

@@ -1,20 +1,22 @@
 import { AhoCorasick } from './aho-corasick.js'
 import { NgramFilter } from './ngram-filter.js'
 
-/** What is needed to find secret patterns in a stream; it depends on nothing else, so one serves every stream. */
+/** The compiled search for secret patterns. It has no state, so all streams share one. */
 export interface Matcher {
   readonly ahoCorasick: AhoCorasick
   readonly filter: NgramFilter
-  /** By byte: 1 where a secret pattern holds it. */
+  /** By byte: 1 if a secret pattern contains it. */
   readonly alphabet: Uint8Array
+  /** What a search derives from all this, made by the first one and dropped with it. */
+  readonly derived: { tables: object | null }
 }
 
-/** What redaction looks for: every byte sequence in which a service may say a secret back. */
+/** The byte sequences to redact: every form in which a service may send a secret back. */
 export class SecretPatterns {
   static readonly NONE = new SecretPatterns([])
 
   readonly bytes: readonly Buffer[]
-  /** The id of the credential that each secret pattern belongs to; null where whoever uses them knows. */
+  /** The id of the credential that each secret pattern belongs to; null if all belong to the credential that made them. */
   readonly owners: readonly (string | null)[]
   #matcher: Matcher | null = null
   #folded: SecretPatterns | null = null
@@ -25,7 +27,7 @@ export class SecretPatterns {
     this.owners = owners
   }
 
-  /** The secret patterns of several credentials, by credential id. Make it once for a set of credentials, not for each request. */
+  /** The secret patterns of several credentials, by credential id. Build it once per set of credentials, not per request. */
   static union(parts: Iterable<readonly [owner: string, secretPatterns: SecretPatterns]>): SecretPatterns {
     const all = [...parts].flatMap(([owner, { bytes }]) => bytes.map((pattern) => [pattern, owner] as const))
     return new SecretPatterns(
@@ -34,7 +36,7 @@ export class SecretPatterns {
     )
   }
 
-  /** These and others: the same object for the same others, and this one where it has them already. */
+  /** These and others: the same object for the same others, and this one if it has them already. */
   plus(others: SecretPatterns): SecretPatterns {
     this.#sums ??= new WeakMap()
     const both = this.#sums.get(others) ?? sum(this, others)
@@ -42,13 +44,13 @@ export class SecretPatterns {
     return both
   }
 
-  /** Made when it is first asked for: milliseconds for a hundred secrets. */
+  /** Compiled on first use, in milliseconds for a hundred secrets. */
   get matcher(): Matcher {
     this.#matcher ??= compile(this.bytes)
     return this.#matcher
   }
 
-  /** The same in lower case, for header names, in which case means nothing. */
+  /** The patterns in lower case, for header names, which are case-insensitive. */
   get folded(): SecretPatterns {
     this.#folded ??= new SecretPatterns(
       this.bytes.map((pattern) => Buffer.from(pattern.toString('latin1').toLowerCase(), 'latin1')),
@@ -73,5 +75,10 @@ function sum(first: SecretPatterns, second: SecretPatterns): SecretPatterns {
 function compile(bytes: readonly Buffer[]): Matcher {
   const alphabet = new Uint8Array(256)
   for (const pattern of bytes) for (const byte of pattern) alphabet[byte] = 1
-  return { ahoCorasick: new AhoCorasick(bytes), filter: new NgramFilter(bytes), alphabet }
+  return {
+    ahoCorasick: new AhoCorasick(bytes),
+    filter: new NgramFilter(bytes),
+    alphabet,
+    derived: { tables: null },
+  }
 }

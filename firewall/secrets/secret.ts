@@ -1,22 +1,22 @@
 import { inspect } from 'node:util'
 
 /**
- * A real credential. It has no form in which it can be printed by accident: string conversion, JSON and inspection
- * all give its name. Only `reveal()` gives the value, and only the code that writes it upstream may call it.
+ * A real credential. It cannot be printed by accident: string conversion, JSON and inspection return its name. Only `reveal()`
+ * returns the value, and only the code that sends it upstream may call it.
  */
 export class Secret {
-  /** The reference as the policy writes it, for example `JIRA_TOKEN`. */
+  /** The reference in the policy, for example `JIRA_TOKEN`. */
   readonly name: string
   #value: string
   #sensitive: readonly string[]
-  /** What it was before: a request that is under way may still bring it back. */
+  /** The previous value: the response to a request in flight may still contain it. */
   #retired: readonly string[] = []
   #version = 0
 
   /**
-   * @param name      what stands in logs and errors instead of the value
+   * @param name      shown in logs and errors instead of the value
    * @param value     the text to inject
-   * @param sensitive the parts of it that must never come back (default: all of it)
+   * @param sensitive the parts to redact from responses (default: the whole value)
    */
   constructor(name: string, value: string, sensitive: readonly string[] = [value]) {
     this.name = name
@@ -28,17 +28,17 @@ export class Secret {
     return this.#value
   }
 
-  /** The texts that redaction looks for: the present ones and those of the last value before. */
+  /** The texts to redact: those of the current and of the previous value. */
   revealSensitive(): readonly string[] {
     return [...this.#sensitive, ...this.#retired]
   }
 
-  /** Changes with every change of the value. */
+  /** Incremented with every change of the value. */
   get version(): number {
     return this.#version
   }
 
-  /** Rotates the secret: requests from now on get the new value, and redaction looks for both. */
+  /** Sets a new value: later requests use it, and both values are redacted. */
   rotate(value: string, sensitive: readonly string[] = [value]): void {
     if (value === this.#value) return
     this.#retired = this.#sensitive.filter((text) => !sensitive.includes(text))

@@ -1,7 +1,7 @@
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { derived, field, secretPatternsOf } from './shared.js'
 
-/** RFC 7617: the user name has no colon; both are UTF-8. */
+/** RFC 7617: the user name cannot contain a colon; both values are UTF-8. */
 export const basic: CredentialKind = {
   name: 'basic',
   summary: 'sets `Authorization: Basic <user name and password>`',
@@ -10,7 +10,7 @@ export const basic: CredentialKind = {
     password: { secret: true, describe: 'the password or API token' },
   },
   shorthand: null,
-  check: ({ username }) => (username?.includes(':') ? 'a user name with a colon cannot be sent' : null),
+  check: ({ username }) => (username?.includes(':') ? 'A user name cannot contain a colon' : null),
   bind(id, values) {
     const username = field(values, 'username')
     const password = field(values, 'password')

@@ -1,7 +1,7 @@
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { derived, field, secretPatternsOf } from './shared.js'
 
-/** A session cookie (RFC 6265 section 4.2). Other cookies of the sandbox's travel on. */
+/** A session cookie (RFC 6265 section 4.2). Other cookies from the sandbox pass. */
 export const cookie: CredentialKind = {
   name: 'cookie',
   summary: 'sets a cookie',
@@ -11,9 +11,9 @@ export const cookie: CredentialKind = {
   },
   shorthand: null,
   check({ name = '', value = '' }) {
-    if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name)) return `\`${name}\` cannot be the name of a cookie`
-    // RFC 6265 section 4.1.1: what would end the value, and begin another cookie.
-    return /[\s",;\\]/.test(value) ? 'the value holds a character that no cookie may have' : null
+    if (!/^[A-Za-z0-9!#$%&'*+.^_`|~-]+$/.test(name)) return `Invalid cookie name \`${name}\``
+    // RFC 6265 section 4.1.1: these characters would end the value and start another cookie.
+    return /[\s",;\\]/.test(value) ? 'The value contains a character that is not allowed in a cookie' : null
   },
   bind(id, values) {
     const name = field(values, 'name').reveal()

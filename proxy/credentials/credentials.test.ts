@@ -57,13 +57,13 @@ void t.test('basic', (t) => {
   const encoded = Buffer.from('me@example.com:p\u00e4ss:w\u00f6rd', 'utf8').toString('base64')
   t.equal(headers['authorization'], `Basic ${encoded}`)
   t.strictSame(credential.locations, { headers: ['authorization'] })
-  t.ok(secretPatterns.includes(encoded), 'what was sent')
+  t.ok(secretPatterns.includes(encoded), 'the value as sent')
   t.ok(
     secretPatterns.includes(Buffer.from('p\u00e4ss:w\u00f6rd').toString('latin1')),
     'the password as UTF-8',
   )
   t.ok(secretPatterns.includes('p\u00e4ss:w\u00f6rd'), 'and as latin1')
-  t.notOk(secretPatterns.includes('me@example.com'), 'a plain user name stands in ordinary responses')
+  t.notOk(secretPatterns.includes('me@example.com'), 'a plain user name occurs in ordinary responses')
   t.equal(basic.check({ username: 'a', password: 'b:c' }), null)
   t.type(basic.check({ username: 'a:b', password: 'c' }), 'string')
   t.end()
@@ -82,7 +82,7 @@ void t.test('header', (t) => {
   t.end()
 })
 
-void t.test('header names that hold no credential', (t) => {
+void t.test('headers that cannot contain a credential', (t) => {
   for (const name of [
     'Host',
     'content-length',
@@ -134,7 +134,7 @@ void t.test('no kind finds an empty secret everywhere, and none prints its value
       empty.secretPatterns().bytes.every(({ length }) => length > 0),
       `${kind.name}: an empty one is left out`,
     )
-    t.throws(() => kind.bind('api/x', {}), /was not bound/, kind.name)
+    t.throws(() => kind.bind('api/x', {}), /was not set/, kind.name)
   }
   t.end()
 })
@@ -144,7 +144,7 @@ void t.test('query', (t) => {
   const { request, credential, secretPatterns } = bind(query, values)
   t.equal(request.query, '?key=a%2Fb%2Bc%20d-0123456789')
   t.strictSame(credential.locations, { query: ['key'] })
-  t.ok(secretPatterns.includes('a%2Fb%2Bc%20d-0123456789'), 'as it stands in an address that is said back')
+  t.ok(secretPatterns.includes('a%2Fb%2Bc%20d-0123456789'), 'as in a URL that a service returns')
   t.type(query.check({ name: 'a&b' }), 'string')
   t.end()
 })
@@ -153,7 +153,7 @@ void t.test('cookie', (t) => {
   const values = { name: new Secret('plain text', 'sid', []), value: new Secret('C', TOKEN) }
   t.strictSame(bind(cookie, values, { cookie: 'lang=en' }).headers['cookie'], `lang=en; sid=${TOKEN}`)
   t.strictSame(bind(cookie, values).headers['cookie'], `sid=${TOKEN}`)
-  t.type(cookie.check({ name: 'sid', value: 'x; admin=1' }), 'string', 'a value cannot begin another cookie')
+  t.type(cookie.check({ name: 'sid', value: 'x; admin=1' }), 'string', 'a value cannot start another cookie')
   t.end()
 })
 
@@ -174,7 +174,7 @@ void t.test('path', (t) => {
 /** Kinds that put the secret itself into the request. */
 const PLAIN_KINDS = [bearer, basic, header, query, cookie, path]
 
-void t.test('what a kind puts in stands in its own locations, and is found by its secret patterns', (t) => {
+void t.test('a kind injects only into its own locations, and its secret patterns find the value', (t) => {
   for (const kind of PLAIN_KINDS) {
     const values = Object.fromEntries(
       Object.keys(kind.fields).map((name) => [name, new Secret(name, `${name}-${TOKEN}`)]),
@@ -194,7 +194,7 @@ void t.test('what a kind puts in stands in its own locations, and is found by it
   t.end()
 })
 
-void t.test('a secret that changes is used at once, and the one before it is still looked for', (t) => {
+void t.test('a new secret is used immediately, and the previous one is still redacted', (t) => {
   for (const kind of PLAIN_KINDS) {
     const values = Object.fromEntries(
       Object.keys(kind.fields).map((name) => [name, new Secret('W', `${name}-${TOKEN}`)]),
@@ -211,7 +211,7 @@ void t.test('a secret that changes is used at once, and the one before it is sti
     t.ok(secretPatterns.some((pattern) => sent.includes(pattern)))
     t.ok(
       secretPatterns.some((pattern) => pattern.includes(TOKEN)),
-      'of a request that is under way',
+      'of a request in flight',
     )
   }
   t.end()

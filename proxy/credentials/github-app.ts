@@ -8,7 +8,7 @@ import { endpointError, readEndpoint } from './token-endpoint.js'
 
 const GITHUB_API = 'https://api.github.com'
 
-/** Seconds. GitHub takes ten minutes at most, and advises to begin a minute ago, for clocks differ. */
+/** Seconds. GitHub accepts at most ten minutes, and recommends a start one minute ago, because clocks differ. */
 const JWT_BEFORE = 60
 const JWT_LIFE = 540
 
@@ -21,13 +21,13 @@ export const githubApp: CredentialKind = {
   summary:
     'sets `Authorization` to an installation token of a GitHub App, for the API and for git over https',
   fields: {
-    app_id: { secret: false, describe: 'the id of the app, or its client id' },
-    installation_id: { secret: false, describe: 'the id of the installation, a number' },
-    private_key: { secret: true, multiline: true, describe: 'the private key of the app, PEM' },
+    app_id: { secret: false, describe: 'the app id or client id' },
+    installation_id: { secret: false, describe: 'the installation id, a number' },
+    private_key: { secret: true, multiline: true, describe: 'the private key of the app, in PEM' },
     api_url: {
       secret: false,
       optional: true,
-      describe: 'where the API is, unless at `https://api.github.com`: `https://<host>/api/v3`',
+      describe: 'the URL of the API, such as `https://<host>/api/v3` (default: `https://api.github.com`)',
     },
   },
   shorthand: null,
@@ -51,7 +51,7 @@ export const githubApp: CredentialKind = {
         return { problem: `${privateKey.name} is not an RSA private key` }
       const at = Math.floor(now() / 1000)
       const jwt = signJwt({ iat: at - JWT_BEFORE, exp: at + JWT_LIFE, iss: appId.reveal() }, key)
-      const answer = await send({
+      const response = await send({
         method: 'POST',
         url: endpoint.url,
         headers: {
@@ -63,7 +63,7 @@ export const githubApp: CredentialKind = {
         body: null,
       })
       const { host } = endpoint.url
-      const read = readResponse(host, answer, 201)
+      const read = readResponse(host, response, 201)
       if ('problem' in read) return read
       const { token, expires_at: end } = read.members
       return readToken(host, token, typeof end === 'string' ? Date.parse(end) / 1000 - at : NaN)
@@ -80,7 +80,7 @@ export const githubApp: CredentialKind = {
   },
 }
 
-/** Git's smart protocol and its large files, which know Basic alone. */
+/** Git's smart protocol and Git LFS, which support only Basic authentication. */
 function isGit(path: string): boolean {
   return /\/(info\/refs|git-upload-pack|git-receive-pack)$|\.git\/info\/lfs\//.test(path)
 }

@@ -8,38 +8,37 @@ import { endpointError, readEndpoint } from './token-endpoint.js'
 
 const GOOGLE_TOKENS = 'https://oauth2.googleapis.com/token'
 
-/** Seconds; Google takes an hour at most. */
+/** Seconds. Google accepts at most one hour. */
 const ASSERTION_LIFE = 600
 
 /**
- * A service account of Google's: a signed assertion for an access token (RFC 7523 section 2.1;
+ * A Google service account: exchanges a signed assertion for an access token (RFC 7523 section 2.1;
  * https://developers.google.com/identity/protocols/oauth2/service-account).
  */
 export const google: CredentialKind = {
   name: 'google',
   summary: 'sets `Authorization: Bearer <token>` with a token of a Google service account',
   fields: {
-    key: { secret: true, multiline: true, optional: true, describe: 'the key file of the account, JSON' },
-    email: { secret: false, optional: true, describe: 'the address of the account, instead of `key`' },
+    key: { secret: true, multiline: true, optional: true, describe: 'the JSON key file of the account' },
+    email: { secret: false, optional: true, describe: 'the email address of the account, instead of `key`' },
     private_key: {
       secret: true,
       multiline: true,
       optional: true,
-      describe: 'its private key, PEM, instead of `key`',
+      describe: 'its private key in PEM, instead of `key`',
     },
-    scope: { secret: false, describe: 'the scopes, with spaces between' },
-    subject: { secret: false, optional: true, describe: 'the user that the account acts for' },
+    scope: { secret: false, describe: 'the scopes, separated by spaces' },
+    subject: { secret: false, optional: true, describe: 'the user that the account impersonates' },
     token_uri: {
       secret: false,
       optional: true,
-      describe: 'the token endpoint, unless `https://oauth2.googleapis.com/token`',
+      describe: 'the token endpoint (default: `https://oauth2.googleapis.com/token`)',
     },
   },
   shorthand: null,
   check({ key, email, private_key, token_uri }) {
     const parts = [email, private_key].filter((part) => part !== undefined).length
-    if (key === undefined ? parts !== 2 : parts !== 0)
-      return 'give either `key`, or `email` and `private_key`'
+    if (key === undefined ? parts !== 2 : parts !== 0) return 'Set either `key`, or `email` and `private_key`'
     const account = readServiceAccount(key ?? null, email ?? '', private_key ?? '')
     if (typeof account === 'string') return account
     return endpointError('token_uri', token_uri) ?? misdirected(account, token_uri ?? GOOGLE_TOKENS)
@@ -59,7 +58,7 @@ export const google: CredentialKind = {
       const error = misdirected(account, tokenUri)
       const key = readRsaKey(account.privateKey)
       if (endpoint === null || key === null || error !== null)
-        return { problem: error ?? 'the private key cannot be read' }
+        return { problem: error ?? 'Cannot read the private key' }
       const at = Math.floor(now() / 1000)
       const claims = {
         iss: account.email,
@@ -74,7 +73,7 @@ export const google: CredentialKind = {
         key,
         account.keyId,
       )
-      const answer = await send({
+      const response = await send({
         method: 'POST',
         url: endpoint.url,
         headers: { accept: 'application/json', 'content-type': 'application/x-www-form-urlencoded' },
@@ -83,7 +82,7 @@ export const google: CredentialKind = {
           assertion,
         }).toString(),
       })
-      const read = readResponse(endpoint.url.host, answer, 200)
+      const read = readResponse(endpoint.url.host, response, 200)
       return 'problem' in read ? read : readTokenResponse(endpoint.url.host, read.members)
     }
 
@@ -93,7 +92,7 @@ export const google: CredentialKind = {
       values,
       endpoint,
       obtain,
-      // The key file is a secret as a whole; what matters in it is the key.
+      // The whole key file is a secret, but the key is the part that matters.
       alsoSecret: () => {
         const account = present()
         return typeof account === 'string' ? [] : [account.privateKey]
@@ -109,12 +108,12 @@ interface ServiceAccount {
   readonly tokenUri: string | null
 }
 
-/** The account of a key file, or of its parts where there is none; a message where it cannot be read. */
+/** The account from a key file, or from its parts if there is none; otherwise an error message. */
 function readServiceAccount(file: string | null, email: string, privateKey: string): ServiceAccount | string {
   const account = file === null ? { email, privateKey, keyId: null, tokenUri: null } : readKeyFile(file)
   if (account === null) return '`key` is not the JSON key file of a service account'
   return readRsaKey(account.privateKey) === null
-    ? 'the private key of the account is not an RSA private key of 2048 bits or more, in PEM'
+    ? 'The private key of the account is not a PEM RSA key of at least 2048 bits'
     : account
 }
 
@@ -134,9 +133,9 @@ function readKeyFile(text: string): ServiceAccount | null {
   }
 }
 
-/** Threat: a key file that was tampered with would have the gateway send its assertion elsewhere than the policy says. */
+/** Threat: a manipulated key file that makes the gateway send its assertion to an endpoint outside the policy. */
 function misdirected({ tokenUri }: ServiceAccount, policy: string): string | null {
   return tokenUri === null || tokenUri === policy
     ? null
-    : 'the key file names another token endpoint than the policy: write it there as `token_uri`'
+    : 'The key file has another token endpoint than the policy: set `token_uri` in the policy'
 }

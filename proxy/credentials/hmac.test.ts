@@ -80,7 +80,7 @@ void t.test('every part of a request can be signed', async (t) => {
   t.ok(secretPatterns.includes('a-shared-secret'))
 })
 
-void t.test('a body is held only where it is signed, and only so much of it', async (t) => {
+void t.test('a body is buffered only if it is signed, and only up to a limit', async (t) => {
   const large = Buffer.alloc(MAX_SIGNED_BODY + 1)
   const signed = { header: 'X-S', sign: '{body}' }
   t.match((await sign(signed, large)).error, { reason: 'too-large' })

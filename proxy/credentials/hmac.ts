@@ -3,37 +3,37 @@ import type { CredentialKind, OutgoingRequest } from '#firewall/contracts/creden
 import { header } from './header.js'
 import { derived, field, secretPatternsOf, readBody } from './shared.js'
 
-/** Bytes of a body that is signed, and so is read to its end first. Webhooks and APIs that sign so send far less. */
+/** Maximum size of a signed body, in bytes. It is buffered first; webhooks and signed APIs send far less. */
 export const MAX_SIGNED_BODY = 4 * 1024 * 1024
 
 const SIGNED = ['method', 'path', 'query', 'host', 'date', 'timestamp', 'body', 'body_sha256', 'lf']
 const FORMATS = ['hex', 'base64', 'timestamp']
 
 /**
- * Signing with a shared secret: HMAC (RFC 2104) over a text that the policy composes, in a header that it names.
+ * A signature with a shared secret: HMAC (RFC 2104) over a text that the policy defines, in a header of its choice.
  *
  *     sign: "{timestamp}{lf}{method}{lf}{path}{lf}{body_sha256}"      format: "v1={hex}"
  */
 export const hmac: CredentialKind = {
   name: 'hmac',
-  summary: 'signs the request with a shared secret, and sets a header to the signature',
+  summary: 'signs the request with a shared secret and sets a header to the signature',
   fields: {
     secret: { secret: true, describe: 'the shared secret' },
     header: { secret: false, describe: 'the header for the signature' },
     sign: {
       secret: false,
-      describe: `what is signed, made of ${SIGNED.map((name) => `{${name}}`).join(' ')} and text`,
+      describe: `the text to sign: plain text and ${SIGNED.map((name) => `{${name}}`).join(' ')}`,
     },
     format: {
       secret: false,
       optional: true,
-      describe: 'what stands in the header, made of {hex} or {base64}, {timestamp} and text; default {hex}',
+      describe: 'the header value: plain text, {hex} or {base64}, and {timestamp} (default: {hex})',
     },
     algorithm: { secret: false, optional: true, describe: 'sha256 (default) or sha512' },
     timestamp_header: {
       secret: false,
       optional: true,
-      describe: 'a header for the {timestamp} that is signed',
+      describe: 'a header for the signed {timestamp}',
     },
   },
   shorthand: null,
@@ -43,18 +43,18 @@ export const hmac: CredentialKind = {
       if (error !== null) return error
     }
     if (signature.toLowerCase() === timestamp_header?.toLowerCase())
-      return 'signature and timestamp need two headers'
-    if (!['sha256', 'sha512'].includes(algorithm)) return `the algorithm \`${algorithm}\` is not known`
+      return 'The signature and the timestamp need different headers'
+    if (!['sha256', 'sha512'].includes(algorithm)) return `Unknown algorithm \`${algorithm}\``
     const unknown =
       namesIn(sign).find((name) => !SIGNED.includes(name)) ??
       namesIn(format).find((name) => !FORMATS.includes(name))
-    if (unknown !== undefined) return `\`{${unknown}}\` is not known`
-    if (namesIn(sign).length === 0) return '`sign` names no part of the request'
-    if (!/\{(hex|base64)\}/.test(format)) return '`format` holds neither {hex} nor {base64}'
+    if (unknown !== undefined) return `Unknown variable \`{${unknown}}\``
+    if (namesIn(sign).length === 0) return '`sign` contains no part of the request'
+    if (!/\{(hex|base64)\}/.test(format)) return '`format` contains neither {hex} nor {base64}'
     const carried = timestamp_header !== undefined || format.includes('{timestamp}')
     return carried === sign.includes('{timestamp}')
       ? null
-      : 'a {timestamp} must be both signed, and sent: in `timestamp_header` or in `format`'
+      : 'A {timestamp} must be both signed and sent (in `timestamp_header` or in `format`)'
   },
   bind(id, values) {
     const secret = field(values, 'secret')
@@ -94,7 +94,7 @@ export const hmac: CredentialKind = {
   },
 }
 
-/** What the parts of `sign` stand for. The query is without its `?`; the date is RFC 9110's, the timestamp in seconds. */
+/** Values of the variables in `sign`. The query has no `?`, the date is in RFC 9110 form, the timestamp in seconds. */
 function partsOf(
   { method, path, query, headers }: OutgoingRequest,
   body: Buffer,

@@ -13,7 +13,7 @@ import { path } from './path.js'
 import { query } from './query.js'
 import { sigv4 } from './sigv4.js'
 
-/** Every kind of credential that a policy can name. */
+/** Every credential kind that a policy can use. */
 export const CREDENTIAL_KINDS: readonly CredentialKind[] = [
   bearer,
   basic,

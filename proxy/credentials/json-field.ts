@@ -1,11 +1,11 @@
 /**
- * Sets a field of a JSON object, and leaves every other byte as it is: numbers that JavaScript cannot hold, the order of
- * keys and white space are the client's.
+ * Sets a field of a JSON object without changing any other byte: the client's numbers (which JavaScript may not be able to
+ * represent), key order and white space stay.
  *
  * @param text JSON (RFC 8259)
- * @param path names of members from the outside in; objects that are missing on the way are made
- * @returns null when the text is no JSON object, the path leads through something else than objects, or a name on it
- *   stands twice, so that it would be the reader's choice which one counts
+ * @param path names of the nested members, outermost first; missing objects are created
+ * @returns null if the text is not a JSON object, if a member on the path is not an object, or if a name on the path occurs
+ *   twice, because readers differ in which one they use
  */
 export function setJsonField(text: string, path: readonly string[], value: string): string | null {
   try {
@@ -36,12 +36,12 @@ export function setJsonField(text: string, path: readonly string[], value: strin
 
 interface Member {
   readonly name: string
-  /** Where its value begins and ends. */
+  /** Start and end of its value. */
   readonly begin: number
   readonly end: number
 }
 
-/** The members of the object at `at`, in text that is known to be JSON. */
+/** The members of the object at `at`, in valid JSON. */
 function membersOf(text: string, at: number): readonly Member[] {
   const members: Member[] = []
   let position = skipSpace(text, at + 1)

@@ -1,9 +1,9 @@
 import { createPrivateKey, sign, type KeyObject } from 'node:crypto'
 
-/** RFC 7518 section 3.3: a key of 2048 bits at least. */
+/** RFC 7518 section 3.3: a key of at least 2048 bits. */
 const MIN_BITS = 2048
 
-/** An RSA private key from its PEM (PKCS #1 or PKCS #8, without a passphrase); null for anything else. */
+/** Parses an RSA private key in PEM (PKCS #1 or PKCS #8, without a passphrase); null for anything else. */
 export function readRsaKey(pem: string): KeyObject | null {
   try {
     const key = createPrivateKey(pem)

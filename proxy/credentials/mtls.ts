@@ -4,19 +4,19 @@ import { Secret } from '#firewall/secrets/secret.js'
 import { derived, field, secretPatternsOf } from './shared.js'
 
 /**
- * A client certificate (RFC 8446 section 4.4.2). The request itself is left as it is. One secret may hold certificate and
- * key and be named for both: then they are rotated at once.
+ * A client certificate (RFC 8446 section 4.4.2). The request itself does not change. One secret may contain both the
+ * certificate and the key and be used for both fields: then they are rotated together.
  */
 export const mtls: CredentialKind = {
   name: 'mtls',
-  summary: 'shows a client certificate on the TLS connection',
+  summary: 'sends a client certificate on the TLS connection',
   fields: {
     certificate: {
       secret: false,
       multiline: true,
-      describe: 'the certificate, PEM, with those between it and its authority after it',
+      describe: 'the certificate in PEM, followed by any intermediate certificates',
     },
-    key: { secret: true, multiline: true, describe: 'its private key, PEM, without a passphrase' },
+    key: { secret: true, multiline: true, describe: 'its private key in PEM, without a passphrase' },
   },
   shorthand: null,
   check: ({ certificate, key }) =>
@@ -24,7 +24,7 @@ export const mtls: CredentialKind = {
   bind(id, values) {
     const certificate = field(values, 'certificate')
     const key = field(values, 'key')
-    // One copy of both, so that a key that is rotated a moment before its certificate is never shown with the old one.
+    // One copy of both, so that a key is never used with the old certificate while the two are rotated one after the other.
     const pair = derived([certificate, key], () => ({
       error: pairError(certificate.reveal(), key.reveal()),
       shown: {
@@ -50,7 +50,7 @@ export const mtls: CredentialKind = {
   },
 }
 
-/** Threat: of a file that holds both, the key would stand where certificates are told. */
+/** Threat: a file that contains both would put the key where certificates are logged. */
 function blocksOf(pem: string, label: string): string {
   const block = new RegExp(`-----BEGIN (${label})-----[^-]*-----END \\1-----`, 'g')
   return [...pem.matchAll(block)].map(([text]) => `${text}\n`).join('')
@@ -60,15 +60,15 @@ function privateKeyOf(pem: string): string {
   return blocksOf(pem, '(?:RSA |EC )?PRIVATE KEY')
 }
 
-/** What keeps a certificate and a key from being used together; null for nothing. */
+/** Why the certificate and the key cannot be used together; null if they can. */
 function pairError(certificate: string, key: string): string | null {
   try {
     return new X509Certificate(blocksOf(certificate, 'CERTIFICATE')).checkPrivateKey(
       createPrivateKey(privateKeyOf(key)),
     )
       ? null
-      : 'the certificate does not belong to the key'
+      : 'The certificate does not match the key'
   } catch {
-    return 'the certificate or the key is not PEM that can be read (a key must have no passphrase)'
+    return 'The certificate or the key is not valid PEM (the key must not have a passphrase)'
   }
 }

@@ -37,7 +37,7 @@ function setUp(values: Record<string, Secret>) {
   return { credential, sent, endpoint, inject, secretPatterns, pass: (ms: number) => (time += ms) }
 }
 
-void t.test('client credentials: what the endpoint is sent, and what the API', async (t) => {
+void t.test('client credentials: the token request and the API request', async (t) => {
   const { credential, sent, inject, secretPatterns } = setUp({
     ...WITH_SECRET,
     scope: new Secret('plain text', 'read write', []),
@@ -121,13 +121,13 @@ void t.test(
 const HOSTILE: readonly (readonly [name: string, status: number, body: string | Buffer])[] = [
   ['an error', 400, JSON.stringify({ error: 'invalid_client' })],
   [
-    'an error with what it was sent',
+    'an error that quotes the request',
     401,
     JSON.stringify({ error: CLIENT_SECRET, error_description: CLIENT_SECRET }),
   ],
   ['200 with an error', 200, JSON.stringify({ ...GOOD, error: 'invalid_grant' })],
-  ['200 with an error that says what it was sent', 200, JSON.stringify({ error: CLIENT_SECRET })],
-  ['a member that looks like a fault of ours', 200, JSON.stringify({ problem: CLIENT_SECRET })],
+  ['200 with an error that quotes the request', 200, JSON.stringify({ error: CLIENT_SECRET })],
+  ['a member that looks like our own error', 200, JSON.stringify({ problem: CLIENT_SECRET })],
   ['a redirect', 302, ''],
   ['201', 201, JSON.stringify(GOOD)],
   ['not JSON', 200, `<html>${CLIENT_SECRET}`],
@@ -135,7 +135,7 @@ const HOSTILE: readonly (readonly [name: string, status: number, body: string | 
   ['nothing', 200, ''],
   ['bytes', 200, Buffer.from([0xff, 0xfe, 0])],
   ['no token', 200, JSON.stringify({ ...GOOD, access_token: undefined })],
-  ['a token that is no text', 200, JSON.stringify({ ...GOOD, access_token: 12345678 })],
+  ['a token that is not a string', 200, JSON.stringify({ ...GOOD, access_token: 12345678 })],
   ['a line break', 200, JSON.stringify({ ...GOOD, access_token: 'token-0123\r\nx-admin: 1' })],
   ['a space', 200, JSON.stringify({ ...GOOD, access_token: 'token-0123 4567' })],
   ['a control byte', 200, JSON.stringify({ ...GOOD, access_token: 'token-0123\u0000' })],
@@ -146,7 +146,7 @@ const HOSTILE: readonly (readonly [name: string, status: number, body: string | 
   ['another type', 200, JSON.stringify({ ...GOOD, token_type: 'DPoP' })],
   ['a life that is over', 200, JSON.stringify({ ...GOOD, expires_in: 0 })],
   ['a negative life', 200, JSON.stringify({ ...GOOD, expires_in: -3600 })],
-  ['a life that is no number', 200, JSON.stringify({ ...GOOD, expires_in: 'soon' })],
+  ['an expires_in that is not a number', 200, JSON.stringify({ ...GOOD, expires_in: 'soon' })],
   ['null as a life', 200, JSON.stringify({ ...GOOD, expires_in: null })],
 ]
 
@@ -165,7 +165,7 @@ void t.test('answers that are no token', async (t) => {
 void t.test('the error of RFC 6749 section 5.2 is told', async (t) => {
   const { endpoint, inject } = setUp(WITH_SECRET)
   Object.assign(endpoint, { status: 401, body: JSON.stringify({ error: 'invalid_client' }) })
-  t.match((await inject()).error, { detail: 'login.example answered 401 (invalid_client)' })
+  t.match((await inject()).error, { detail: 'login.example returned 401 (invalid_client)' })
 })
 
 void t.test('how long a token is used', async (t) => {
@@ -210,7 +210,7 @@ void t.test('what cannot be loaded', (t) => {
   const good = { token_url: 'https://login.example/token', client_id: 'me', client_secret: CLIENT_SECRET }
   t.equal(oauth2.check(good), null)
   t.equal(oauth2.check({ ...good, client_secret: undefined, refresh_token: 'x' } as never), null)
-  t.match(oauth2.check({ token_url: good.token_url, client_id: 'me' }), /neither/)
+  t.match(oauth2.check({ token_url: good.token_url, client_id: 'me' }), /Neither/)
   t.match(oauth2.check({ ...good, client_auth: 'jwt' }), /client_auth/)
   for (const url of [
     'login.example/token',

@@ -6,12 +6,12 @@ import type { ObtainToken } from './token-cache.js'
 import { tokenCredential } from './token-credential.js'
 import { endpointError, readEndpoint } from './token-endpoint.js'
 
-/** Fields that are passed on to the endpoint as parameters of the same names (RFC 6749 section 3.3; RFC 8707). */
+/** Fields that become parameters of the token request, with the same names (RFC 6749 section 3.3; RFC 8707). */
 const PARAMETERS = ['scope', 'audience', 'resource']
 
 /**
- * OAuth 2: the client's own rights (RFC 6749 section 4.4), or those of the user who gave a refresh token (section 6). The
- * sandbox sees neither the endpoint nor its answers.
+ * OAuth 2, with the client's own permissions (RFC 6749 section 4.4) or those of the user of a refresh token (section 6). The
+ * sandbox sees neither the endpoint nor its responses.
  */
 export const oauth2: CredentialKind = {
   name: 'oauth2',
@@ -23,23 +23,22 @@ export const oauth2: CredentialKind = {
     refresh_token: {
       secret: true,
       optional: true,
-      describe: 'a refresh token: tokens are then those of the user who gave it',
+      describe: 'a refresh token, to get tokens with the permissions of its user',
     },
-    scope: { secret: false, optional: true, describe: 'the scopes, with spaces between' },
-    audience: { secret: false, optional: true, describe: 'the audience, where the endpoint asks for one' },
+    scope: { secret: false, optional: true, describe: 'the scopes, separated by spaces' },
+    audience: { secret: false, optional: true, describe: 'the audience, if the endpoint requires one' },
     resource: { secret: false, optional: true, describe: 'the resource (RFC 8707)' },
     client_auth: {
       secret: false,
       optional: true,
-      describe: 'how the client names itself: `basic`, as unless given, or `post`',
+      describe: 'how the client authenticates: `basic` (default) or `post`',
     },
   },
   shorthand: null,
   check({ token_url, client_secret, refresh_token, client_auth = 'basic' }) {
     if (client_secret === undefined && refresh_token === undefined)
-      return 'neither `client_secret` nor `refresh_token` is given'
-    if (client_auth !== 'basic' && client_auth !== 'post')
-      return '`client_auth` is neither `basic` nor `post`'
+      return 'Neither `client_secret` nor `refresh_token` is set'
+    if (client_auth !== 'basic' && client_auth !== 'post') return '`client_auth` must be `basic` or `post`'
     return endpointError('token_url', token_url)
   },
   bind(id, values) {
@@ -49,7 +48,7 @@ export const oauth2: CredentialKind = {
     const refresh = source === undefined ? null : new RefreshToken(source)
 
     const obtain: ObtainToken = async ({ send }) => {
-      if (endpoint === null) return { problem: 'the token endpoint cannot be read' }
+      if (endpoint === null) return { problem: 'The URL of the token endpoint is invalid' }
       const form = new URLSearchParams(
         refresh === null
           ? { grant_type: 'client_credentials' }
@@ -69,10 +68,10 @@ export const oauth2: CredentialKind = {
         form.set('client_id', clientId.reveal())
         if (clientSecret !== undefined) form.set('client_secret', clientSecret.reveal())
       }
-      const answer = await send({ method: 'POST', url: endpoint.url, headers, body: form.toString() })
-      const read = readResponse(endpoint.url.host, answer, 200)
+      const response = await send({ method: 'POST', url: endpoint.url, headers, body: form.toString() })
+      const read = readResponse(endpoint.url.host, response, 200)
       if ('problem' in read) return read
-      // Before the token is looked at: the one that was sent may be used up already.
+      // Before the access token is checked, because the refresh token that was sent may already be used up.
       refresh?.rotate(read.members['refresh_token'])
       return readTokenResponse(endpoint.url.host, read.members)
     }
@@ -83,45 +82,45 @@ export const oauth2: CredentialKind = {
       values,
       endpoint,
       obtain,
-      more: refresh === null ? [] : [refresh.held],
+      more: refresh === null ? [] : [refresh.current],
       alsoSecret: () => (clientSecret === undefined ? [] : [basicPair(clientId, clientSecret)]),
     })
   },
 }
 
-/** RFC 6749 section 2.3.1: each is form-encoded first. */
+/** RFC 6749 section 2.3.1: both values are form-encoded first. */
 function basicPair(clientId: Secret, clientSecret: Secret): string {
   const encode = (text: string) => new URLSearchParams({ '': text }).toString().slice(1)
   return Buffer.from(`${encode(clientId.reveal())}:${encode(clientSecret.reveal())}`).toString('base64')
 }
 
 /**
- * A refresh token that its endpoint may replace with every use (RFC 6749 section 6). The new one is held in memory alone,
- * for a source cannot be written to; a new value from the source wins over it.
+ * A refresh token that the endpoint may replace with every use (RFC 6749 section 6). The new one exists only in memory,
+ * because sources are read-only; a new value from the source replaces it.
  */
 class RefreshToken {
-  readonly held: Secret
+  readonly current: Secret
   readonly #source: Secret
   #version: number
 
   constructor(source: Secret) {
     this.#source = source
     this.#version = source.version
-    this.held = new Secret(source.name, source.reveal(), source.revealSensitive())
+    this.current = new Secret(source.name, source.reveal(), source.revealSensitive())
   }
 
   present(): string {
     if (this.#version !== this.#source.version) {
       this.#version = this.#source.version
-      this.held.rotate(this.#source.reveal())
+      this.current.rotate(this.#source.reveal())
     }
-    return this.held.reveal()
+    return this.current.reveal()
   }
 
   rotate(value: unknown): void {
-    if (typeof value === 'string' && value.length >= MIN_REFRESH) this.held.rotate(value)
+    if (typeof value === 'string' && value.length >= MIN_REFRESH) this.current.rotate(value)
   }
 }
 
-/** Shorter ones cannot be taken out of responses. */
+/** Minimum length of a refresh token, in characters. Shorter ones cannot be redacted. */
 const MIN_REFRESH = 8

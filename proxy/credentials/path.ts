@@ -3,17 +3,17 @@ import { parseRequestTarget } from '#firewall/rules/request-path.js'
 import { derived, field, secretPatternsOf } from './shared.js'
 
 /**
- * A secret in the path: incoming webhooks, whose address is the credential. The sandbox's placeholder is replaced where it
- * stands as whole segments. A request without it is refused, for it would reach something that is not the webhook.
+ * A secret in the path: incoming webhooks, whose URL is the credential. Replaces the sandbox's placeholder if it is one or
+ * more whole segments. A request without it is denied, because it would reach something other than the webhook.
  */
 export const path: CredentialKind = {
   name: 'path',
-  summary: 'replaces its placeholder in the path, as incoming webhooks need it',
+  summary: 'replaces its placeholder in the path, for incoming webhooks',
   fields: {
     value: { secret: true, describe: 'the secret part of the path, such as `T000/B000/XXXX`' },
   },
   shorthand: 'value',
-  check: ({ value = '' }) => (pathOf(value) === null ? 'the value cannot stand in a path' : null),
+  check: ({ value = '' }) => (pathOf(value) === null ? 'The value is not allowed in a path' : null),
   bind(id, values) {
     const value = field(values, 'value')
     return {
@@ -25,17 +25,20 @@ export const path: CredentialKind = {
         const placeholder = request.placeholders.get(value.name)
         const segments = request.path.split('/')
         if (secret === null)
-          return { reason: 'credential-unavailable', detail: `${value.name} cannot stand in a path` }
+          return {
+            reason: 'credential-unavailable',
+            detail: `The value of ${value.name} is not allowed in a path`,
+          }
         if (placeholder === undefined || !segments.includes(placeholder)) {
           return {
             reason: 'credential-unsupported',
-            detail: `the path does not hold the placeholder of ${value.name}`,
+            detail: `The path does not contain the placeholder of ${value.name}`,
           }
         }
         request.path = segments.map((segment) => (segment === placeholder ? secret : segment)).join('/')
         return null
       },
-      // Its last segment alone is the secret of most webhooks.
+      // In most webhooks, only the last segment is secret.
       secretPatterns: derived([value], () =>
         secretPatternsOf(...value.revealSensitive().flatMap((text) => [text, lastSegment(text)])),
       ),
@@ -43,7 +46,7 @@ export const path: CredentialKind = {
   },
 }
 
-/** Threat: `..`, `?` or `#` in a value would lead elsewhere than where the request was checked to go. */
+/** Threat: `..`, `?` or `#` in a value would redirect the request after it was checked. */
 function pathOf(value: string): string | null {
   const trimmed = value.replace(/^\/+|\/+$/g, '')
   const read = parseRequestTarget(`/${trimmed}`)

@@ -3,21 +3,21 @@ import { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import type { Secret } from '#firewall/secrets/secret.js'
 import { encodedForms } from '../redaction/encoded-forms.js'
 import { BufferLimitExceeded } from '#firewall/ledger/body-buffer-limit.js'
-import { BodyTooLarge } from '../request/body-size-limit.js'
+import { BodyTooLarge } from '../contracts/errors.js'
 
-/** A field that the loader has checked to be there; its absence is a bug of ours, not of the policy. */
+/** A field that the loader has validated. If it is missing, the bug is ours, not the policy's. */
 export function field(values: Readonly<Record<string, Secret>>, name: string): Secret {
   const value = values[name]
-  if (value === undefined) throw new Error(`credential field ${name} was not bound`)
+  if (value === undefined) throw new Error(`credential field ${name} was not set`)
   return value
 }
 
-/** The byte sequences that redaction must find: each text in every form in which a service may say it back. */
+/** The byte sequences that redaction must find: each text in every encoding in which a service may return it. */
 export function secretPatternsOf(...texts: readonly string[]): SecretPatterns {
   return new SecretPatterns(texts.flatMap(encodedForms))
 }
 
-/** What is made from secrets: made once, and anew when one of them has changed. */
+/** Caches a value derived from secrets, and derives it again after one of them has changed. */
 export function derived<T>(secrets: readonly Secret[], make: () => T): () => T {
   let made: { readonly of: string; readonly value: T } | null = null
   return () => {
@@ -27,23 +27,23 @@ export function derived<T>(secrets: readonly Secret[], make: () => T): () => T {
   }
 }
 
-/** The request has a form in which this credential cannot be put in. The text is for the agent, and holds no secret. */
+/** The credential cannot be injected into this type of request. The text is for the agent and contains no secret. */
 export function unsupported(detail: string): InjectionFailure {
   return { reason: 'credential-unsupported', detail }
 }
 
-/** The whole body, when it is not longer than `limit` bytes. */
+/** The whole body, if it is not longer than `limit` bytes. */
 export async function readBody(body: OutgoingBody, limit: number): Promise<Buffer | InjectionFailure> {
-  const tooLarge = { reason: 'too-large', detail: `the body is longer than ${String(limit)} bytes` } as const
+  const tooLarge = { reason: 'too-large', detail: `The body is longer than ${String(limit)} bytes` } as const
   try {
     return (await body.read(limit)) ?? tooLarge
   } catch (error) {
     if (error instanceof BufferLimitExceeded)
       return {
         reason: 'busy',
-        detail: 'a body that is signed or changed waits here until all of it has come',
+        detail: 'The body must be buffered before it can be signed or changed, and the buffer is full',
       }
-    // What else fails is the sandbox, which went away.
-    return error instanceof BodyTooLarge ? tooLarge : unsupported('the body was cut off')
+    // Any other error means that the sandbox disconnected.
+    return error instanceof BodyTooLarge ? tooLarge : unsupported('The body was cut off')
   }
 }

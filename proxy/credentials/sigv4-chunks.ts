@@ -1,29 +1,29 @@
 import { createHash } from 'node:crypto'
 import type { BodyTransform } from '#firewall/contracts/credential.js'
-import { UnsupportedBody } from '../request/request-body.js'
+import { UnsupportedBody } from '../contracts/errors.js'
 import { ByteReader } from './byte-reader.js'
 import type { Signer } from './sigv4-signer.js'
 
-/** Bytes of one chunk, which is held until it is signed. SDKs send 64 to 128 KiB; MinIO takes no more than this. */
+/** Maximum size of one chunk, in bytes. It is buffered until it is signed. SDKs send 64 to 128 KiB; MinIO accepts no more. */
 export const MAX_CHUNK = 16 * 1024 * 1024
 
-/** Bytes of a chunk's first line and of a trailer's. */
+/** Maximum size of the first line of a chunk and of a trailer line, in bytes. */
 const MAX_LINE = 1_024
-/** Lines of a trailer: a checksum and its signature are two. */
+/** Maximum lines of a trailer: a checksum and its signature are two. */
 const MAX_TRAILERS = 8
 
 const EMPTY_HASH = createHash('sha256').digest('hex')
 
 /**
- * Signs the chunks of an `aws-chunked` body anew, each as soon as it is complete. The length does not change.
+ * Signs the chunks of an `aws-chunked` body again, each as soon as it is complete. The length does not change.
  *
  *     <size>;chunk-signature=<64 hex> CRLF <bytes> CRLF … 0;chunk-signature=<64 hex> CRLF
  *     [<name>:<value> CRLF … x-amz-trailer-signature:<64 hex> CRLF] CRLF
  *
  * Source: Amazon S3 API reference, "Transferring payload in multiple chunks" and "… with trailing headers".
  *
- * @param seed the signature of the request's head, which the first chunk's continues
- * @throws UnsupportedBody from the stream, so that the request ends before anything wrong is complete
+ * @param seed the signature of the request head, from which the first chunk's signature continues
+ * @throws UnsupportedBody from the stream, so that the request ends before an invalid body is complete
  */
 export function resignChunks(signer: Signer, seed: string, trailer: boolean): BodyTransform {
   return async function* (chunks) {
@@ -32,7 +32,7 @@ export function resignChunks(signer: Signer, seed: string, trailer: boolean): Bo
     for (;;) {
       const [sizeText, size] = readHead(await reader.line(MAX_LINE))
       const pieces = await reader.pieces(size)
-      if (pieces === null) throw new UnsupportedBody('a chunk of the body is cut off')
+      if (pieces === null) throw new UnsupportedBody('A chunk of the body is cut off')
       const hash = createHash('sha256')
       for (const piece of pieces) hash.update(piece)
       previous = await sign(signer, 'PAYLOAD', previous, [EMPTY_HASH, hash.digest('hex')])
@@ -40,23 +40,23 @@ export function resignChunks(signer: Signer, seed: string, trailer: boolean): Bo
       if (size === 0) break
       yield* pieces
       if ((await reader.line(0)) !== '')
-        throw new UnsupportedBody('a chunk of the body does not end where it says')
+        throw new UnsupportedBody('A chunk of the body is longer than it announces')
       yield Buffer.from('\r\n')
     }
     if (trailer) yield* resignTrailer(reader, signer, previous)
     else if ((await reader.line(0)) !== '')
-      throw new UnsupportedBody('the last chunk of the body does not end')
-    if (!(await reader.ended())) throw new UnsupportedBody('something follows the last chunk of the body')
+      throw new UnsupportedBody('The last chunk of the body is incomplete')
+    if (!(await reader.ended())) throw new UnsupportedBody('Data follows the last chunk of the body')
     yield Buffer.from('\r\n')
   }
 }
 
 function readHead(line: string | null): readonly [text: string, size: number] {
   const match = /^([0-9A-Fa-f]{1,8});chunk-signature=[0-9a-f]{64}$/.exec(line ?? '')
-  if (match === null) throw new UnsupportedBody('the body is not made of signed chunks')
+  if (match === null) throw new UnsupportedBody('The body does not consist of signed chunks')
   const size = parseInt(match[1] ?? '', 16)
   if (size > MAX_CHUNK)
-    throw new UnsupportedBody(`a chunk of the body is larger than ${String(MAX_CHUNK)} bytes`)
+    throw new UnsupportedBody(`A chunk of the body is larger than ${String(MAX_CHUNK)} bytes`)
   return [match[1] ?? '', size]
 }
 
@@ -79,7 +79,7 @@ async function* resignTrailer(reader: ByteReader, signer: Signer, previous: stri
     if ((await reader.line(0)) === '') return
     break
   }
-  throw new UnsupportedBody('the trailer of the body is not a signed one')
+  throw new UnsupportedBody('The trailer of the body is not signed')
 }
 
 function sign(

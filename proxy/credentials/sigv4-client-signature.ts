@@ -2,8 +2,8 @@ import type { Headers } from '#firewall/contracts/credential.js'
 import { parseQuery } from './sigv4-query.js'
 
 /**
- * The parameters of a presigned URL (Amazon S3 API reference, "Authenticating requests: using query parameters"), and of
- * its relatives that are not signed here.
+ * The parameters of a presigned URL (Amazon S3 API reference, "Authenticating requests: using query parameters"), and those of
+ * similar schemes that the gateway does not sign.
  */
 export const SIGNATURE_PARAMETERS = [
   'X-Amz-Algorithm',
@@ -17,7 +17,7 @@ export const SIGNATURE_PARAMETERS = [
   'X-Amz-Region-Set',
 ] as const
 
-/** What the sandbox says of its own signature; the signature itself, made with a placeholder, is worth nothing. */
+/** How the sandbox signed the request. Its signature itself, made with a placeholder, is not used. */
 export interface ClientSignature {
   readonly accessKeyId: string
   /** Lower-case names. */
@@ -26,13 +26,13 @@ export interface ClientSignature {
   readonly presigned: { readonly signedAt: number; readonly expiresInMs: number } | null
 }
 
-/** Presigned URLs live for a week at most. */
+/** Presigned URLs are valid for at most one week. */
 const MAX_EXPIRES_SECONDS = 604_800
 
 /**
  * Reads how the sandbox signed a request. Never throws.
  *
- * @returns null when it did not sign, a sentence when it signed in a way that cannot be signed again
+ * @returns null if it did not sign, an error message if the signature cannot be replaced
  */
 export function readClientSignature(sent: {
   readonly headers: Headers
@@ -40,21 +40,21 @@ export function readClientSignature(sent: {
 }): ClientSignature | string | null {
   const authorization = sent.headers['authorization']
   const pairs = parseQuery(sent.query)
-  if (pairs === null) return 'the query holds a malformed escape'
+  if (pairs === null) return 'The query contains a malformed escape'
   const names = new Set(pairs.map(({ name }) => name))
   const presigned = SIGNATURE_PARAMETERS.some((name) => names.has(name))
   if (presigned && authorization !== undefined)
-    return 'the request is signed both in a header and in the query'
+    return 'The request is signed both in a header and in the query'
   if (names.has('AWSAccessKeyId') && names.has('Signature'))
-    return 'the URL is presigned with Signature Version 2; configure the client for Signature Version 4'
+    return 'The URL is presigned with Signature Version 2; configure the client for Signature Version 4'
   if (authorization !== undefined)
     return typeof authorization === 'string'
       ? readAuthorization(authorization)
-      : 'there is more than one Authorization header'
+      : 'The request has several Authorization headers'
   if (!presigned) return null
   const parameters = new Map<string, string>()
   for (const { name, value } of pairs) {
-    if (parameters.has(name) && name.startsWith('X-Amz-')) return `${name} stands in the query twice`
+    if (parameters.has(name) && name.startsWith('X-Amz-')) return `Duplicate query parameter ${name}`
     parameters.set(name, value ?? '')
   }
   return readPresigned(parameters)
@@ -72,7 +72,7 @@ function readAuthorization(text: string): ClientSignature | string {
   )
   const clientSignature = clientSignatureOf(fields.get('Credential'), fields.get('SignedHeaders'), null)
   return clientSignature === null || parts.length !== 3 || !fields.has('Signature')
-    ? 'the Authorization header is not one of Signature Version 4'
+    ? 'The Authorization header does not follow Signature Version 4'
     : clientSignature
 }
 
@@ -83,7 +83,7 @@ function readPresigned(parameters: ReadonlyMap<string, string>): ClientSignature
   const expires = parameters.get('X-Amz-Expires') ?? ''
   const seconds = /^[1-9]\d{0,6}$/.test(expires) ? Number(expires) : null
   if (signedAt === null || seconds === null || seconds > MAX_EXPIRES_SECONDS)
-    return 'X-Amz-Date or X-Amz-Expires of the presigned URL is not valid'
+    return 'The presigned URL has an invalid X-Amz-Date or X-Amz-Expires'
   const clientSignature = clientSignatureOf(
     parameters.get('X-Amz-Credential'),
     parameters.get('X-Amz-SignedHeaders'),
@@ -92,19 +92,19 @@ function readPresigned(parameters: ReadonlyMap<string, string>): ClientSignature
       expiresInMs: seconds * 1_000,
     },
   )
-  return clientSignature ?? 'X-Amz-Credential or X-Amz-SignedHeaders of the presigned URL is not valid'
+  return clientSignature ?? 'The presigned URL has an invalid X-Amz-Credential or X-Amz-SignedHeaders'
 }
 
 function algorithmError(algorithm: string): string | null {
   if (algorithm === 'AWS4-HMAC-SHA256') return null
   if (algorithm === 'AWS4-ECDSA-P256-SHA256')
-    return 'the client signs with SigV4A (AWS4-ECDSA-P256-SHA256); configure it for one region and Signature Version 4'
+    return 'The client signs with SigV4A (AWS4-ECDSA-P256-SHA256); configure it for one region and Signature Version 4'
   return algorithm === 'AWS'
-    ? 'the client signs with Signature Version 2; configure it for Signature Version 4'
-    : 'the client authenticates with something other than Signature Version 4'
+    ? 'The client signs with Signature Version 2; configure it for Signature Version 4'
+    : 'The client does not authenticate with Signature Version 4'
 }
 
-/** The key's id may hold slashes where it is not Amazon's own, so the scope is what the last four parts are. */
+/** Key ids of other services may contain slashes, so the scope is the last four parts. */
 function clientSignatureOf(
   credential: string | undefined,
   signedHeaders: string | undefined,

@@ -4,23 +4,23 @@ import { readBody, unsupported } from './shared.js'
 import type { Parameter } from './sigv4-query.js'
 import { isS3, PAYLOAD_HEADER } from './sigv4-signer.js'
 
-/** How the body takes part in a signature. */
+/** How the signature covers the body. */
 export interface Payload {
-  /** Hexadecimal SHA-256, or the word that stands instead of it. */
+  /** Hexadecimal SHA-256, or the keyword that replaces it. */
   readonly hash: string
-  /** Chunks that carry signatures of their own. */
+  /** Whether the chunks have their own signatures. */
   readonly chunks: 'signed' | 'signed-with-trailer' | null
 }
 
-/** Bytes of a body that is read to be hashed. The largest that an AWS service takes without saying its hash. */
+/** Maximum size of a body that is buffered for hashing, in bytes: the largest that AWS services accept without a stated hash. */
 export const MAX_HASHED_BODY = 16 * 1024 * 1024
 
 const UNSIGNED = 'UNSIGNED-PAYLOAD'
 const EMPTY_HASH = createHash('sha256').digest('hex')
 
 /**
- * Finds out what the signature says of the body: what the client says of it (the service compares that with what it
- * gets), else its hash. S3 over TLS takes bodies without, and so none is held there.
+ * Decides how the signature covers the body: with the hash that the client states (the service compares it with the body),
+ * otherwise with a hash computed here. S3 over TLS accepts unsigned bodies, so they are not buffered.
  */
 export async function payloadOf(
   request: OutgoingRequest,
@@ -31,7 +31,7 @@ export async function payloadOf(
   if (stated !== undefined) {
     return typeof stated === 'string'
       ? statedPayload(stated, origin.scheme === 'https')
-      : unsupported(`${PAYLOAD_HEADER} stands there more than once`)
+      : unsupported(`Duplicate header ${PAYLOAD_HEADER}`)
   }
   if (body === null) return { hash: EMPTY_HASH, chunks: null }
   if (isS3(service) && origin.scheme === 'https') return { hash: UNSIGNED, chunks: null }
@@ -39,7 +39,7 @@ export async function payloadOf(
   return 'reason' in bytes ? bytes : { hash: createHash('sha256').update(bytes).digest('hex'), chunks: null }
 }
 
-/** The same for a presigned URL, which S3 gives no hash by default. */
+/** The same for a presigned URL, which for S3 has no payload hash by default. */
 export async function presignedPayloadOf(
   request: OutgoingRequest,
   service: string,
@@ -62,7 +62,7 @@ function statedPayload(stated: string, encrypted: boolean): Payload | InjectionF
     case 'STREAMING-UNSIGNED-PAYLOAD-TRAILER':
       return encrypted
         ? { hash: stated, chunks: null }
-        : unsupported(`${PAYLOAD_HEADER} says ${stated}, which is for https alone`)
+        : unsupported(`${PAYLOAD_HEADER} is ${stated}, which requires https`)
     default:
       return hashOrError(stated)
   }
@@ -71,5 +71,5 @@ function statedPayload(stated: string, encrypted: boolean): Payload | InjectionF
 function hashOrError(stated: string): Payload | InjectionFailure {
   return /^[0-9a-f]{64}$/.test(stated)
     ? { hash: stated, chunks: null }
-    : unsupported(`${PAYLOAD_HEADER} holds neither a SHA-256 nor a form of payload that can be signed again`)
+    : unsupported(`${PAYLOAD_HEADER} is neither a SHA-256 hash nor a payload type that can be signed again`)
 }

@@ -4,7 +4,7 @@ export interface Parameter {
   readonly value: string | null
 }
 
-/** Reads a query as servers do that sort and encode it anew: `+` is a space. Null when an escape is broken. */
+/** Reads a query like servers that sort and re-encode it: `+` is a space. Null if an escape is malformed. */
 export function parseQuery(query: string): readonly Parameter[] | null {
   const pairs = query
     .replace(/^\?/, '')
@@ -26,7 +26,7 @@ function decode(text: string): string {
   return decodeURIComponent(text.replaceAll('+', ' '))
 }
 
-/** The query with every parameter in the one encoding that the signature knows, in the order given. */
+/** The query in the encoding that signatures require, with the parameters in their original order. */
 export function writeQuery(parameters: readonly Parameter[]): string {
   const pairs = parameters.map(({ name, value }) =>
     value === null ? uriEncode(name) : `${uriEncode(name)}=${uriEncode(value)}`,
@@ -35,8 +35,8 @@ export function writeQuery(parameters: readonly Parameter[]): string {
 }
 
 /**
- * A path in which everything is escaped that the signature escapes. What is escaped already stays, so every server,
- * whether it takes the path as it came or decodes and encodes it, signs the same.
+ * The path with every character escaped that the signature escapes. Existing escapes stay, so every server signs the same
+ * text, whether it uses the path as received or decodes and re-encodes it.
  */
 export function escapePath(path: string): string {
   return path.replace(/[^A-Za-z0-9\-._~/%]/g, uriEncode)

@@ -14,20 +14,20 @@ export interface Scope {
   readonly service: string
 }
 
-/** What a signature covers. */
+/** The input of a signature. */
 export interface Signable {
   readonly method: string
   readonly host: string
   readonly path: string
   readonly query: readonly Parameter[]
-  /** The headers to sign and no others, by lower-case name. */
+  /** Exactly the headers to sign, by lower-case name. */
   readonly headers: Readonly<Record<string, string>>
-  /** Hexadecimal SHA-256 of the body, or one of the words that stand instead of it. */
+  /** Hexadecimal SHA-256 of the body, or a keyword that replaces it. */
   readonly payloadHash: string
 }
 
 /**
- * Signs for one moment.
+ * Signs with one timestamp.
  *
  * Source: "AWS Signature Version 4 for API requests" (IAM user guide), as the AWS SDK for JavaScript implements it.
  */
@@ -58,14 +58,14 @@ export class Signer {
         ...(token === undefined ? {} : { sessionToken: token }),
       },
       sha256: Sha256,
-      // S3 signs the path as it is sent; all others encode it once more.
+      // S3 signs the path as sent; all other services encode it once more.
       uriEscapePath: !isS3(scope.service),
       applyChecksum: false,
     })
     return new Signer(smithy, scope, now)
   }
 
-  /** The headers to add: `authorization`, `x-amz-date`, and `x-amz-security-token` where there is one. */
+  /** The headers to add: `authorization`, `x-amz-date`, and `x-amz-security-token` if there is a session token. */
   async headers(signable: Signable): Promise<Record<string, string>> {
     const signed = await this.#smithy.sign(requestOf(signable), {
       signingDate: this.#date,
@@ -80,7 +80,7 @@ export class Signer {
     )
   }
 
-  /** The parameters to add to a URL, which is good for `seconds`. */
+  /** The parameters to add to a URL, which is then valid for `seconds`. */
   async presign(signable: Signable, seconds: number): Promise<readonly Parameter[]> {
     const signed = await this.#smithy.presign(requestOf(signable), {
       signingDate: this.#date,
@@ -100,14 +100,14 @@ export class Signer {
   }
 }
 
-/** Services whose path is encoded once and whose payload hash stands in a header. */
+/** Services that encode the path once and take the payload hash from a header. */
 export function isS3(service: string): boolean {
   return service === 's3' || service.startsWith('s3-')
 }
 
 export const PAYLOAD_HEADER = 'x-amz-content-sha256'
 
-/** The library reads the payload's hash from this header, which is signed only where it is sent. */
+/** The library reads the payload hash from this header, which is signed only if it is sent. */
 function hashOnly({ headers }: Signable): Set<string> {
   return new Set(headers[PAYLOAD_HEADER] === undefined ? [PAYLOAD_HEADER] : [])
 }
@@ -125,7 +125,7 @@ function requestOf({ method, host, path, query, headers, payloadHash }: Signable
   }
 }
 
-/** SHA-256 and HMAC-SHA-256 in the form that the library asks for. */
+/** SHA-256 and HMAC-SHA-256 with the interface that the library expects. */
 class Sha256 {
   readonly #hash: Hash | ReturnType<typeof createHmac>
 
@@ -142,7 +142,7 @@ class Sha256 {
   }
 
   reset(): void {
-    throw new Error('a hash is used once')
+    throw new Error('A hash can be used only once')
   }
 }
 

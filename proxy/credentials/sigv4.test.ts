@@ -36,7 +36,7 @@ function authorization(signedHeaders: string, key = PLACEHOLDER, algorithm = 'AW
   return `${algorithm} Credential=${key}/20200101/somewhere/some/aws4_request, SignedHeaders=${signedHeaders}, Signature=${HEX}`
 }
 
-/** What the kind makes of a request as the proxy hands it over. */
+/** The request after injection. */
 async function resign(sent: Sent) {
   const { access = ACCESS, secret = S3_SECRET, service = 's3', token, target = '/' } = sent
   const credential = sigv4.bind('s3/sigv4', {
@@ -117,7 +117,7 @@ const CHUNKS = {
 }
 const PLACEHOLDERS = [HEX, HEX, HEX]
 
-void t.test('signed chunks, as the reference has them', async (t) => {
+void t.test('signed chunks, as in the AWS reference', async (t) => {
   const signatures = [
     'ad80c730a21e5b8d04586a2213dd63b9a0e99e0e2307b0ade35a65485a288648',
     '0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497',
@@ -144,7 +144,7 @@ void t.test('signed chunks, as the reference has them', async (t) => {
   }
 })
 
-void t.test('signed chunks with a trailer, as the reference has them', async (t) => {
+void t.test('signed chunks with a trailer, as in the AWS reference', async (t) => {
   const signatures = [
     'b474d8862b1487a5145d686f57f013e54db672cee1c953b3010fb58501ef5aa2',
     '1c1344b170168f8e65b41376b44b20fe354e373826ccbbe2c1d40a8cae51e5c7',
@@ -205,7 +205,7 @@ void t.test('chunks that are not what they say end the request before it is comp
     'no signature': 'x-amz-checksum-crc32:AA==\r\n\r\n',
     'nothing at all': '\r\n',
     'something after the signature': `${signed}a:b\r\n\r\n`,
-    'a line that is no header': `a b\r\n${signed}\r\n`,
+    'a line that is not a header': `a b\r\n${signed}\r\n`,
     'too many': 'a:b\r\n'.repeat(100) + signed,
     'no end': signed,
   }
@@ -251,7 +251,7 @@ void t.test('examples of the Signature Version 4 test suite', async (t) => {
   }
 })
 
-void t.test('what is said of the body', async (t) => {
+void t.test('payload hashes', async (t) => {
   const put = (sent: Sent) => resign({ method: 'PUT', body: [Buffer.from('hello')], ...sent })
   const stated = (value: string) => ({ 'x-amz-content-sha256': value, authorization: authorization('host') })
   const hello = '2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824'
@@ -279,7 +279,7 @@ void t.test('what is said of the body', async (t) => {
   const large = Array.from({ length: 17 }, () => Buffer.alloc(MAX_HASHED_BODY / 16))
   t.match((await put({ service: 'sqs', body: large })).error, { reason: 'too-large' })
   t.equal((await put({ service: 'sqs', body: large.slice(1) })).error, null)
-  t.equal((await put({ body: large })).error, null, 'nothing is held for S3')
+  t.equal((await put({ body: large })).error, null, 'S3 bodies are not buffered')
 })
 
 void t.test('whose signature it is, and of what kind', async (t) => {
@@ -326,8 +326,8 @@ void t.test('whose signature it is, and of what kind', async (t) => {
     t.notOk(headers['authorization'], name)
     t.notMatch(JSON.stringify(error), ACCESS, name)
   }
-  const stranger = await resign({ headers: { authorization: authorization('host', 'a/b/c') } })
-  t.match(stranger.error, { detail: /another key than the placeholder of KEY_ID/ })
+  const foreign = await resign({ headers: { authorization: authorization('host', 'a/b/c') } })
+  t.match(foreign.error, { detail: /a key other than the placeholder of KEY_ID/ })
   const compact = authorization('host').replaceAll(', ', ',')
   for (const headers of [{}, { authorization: authorization('host') }, { authorization: compact }]) {
     const made = await resign({ headers })
@@ -336,7 +336,7 @@ void t.test('whose signature it is, and of what kind', async (t) => {
   }
 })
 
-void t.test('what the sandbox sent of a signature is gone, what it says of the request stays', async (t) => {
+void t.test('the signature parameters of the sandbox are removed, its other parameters stay', async (t) => {
   const { headers, request } = await resign({
     target: "/b/k(1):x?prefix=a+b&list-type=2&acl&X=~*'",
     token: 'session-token-0123456789',
@@ -367,7 +367,7 @@ function presigned(extra = '', expires = '3600', date = '20130524T000000Z'): str
   return `/b/k?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=${credential}&X-Amz-Date=${date}&X-Amz-Expires=${expires}&X-Amz-SignedHeaders=host&X-Amz-Signature=${HEX}${extra}`
 }
 
-void t.test('presigned URLs are presigned again, for no longer', async (t) => {
+void t.test('presigned URLs are signed again, and do not live longer', async (t) => {
   const made = async (sent: Sent) => {
     const { error, request, headers } = await resign(sent)
     return { error, headers, query: new URLSearchParams(request.query) }
@@ -387,7 +387,7 @@ void t.test('presigned URLs are presigned again, for no longer', async (t) => {
   t.equal([...query.keys()].length, 7)
 
   const short = await made({ target: presigned('', '100'), now: S3_TIME + 40_000 })
-  t.equal(short.query.get('X-Amz-Expires'), '60', 'what is left of it')
+  t.equal(short.query.get('X-Amz-Expires'), '60', 'the remaining lifetime')
   const token = await made({
     target: presigned('&X-Amz-Security-Token=placeholder'),
     token: 'token-0123456789',

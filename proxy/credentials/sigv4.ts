@@ -12,8 +12,8 @@ import { escapePath, parseQuery, writeQuery, type Parameter } from './sigv4-quer
 import { isS3, PAYLOAD_HEADER, Signer, type Scope, type Signable, type SigningKeys } from './sigv4-signer.js'
 
 /**
- * Seconds that a presigned URL is good for once it was signed again, which is when it is used: as long as a clock may be
- * wrong. Threat: an upstream says it back (in a redirect, in an error), and somebody else uses it later.
+ * How long a presigned URL is valid after the gateway has signed it again, in seconds: just long enough for clock skew, because
+ * it is used immediately. Threat: an upstream returns it (in a redirect or an error), and an attacker uses it later.
  */
 export const MAX_PRESIGNED_SECONDS = 900
 
@@ -25,16 +25,16 @@ const SIGNATURE_HEADERS = [
   'x-amz-region-set',
 ]
 
-/** Headers that are always signed where they stand; the others only when the client had signed them. */
+/** Headers that are signed whenever they are present; others only if the client signed them. */
 const ALWAYS_SIGNED = /^(host|content-type|content-md5|x-amz-.*)$/
 
-/** What the way to the service may change: it is sent, and not signed. */
+/** Headers that proxies on the way may change: sent, but not signed. */
 const NEVER_SIGNED = new Set(['accept-encoding', 'date'])
 
 /** AWS Signature Version 4: a request that the sandbox signed with its placeholders is signed again with the real keys. */
 export const sigv4: CredentialKind = {
   name: 'sigv4',
-  summary: 'signs the request with AWS Signature Version 4, for S3 and every service that takes it',
+  summary: 'signs the request with AWS Signature Version 4, for S3 and every service that supports it',
   fields: {
     access_key: { secret: true, describe: 'the access key id' },
     secret_key: { secret: true, describe: 'the secret access key' },
@@ -45,13 +45,12 @@ export const sigv4: CredentialKind = {
   shorthand: null,
   check({ access_key = '', session_token = '', region = '', service = '' }) {
     if (!/^[\x21-\x7e]+$/.test(access_key) || access_key.includes(','))
-      return 'the access key id holds a character that a header cannot carry'
+      return 'The access key id contains a character that is not allowed in a header'
     if (!/^[\x21-\x7e]*$/.test(session_token))
-      return 'the session token holds a character that a header cannot carry'
-    if (!/^[A-Za-z0-9_-]+$/.test(region)) return `\`${region}\` is not a region`
-    if (service === 's3express')
-      return 'S3 Express needs a session for every bucket, which cannot be signed again'
-    return /^[a-z0-9-]+$/.test(service) ? null : `\`${service}\` is not the name of a service`
+      return 'The session token contains a character that is not allowed in a header'
+    if (!/^[A-Za-z0-9_-]+$/.test(region)) return `Invalid region \`${region}\``
+    if (service === 's3express') return 'S3 Express is not supported: it needs a session for every bucket'
+    return /^[a-z0-9-]+$/.test(service) ? null : `Invalid service name \`${service}\``
   },
   bind(id, values) {
     const keys: SigningKeys = {
@@ -86,7 +85,7 @@ async function sign(
   const clientSignature = readClientSignature(request.sent)
   if (typeof clientSignature === 'string') return unsupported(clientSignature)
   const query = parseQuery(request.query)
-  if (query === null) return unsupported('the query holds a malformed escape')
+  if (query === null) return unsupported('The query contains a malformed escape')
   const error =
     clientSignatureError(request, keys, clientSignature, now()) ?? conflictingSignature(request, scope, query)
   if (error !== null) return error
@@ -96,12 +95,12 @@ async function sign(
     : presignedPayloadOf(request, scope.service, query))
   if ('reason' in payload) return payload
   if (isS3(scope.service) && presigned === null) request.headers[PAYLOAD_HEADER] = payload.hash
-  // What is signed must be what is sent: both are written in the one form that every reader encodes alike.
+  // The signed text must equal the sent text, so both use the form that all servers encode in the same way.
   request.path = escapePath(request.path)
   request.query = writeQuery(query)
   const signable = signableOf(request, query, clientSignature, payload.hash)
   if ('reason' in signable) return signable
-  // A body may have taken its time.
+  // Reading the body may have taken a while.
   const signedAt = now()
   const signer = await Signer.create(keys, scope, signedAt)
   if (presigned === null) {
@@ -129,7 +128,7 @@ async function signHead(
   request.body.transform(transform, typeof length === 'string' ? Number(length) : null)
 }
 
-/** Whether this sandbox made the signature, with what it was given, and whether it still holds. */
+/** Why the client's signature is invalid; null if this sandbox made it with its own placeholders and it has not expired. */
 function clientSignatureError(
   { placeholders }: OutgoingRequest,
   { accessKey }: SigningKeys,
@@ -138,11 +137,11 @@ function clientSignatureError(
 ): InjectionFailure | null {
   if (clientSignature === null) return null
   if (clientSignature.accessKeyId !== placeholders.get(accessKey.name))
-    return unsupported(`the request is signed with another key than the placeholder of ${accessKey.name}`)
+    return unsupported(`The request is signed with a key other than the placeholder of ${accessKey.name}`)
   if (clientSignature.presigned === null) return null
-  if (now >= expiryOf(clientSignature.presigned)) return unsupported('the presigned URL has expired')
+  if (now >= expiryOf(clientSignature.presigned)) return unsupported('The presigned URL has expired')
   return clientSignature.presigned.signedAt > now + MAX_PRESIGNED_SECONDS * 1_000
-    ? unsupported('the presigned URL is not valid yet')
+    ? unsupported('The presigned URL is not valid yet')
     : null
 }
 
@@ -151,8 +150,8 @@ function expiryOf({ signedAt, expiresInMs }: NonNullable<ClientSignature['presig
 }
 
 /**
- * Threat: a second signature, with keys of somebody else's, in a place that the service reads and the locations do not cover:
- * a parameter in another case, or the fields of an HTML form that uploads to S3.
+ * Threat: a second signature, with an attacker's keys, in a place that the service reads and the locations do not cover: a
+ * parameter in another case, or the fields of an HTML form that uploads to S3.
  */
 function conflictingSignature(
   { method, headers }: OutgoingRequest,
@@ -161,10 +160,10 @@ function conflictingSignature(
 ): InjectionFailure | null {
   const own = new Set<string>(SIGNATURE_PARAMETERS.map((name) => name.toLowerCase()))
   if (query.some(({ name }) => own.has(name.toLowerCase())))
-    return unsupported('a parameter of the signature is not spelled as it should be')
+    return unsupported('A signature parameter has the wrong letter case')
   const form = /^\s*multipart\/form-data/i.test(String(headers['content-type'] ?? ''))
   return form && method === 'POST' && isS3(service)
-    ? unsupported('S3 uploads by HTML form are signed inside of the form; use PUT')
+    ? unsupported('S3 uploads by HTML form are not supported; use PUT')
     : null
 }
 
@@ -179,13 +178,13 @@ function signableOf(
     if (NEVER_SIGNED.has(name)) continue
     if (!ALWAYS_SIGNED.test(name) && clientSignature?.signedHeaders.has(name) !== true) continue
     const text = utf8Of([value].flat().join(','))
-    if (text === null) return unsupported(`the header ${name} is not UTF-8`)
+    if (text === null) return unsupported(`The header ${name} is not UTF-8`)
     signed[name] = text
   }
   return { method, host: signed['host'] ?? '', path, query, headers: signed, payloadHash }
 }
 
-/** A header arrives as latin1, one character for each byte; the signature is of the bytes. */
+/** Headers arrive as latin1, one character per byte; the signature covers the bytes. */
 function utf8Of(latin1: string): string | null {
   const bytes = Buffer.from(latin1, 'latin1')
   const text = bytes.toString('utf8')

@@ -3,7 +3,7 @@ import t from 'tap'
 import type { CredentialTools } from '#firewall/contracts/credential.js'
 import { Secret } from '#firewall/secrets/secret.js'
 import { NO_TOOLS } from '#test/fixtures/outgoing.js'
-import { TokenRequestError } from '../upstream/token-request.js'
+import { TokenRequestError } from '../contracts/errors.js'
 import { TokenCache, type Token, type TokenError } from './token-cache.js'
 
 const HOUR = 3_600_000
@@ -24,12 +24,12 @@ function setUp(values: readonly Secret[] = []) {
   const tools: CredentialTools = { ...NO_TOOLS, now: () => time }
   return {
     cache,
-    /** The token, or what is wrong. */
+    /** The token, or the error. */
     get: async () => textOf(await cache.get(tools)),
-    /** The same where nobody may wait for it. */
+    /** The same, without waiting. */
     atOnce: () => {
       const token = cache.get(tools)
-      return token instanceof Promise ? 'not at once' : textOf(token)
+      return token instanceof Promise ? 'not yet available' : textOf(token)
     },
     refuse: (token: string) => cache.refuse(token, time),
     pass: (ms: number) => (time += ms),
@@ -40,13 +40,16 @@ function setUp(values: readonly Secret[] = []) {
   }
 }
 
-void t.test('however many wait, one asks; afterwards the token is there at once', async (t) => {
-  const { get, asked, atOnce } = setUp()
-  const waiting = Array.from({ length: 200 }, get)
-  t.strictSame(new Set(await Promise.all(waiting)), new Set(['token-1']))
-  t.equal(asked(), 1)
-  t.equal(atOnce(), 'token-1')
-})
+void t.test(
+  'many waiting requests send one token request; afterwards the token is available immediately',
+  async (t) => {
+    const { get, asked, atOnce } = setUp()
+    const waiting = Array.from({ length: 200 }, get)
+    t.strictSame(new Set(await Promise.all(waiting)), new Set(['token-1']))
+    t.equal(asked(), 1)
+    t.equal(atOnce(), 'token-1')
+  },
+)
 
 void t.test('rotated in the background while it is good, and not used in its last seconds', async (t) => {
   const { get, asked, pass, settle, atOnce } = setUp()
@@ -60,7 +63,7 @@ void t.test('rotated in the background while it is good, and not used in its las
   t.equal(asked(), 2)
   t.equal(atOnce(), 'token-2')
   pass(HOUR - 5_000)
-  t.equal(atOnce(), 'not at once', 'its end is too near')
+  t.equal(atOnce(), 'not yet available', 'it expires too soon')
 })
 
 void t.test(
@@ -71,7 +74,7 @@ void t.test(
     const error = 'login.example: unreachable'
     t.strictSame(await Promise.all(Array.from({ length: 50 }, get)), Array(50).fill(error))
     t.equal(asked(), 1, 'all who waited got the same answer')
-    t.equal(atOnce(), error, 'at once')
+    t.equal(atOnce(), error, 'immediately')
     for (const wait of [5, 10, 20, 40, 60, 60]) {
       const before = asked()
       pass(wait * 1000 - 1)
@@ -122,7 +125,7 @@ void t.test(
   },
 )
 
-void t.test('after a token that lived to its rotation a refusal counts at once again', async (t) => {
+void t.test('after a token that was replaced in time, a rejection counts immediately again', async (t) => {
   const { get, pass, refuse, settle, atOnce } = setUp()
   refuse(await get())
   await get()
@@ -150,7 +153,11 @@ void t.test('redaction is given the present token and every former one that is s
   pass(HOUR - 2 * MINUTE)
   await get()
   await settle()
-  t.equal(cache.token.revealSensitive().length, 5, 'one rotation beyond its end, for what is under way')
+  t.equal(
+    cache.token.revealSensitive().length,
+    5,
+    'one more rotation after it expires, for requests in flight',
+  )
   pass(HOUR - 2 * MINUTE)
   await get()
   await settle()
@@ -158,7 +165,7 @@ void t.test('redaction is given the present token and every former one that is s
   t.notMatch(inspect(cache, { depth: 9, showHidden: true }), 'token-6')
 })
 
-void t.test('a value that changes is used at once: the token is rotated, a failure forgotten', async (t) => {
+void t.test('a new value is used immediately: the token is replaced, a failure forgotten', async (t) => {
   const secret = new Secret('CLIENT_SECRET', 'before-0123456789')
   const { get, settle, atOnce } = setUp([secret])
   await get()
@@ -191,5 +198,5 @@ void t.test('a clock that was set back does not lengthen a life or a wait', asyn
 void t.test('of an error that is not the gateway\u2019s own only the code is told', async (t) => {
   const { get, answerWith } = setUp()
   answerWith(() => Promise.reject(Object.assign(new Error('the secret itself'), { code: 'ERR_OSSL' })))
-  t.equal(await get(), 'the token could not be made (ERR_OSSL)')
+  t.equal(await get(), 'Could not create the token (ERR_OSSL)')
 })

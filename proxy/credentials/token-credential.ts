@@ -7,23 +7,23 @@ import type { TokenEndpoint } from './token-endpoint.js'
 export interface TokenCredentialParts {
   readonly kind: string
   readonly id: string
-  /** What the policy gives, by field. */
+  /** Fields in the policy. */
   readonly values: Readonly<Record<string, Secret>>
-  /** Null when the policy's URL cannot be read: nothing is ever sent then. */
+  /** Null if the URL in the policy is invalid: then nothing is ever sent. */
   readonly endpoint: TokenEndpoint | null
   readonly obtain: ObtainToken
-  /** The header's value; `Bearer <token>` unless given. */
+  /** The header value (default: `Bearer <token>`). */
   readonly authorization?: (token: string, request: OutgoingRequest) => string
-  /** Secrets that were not in the policy. */
+  /** Secrets that are not in the policy. */
   readonly more?: readonly Secret[]
-  /** What is made of the values and must not come back either. */
+  /** Values derived from the fields that must be redacted too. */
   readonly alsoSecret?: () => readonly string[]
 }
 
 /** RFC 6750 section 2.1. */
 const bearerHeader = (token: string) => `Bearer ${token}`
 
-/** A credential that sets `Authorization` to a token that the gateway gets for it. */
+/** A credential that sets `Authorization` to a token that the gateway requests. */
 export function tokenCredential(parts: TokenCredentialParts): Credential {
   const { kind, id, values, endpoint, obtain, authorization = bearerHeader, more = [], alsoSecret } = parts
   const given = Object.values(values)

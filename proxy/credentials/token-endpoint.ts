@@ -1,18 +1,18 @@
 import { parseAuthority } from '#firewall/names/hostname.js'
-import type { Origin } from '#firewall/contracts/policy.js'
+import type { Origin } from '#firewall/contracts/origin.js'
 import { parseRequestTarget } from '#firewall/rules/request-path.js'
 
-/** Where tokens are asked for. */
+/** A token endpoint. */
 export interface TokenEndpoint {
   readonly url: URL
   readonly origin: Origin
 }
 
 /**
- * Reads the URL of a token endpoint. By hand, for `URL` repairs what it finds, and what is asked must be what the policy
- * says.
+ * Parses the URL of a token endpoint. Not with `URL`, which normalises its input: the request must go exactly where the
+ * policy says.
  *
- * @returns null for anything but scheme, host name, optional port, plain path and query
+ * @returns null for anything but a scheme, host name, optional port, plain path and query
  */
 export function readEndpoint(text: string): TokenEndpoint | null {
   const [, scheme, authority = '', target = ''] = /^(https?):\/\/([^/?#]*)(\/[^#]*)?$/.exec(text) ?? []
@@ -25,9 +25,9 @@ export function readEndpoint(text: string): TokenEndpoint | null {
   return { url, origin }
 }
 
-/** What `check` says about a URL that cannot be read; null where it can, or where there is none. */
+/** The error that `check` reports for an invalid URL; null for a valid or missing one. */
 export function endpointError(name: string, text: string | undefined): string | null {
   return text === undefined || readEndpoint(text) !== null
     ? null
-    : `\`${name}\` is not a URL of scheme, host name, optional port and path`
+    : `\`${name}\` must be a URL with a scheme, host name, optional port and path`
 }

@@ -1,7 +1,7 @@
 import { pipeline, type Transform } from 'node:stream'
 import * as zlib from 'node:zlib'
 import type { Headers } from '#firewall/contracts/credential.js'
-import { newHeaders } from '../request/headers.js'
+import { newHeaders } from '../message/headers.js'
 
 /** A content coding of RFC 9110 section 8.4.1, RFC 7932 or RFC 8878 that can be undone here. */
 export type Coding = 'gzip' | 'deflate' | 'br' | 'zstd'

@@ -9,7 +9,7 @@ export const WINDOW = 2 ** 14
 const SPECIAL_TABLE = WINDOW
 const PLACES = 0x5000
 const TABLES = 0xe000
-/** Bytes of tables beyond which those of all secret patterns are forgotten, to be made again as they are asked for. */
+/** Bytes of tables beyond which all are forgotten, to be copied again as they are asked for. */
 const MAX_TABLES = 2 ** 24
 const PAGE = 2 ** 16
 
@@ -58,13 +58,6 @@ declare const WebAssembly: {
   readonly Instance: new (module: object) => { readonly exports: object }
 }
 
-const { memory, mark, find } = instantiate()
-let text = new Uint8Array(memory.buffer, 0, WINDOW)
-let places = new Uint16Array(memory.buffer, PLACES, WINDOW)
-/** Of secret patterns, where their tables stand. */
-let tables = new WeakMap<Matcher, number>()
-let top = TABLES
-
 function instantiate(): Exports {
   const code = readFileSync(new URL('prefilter.wasm', import.meta.url))
   const exports = new WebAssembly.Instance(new WebAssembly.Module(code)).exports as Exports
@@ -76,6 +69,59 @@ function instantiate(): Exports {
     table[byte % 16] = byte
   }
   return exports
+}
+
+/** The tables of secret patterns, and where they were last put. */
+interface Tables {
+  readonly bytes: Uint8Array
+  /** The generation of the memory in which `at` holds. */
+  generation: number
+  at: number
+}
+
+/**
+ * The memory that is searched. Nothing in it means anything but to the search under way: the text is taken anew each time, and
+ * tables belong to their patterns and are only copied here. There is one, since V8 sets gigabytes of addresses aside for each.
+ */
+class SearchMemory {
+  readonly #exports = instantiate()
+  #text = new Uint8Array(this.#exports.memory.buffer, 0, WINDOW)
+  #places = new Uint16Array(this.#exports.memory.buffer, PLACES, WINDOW)
+  #top = TABLES
+  #generation = 1
+  readonly find = this.#exports.find
+  readonly mark = this.#exports.mark
+
+  get text(): Uint8Array {
+    return this.#text
+  }
+
+  get places(): Uint16Array {
+    return this.#places
+  }
+
+  /** Where the tables of these patterns are from now on. */
+  addressOf(matcher: Matcher): number {
+    const tables = (matcher.derived.tables ??= makeTables(matcher)) as Tables
+    if (tables.generation === this.#generation) return tables.at
+    const { length } = tables.bytes
+    if (this.#top + length > MAX_TABLES) {
+      this.#generation += 1
+      this.#top = TABLES
+    }
+    const { memory } = this.#exports
+    const missing = this.#top + length - memory.buffer.byteLength
+    if (missing > 0) {
+      memory.grow(Math.ceil(missing / PAGE))
+      this.#text = new Uint8Array(memory.buffer, 0, WINDOW)
+      this.#places = new Uint16Array(memory.buffer, PLACES, WINDOW)
+    }
+    new Uint8Array(memory.buffer, this.#top).set(tables.bytes)
+    tables.at = this.#top
+    tables.generation = this.#generation
+    this.#top += length
+    return tables.at
+  }
 }
 
 /**
@@ -104,11 +150,11 @@ export class Prefilter {
 
   /** Takes the text that is to be searched, at most `WINDOW` bytes. It stays until somebody else's is taken. */
   take(window: Uint8Array): void {
-    this.#tables = tables.get(this.#matcher) ?? addTables(this.#matcher)
+    this.#tables = MEMORY.addressOf(this.#matcher)
     this.#length = window.length
     this.#whole = Math.max(this.#length - BEHIND, 0) & -BLOCK
-    text.set(window)
-    this.#count = mark(this.#whole, this.#length, this.#tables, this.#matcher.filter.shift)
+    MEMORY.text.set(window)
+    this.#count = MEMORY.mark(this.#whole, this.#length, this.#tables, this.#matcher.filter.shift)
     this.#next = 0
   }
 
@@ -120,51 +166,40 @@ export class Prefilter {
     const special = this.#specialFrom(at)
     const end = special ?? Math.max(this.#whole, at)
     const { shift } = this.#matcher.filter
-    const found = find(sample, end, this.#length, this.stride, this.#run, this.#tables, shift)
+    const found = MEMORY.find(sample, end, this.#length, this.stride, this.#run, this.#tables, shift)
     if (found >= 0) return (found << 2) | AT_SAMPLE
     return (end << 2) | (special === null ? AT_END : AT_SPECIAL)
   }
 
   #specialFrom(at: number): number | null {
+    const { places } = MEMORY
     while (this.#next > 0 && (places[this.#next - 1] ?? 0) >= at) this.#next -= 1
     while (this.#next < this.#count && (places[this.#next] ?? 0) < at) this.#next += 1
     return this.#next < this.#count ? (places[this.#next] ?? 0) : null
   }
 }
 
-function addTables(matcher: Matcher): number {
+function makeTables({ alphabet, filter }: Matcher): Tables {
   const parts = [
-    verdicts((special, second) => bySecond(matcher.alphabet, special, second)),
-    verdicts((special, third) => byThird(matcher.alphabet, special, third)),
-    matcher.alphabet,
-    matcher.filter.bits,
+    verdicts((special, second) => bySecond(alphabet, special, second)),
+    verdicts((special, third) => byThird(alphabet, special, third)),
+    alphabet,
+    filter.bits,
   ]
-  const size = parts.reduce((sum, { length }) => sum + length, 0)
-  if (top + size > MAX_TABLES) {
-    tables = new WeakMap()
-    top = TABLES
-  }
-  const missing = top + size - memory.buffer.byteLength
-  if (missing > 0) {
-    memory.grow(Math.ceil(missing / PAGE))
-    text = new Uint8Array(memory.buffer, 0, WINDOW)
-    places = new Uint16Array(memory.buffer, PLACES, WINDOW)
-  }
-  const at = top
-  tables.set(matcher, at)
+  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
+  let at = 0
   for (const part of parts) {
-    new Uint8Array(memory.buffer, top).set(part)
-    top += part.length
+    bytes.set(part, at)
+    at += part.length
   }
-  return at
+  return { bytes, generation: 0, at: 0 }
 }
 
 /** A table by the low four bits of a special byte, and another byte. */
-function verdicts(policyEngine: (special: number, other: number) => number): Uint8Array {
+function verdicts(judge: (special: number, other: number) => number): Uint8Array {
   const table = new Uint8Array(16 * 256)
   for (const special of SPECIALS)
-    for (let other = 0; other < 256; other += 1)
-      table[(special % 16) * 256 + other] = policyEngine(special, other)
+    for (let other = 0; other < 256; other += 1) table[(special % 16) * 256 + other] = judge(special, other)
   return table
 }
 
@@ -202,3 +237,5 @@ const THIRDS = new Map(
     return [first, new Set(bytes.filter(isThird))]
   }),
 )
+
+const MEMORY = new SearchMemory()

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
+import { growth } from '#test/fixtures/growth.js'
 import { encodedForms } from './encoded-forms.js'
 import { WINDOW } from './prefilter.js'
 import { isSearchableRange, redactHeaders, Redactor, redactText, Tally } from './redact.js'
@@ -34,13 +35,16 @@ function cut(whole: Buffer, places: readonly number[]): Buffer[] {
 
 void t.test('a secret is found wherever it stands in a chunk longer than what is searched at once', (t) => {
   const secret = 'correct-horse-battery'
+  const wrong: unknown[] = []
   for (const form of [secret, 'correct%2Dhorse%2dbattery', 'correct-ho\r\nrse-batt\nery'])
     for (let before = WINDOW - 40; before < WINDOW + 20; before += 1) {
       const text = `${'.'.repeat(before)}${form}${'.'.repeat(30)}`
       const { out } = run([bytes(secret)], [bytes(text)])
       const expected = text.replace(form, '*'.repeat(form.length))
-      t.equal(Buffer.concat(out).toString('latin1'), expected, `${form} ${String(before)}`)
+      const found = Buffer.concat(out).toString('latin1')
+      if (found !== expected) wrong.push({ form, before, found })
     }
+  t.strictSame(wrong, [])
   t.end()
 })
 
@@ -48,9 +52,9 @@ void t.test('line breaks without end are neither held back nor searched again an
   const secret = 'correct-horse-battery'
   for (const lineBreak of ['\n', '\r\n', '\\n', '%0a', '&#10;', '\\u000a'])
     for (const pattern of [secret, `${secret}\n\n\n\nstaple`]) {
-      const chunks = [secret.slice(0, -4), lineBreak.repeat(2 ** 18), secret].map(bytes)
+      const chunks = [secret.slice(0, -4), lineBreak.repeat(2 ** 16), secret].map(bytes)
       const { out } = run([bytes(pattern)], chunks)
-      t.ok((out[1] ?? '').length > 2 ** 18 - 100, JSON.stringify(lineBreak))
+      t.ok((out[1] ?? '').length > 2 ** 16 - 100, JSON.stringify(lineBreak))
       t.equal(Buffer.concat(out).length, Buffer.concat(chunks).length)
     }
   const few = `${secret.slice(0, 9)}${'\n'.repeat(60)}${secret.slice(9)}`
@@ -86,10 +90,12 @@ void t.test('secrets that overlap, or are part of one another, go whole', (t) =>
     [['bc', 'abcd'], 'abcd abc', '**** a**'],
   ] as const) {
     const list = secretPatterns.map(bytes)
-    for (let at = 0; at <= text.length; at += 1) {
+    const splits = Array.from({ length: text.length + 1 }, (_, at) => {
       const { out } = run(list, [bytes(text.slice(0, at)), bytes(text.slice(at))])
-      t.equal(Buffer.concat(out).toString('latin1'), expected, `${secretPatterns.join(' ')} at ${at}`)
-    }
+      return { at, found: Buffer.concat(out).toString('latin1') }
+    })
+    const wrong = splits.filter(({ found }) => found !== expected)
+    t.strictSame(wrong, [], secretPatterns.join(' '))
   }
   t.end()
 })
@@ -240,14 +246,17 @@ void t.test('nothing is copied, and nobody else changed, where there is nothing 
 })
 
 void t.test('a stream made to be slow', (t) => {
-  const pattern = bytes(`${'a'.repeat(200)}b`)
-  const started = performance.now()
-  const { out } = run(
-    [pattern, bytes('a'.repeat(100))],
-    Array.from({ length: 8 }, () => bytes('a'.repeat(16_384))),
-  )
-  t.ok(performance.now() - started < 4_000, `${Math.round(performance.now() - started)} ms for 128 KiB`)
-  t.equal(Buffer.concat(out).length, 8 * 16_384)
+  const search = (length: number) => () => {
+    const pattern = bytes(`${'a'.repeat(length)}b`)
+    const { out } = run(
+      [pattern, bytes('a'.repeat(length / 2))],
+      Array.from({ length: 8 }, () => bytes('a'.repeat(16_384))),
+    )
+    return Buffer.concat(out).length
+  }
+  t.equal(search(200)(), 8 * 16_384)
+  const times = growth(search(50), search(400))
+  t.ok(times < 30, `${times.toFixed(1)} times as long for a secret that is eight times as long`)
   t.end()
 })
 

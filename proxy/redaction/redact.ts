@@ -1,6 +1,6 @@
 import type { Headers } from '#firewall/contracts/credential.js'
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
-import { newHeaders } from '../request/headers.js'
+import { newHeaders } from '../message/headers.js'
 import { Scanner } from './scanner.js'
 import { Tail } from './tail.js'
 

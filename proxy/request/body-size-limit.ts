@@ -1,13 +1,5 @@
 import { Transform, type TransformCallback } from 'node:stream'
-
-/** The body went over the limit. */
-export class BodyTooLarge extends Error {
-  readonly code = 'EGRESS_BODY_TOO_LARGE'
-
-  constructor() {
-    super('the request body is larger than the policy allows')
-  }
-}
+import { BodyTooLarge } from '../contracts/errors.js'
 
 /** Counts a body as it passes, and fails when it goes over the limit. */
 export class BodySizeLimit extends Transform {

@@ -1,83 +1,45 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
-import type {
-  Credential,
-  Headers,
-  InjectionFailure,
-  OutgoingRequest,
-} from '#firewall/contracts/credential.js'
-import type { RequestAllowed } from '#firewall/judge/policy-engine.js'
-import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
-import type { Origin, RegisteredSandbox, Scheme } from '#firewall/contracts/policy.js'
-import type { Reason } from '#firewall/contracts/reasons.js'
+import type { Credential, Headers, OutgoingRequest } from '#firewall/contracts/credential.js'
+import type { Origin } from '#firewall/contracts/origin.js'
+import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
+import type { RequestAllowed } from '#firewall/contracts/verdict.js'
 import type { RequestPath } from '#firewall/rules/request-path.js'
-import type { ListenerKind, Redaction, Peer } from '../events.js'
+import { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
+import type { ProxySnapshot } from '../context/snapshot.js'
+import type { ConnectionInfo } from '../contracts/connection.js'
+import type { Denial } from '../contracts/denial.js'
+import type { HttpClose } from '../contracts/events.js'
+import type { Downstream } from '../downstream/downstream.js'
+import type { Flow } from '../records/flow.js'
+import type { ResolvedUpstream } from '../upstream/upstream.js'
 import type { RequestBody } from './request-body.js'
-import type { ProxySnapshot } from '../snapshot.js'
-import type { ResolvedUpstream } from '../upstream/pools.js'
 
-/** What is known of a connection before any request on it was read. Every request must agree with it. */
-export interface ConnectionInfo {
-  readonly listener: ListenerKind
-  readonly sandbox: RegisteredSandbox | null
-  readonly peer: Peer
-  /** From TLS server name or CONNECT; null where only the request can say. */
-  readonly host: string | null
-  readonly scheme: Scheme | null
-  readonly port: number | null
-}
-
-export interface ConnectionContext extends ConnectionInfo {
-  /** The policy that was in force when the connection was opened. */
-  readonly snapshot: ProxySnapshot
-}
-
-/** No, with its reason. What the agent is told is made from this in one place: `denial.ts`. */
-export interface Denial {
-  readonly reason: Reason
-  readonly rule: string | null
-  readonly detail: string | null
-  /** Seconds, for `Retry-After`. */
-  readonly retryAfter: number | null
-}
-
-export function deny(
-  reason: Reason,
-  { rule = null, detail = null, retryAfter = null }: Partial<Omit<Denial, 'reason'>> = {},
-): Denial {
-  return { reason, rule, detail, retryAfter }
-}
-
-/** Seconds: what is held is sent as soon as it is there. */
-const BUSY_SECONDS = 1
-
-export function denyFailure({ reason, detail }: InjectionFailure, rule: string | null): Denial {
-  return deny(reason, { rule, detail, retryAfter: reason === 'busy' ? BUSY_SECONDS : null })
+/** A connection as its requests see it. */
+export interface RequestConnection extends ConnectionInfo {
+  /** A name that the connection was let through for, by this snapshot: it was checked and paid for, and is not again. */
+  readonly checkedName: { readonly host: string; readonly snapshot: ProxySnapshot } | null
 }
 
 /**
- * One request on its way through the steps. What a step finds out stands in a field of its own, null until then. The
- * steps know nothing of listeners: HTTP/2 would be one more reader that makes exchanges.
+ * What a request asks, with what the steps up to the decision find out about it: plain values, no socket. What a step finds
+ * out stands in a field of its own, null until then.
  */
-export interface Exchange {
-  readonly id: string
-  readonly startedAt: number
-  readonly connection: ConnectionInfo
+export interface Inquiry {
+  readonly connection: RequestConnection
   /** The policy that was in force when the request came: it decides all of it. */
-  readonly snapshot: ProxySnapshot
-  readonly request: IncomingMessage
-  readonly response: ServerResponse
+  readonly snapshot: Pick<ProxySnapshot, 'policy' | 'namePolicy'>
+  /** False for a question that nobody asks in earnest: rates, quotas and budgets are looked at and left as they are. */
+  readonly charge: boolean
   readonly method: string
+  /** The request target as it was sent. */
+  readonly requestTarget: string
   /** By lower-case name, as the sandbox sent them. */
   readonly headers: Headers
-  /** The socket and what was read past the head, when the sandbox asks for a WebSocket. */
-  readonly upgrade: { readonly socket: Socket; readonly head: Buffer } | null
 
   sandbox: RegisteredSandbox | null
   origin: Origin | null
   /** The path and query before they were canonicalised. */
   target: string | null
-  /** Set by the base-URL listener. */
+  /** Set by the base-URL listener, then by the rule that allows the request. */
   service: string | null
   path: RequestPath | null
   verdict: RequestAllowed | null
@@ -86,14 +48,75 @@ export interface Exchange {
   injects: boolean
   /** Whether sessions that the upstream hands out stay here. */
   keepsSessions: boolean
+}
+
+/** One request on its way through the steps. They know nothing of listeners and protocols. */
+export interface Exchange extends Inquiry {
+  readonly snapshot: ProxySnapshot
+  readonly flow: Flow
+  readonly downstream: Downstream
+
   upstream: ResolvedUpstream | null
-  /** Set once the decision was recorded: from then on a refusal ends the request, and is no second decision. */
-  decided: boolean
   body: RequestBody | null
   /** What the response is searched for. */
   secretPatterns: SecretPatterns
   /** What goes upstream. */
   outgoing: OutgoingRequest | null
+}
+
+/** A question before its first step. */
+export function newInquiry(
+  asked: Pick<Inquiry, 'connection' | 'snapshot' | 'charge' | 'method' | 'requestTarget' | 'headers'>,
+): Inquiry {
+  const { connection, snapshot, charge, method, requestTarget, headers } = asked
+  return {
+    connection,
+    snapshot,
+    charge,
+    method,
+    requestTarget,
+    headers,
+    sandbox: null,
+    origin: null,
+    target: null,
+    service: null,
+    path: null,
+    verdict: null,
+    credential: null,
+    injects: false,
+    keepsSessions: false,
+  }
+}
+
+export function newExchange(
+  connection: RequestConnection,
+  snapshot: ProxySnapshot,
+  flow: Flow,
+  downstream: Downstream,
+): Exchange {
+  return {
+    connection,
+    snapshot,
+    flow,
+    downstream,
+    charge: true,
+    method: downstream.method,
+    requestTarget: downstream.target,
+    headers: downstream.headers,
+    sandbox: null,
+    origin: null,
+    target: null,
+    service: null,
+    path: null,
+    verdict: null,
+    credential: null,
+    injects: false,
+    keepsSessions: false,
+    upstream: null,
+    body: null,
+    secretPatterns: SecretPatterns.NONE,
+    outgoing: null,
+  }
 }
 
 /** How forwarding ended. */
@@ -104,7 +127,7 @@ export interface ForwardResult {
   readonly status: number | null
   readonly requestBytes: number
   readonly responseBytes: number
-  readonly redactions: readonly Redaction[]
+  readonly redactions: HttpClose['redactions']
   readonly detail: string | null
 }
 

@@ -1,45 +1,42 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
-import { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
-import type { ProxyContext } from '../context.js'
-import { sendDenial } from '../downstream/denial.js'
-import { deny, type ConnectionContext, type Exchange, type ForwardResult, type Denial } from './exchange.js'
-import { collectHeaders } from './headers.js'
 import { limitKey } from '#firewall/ledger/limit-key.js'
-import { closeOf, decisionOf } from './records.js'
+import type { ProxyContext } from '../context/context.js'
+import { deny, type Denial } from '../contracts/denial.js'
+import type { Downstream } from '../downstream/downstream.js'
+import { Flow, runFlow } from '../records/flow.js'
+import { newExchange, type Exchange, type ForwardResult, type RequestConnection } from './exchange.js'
+import { forward } from './forward.js'
+import { decisionOf, endOf } from './records.js'
 import { REQUEST_STEPS } from './steps.js'
-import { forward } from '../upstream/forward.js'
-import { forwardUpgrade } from '../upstream/upgrade.js'
+import { forwardUpgrade } from './upgrade.js'
 
 /** Takes one request through the steps, forwards it, and closes its record. Never rejects. */
-export async function handleRequest(
+export function handleRequest(
   context: ProxyContext,
-  connection: ConnectionContext,
-  request: IncomingMessage,
-  response: ServerResponse,
-  upgrade: { socket: Socket; head: Buffer } | null,
+  connection: RequestConnection,
+  downstream: Downstream,
 ): Promise<void> {
-  const exchange = newExchange(context, connection, request, response, upgrade)
-  // A client may go away at any time; its absence shows where bytes are written, not here.
-  request.on('error', () => undefined)
-  response.on('error', () => undefined)
-  context.shutdown.trackRequest()
-  try {
-    const denial = await runSteps(exchange, context)
-    if (denial !== null) {
-      await (exchange.decided ? failRequest : denyRequest)(exchange, context, denial)
-      return
+  const exchange = newExchange(connection, context.snapshot(), new Flow(context), downstream)
+  return runFlow(context.shutdown, exchange.flow, async () => {
+    try {
+      await takeThrough(exchange, context)
+    } catch (error) {
+      context.fail(error)
+      await refuse(exchange, context, deny('internal'))
+    } finally {
+      exchange.body?.release()
     }
-    const result = await (upgrade === null ? forward : forwardUpgrade)(exchange, context)
-    spend(exchange, result, context)
-    context.audit.close(closeOf(exchange, result, context.now()))
-  } catch (error) {
-    context.fail(error)
-    await denyRequest(exchange, context, deny('internal'))
-  } finally {
-    exchange.body?.release()
-    context.shutdown.untrackRequest()
+  })
+}
+
+async function takeThrough(exchange: Exchange, context: ProxyContext): Promise<void> {
+  const denial = await runSteps(exchange, context)
+  if (denial !== null) {
+    await refuse(exchange, context, denial)
+    return
   }
+  const result = await (exchange.downstream.upgrade === null ? forward : forwardUpgrade)(exchange, context)
+  spend(exchange, result, context)
+  exchange.flow.close(endOf(result))
 }
 
 async function runSteps(exchange: Exchange, context: ProxyContext): Promise<Denial | null> {
@@ -51,36 +48,33 @@ async function runSteps(exchange: Exchange, context: ProxyContext): Promise<Deni
   return null
 }
 
-/** Records the denial, then tells the sandbox. When it cannot be recorded, that is what the sandbox is told. */
-async function denyRequest(exchange: Exchange, context: ProxyContext, denial: Denial): Promise<void> {
-  let answer = denial
-  try {
-    if (denial.reason !== 'audit-unavailable') {
-      await context.audit.decide(decisionOf(exchange, context.now(), denial))
-    }
-  } catch {
-    answer = deny('audit-unavailable')
+/**
+ * Records the denial, then tells the sandbox. When it cannot be recorded, that is what the sandbox is told. A request that
+ * was recorded as allowed ends with it instead, before anything of it was sent upstream.
+ */
+async function refuse(exchange: Exchange, context: ProxyContext, denial: Denial): Promise<void> {
+  const { downstream, flow } = exchange
+  if (flow.isOpen) {
+    const status = tell(downstream, denial, flow.id)
+    const requestBytes = exchange.body?.bytes ?? 0
+    const none = { aborted: null, responseBytes: 0, redactions: [], detail: null }
+    flow.close(endOf({ ...none, denial, status, requestBytes }))
+    return
   }
-  if (exchange.response.headersSent) exchange.response.destroy()
-  else sendDenial(exchange.response, answer, exchange.id)
+  let told = denial
+  try {
+    if (denial.reason !== 'audit-unavailable') await flow.decide(decisionOf(exchange, context.now(), denial))
+  } catch {
+    told = deny('audit-unavailable')
+  }
+  tell(downstream, told, flow.id)
 }
 
-/** Ends a request that was allowed and recorded as such, before anything of it was sent upstream. */
-function failRequest(exchange: Exchange, context: ProxyContext, denial: Denial): Promise<void> {
-  sendDenial(exchange.response, denial, exchange.id)
-  const status = exchange.response.statusCode
-  const requestBytes = exchange.body?.bytes ?? 0
-  const result = {
-    denial,
-    aborted: null,
-    status,
-    requestBytes,
-    responseBytes: 0,
-    redactions: [],
-    detail: null,
-  }
-  context.audit.close(closeOf(exchange, result, context.now()))
-  return Promise.resolve()
+/** The status that the client is told; null where it is too late to tell it anything. */
+function tell(downstream: Downstream, denial: Denial, id: string): number | null {
+  if (!downstream.begun) return downstream.deny(denial, id)
+  downstream.destroy()
+  return null
 }
 
 /** What a request cost is known at its end: it was let through whole, and is paid for by those that follow. */
@@ -88,38 +82,4 @@ function spend({ sandbox, verdict }: Exchange, result: ForwardResult, { ledger, 
   const service = verdict?.service ?? null
   if (service?.quota == null || sandbox === null) return
   ledger.quotas.spend(limitKey(sandbox.id, service.name), result.requestBytes + result.responseBytes, now())
-}
-
-function newExchange(
-  context: ProxyContext,
-  connection: ConnectionContext,
-  request: IncomingMessage,
-  response: ServerResponse,
-  upgrade: Exchange['upgrade'],
-): Exchange {
-  return {
-    id: context.newId(),
-    startedAt: context.now(),
-    connection,
-    snapshot: context.snapshot(),
-    request,
-    response,
-    method: request.method ?? '',
-    headers: collectHeaders(request.rawHeaders),
-    upgrade,
-    sandbox: null,
-    origin: null,
-    target: null,
-    service: null,
-    path: null,
-    verdict: null,
-    credential: null,
-    injects: false,
-    keepsSessions: false,
-    upstream: null,
-    decided: false,
-    body: null,
-    secretPatterns: SecretPatterns.NONE,
-    outgoing: null,
-  }
 }

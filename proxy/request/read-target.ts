@@ -1,62 +1,66 @@
+import type { Policy } from '#firewall/contracts/policy.js'
+import type { Scheme } from '#firewall/contracts/origin.js'
+import type { ServiceTarget } from '#firewall/contracts/service.js'
+import { authorityText, defaultPort } from '#firewall/names/default-port.js'
 import { parseAuthority } from '#firewall/names/hostname.js'
-import type { Policy, Scheme, ServiceTarget } from '#firewall/contracts/policy.js'
-import { deny, type Exchange, type Denial } from './exchange.js'
+import { deny, type Denial } from '../contracts/denial.js'
+import type { Inquiry } from './exchange.js'
 
-/** Sets origin and target of the exchange from the request target, in the form that its listener takes. */
-export function readTarget(exchange: Exchange, policy: Policy): Denial | null {
-  switch (exchange.connection.listener) {
+/** Sets origin and target of a request from the request target, in the form that its listener takes. */
+export function readTarget(inquiry: Inquiry, policy: Policy): Denial | null {
+  switch (inquiry.connection.listener) {
     case 'reverse':
-      return readBaseUrlTarget(exchange, policy)
+      return readBaseUrlTarget(inquiry, policy)
     case 'forward':
       // Inside a CONNECT the request looks as it does at the transparent listener.
-      return exchange.connection.host === null ? readAbsoluteForm(exchange) : readOriginForm(exchange)
+      return inquiry.connection.host === null ? readAbsoluteForm(inquiry) : readOriginForm(inquiry)
     case 'transparent':
-      return readOriginForm(exchange)
+      return readOriginForm(inquiry)
   }
 }
 
 /** `GET /path` with a Host header (RFC 9112 section 3.2.1). */
-function readOriginForm(exchange: Exchange): Denial | null {
-  const { connection, request, headers } = exchange
+function readOriginForm(inquiry: Inquiry): Denial | null {
+  const { connection, requestTarget, headers } = inquiry
   const scheme = connection.scheme ?? 'http'
   const authority = parseAuthority(String(headers['host']))
-  exchange.target = request.url ?? ''
+  inquiry.target = requestTarget
   if (authority === null) return deny('bad-authority')
-  exchange.origin = { scheme, host: authority.host, port: authority.port ?? defaultPort(scheme) }
+  inquiry.origin = { scheme, host: authority.host, port: authority.port ?? defaultPort(scheme) }
   return null
 }
 
 /** `GET http://host/path` (RFC 9112 section 3.2.2). Host must say the same: the upstream may believe either. */
-function readAbsoluteForm(exchange: Exchange): Denial | null {
-  const match = /^(https?):\/\/([^/?#]*)(.*)$/i.exec(exchange.request.url ?? '')
+function readAbsoluteForm(inquiry: Inquiry): Denial | null {
+  const match = /^(https?):\/\/([^/?#]*)(.*)$/i.exec(inquiry.requestTarget)
   if (match === null) {
     const detail = 'this port is a proxy: it takes CONNECT and absolute URLs'
     return deny('bad-authority', { detail })
   }
   const scheme: Scheme = match[1]?.toLowerCase() === 'https' ? 'https' : 'http'
   const authority = parseAuthority(match[2] ?? '')
-  const host = parseAuthority(String(exchange.headers['host']))
+  const host = parseAuthority(String(inquiry.headers['host']))
   const rest = match[3] ?? ''
-  exchange.target = rest.startsWith('/') ? rest : `/${rest}`
+  inquiry.target = rest.startsWith('/') ? rest : `/${rest}`
   if (authority === null || host === null) return deny('bad-authority')
   const port = authority.port ?? defaultPort(scheme)
-  exchange.origin = { scheme, host: authority.host, port }
+  inquiry.origin = { scheme, host: authority.host, port }
   const agrees = host.host === authority.host && (host.port ?? defaultPort(scheme)) === port
   return agrees ? null : deny('host-mismatch')
 }
 
 /** `GET /service/path` at the base-URL listener; a service with several targets is told which by `X-Sandbox-Target`. */
-function readBaseUrlTarget(exchange: Exchange, policy: Policy): Denial | null {
-  const match = /^\/([^/?#]+)(.*)$/s.exec(exchange.request.url ?? '')
-  exchange.target = exchange.request.url ?? ''
+function readBaseUrlTarget(inquiry: Inquiry, policy: Policy): Denial | null {
+  const match = /^\/([^/?#]+)(.*)$/s.exec(inquiry.requestTarget)
+  inquiry.target = inquiry.requestTarget
   const service = policy.services.get(match?.[1] ?? '')
   if (match === null || service === undefined) return deny('unknown-service')
-  const target = chooseTarget(service.targets, exchange.headers['x-sandbox-target'])
+  const target = chooseTarget(service.targets, inquiry.headers['x-sandbox-target'])
   if (!('origin' in target)) return target
   const rest = match[2] ?? ''
-  exchange.service = service.name
-  exchange.origin = target.origin
-  exchange.target = `${target.basePath}${rest.startsWith('/') ? '' : '/'}${rest}`
+  inquiry.service = service.name
+  inquiry.origin = target.origin
+  inquiry.target = `${target.basePath}${rest.startsWith('/') ? '' : '/'}${rest}`
   return null
 }
 
@@ -71,9 +75,5 @@ function chooseTarget(
 }
 
 function originText({ origin: { scheme, host, port } }: ServiceTarget): string {
-  return `${scheme}://${host}${port === defaultPort(scheme) ? '' : `:${String(port)}`}`
-}
-
-export function defaultPort(scheme: Scheme): number {
-  return scheme === 'https' ? 443 : 80
+  return `${scheme}://${authorityText(scheme, host, port)}`
 }

@@ -1,26 +1,41 @@
 import t from 'tap'
 import { parseRequestTarget } from '#firewall/rules/request-path.js'
-import { deny, type ConnectionInfo, type Exchange, type ForwardResult } from './exchange.js'
-import { closeOf, connectionDecision, decisionOf } from './records.js'
+import { deny } from '../contracts/denial.js'
+import type { HttpClose, HttpDecision } from '../contracts/events.js'
+import { connectionDecision } from '../records/connection-decision.js'
+import { Shutdown } from '../contracts/shutdown.js'
+import { Flow, runFlow } from '../records/flow.js'
+import type { Exchange, ForwardResult } from './exchange.js'
+import { decisionOf, endOf } from './records.js'
 
 const sandbox = { id: 'sb', agent: 'default', placeholders: new Map() }
-const connection: ConnectionInfo = {
-  listener: 'forward',
+const connection = {
+  listener: 'forward' as const,
   sandbox,
   peer: { address: '10.0.0.2', port: 4711 },
   host: null,
   scheme: null,
   port: null,
+  checkedName: null,
+}
+
+function newFlow(now: () => number) {
+  const decisions: HttpDecision[] = []
+  const closes: HttpClose[] = []
+  const audit = {
+    decide: (event: HttpDecision) => Promise.resolve(void decisions.push(event)),
+    close: (event: HttpClose) => void closes.push(event),
+  }
+  return { flow: new Flow({ audit, now, newId: () => 'id-1' }), decisions, closes }
 }
 
 function exchange(parts: Partial<Exchange>): Exchange {
   return {
-    id: 'id-1',
-    startedAt: 1_000,
+    flow: newFlow(() => 1_000).flow,
     connection,
     method: 'GET',
     headers: {},
-    upgrade: null,
+    downstream: { upgrade: null },
     sandbox,
     origin: null,
     target: null,
@@ -31,7 +46,7 @@ function exchange(parts: Partial<Exchange>): Exchange {
     upstream: null,
     outgoing: {},
     ...parts,
-  } as Exchange
+  } as unknown as Exchange
 }
 
 function pathOf(target: string) {
@@ -86,7 +101,7 @@ void t.test('a denied one tells what was asked, and no credential', (t) => {
     exchange({
       target: '/a/../b?x=../y',
       credential: { id: 'api/bearer' } as Exchange['credential'],
-      upgrade: {} as Exchange['upgrade'],
+      downstream: { upgrade: {} } as unknown as Exchange['downstream'],
     }),
     0,
     deny('path-dot-segment', { rule: 'r', detail: 'd' }),
@@ -171,28 +186,61 @@ void t.test('how a request ended', (t) => {
     redactions: [{ credential: 'jira/bearer', count: 3 }],
     detail: null,
   }
-  t.strictSame(closeOf(exchange({}), outcome, 1_250), {
-    at: 1_250,
-    id: 'id-1',
-    sandbox,
+  t.strictSame(endOf(outcome), {
     outcome: 'success',
     reason: null,
     detail: null,
     status: 200,
     requestBytes: 1,
     responseBytes: 2,
-    durationMs: 250,
     redactions: [{ credential: 'jira/bearer', count: 3 }],
   })
-  t.match(closeOf(exchange({}), { ...outcome, aborted: 'client-abort' }, 0), {
+  t.match(endOf({ ...outcome, aborted: 'client-abort' }), {
     outcome: 'failure',
     reason: 'client-abort',
   })
-  t.match(closeOf(exchange({}), { ...outcome, denial: deny('too-large', { detail: 'd' }) }, 0), {
+  t.match(endOf({ ...outcome, denial: deny('too-large', { detail: 'd' }) }), {
     outcome: 'failure',
     reason: 'too-large',
     detail: 'd',
   })
-  t.throws(() => closeOf(exchange({ sandbox: null }), outcome, 0), /ran before/)
   t.end()
+})
+
+void t.test('what was allowed has one end, what was denied none', async (t) => {
+  let now = 1_000
+  const end = endOf({
+    denial: null,
+    aborted: null,
+    status: 200,
+    requestBytes: 1,
+    responseBytes: 2,
+    redactions: [],
+    detail: null,
+  })
+  const allowed = newFlow(() => now)
+  allowed.flow.close(end)
+  t.strictSame(allowed.closes, [], 'nothing was decided yet')
+  await allowed.flow.decide(decisionOf(exchange({ flow: allowed.flow }), now, null))
+  t.ok(allowed.flow.isOpen)
+  now = 1_250
+  allowed.flow.close(end)
+  allowed.flow.close({ ...end, status: 500 })
+  t.strictSame(allowed.closes, [{ ...end, at: 1_250, id: 'id-1', sandbox, durationMs: 250 }])
+  t.notOk(allowed.flow.isOpen)
+
+  const denied = newFlow(() => now)
+  await denied.flow.decide(decisionOf(exchange({}), now, deny('no-rule')))
+  denied.flow.close(end)
+  t.strictSame(denied.closes, [])
+
+  const broken = newFlow(() => now)
+  const shutdown = new Shutdown()
+  const bug = runFlow(shutdown, broken.flow, async (flow) => {
+    await flow.decide(decisionOf(exchange({ flow }), now, null))
+    throw new Error('a bug')
+  })
+  await t.rejects(bug, /a bug/)
+  t.match(broken.closes, [{ outcome: 'failure', reason: 'internal' }])
+  await shutdown.waitForIdle(60_000)
 })

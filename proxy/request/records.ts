@@ -1,8 +1,10 @@
 import { statusOf } from '#firewall/contracts/reasons.js'
 import type { Credential } from '#firewall/contracts/credential.js'
-import type { HttpClose, HttpDecision, Redaction } from '../events.js'
-import { required, type ConnectionInfo, type Exchange, type ForwardResult, type Denial } from './exchange.js'
+import type { Denial } from '../contracts/denial.js'
+import type { HttpDecision, Redaction } from '../contracts/events.js'
+import type { FlowEnd } from '../records/flow.js'
 import type { Tally } from '../redaction/redact.js'
+import type { Exchange, ForwardResult } from './exchange.js'
 
 /** Longest text of the sandbox's own making that a record holds; the rest is cut, and the cut is marked. */
 const MAX_TEXT = 2048
@@ -11,16 +13,16 @@ function clip(text: string | null): string | null {
   return text === null || text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT)}…`
 }
 
-/** The decision about an exchange; `refusal` is null for an allowed one. */
+/** The decision about an exchange; `denial` is null for an allowed one. */
 export function decisionOf(exchange: Exchange, at: number, denial: Denial | null): HttpDecision {
   const { connection, origin, path, target } = exchange
   return {
     at,
-    id: exchange.id,
+    id: exchange.flow.id,
     sandbox: exchange.sandbox,
     peer: connection.peer,
     listener: connection.listener,
-    kind: exchange.upgrade === null ? 'request' : 'upgrade',
+    kind: exchange.downstream.upgrade === null ? 'request' : 'upgrade',
     method: exchange.method,
     scheme: origin?.scheme ?? connection.scheme,
     host: origin?.host ?? connection.host,
@@ -40,46 +42,15 @@ export function decisionOf(exchange: Exchange, at: number, denial: Denial | null
   }
 }
 
-/** What was decided about a connection before any request was read: a CONNECT, a TLS hello, a tunnel. */
-export function connectionDecision(
-  connection: ConnectionInfo,
-  event: Pick<HttpDecision, 'at' | 'id' | 'kind'> & Partial<HttpDecision>,
-): HttpDecision {
+export function endOf(result: ForwardResult): FlowEnd {
   return {
-    sandbox: connection.sandbox,
-    peer: connection.peer,
-    listener: connection.listener,
-    method: event.kind === 'connect' ? 'CONNECT' : null,
-    scheme: connection.scheme,
-    host: connection.host,
-    port: connection.port,
-    path: null,
-    query: null,
-    verdict: event.reason == null ? 'allow' : 'deny',
-    reason: null,
-    detail: null,
-    rule: null,
-    status: event.reason == null ? null : statusOf(event.reason),
-    service: null,
-    credential: null,
-    address: null,
-    ...event,
-  }
-}
-
-export function closeOf(exchange: Exchange, outcome: ForwardResult, at: number): HttpClose {
-  return {
-    at,
-    id: exchange.id,
-    sandbox: required(exchange.sandbox),
-    outcome: outcome.denial === null && outcome.aborted === null ? 'success' : 'failure',
-    reason: outcome.denial?.reason ?? outcome.aborted,
-    detail: outcome.detail ?? outcome.denial?.detail ?? null,
-    status: outcome.status,
-    requestBytes: outcome.requestBytes,
-    responseBytes: outcome.responseBytes,
-    durationMs: at - exchange.startedAt,
-    redactions: outcome.redactions,
+    outcome: result.denial === null && result.aborted === null ? 'success' : 'failure',
+    reason: result.denial?.reason ?? result.aborted,
+    detail: result.detail ?? result.denial?.detail ?? null,
+    status: result.status,
+    requestBytes: result.requestBytes,
+    responseBytes: result.responseBytes,
+    redactions: result.redactions,
   }
 }
 

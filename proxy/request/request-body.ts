@@ -1,4 +1,3 @@
-import type { IncomingMessage, ServerResponse } from 'node:http'
 import { pipeline, Readable } from 'node:stream'
 import type {
   BodyTransform,
@@ -6,14 +5,11 @@ import type {
   InjectionFailure,
   OutgoingBody,
 } from '#firewall/contracts/credential.js'
-import { ByteBlocks } from './byte-blocks.js'
 import { BufferLimitExceeded, type BufferReservation } from '#firewall/ledger/body-buffer-limit.js'
-import { BodyTooLarge, BodySizeLimit } from './body-size-limit.js'
-
-/** What a credential's transform throws when it meets a body that it cannot work on. The text is for the agent. */
-export class UnsupportedBody extends Error {
-  readonly code = 'EGRESS_BODY_UNSUPPORTED'
-}
+import { BodyTooLarge, UnsupportedBody } from '../contracts/errors.js'
+import type { Downstream } from '../downstream/downstream.js'
+import { ByteBlocks } from '../message/byte-blocks.js'
+import { BodySizeLimit } from './body-size-limit.js'
 
 /**
  * A request's body on its way: untouched until somebody asks for it, and then read no faster than it is taken.
@@ -21,8 +17,7 @@ export class UnsupportedBody extends Error {
  *     sandbox ──▶ meter ──▶ (what a credential does to it) ──▶ upstream
  */
 export class RequestBody implements OutgoingBody {
-  readonly #request: IncomingMessage
-  readonly #response: ServerResponse
+  readonly #downstream: Pick<Downstream, 'body'>
   readonly #headers: Headers
   readonly #meter: BodySizeLimit
   readonly #reservation: BufferReservation
@@ -32,18 +27,17 @@ export class RequestBody implements OutgoingBody {
 
   /**
    * @param headers the ones that go upstream: what changes the body changes its length there
-   * @param holding is asked before more of the body is held
+   * @param limit bytes
+   * @param reservation is asked before more of the body is held
    */
   constructor(
-    request: IncomingMessage,
-    response: ServerResponse,
+    downstream: Pick<Downstream, 'body'>,
     headers: Headers,
     limit: number,
-    holding: BufferReservation,
+    reservation: BufferReservation,
   ) {
-    this.#reservation = holding
-    this.#request = request
-    this.#response = response
+    this.#reservation = reservation
+    this.#downstream = downstream
     this.#headers = headers
     this.#meter = new BodySizeLimit(limit)
   }
@@ -118,8 +112,7 @@ export class RequestBody implements OutgoingBody {
   #source(): BodySizeLimit {
     if (this.#begun) return this.#meter
     this.#begun = true
-    if (/100-continue/i.test(this.#request.headers.expect ?? '')) this.#response.writeContinue()
-    pipeline(this.#request, this.#meter, () => undefined)
+    pipeline(this.#downstream.body(), this.#meter, () => undefined)
     return this.#meter
   }
 }

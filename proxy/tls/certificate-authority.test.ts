@@ -12,7 +12,7 @@ import { CertificateAuthority } from './certificate-authority.js'
 const NOW = Date.now()
 const DAY = 86_400_000
 
-/** Serves TLS with the context, and says what a client that trusts `ca` saw. */
+/** Serves TLS with the context, and returns what a client that trusts `ca` sees. */
 async function handshake(context: SecureContext, ca: string, options: ConnectionOptions) {
   const server = createServer({ SNICallback: (_name, done) => done(null, context) }, (socket) => socket.end())
   server.on('tlsClientError', () => undefined)
@@ -46,20 +46,17 @@ void t.test('leaves verify for their host and for no other', async (t) => {
     }
     const wrong = await handshake(context, authority.pem, { servername: `x.${host.slice(0, 200)}` })
     t.equal(wrong.error, 'ERR_TLS_CERT_ALTNAME_INVALID', host)
-    t.ok(
-      (await handshake(context, other.pem, { servername: host })).error,
-      'another authority of the same name',
-    )
+    t.ok((await handshake(context, other.pem, { servername: host })).error, 'another CA with the same name')
   }
   const old = await handshake(await authority.contextFor('a.example', NOW), authority.pem, {
     servername: 'a.example',
     minVersion: 'TLSv1',
     maxVersion: 'TLSv1.1',
   })
-  t.ok(old.error, 'TLS 1.1 is not spoken')
+  t.ok(old.error, 'TLS 1.1 is not supported')
 })
 
-void t.test('certificates hold what RFC 5280 asks of them', async (t) => {
+void t.test('certificates follow RFC 5280', async (t) => {
   const authority = await CertificateAuthority.create(NOW)
   const ca = new X509Certificate(authority.pem)
   t.ok(ca.ca)
@@ -75,7 +72,7 @@ void t.test('certificates hold what RFC 5280 asks of them', async (t) => {
     t.ok(leaf.verify(ca.publicKey))
     t.ok(leaf.checkIssued(ca))
     t.equal(leaf.subjectAltName, `DNS:${host}`)
-    t.strictSame(leaf.keyUsage, ['1.3.6.1.5.5.7.3.1'], 'server authentication alone')
+    t.strictSame(leaf.keyUsage, ['1.3.6.1.5.5.7.3.1'], 'server authentication only')
     t.equal(leaf.checkHost(host), host)
     t.ok(Date.parse(leaf.validTo) - Date.parse(leaf.validFrom) < 398 * DAY)
     t.ok(Date.parse(leaf.validFrom) < NOW)
@@ -105,16 +102,16 @@ void t.test(
       })
       const leaf = join(directory, 'leaf.pem')
       writeFileSync(leaf, certificate?.toString() ?? '')
-      const words = ['verify', '-x509_strict', '-purpose', 'sslserver', '-CAfile', ca]
+      const args = ['verify', '-x509_strict', '-purpose', 'sslserver', '-CAfile', ca]
       t.match(
-        execFileSync('openssl', [...words, '-verify_hostname', host, leaf], { encoding: 'utf8' }),
+        execFileSync('openssl', [...args, '-verify_hostname', host, leaf], { encoding: 'utf8' }),
         /: OK/,
         host,
       )
       t.not(
-        spawnSync('openssl', [...words, '-verify_hostname', 'evil.test', leaf]).status,
+        spawnSync('openssl', [...args, '-verify_hostname', 'evil.test', leaf]).status,
         0,
-        `${host} is nobody else`,
+        `${host} is valid for no other host`,
       )
     }
     const text = execFileSync('openssl', ['x509', '-in', ca, '-noout', '-text'], { encoding: 'utf8' })
@@ -124,14 +121,14 @@ void t.test(
   },
 )
 
-void t.test('a leaf is minted once while it is good, and the cache is bounded', async (t) => {
+void t.test('a leaf is issued once while it is valid, and the cache is limited', async (t) => {
   const authority = await CertificateAuthority.create(NOW, 64)
   const first = authority.contextFor('first.example', NOW)
   t.equal(authority.contextFor('first.example', NOW + DAY), first)
   t.not(
     authority.contextFor('first.example', NOW + 30 * DAY),
     first,
-    'one that is about to expire is made again',
+    'a leaf that is about to expire is issued again',
   )
   const kept = authority.contextFor('kept.example', NOW)
   const early = authority.contextFor('early.example', NOW)
@@ -139,15 +136,15 @@ void t.test('a leaf is minted once while it is good, and the cache is bounded', 
     await authority.contextFor(`h${i}.example`, NOW)
     if (i % 10 === 0) t.equal(authority.contextFor('kept.example', NOW), kept)
   }
-  t.equal(authority.contextFor('kept.example', NOW), kept, 'what is used stays')
-  t.not(authority.contextFor('early.example', NOW), early, 'what is not used goes')
+  t.equal(authority.contextFor('kept.example', NOW), kept, 'a used leaf stays cached')
+  t.not(authority.contextFor('early.example', NOW), early, 'the least recently used leaf is evicted')
 })
 
 void t.test('no property prints a key', async (t) => {
   const authority = await CertificateAuthority.create(NOW)
   const context = await authority.contextFor('a.example', NOW)
   const own = Reflect.ownKeys(authority).map(String)
-  t.strictSame(own, [], 'nothing of it is reachable')
+  t.strictSame(own, [], 'no property is reachable')
   const prototype = Object.getOwnPropertyNames(CertificateAuthority.prototype)
   t.strictSame(prototype.sort(), ['constructor', 'contextFor', 'pem'])
   for (const text of [

@@ -1,4 +1,4 @@
-// @peculiar/x509 is put together by decorators, which need this first.
+// @peculiar/x509 uses decorators, which need this import first.
 import 'reflect-metadata'
 import { createPrivateKey, webcrypto, X509Certificate as NodeCertificate } from 'node:crypto'
 import { createSecureContext, type SecureContext } from 'node:tls'
@@ -21,18 +21,18 @@ const SIGNING = { name: 'ECDSA', hash: 'SHA-256' } as const
 const HOUR_MS = 3_600_000
 const DAY_MS = 24 * HOUR_MS
 
-/** Clocks of sandbox and gateway may differ a little. */
+/** Tolerance for clock differences between sandbox and gateway, in milliseconds. */
 const BACKDATE_MS = HOUR_MS
 const CA_LIFE_MS = 365 * DAY_MS
-/** Longer than any run; below the 398 days that some clients insist on. */
+/** Longer than any run, and below the 398 days that some clients enforce. */
 const LEAF_LIFE_MS = 30 * DAY_MS
 
-/** Leaf certificates kept. Only allowed names get one, so a flood of names under a wildcard meets its budget first. */
+/** Maximum cached leaf certificates. Only allowed names get one, so the exfiltration budget limits a flood of names first. */
 const MAX_LEAVES = 1024
 
 /**
- * The gateway's certificate authority. Its key is made here, stays in this object and dies with it; the sandbox gets the
- * certificate alone.
+ * The gateway's certificate authority. Its key is generated here and never leaves this object; the sandbox gets only the
+ * certificate.
  */
 export class CertificateAuthority {
   readonly #certificate: X509Certificate
@@ -40,7 +40,7 @@ export class CertificateAuthority {
   readonly #leafKeys: webcrypto.CryptoKeyPair
   readonly #leafKeyPem: string
   readonly #maxLeaves: number
-  /** In order of use, the least recent first. */
+  /** In order of use, the least recently used first. */
   readonly #leaves = new Map<string, { readonly context: Promise<SecureContext>; readonly expires: number }>()
 
   private constructor(
@@ -57,14 +57,14 @@ export class CertificateAuthority {
     this.#leafKeyPem = leafKeyPem
   }
 
-  /** A new authority, valid from now on (milliseconds since 1970). */
+  /** A new CA, valid from now on (milliseconds since 1970). */
   static async create(now: number, maxLeaves = MAX_LEAVES): Promise<CertificateAuthority> {
     cryptoProvider.set(webcrypto)
     const caKeys = await webcrypto.subtle.generateKey(ALGORITHM, false, ['sign', 'verify'])
     return CertificateAuthority.#make(await selfSign(caKeys, now), caKeys.privateKey, maxLeaves)
   }
 
-  /** A new authority whose key can be written to a disk, with that key as PKCS #8 PEM. */
+  /** A new CA whose key can be stored, together with that key as PKCS #8 PEM. */
   static async createToKeep(now: number): Promise<{ ca: CertificateAuthority; key: string }> {
     cryptoProvider.set(webcrypto)
     const caKeys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
@@ -72,7 +72,7 @@ export class CertificateAuthority {
     return { ca, key: await keyPem(caKeys.privateKey) }
   }
 
-  /** The authority that was kept; null when there is none, it cannot be read, or it ends before a leaf of today does. */
+  /** The stored CA; null if it is missing, unreadable, or expires before a leaf issued today. */
   static async restore(
     certificatePem: string | null,
     key: string | null,
@@ -109,7 +109,7 @@ export class CertificateAuthority {
     return `${this.#certificate.toString('pem')}\n`
   }
 
-  /** A server context for a host that was allowed (as `parseHostname` returns it). */
+  /** A TLS server context for an allowed host (in the form that `parseHostname` returns). */
   contextFor(host: string, now: number): Promise<SecureContext> {
     const known = this.#leaves.get(host)
     const leaf =
@@ -127,7 +127,7 @@ export class CertificateAuthority {
     const leaf = await X509CertificateGenerator.create(
       {
         serialNumber: serialNumber(),
-        // A common name holds 64 characters at most (RFC 5280 appendix A.1); the SAN is what clients read.
+        // A common name has at most 64 characters (RFC 5280 appendix A.1); clients use the SAN.
         subject: host.length <= 64 ? `CN=${host}` : 'CN=agent-egress-firewall leaf',
         issuer: this.#certificate.subject,
         notBefore: new Date(now - BACKDATE_MS),

@@ -1,25 +1,48 @@
 import { parseHostname } from '#firewall/names/hostname.js'
 
-/** Real hellos are 200 to 2,000 bytes (post-quantum key shares included); more than this is somebody filling memory. */
+/** Real hellos are 200 to 2,000 bytes (including post-quantum key shares). Threat: a client that fills memory. */
 export const MAX_CLIENT_HELLO = 16_384
 
 const HANDSHAKE_RECORD = 22
 const CLIENT_HELLO = 1
 const SERVER_NAME_EXTENSION = 0
+const ALPN_EXTENSION = 16
+const SUPPORTED_VERSIONS_EXTENSION = 43
 
-/** The first bytes of a TLS connection, as far as the gateway reads them before it decides. */
+const VERSIONS: ReadonlyMap<number, string> = new Map([
+  [0x0300, 'SSL 3.0'],
+  [0x0301, 'TLS 1.0'],
+  [0x0302, 'TLS 1.1'],
+  [0x0303, 'TLS 1.2'],
+  [0x0304, 'TLS 1.3'],
+])
+
+/** Bytes of a protocol's name, and names, that are told: the log needs no more to say what a client speaks. */
+const MAX_ALPN_NAME = 32
+const MAX_ALPN_NAMES = 8
+
+/** What a client says it takes. */
+export interface ClientOffer {
+  /** Null when there is no SNI, or one that is no host name. */
+  readonly serverName: string | null
+  /** Names of application protocols (RFC 7301), printable. */
+  readonly alpn: readonly string[]
+  /** Such as `TLS 1.3`; unknown ones are left out (RFC 8701 puts some in on purpose). */
+  readonly versions: readonly string[]
+}
+
+/** The first bytes of a TLS connection, which the gateway reads before it decides. */
 export type ClientHello =
-  /** Not TLS, or not a hello that a client would send. */
+  /** Not TLS, or not a valid client hello. */
   | { readonly kind: 'malformed' }
   /** More bytes are needed. */
   | { readonly kind: 'incomplete' }
-  /** `serverName` is null when there is no SNI, or one that is no host name. */
-  | { readonly kind: 'hello'; readonly serverName: string | null }
+  | ({ readonly kind: 'hello' } & ClientOffer)
 
 const MALFORMED: ClientHello = { kind: 'malformed' }
 const INCOMPLETE: ClientHello = { kind: 'incomplete' }
 
-/** Reads the server name out of a TLS client hello (RFC 8446 section 4.1.2, RFC 6066 section 3). Never throws. */
+/** Reads what a TLS client hello offers (RFC 8446 section 4.1.2, RFC 6066 section 3). Never throws. */
 export function parseClientHello(data: Buffer): ClientHello {
   const handshake = joinRecords(data)
   if ('kind' in handshake) return handshake
@@ -29,18 +52,21 @@ export function parseClientHello(data: Buffer): ClientHello {
   if (length > MAX_CLIENT_HELLO) return MALFORMED
   if (handshake.length < 4 + length) return INCOMPLETE
   const reader = new Reader(handshake.subarray(4, 4 + length))
-  reader.skip(2 + 32) // legacy_version, random
+  const legacyVersion = reader.uint16()
+  reader.skip(32) // random
   reader.vector(1) // legacy_session_id
   reader.vector(2) // cipher_suites
   reader.vector(1) // legacy_compression_methods
   // Before TLS 1.3 a hello may end here (RFC 5246 section 7.4.1.2).
-  if (reader.ended()) return { kind: 'hello', serverName: null }
+  if (reader.ended()) {
+    return { kind: 'hello', serverName: null, alpn: [], versions: versionNames([legacyVersion]) }
+  }
   const extensions = reader.vector(2)
   if (!reader.ended()) return MALFORMED
-  return readServerName(new Reader(extensions))
+  return readExtensions(new Reader(extensions), legacyVersion)
 }
 
-/** A hello may be split over records (RFC 8446 section 5.1); what is past it does not matter here. */
+/** A hello may be split over records (RFC 8446 section 5.1). Bytes after it are ignored. */
 function joinRecords(data: Buffer): Buffer | ClientHello {
   const parts: Buffer[] = []
   let joined = 0
@@ -63,15 +89,19 @@ function joinRecords(data: Buffer): Buffer | ClientHello {
   return data.length > MAX_CLIENT_HELLO + 5 && parts.length === 0 ? MALFORMED : Buffer.concat(parts)
 }
 
-function readServerName(extensions: Reader): ClientHello {
+function readExtensions(extensions: Reader, legacyVersion: number): ClientHello {
   let serverName: string | null = null
+  let alpn: readonly string[] = []
+  let versions: readonly number[] = [legacyVersion]
   let seen = false
   while (!extensions.done) {
     const type = extensions.uint16()
     const body = extensions.vector(2)
     if (extensions.failed) return MALFORMED
+    if (type === ALPN_EXTENSION) alpn = readAlpn(body)
+    if (type === SUPPORTED_VERSIONS_EXTENSION) versions = readVersions(body)
     if (type !== SERVER_NAME_EXTENSION) continue
-    // Two extensions, or two names in one, could be read differently by the upstream.
+    // Threat: two extensions, or two names in one, that the upstream reads differently.
     if (seen) return MALFORMED
     seen = true
     const outer = new Reader(body)
@@ -81,10 +111,31 @@ function readServerName(extensions: Reader): ClientHello {
     if (!outer.ended() || !list.ended() || nameType !== 0) return MALFORMED
     serverName = parseHostname(name.toString('latin1'))
   }
-  return { kind: 'hello', serverName }
+  return { kind: 'hello', serverName, alpn, versions: versionNames(versions) }
 }
 
-/** Reads length-prefixed fields; past the end it returns empty values and says so in `failed`. */
+function readAlpn(body: Buffer): readonly string[] {
+  const list = new Reader(new Reader(body).vector(2))
+  const names: string[] = []
+  while (!list.done && names.length < MAX_ALPN_NAMES) {
+    const name = list.vector(1).subarray(0, MAX_ALPN_NAME).toString('latin1')
+    if (!list.failed) names.push(name.replace(/[^!-~]/g, '?'))
+  }
+  return names
+}
+
+function readVersions(body: Buffer): readonly number[] {
+  const list = new Reader(new Reader(body).vector(1))
+  const versions: number[] = []
+  while (!list.done) versions.push(list.uint16())
+  return versions
+}
+
+function versionNames(versions: readonly number[]): readonly string[] {
+  return [...new Set(versions.flatMap((version) => VERSIONS.get(version) ?? []))]
+}
+
+/** Reads length-prefixed fields. Past the end, it returns empty values and sets `failed`. */
 class Reader {
   readonly #data: Buffer
   #at = 0
@@ -98,7 +149,7 @@ class Reader {
     return this.failed || this.#at >= this.#data.length
   }
 
-  /** Everything was there, and nothing is left over. */
+  /** All fields were complete, and no bytes remain. */
   ended(): boolean {
     return this.done && !this.failed
   }

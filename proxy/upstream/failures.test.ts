@@ -1,5 +1,6 @@
 import t from 'tap'
-import { codeOf, reasonOf } from './failures.js'
+import { codeOf } from '../contracts/errors.js'
+import { reasonOf } from './failures.js'
 
 void t.test('codes and what they mean', (t) => {
   for (const [code, reason] of [

@@ -1,4 +1,5 @@
 import type { Reason } from '#firewall/contracts/reasons.js'
+import { codeOf } from '../contracts/errors.js'
 
 /** Error codes of undici, Node and OpenSSL, and what they mean for the agent. */
 const REASONS_BY_CODE: Readonly<Record<string, Reason>> = {
@@ -30,10 +31,9 @@ const REASONS_BY_PREFIX: readonly (readonly [string, Reason])[] = [
   ['HPE_', 'upstream-protocol'],
 ]
 
-/** The code of an error, for the log; never its message, which may hold what was sent. */
-export function codeOf(error: unknown): string {
-  const { code } = (error ?? {}) as { code?: unknown }
-  return typeof code === 'string' ? code : 'unknown'
+/** A kept-alive connection that the upstream closed just as it was used again. */
+export function isStale(code: string | null): boolean {
+  return code === 'UND_ERR_SOCKET'
 }
 
 export function reasonOf(error: unknown): Reason {

@@ -3,8 +3,8 @@ import { Packet } from 'dns2'
 import t from 'tap'
 import type { UpstreamNames } from '#firewall/contracts/policy.js'
 import { destination } from '#test/fixtures/policy.js'
-import type { ProxyContext } from '../context.js'
-import type { ConnectionInfo } from '../request/exchange.js'
+import type { Recorder } from '../contracts/recorder.js'
+import type { ConnectionInfo } from '../contracts/connection.js'
 import { resolveUpstream } from './resolve-upstream.js'
 import { UpstreamResolver } from './resolver.js'
 
@@ -44,7 +44,7 @@ async function startNameServer(zone: Zone): Promise<NameServer> {
 
 const names = (parts: Partial<UpstreamNames>): UpstreamNames => ({ hosts: {}, servers: [], ...parts })
 const contextWith = (decide = () => Promise.resolve()) =>
-  ({ audit: { decide }, now: () => 0, newId: () => '' }) as unknown as ProxyContext
+  ({ audit: { decide }, now: () => 0, newId: () => '' }) as unknown as Recorder
 const peer = { address: '127.0.0.1', port: 1 }
 const connection: ConnectionInfo = {
   listener: 'forward',

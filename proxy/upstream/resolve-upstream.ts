@@ -1,15 +1,17 @@
-import type { Destination, Origin } from '#firewall/contracts/policy.js'
-import type { ProxyContext } from '../context.js'
-import type { ProxySnapshot } from '../snapshot.js'
-import { deny, type ConnectionInfo, type Denial } from '../request/exchange.js'
-import { connectionDecision } from '../request/records.js'
-import { codeOf } from './failures.js'
-import type { ResolvedUpstream } from './pools.js'
+import type { Destination } from '#firewall/contracts/policy.js'
+import type { Origin } from '#firewall/contracts/origin.js'
+import type { ConnectionInfo } from '../contracts/connection.js'
+import { deny, type Denial } from '../contracts/denial.js'
+import { codeOf } from '../contracts/errors.js'
+import type { Recorder } from '../contracts/recorder.js'
+import { connectionDecision } from '../records/connection-decision.js'
+import type { UpstreamResolver } from './resolver.js'
+import type { ResolvedUpstream } from './upstream.js'
 
 /** For a sandbox's request: the same as `resolveOnce`, with the lookup itself recorded where it says something. */
 export function resolveUpstream(
-  context: ProxyContext,
-  snapshot: Pick<ProxySnapshot, 'resolver'>,
+  recorder: Recorder,
+  snapshot: { readonly resolver: UpstreamResolver },
   connection: ConnectionInfo,
   origin: Origin,
   destination: Destination,
@@ -17,7 +19,7 @@ export function resolveUpstream(
   const { host, id } = destination
   if (host.kind !== 'wildcard' || snapshot.resolver.isCached(origin.host))
     return resolveOnce(snapshot, origin, destination)
-  return recordLookup(context, connection, origin, id).then(
+  return recordLookup(recorder, connection, origin, id).then(
     () => resolveOnce(snapshot, origin, destination),
     () => deny('audit-unavailable', { rule: id }),
   )
@@ -29,7 +31,7 @@ export function resolveUpstream(
  * check and use (DNS rebinding) changes nothing.
  */
 export async function resolveOnce(
-  { resolver }: Pick<ProxySnapshot, 'resolver'>,
+  { resolver }: { readonly resolver: UpstreamResolver },
   origin: Origin,
   { id, host: pattern, allowPrivateAddresses, ca }: Destination,
 ): Promise<ResolvedUpstream | Denial> {
@@ -54,7 +56,7 @@ export async function resolveOnce(
 
 /** Threat: the name itself is what the sandbox says to a name server, and it leaves before the request is decided. */
 function recordLookup(
-  { audit, now, newId }: ProxyContext,
+  { audit, now, newId }: Recorder,
   connection: ConnectionInfo,
   { scheme, host, port }: Origin,
   rule: string,

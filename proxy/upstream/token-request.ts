@@ -1,58 +1,63 @@
 import type { Credential, TokenRequest, TokenResponse, Headers } from '#firewall/contracts/credential.js'
-import type { Destination, Origin } from '#firewall/contracts/policy.js'
+import type { Destination, Policy } from '#firewall/contracts/policy.js'
+import type { Origin } from '#firewall/contracts/origin.js'
+import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 import type { Reason } from '#firewall/contracts/reasons.js'
-import { ByteBlocks } from '../request/byte-blocks.js'
-import type { ProxyContext } from '../context.js'
-import type { ProxySnapshot } from '../snapshot.js'
-import type { HttpDecision } from '../events.js'
-import { required, type Exchange } from '../request/exchange.js'
-import { connectionDecision } from '../request/records.js'
+import { defaultPort } from '#firewall/names/default-port.js'
+import type { ConnectionInfo } from '../contracts/connection.js'
+import { codeOf, TokenRequestError } from '../contracts/errors.js'
+import type { HttpDecision } from '../contracts/events.js'
+import type { Recorder } from '../contracts/recorder.js'
+import { ByteBlocks } from '../message/byte-blocks.js'
 import { redactText, Tally } from '../redaction/redact.js'
-import { codeOf, reasonOf } from './failures.js'
+import { connectionDecision } from '../records/connection-decision.js'
+import { Flow } from '../records/flow.js'
+import { reasonOf } from './failures.js'
 import { resolveOnce } from './resolve-upstream.js'
-import type { ResolvedUpstream } from './pools.js'
+import type { UpstreamResolver } from './resolver.js'
+import type { ResolvedUpstream, UpstreamCall, Upstreams } from './upstream.js'
 
 /** Bytes of an answer: tokens are a few thousand, and an endpoint that never ends must not fill the memory. */
 const MAX_RESPONSE = 262_144
 
-/** A token request failed. The message is safe to log: it is made of names and codes alone. */
-export class TokenRequestError extends Error {
-  readonly code = 'EGRESS_GATEWAY_REQUEST'
-}
-
 /** Whom a token request is sent for. */
 export interface TokenRequestContext {
   /** The sandbox's request that needs it. */
-  readonly exchange: Pick<Exchange, 'id' | 'connection' | 'snapshot' | 'service' | 'sandbox'>
+  readonly requestId: string
+  readonly connection: ConnectionInfo
+  readonly sandbox: RegisteredSandbox
+  readonly service: string | null
+  readonly policy: Policy
+  readonly resolver: UpstreamResolver
+  readonly upstreams: Upstreams
   /** Names the endpoints. */
   readonly credential: Pick<Credential, 'id' | 'endpoints' | 'secretPatterns'>
-  /** Its `ca` and `private` hold. */
+  /** Its `ca` and `allowPrivateAddresses` hold. */
   readonly destination: Destination
 }
 
 /**
- * Sends a token request (for a token, say) as strictly as a sandbox's: the address is resolved once, checked
+ * Sends a token request as strictly as a sandbox's: the address is resolved once, checked
  * and pinned, the decision recorded before anything is sent, the certificate verified for the name, redirects not
  * followed, the answer bounded in bytes and time.
  *
  *     gateway ── request ──▶ endpoint
  *     gateway ◀── answer, whole ── endpoint        (the sandbox sees neither)
  *
- * @throws GateRequestError
+ * @throws TokenRequestError
  */
 export async function sendTokenRequest(
   request: TokenRequest,
   tokenContext: TokenRequestContext,
-  context: ProxyContext,
+  recorder: Recorder,
 ): Promise<TokenResponse> {
   const { url } = request
   const scheme = url.protocol === 'http:' ? 'http' : 'https'
-  const port = url.port === '' ? (scheme === 'https' ? 443 : 80) : Number(url.port)
+  const port = url.port === '' ? defaultPort(scheme) : Number(url.port)
   const origin: Origin = { scheme, host: url.hostname, port }
-  const { snapshot } = tokenContext.exchange
-  const id = context.newId()
+  const flow = new Flow(recorder)
   const decide = (more: Partial<HttpDecision>) =>
-    recordTokenRequest(request, origin, id, tokenContext, context, more)
+    recordTokenRequest(request, origin, flow, tokenContext, recorder, more)
   // Threat: a secret that changed, or an answer, leads the next one elsewhere than the policy was checked for.
   const known = tokenContext.credential.endpoints?.some(
     (one) => one.scheme === origin.scheme && one.host === origin.host && one.port === origin.port,
@@ -62,59 +67,50 @@ export async function sendTokenRequest(
     throw new TokenRequestError('the policy names no such endpoint')
   }
   const host = { kind: 'exact', host: url.hostname, text: url.hostname } as const
-  const upstream = await resolveOnce(snapshot, origin, { ...tokenContext.destination, host })
+  const upstream = await resolveOnce(tokenContext, origin, { ...tokenContext.destination, host })
   if ('reason' in upstream) {
     const { reason, detail } = upstream
     await decide({ reason, detail })
     throw new TokenRequestError(`${url.host}: ${detail ?? reason}`)
   }
-  const startedAt = context.now()
   await decide({ address: upstream.addresses[0] ?? null })
-  const answer = await exchangeWith(upstream, request, snapshot)
-  const at = context.now()
-  context.audit.close({
-    at,
-    id,
-    sandbox: required(tokenContext.exchange.sandbox),
-    outcome: answer.failure === null ? 'success' : 'failure',
-    reason: answer.failure?.reason ?? null,
-    detail: answer.failure?.detail ?? null,
-    status: answer.status,
+  const { status, headers, body, failure } = await exchangeWith(upstream, request, tokenContext)
+  flow.close({
+    outcome: failure === null ? 'success' : 'failure',
+    reason: failure?.reason ?? null,
+    detail: failure?.detail ?? null,
+    status,
     requestBytes: Buffer.byteLength(request.body ?? ''),
-    responseBytes: answer.body.length,
-    durationMs: at - startedAt,
+    responseBytes: body.length,
     redactions: [],
   })
-  const { status, headers, body, failure } = answer
   if (status === null || failure !== null) {
     throw new TokenRequestError(`${url.host}: ${failure?.text ?? 'no answer'}`)
   }
   return { status, headers, body }
 }
 
-/** @throws GateRequestError when it cannot be recorded: then nothing may be sent */
+/** @throws TokenRequestError when it cannot be recorded: then nothing may be sent */
 async function recordTokenRequest(
   { method, url }: TokenRequest,
   origin: Origin,
-  id: string,
-  { exchange, credential, destination }: TokenRequestContext,
-  { audit, now }: ProxyContext,
+  flow: Flow,
+  { requestId, connection, sandbox, service, credential, destination }: TokenRequestContext,
+  { now }: Recorder,
   more: Partial<HttpDecision>,
 ): Promise<void> {
   const event: HttpDecision = {
-    ...connectionDecision(exchange.connection, { at: now(), id, kind: 'token', ...origin, ...more }),
+    ...connectionDecision(connection, { at: now(), id: flow.id, kind: 'token', sandbox, ...origin, ...more }),
     method,
     // Threat: whoever wrote the policy put a key into the URL. The query, where keys stand, is not recorded at all.
     path: redactText(url.pathname, credential.secretPatterns(), new Tally()),
     rule: destination.id,
-    service: exchange.service,
+    service,
     credential: credential.id,
-    detail: more.detail ?? `for the request ${exchange.id}`,
-    // Of its own it answers nobody.
-    status: null,
+    detail: more.detail ?? `for the request ${requestId}`,
   }
   try {
-    await audit.decide(event)
+    await flow.decide(event)
   } catch {
     throw new TokenRequestError(`${url.host}: audit-unavailable`)
   }
@@ -129,39 +125,52 @@ interface WholeResponse {
 }
 
 /** Never rejects: what failed is told with as much of the answer as there was. */
-async function exchangeWith(
+function exchangeWith(
   upstream: ResolvedUpstream,
   { method, url, headers, body }: TokenRequest,
-  { policy, pools }: ProxySnapshot,
+  { policy, upstreams }: TokenRequestContext,
 ): Promise<WholeResponse> {
-  const signal = AbortSignal.timeout(policy.http.responseTimeoutMs)
   const blocks = new ByteBlocks()
   let status: number | null = null
   let answered: Headers = {}
-  const whole = (failure: WholeResponse['failure']): WholeResponse => {
-    return { status, headers: answered, body: blocks.concat(), failure }
-  }
-  try {
-    const answer = await pools.get(upstream).request({
+  let call: UpstreamCall | null = null
+  return new Promise((resolve) => {
+    const settle = (failure: WholeResponse['failure']) => {
+      clearTimeout(timer)
+      resolve({ status, headers: answered, body: blocks.concat(), failure })
+    }
+    const settleFailed = (reason: Reason, detail: string, text = `${reason} (${detail})`) =>
+      settle({ reason, detail, text })
+    let late = false
+    const timer = setTimeout(() => {
+      late = true
+      settleFailed('upstream-timeout', 'unknown')
+      call?.abort(new Error('the answer is late'))
+    }, policy.http.responseTimeoutMs)
+    const request = {
       method,
       path: url.pathname + url.search,
       headers: { host: url.host, ...headers, 'accept-encoding': 'identity' },
       body,
-      signal,
-    })
-    status = answer.statusCode
-    answered = answer.headers as Headers
-    for await (const chunk of answer.body) {
-      blocks.append(chunk as Buffer)
-      if (blocks.length > MAX_RESPONSE) {
-        const text = 'the answer is too large'
-        return whole({ reason: 'upstream-protocol', detail: text, text })
-      }
     }
-    return whole(null)
-  } catch (error) {
-    const reason = signal.aborted ? 'upstream-timeout' : reasonOf(error)
-    const detail = codeOf(error)
-    return whole({ reason, detail, text: `${reason} (${detail})` })
-  }
+    upstreams.open(upstream, request, {
+      onStart(started) {
+        call = started
+        if (late) started.abort(new Error('the answer is late'))
+      },
+      onHead(_call, code, raw) {
+        status = code
+        answered = raw as Headers
+      },
+      onData(_call, chunk) {
+        if (blocks.length + chunk.length > MAX_RESPONSE) {
+          const text = 'the answer is too large'
+          settleFailed('upstream-protocol', text, text)
+          call?.abort(new Error(text))
+        } else blocks.append(chunk)
+      },
+      onEnd: () => settle(null),
+      onError: (error) => settleFailed(reasonOf(error), codeOf(error)),
+    })
+  })
 }

@@ -1,9 +1,9 @@
 import { connect, type Socket } from 'node:net'
 import { pipeline } from 'node:stream'
 import type { HttpLimits } from '#firewall/contracts/policy.js'
-import type { HttpClose } from '../events.js'
-import { codeOf } from './failures.js'
-import type { ResolvedUpstream } from './pools.js'
+import type { HttpClose } from '../contracts/events.js'
+import { codeOf } from '../contracts/errors.js'
+import type { ResolvedUpstream } from './upstream.js'
 
 export type TunnelEnd = Pick<HttpClose, 'outcome' | 'reason' | 'detail' | 'requestBytes' | 'responseBytes'>
 
@@ -12,7 +12,7 @@ export type TunnelEnd = Pick<HttpClose, 'outcome' | 'reason' | 'detail' | 'reque
  *
  *     sandbox ═══ TLS, end to end ═══ gateway ═══ TLS, end to end ═══ upstream
  */
-export async function tunnel(
+export async function passThrough(
   client: Socket,
   upstream: ResolvedUpstream,
   limits: HttpLimits,
@@ -36,7 +36,12 @@ export async function tunnel(
 }
 
 /** A connected socket, or the code of the failure; nobody is dialled for a client that is gone. */
-function dial(client: Socket, address: string, port: number, timeoutMs: number): Promise<Socket | string> {
+export function dial(
+  client: Socket,
+  address: string,
+  port: number,
+  timeoutMs: number,
+): Promise<Socket | string> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port, noDelay: true })
     const giveUp = (code: string) => socket.destroy(Object.assign(new Error(), { code }))

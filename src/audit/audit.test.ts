@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import type { HttpClose, HttpDecision } from '#proxy/events.js'
-import { connectionDecision } from '#proxy/request/records.js'
+import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
+import { connectionDecision } from '#proxy/records/connection-decision.js'
 import { Audit } from './audit.js'
 
 interface Line {

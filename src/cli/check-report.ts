@@ -6,22 +6,25 @@ import {
   describeRule,
   describeLocations,
 } from '#firewall/judge/describe.js'
-import type { NameLimits } from '#firewall/names/name-profiles.js'
-import type { Destination, Policy, Service } from '#firewall/contracts/policy.js'
+import type { NameLimits } from '#firewall/contracts/names.js'
+import type { Destination, Policy } from '#firewall/contracts/policy.js'
+import type { Service } from '#firewall/contracts/service.js'
+import type { Rule } from '#firewall/contracts/rule.js'
+import { isHttpRule } from '#firewall/rules/http.js'
 import { placeOf, type PolicyOnDisk } from './policy-file.js'
 
 const DAY_MS = 86_400_000
 
 /**
- * Bits that one sandbox can say through one wildcard in a day. Every byte of an open label is counted as eight bits,
- * although a host name has no more than 38 characters to choose from: the bound is not to be an estimate.
+ * Upper bound for the data, in bits, that one sandbox can send through one wildcard in a day. It counts every byte of a
+ * wildcard label as eight bits, although host names have only 38 different characters.
  */
-export function leakBits({ budget }: NameLimits): number {
+export function exfiltrationBits({ budget }: NameLimits): number {
   const windows = Math.ceil(DAY_MS / budget.windowMs)
   return Math.min(budget.bytesPerDay, budget.bytes * windows) * 8
 }
 
-/** What a policy means, as plain data. */
+/** The meaning of a policy, as plain data. */
 export function summarisePolicy(loaded: PolicyOnDisk, kinds: readonly CredentialKind[]) {
   const { policy, file } = loaded
   const allow = policy.destinations.filter(({ service }) => service === null)
@@ -34,8 +37,8 @@ export function summarisePolicy(loaded: PolicyOnDisk, kinds: readonly Credential
       destinations: destinationsOf(policy, service).map(describeDestination),
       credential: describeCredential(service, kinds),
       rules: rulesOf(policy, service),
-      when: service.credential === null ? null : service.injectWhen,
-      sessions: service.credential === null ? 'pass' : service.sessionHeaders,
+      inject: service.credential === null ? null : service.injectWhen,
+      session_headers: service.credential === null ? 'pass' : service.sessionHeaders,
       rate: service.rate,
       quota: service.quota,
       environment: Object.keys(service.environment),
@@ -54,7 +57,7 @@ export function summarisePolicy(loaded: PolicyOnDisk, kinds: readonly Credential
     wildcards: wildcardsOf(policy).map(({ text, limits }) => ({
       text,
       budget: limits.budget,
-      bitsPerDay: leakBits(limits),
+      bitsPerDay: exfiltrationBits(limits),
     })),
     warnings: warningsOf(loaded),
   }
@@ -62,11 +65,11 @@ export function summarisePolicy(loaded: PolicyOnDisk, kinds: readonly Credential
 
 type Summary = ReturnType<typeof summarisePolicy>
 
-/** What a policy means, for people. */
+/** The meaning of a policy, in plain English. */
 export function describePolicy(loaded: PolicyOnDisk, kinds: readonly CredentialKind[]): string {
   const summary = summarisePolicy(loaded, kinds)
   const lines = [
-    `${summary.file} is a valid policy.`,
+    `${summary.file} is valid.`,
     ...summary.services.flatMap(describeService),
     ...(summary.allow.length > 0 ? ['', 'Without a credential:'] : []),
     ...summary.allow.flatMap(({ destination, rules }) => [
@@ -78,7 +81,7 @@ export function describePolicy(loaded: PolicyOnDisk, kinds: readonly CredentialK
     'Agents:',
     ...summary.agents.flatMap((agent) => [
       `  ${agent.name} ${describeAgent(agent, loaded.policy)}`,
-      ...agent.rules.map(({ service, meaning }) => `    at ${service} only what is also here: ${meaning}`),
+      ...agent.rules.map(({ service, meaning }) => `    at ${service}, additional rule: ${meaning}`),
     ]),
     ...describeWildcards(summary),
     ...(summary.warnings.length > 0 ? ['', 'Warnings:'] : []),
@@ -92,8 +95,8 @@ function describeService({
   destinations,
   credential,
   rules,
-  when,
-  sessions,
+  inject,
+  session_headers: sessionHeaders,
   rate,
   quota,
 }: Summary['services'][number]): string[] {
@@ -106,16 +109,18 @@ function describeService({
       : [
           `    from ${credential.secrets.join(', ') || 'plain text'}, into ${describeLocations(credential.locations)}`,
           ...credential.endpoints.map(
-            (endpoint) => `    by way of ${endpoint}, which the gateway asks itself`,
+            (endpoint) => `    with a token that the gateway requests from ${endpoint}`,
           ),
-          ...(when === 'placeholder'
-            ? ['    only where the sandbox sends its placeholder; else the place is emptied']
+          ...(inject === 'on_placeholder'
+            ? ['    injected only if the request contains the placeholder; otherwise the location is cleared']
             : []),
-          ...(sessions === 'pass' ? ['    cookies and tokens that it hands out reach the sandbox'] : []),
+          ...(sessionHeaders === 'pass' ? ['    its session cookies and tokens reach the sandbox'] : []),
         ]),
     ...rules.map(({ meaning }, index) => `  ${index + 1}. ${meaning}`),
     `  ${rules.length + 1}. may not do anything else`,
-    ...(rate === null ? [] : [`  at most ${rate.perSecond} requests a second, ${rate.burst} at once`]),
+    ...(rate === null
+      ? []
+      : [`  at most ${rate.perSecond} requests per second, in bursts of up to ${rate.burst}`]),
     ...(quota === null ? [] : [`  at most ${describeQuota(quota)}`]),
   ]
 }
@@ -126,8 +131,8 @@ function describeSources({ secrets }: Summary): string[] {
     '',
     'Secrets:',
     ...secrets.map(({ name, source, refreshMs }) => {
-      const when = refreshMs === null ? 'once' : `every ${refreshMs / 1000} s`
-      return `  ${name} from ${source.replace('_', ' ')}, read ${when}`
+      const schedule = refreshMs === null ? 'once' : `every ${refreshMs / 1000} s`
+      return `  ${name} from ${source.replace('_', ' ')}, read ${schedule}`
     }),
   ]
 }
@@ -140,13 +145,13 @@ function describeAgent({ services, allow }: Summary['agents'][number], policy: P
 }
 
 function describeWildcards({ wildcards }: Summary): string[] {
-  if (wildcards.length === 0) return ['', 'No wildcard: no name can carry data out.']
+  if (wildcards.length === 0) return ['', 'No wildcards: DNS names cannot carry data out.']
   return [
     '',
-    'Wildcards, through whose names a sandbox could say something to the outside:',
+    'Wildcards (a sandbox can send limited data out through these names):',
     ...wildcards.map(
       ({ text, budget, bitsPerDay }) =>
-        `  ${text}: at most ${budget.names} new names and ${budget.bytes} bytes in ${budget.windowMs / 60_000} minutes, ${bitsPerDay} bits a day`,
+        `  ${text}: at most ${budget.names} new names and ${budget.bytes} bytes in ${budget.windowMs / 60_000} minutes, ${bitsPerDay} bits per day`,
     ),
   ]
 }
@@ -155,7 +160,7 @@ function destinationsOf({ destinations }: Policy, { name }: Service): readonly D
   return destinations.filter(({ service }) => service === name)
 }
 
-/** The rules as the policy writes them: without the base paths that every target adds. */
+/** The rules as written in the policy, without the base path of each target. */
 function rulesOf(policy: Policy, service: Service) {
   const [destination] = destinationsOf(policy, service)
   return (destination?.rules ?? []).map((rule) => ({
@@ -165,7 +170,7 @@ function rulesOf(policy: Policy, service: Service) {
   }))
 }
 
-/** The rules of an agent's own, as the policy writes them. */
+/** The additional rules of one agent, as written in the policy. */
 function agentRulesOf(policy: Policy, agent: string) {
   return [...policy.services.values()].flatMap((service) =>
     (destinationsOf(policy, service)[0]?.agentRules?.[agent] ?? []).map((rule) => ({
@@ -193,46 +198,48 @@ function describeCredential({ credential, placeholders }: Service, kinds: readon
 
 function wildcardsOf({ destinations, dns }: Policy): readonly { text: string; limits: NameLimits }[] {
   const wildcards = destinations.filter(({ host }) => host.kind === 'wildcard')
-  const limits = new Map(wildcards.map(({ host, nameLimits: names }) => [host.text, names ?? dns.nameLimits]))
+  const limits = new Map(wildcards.map(({ host, nameLimits }) => [host.text, nameLimits ?? dns.nameLimits]))
   return [...limits].map(([text, applied]) => ({ text, limits: applied }))
 }
 
 function warningsOf(loaded: PolicyOnDisk): readonly string[] {
   const { policy } = loaded
-  if (loaded.empty !== null) return [`${loaded.file} lists nothing, so everything is denied.`]
+  if (loaded.empty !== null) return [`${loaded.file} is empty, so everything is denied.`]
   return [
     ...policy.destinations.flatMap((destination) =>
       destinationWarnings(destination, policy).map((text) => `${placeOf(loaded, destination.id)}: ${text}`),
     ),
     ...[...policy.services.keys()]
       .filter((name) => ![...policy.agents.values()].some(({ services }) => services?.includes(name) ?? true))
-      .map((name) => `${placeOf(loaded, `services.${name}`)}: no agent may use the service ${name}.`),
+      .map((name) => `${placeOf(loaded, `services.${name}`)}: no agent may use service ${name}.`),
   ]
 }
 
 function destinationWarnings(destination: Destination, { services }: Policy): string[] {
-  const { host, scheme, service, mode, allowPrivateAddresses: allowPrivate, rules } = destination
+  const { host, scheme, service, mode, allowPrivateAddresses, rules } = destination
   const credential = service === null ? null : (services.get(service)?.credential ?? null)
   return [
     ...(scheme === 'http' && credential !== null
-      ? [`${credential.id} goes to ${host.text} unencrypted; whoever is on the way can read it.`]
+      ? [`${credential.id} is sent to ${host.text} unencrypted. Anyone on the network path can read it.`]
       : []),
     ...(scheme === 'http' && credential === null
-      ? [`what is sent to ${host.text} is not encrypted, and nothing proves who answers.`]
+      ? [`requests to ${host.text} are not encrypted, and the server is not authenticated.`]
       : []),
-    ...(mode === 'tunnel'
-      ? [`${host.text} is a tunnel: the gateway sees neither requests nor what they carry.`]
-      : []),
+    ...(mode === 'tunnel' ? [`${host.text} is a tunnel: the gateway cannot inspect its requests.`] : []),
     ...(credential !== null && services.get(service ?? '')?.sessionHeaders === 'pass'
-      ? [`a session that ${host.text} hands out is as good as ${credential.id}, and reaches the sandbox.`]
+      ? [
+          `session cookies and tokens of ${host.text} reach the sandbox, and are as powerful as ${credential.id}.`,
+        ]
       : []),
-    ...(allowPrivate ? [`${host.text} may resolve to private and loopback addresses.`] : []),
+    ...(allowPrivateAddresses ? [`${host.text} may resolve to private and loopback addresses.`] : []),
     ...(service === null && mode === 'intercept' && rules.some(isOpen)
       ? [`any method on any path of ${host.text} is allowed, uploads included.`]
       : []),
   ]
 }
 
-function isOpen({ methods, path }: Destination['rules'][number]): boolean {
+function isOpen(rule: Rule): boolean {
+  if (!isHttpRule(rule)) return false
+  const { methods, path } = rule.match
   return methods === null && path.recursive && path.segments.length === 0
 }

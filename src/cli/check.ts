@@ -1,4 +1,4 @@
-import { PolicyError } from '#config/issue.js'
+import { PolicyError } from '#config/issues/issue.js'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { describePolicy, summarisePolicy } from './check-report.js'
 import { EXIT, exitCodeOf, formatError } from '../errors.js'
@@ -6,13 +6,13 @@ import type { CommandIo } from './io.js'
 import { noPolicy, openPolicy } from './policy-file.js'
 
 export interface CheckArgs {
-  /** The policy file; as the settings say unless given. */
+  /** The policy file (default: the one in the settings). */
   readonly file?: string | undefined
   /** One JSON object instead of text. */
   readonly json?: boolean | undefined
 }
 
-/** `egress check [file]`: says in plain words what a policy means, or everything that is wrong with it. */
+/** `egress check [file]`: validates a policy and explains it, or lists every error in it. */
 export async function runCheck(
   { file, json = false }: CheckArgs,
   io: CommandIo,

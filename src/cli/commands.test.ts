@@ -11,7 +11,7 @@ import type { CommandIo } from './io.js'
 const POLICY = `services:
   jira:
     url: https://jira.example.com/base
-    credential: { bearer: "\${JIRA_TOKEN}", when: placeholder }
+    credential: { bearer: "\${JIRA_TOKEN}", inject: on_placeholder }
     rules:
       - allow: GET,HEAD /rest/**
       - deny: DELETE /**
@@ -47,28 +47,28 @@ function world(
   return { io, out: () => out.join(''), err: () => err.join('') }
 }
 
-void t.test('check says what a policy means', async (t) => {
+void t.test('check explains a policy', async (t) => {
   const cwd = writeFiles(t.testdir({}), { 'egress.yaml': POLICY })
   const { io, out, err } = world(cwd)
   t.equal(await runCheck({}, io, TEST_KINDS), 0)
   t.equal(err(), '')
   for (const line of [
-    'egress.yaml is a valid policy.',
+    'egress.yaml is valid.',
     'Service jira, at https://jira.example.com',
     '  credential jira/bearer: test kind bearer',
     '    from JIRA_TOKEN, into header authorization',
     '  1. may use GET, HEAD on /base/rest and everything below it',
     '  2. may not use DELETE on /base and everything below it',
     '  4. may not do anything else',
-    '    only where the sandbox sends its placeholder; else the place is emptied',
-    '  at most 10 requests a second, 20 at once',
-    '  at most 100 requests and 1048576 bytes of bodies in 60 minutes',
-    '    at jira only what is also here: may use GET on /base/rest/issue',
+    '    injected only if the request contains the placeholder; otherwise the location is cleared',
+    '  at most 10 requests per second, in bursts of up to 20',
+    '  at most 100 requests and 1048576 bytes of bodies per 60 minutes',
+    '    at jira, additional rule: may use GET on /base/rest/issue',
     '    may use GET on /simple and everything below it',
     '  ci may use services jira and every entry of allow',
     '  bare may use services (none) and hosts (none)',
-    '  *.example.net: at most 16 new names and 256 bytes in 10 minutes, 16384 bits a day',
-    '  egress.yaml:15: github.com is a tunnel: the gateway sees neither requests nor what they carry.',
+    '  *.example.net: at most 16 new names and 256 bytes in 10 minutes, 16384 bits per day',
+    '  egress.yaml:15: github.com is a tunnel: the gateway cannot inspect its requests.',
   ]) {
     t.ok(out().split('\n').includes(line), line)
   }
@@ -94,17 +94,17 @@ void t.test('check of a broken, missing or empty policy', async (t) => {
   const cwd = writeFiles(t.testdir({}), { 'broken.yaml': 'allow:\n  - host: "*.com"\n', 'empty.yaml': '' })
   const broken = world(cwd)
   t.equal(await runCheck({ file: 'broken.yaml' }, broken.io, TEST_KINDS), 2)
-  t.match(broken.err(), /^broken\.yaml:2:11: `\*\.com` is over-broad.*\n {2}name the domain/)
+  t.match(broken.err(), /^broken\.yaml:2:11: `\*\.com` is too broad.*\n {2}Name a domain/)
   t.equal(broken.out(), '')
   const missing = world(cwd, { EGRESS_POLICY: 'none.yaml' })
   t.equal(await runCheck({}, missing.io, TEST_KINDS), 2)
-  t.match(missing.err(), /no policy file none\.yaml.*\n {2}write one with `egress init none\.yaml`/)
+  t.match(missing.err(), /Policy file none\.yaml not found\n {2}Create it with `egress init none\.yaml`/)
   const empty = world(cwd)
   t.equal(await runCheck({ file: 'empty.yaml' }, empty.io, TEST_KINDS), 0)
   t.match(empty.out(), /everything is denied/)
 })
 
-void t.test('explain asks the policy engine', async (t) => {
+void t.test('explain shows the decision of the policy engine', async (t) => {
   const cwd = writeFiles(t.testdir({}), { 'egress.yaml': POLICY })
   const jira = 'https://jira.example.com'
   const cases: readonly (readonly [args: string, code: number, said: RegExp, agent?: string])[] = [
@@ -113,7 +113,7 @@ void t.test('explain asks the policy engine', async (t) => {
       0,
       /^ALLOW .*\nrule {2}services\.jira\.rules\[0\]: allow: GET,HEAD \/rest\/\*\* \(egress\.yaml:6\)\n/,
     ],
-    [`GET ${jira}/base/rest/x?a=1`, 0, /credential {2}jira\/bearer is put into header authorization/],
+    [`GET ${jira}/base/rest/x?a=1`, 0, /credential {2}jira\/bearer is injected into header authorization/],
     [
       `DELETE ${jira}/base/x`,
       1,
@@ -123,7 +123,7 @@ void t.test('explain asks the policy engine', async (t) => {
     [
       `GET ${jira}/base/rest/x`,
       0,
-      /, if the request carries its placeholder there\nrate .*\nquota {2}at most 100 requests and/,
+      /, if the request contains its placeholder there\nrate .*\nquota {2}at most 100 requests and/,
     ],
     [`GET ${jira}/base/rest/x`, 1, /reason {2}no-rule/, 'narrow'],
     [
@@ -142,25 +142,34 @@ void t.test('explain asks the policy engine', async (t) => {
       /allow\[0\]: allow: GET \/simple\/\*\*.*\nreason {2}may use GET.*\ncredential {2}none/,
     ],
     ['GET http://egress:9199/jira/rest/x', 0, /^ALLOW {2}GET https:\/\/jira\.example\.com\/base\/rest\/x\n/],
-    ['GET http://egress:9199/jria/rest/x', 2, /`jria` is not the name of a service/],
-    ['POST https://github.com/x', 0, /TLS tunnel: method and path are not seen/],
+    ['GET http://egress:9199/jria/rest/x', 2, /Service `jria` does not exist or has several targets/],
+    ['POST https://github.com/x', 0, /TLS tunnel: method and path are not checked/],
     ['GET http://github.com/x', 1, /port-not-listed/],
-    ['dns jira.example.com', 0, /^ALLOW .*\nrule .*\nclient {2}A with the gateway's own address/],
-    ['dns localhost', 0, /rule {2}RFC 6761 section 6\.3\nclient {2}the address 127\.0\.0\.1, which/],
-    ['dns a.example.net', 0, /budget {2}a fresh sandbox has 16 names and 256 bytes/],
-    ['dns evil.example.com', 1, /client {2}NXDOMAIN\nshape {2}16 characters/],
+    ['dns jira.example.com', 0, /^ALLOW .*\nrule .*\nclient {2}A record with the gateway's address/],
+    [
+      'dns localhost',
+      0,
+      /rule {2}RFC 6761 section 6\.3\nclient {2}the address 127\.0\.0\.1, not the gateway's/,
+    ],
+    ['dns a.example.net', 0, /budget {2}a new sandbox has 16 names and 256 bytes/],
+    ['dns evil.example.com', 1, /client {2}NXDOMAIN\nfeatures {2}16 characters/],
     [
       `dns ${'a1b2c3d4'.repeat(6)}.example.net`,
       1,
       /name-looks-encoded.*\nclient {2}REFUSED\n.*over its limit: label-length/,
     ],
-    ['GET https://user:pw1234567@jira.example.com/', 2, /not one that the gateway could be asked for/],
-    ['FETCH https://jira.example.com/', 2, /`FETCH` is not the method/],
-    ['get https://jira.example.com/', 2, /write `GET`/],
-    ['dns 127.0.0.1', 2, /not a host name/],
-    ['GET', 2, /incomplete/],
-    ['dns a.example.net b', 2, /more words than a question has/],
-    ['dns a.example.net', 2, /no agent `nobody`\n {2}name one with --agent: ci, bare, narrow/, 'nobody'],
+    ['GET https://user:pw1234567@jira.example.com/', 2, /Unsupported URL/],
+    ['FETCH https://jira.example.com/', 2, /Unknown method `FETCH`/],
+    ['get https://jira.example.com/', 2, /Use `GET`/],
+    ['dns 127.0.0.1', 2, /Invalid host name/],
+    ['GET', 2, /Missing argument/],
+    ['dns a.example.net b', 2, /Too many arguments/],
+    [
+      'dns a.example.net',
+      2,
+      /Unknown agent `nobody`\n {2}Choose one with --agent: ci, bare, narrow/,
+      'nobody',
+    ],
   ]
   for (const [line, code, said, agent = 'ci'] of cases) {
     const { io, out, err } = world(cwd)
@@ -192,38 +201,41 @@ void t.test('explain --json', async (t) => {
   })
   const missing = world(cwd)
   t.equal(await runExplain({ args, policy: 'none.yaml' }, missing.io, TEST_KINDS), 2)
-  t.match(missing.err(), /^egress: there is no policy file none\.yaml\n {2}write one/)
+  t.match(missing.err(), /^egress: Policy file none\.yaml not found\n {2}Create it/)
   const unnamed = world(t.testdir({}))
   t.equal(await runExplain({ args }, unnamed.io, TEST_KINDS), 1)
-  t.match(unnamed.err(), /^egress: egress\.yaml is missing, so everything is denied/)
+  t.match(unnamed.err(), /^egress: egress\.yaml not found, so everything is denied/)
 })
 
-void t.test('init writes a policy that passes check, and nothing over another', async (t) => {
+void t.test('init creates a policy that passes check, and does not overwrite a file', async (t) => {
   const cwd = t.testdir({})
   const { io, out } = world(cwd)
   t.equal(await runInit({}, io), 0)
-  t.match(out(), /egress\.yaml written/)
+  t.match(out(), /^Created egress\.yaml\./)
   const check = world(cwd)
   t.equal(await runCheck({}, check.io, TEST_KINDS), 0, check.err())
-  t.same(readdirSync(cwd), ['egress.yaml'], 'no temporary file is left')
+  t.same(readdirSync(cwd), ['egress.yaml'], 'no temporary file remains')
 
   writeFiles(cwd, { 'egress.yaml': 'mine\n' })
   const again = world(cwd)
   t.equal(await runInit({}, again.io), 2)
-  t.match(again.err(), /egress\.yaml exists already\n {2}choose another name, or replace it with --force/)
+  t.match(
+    again.err(),
+    /egress\.yaml already exists\n {2}Choose another name, or add --force to replace the file/,
+  )
   t.equal(readFileSync(join(cwd, 'egress.yaml'), 'utf8'), 'mine\n')
   t.equal(await runInit({ force: true }, world(cwd).io), 0)
-  t.match(readFileSync(join(cwd, 'egress.yaml'), 'utf8'), /^# What agents/)
+  t.match(readFileSync(join(cwd, 'egress.yaml'), 'utf8'), /^# Hosts and services/)
 
   const blocked = world(cwd)
   t.equal(await runInit({ file: 'egress.yaml/inside' }, blocked.io), 1)
-  t.match(blocked.err(), /cannot be written/)
+  t.match(blocked.err(), /Cannot write egress\.yaml\/inside/)
   const unmade = world(cwd)
   t.equal(await runInit({ file: 'none/egress.yaml' }, unmade.io), 1)
-  t.match(unmade.err(), /cannot be written \(ENOENT\)\n {2}choose a directory/)
+  t.match(unmade.err(), /Cannot write none\/egress\.yaml \(ENOENT\)\n {2}Choose an existing directory/)
   const nowhere = world(cwd)
   t.equal(await runInit({ file: '/proc/none/egress.yaml' }, nowhere.io), 1)
-  t.match(nowhere.err(), /cannot be written \(ENOENT\)/)
+  t.match(nowhere.err(), /Cannot write \/proc\/none\/egress\.yaml \(ENOENT\)/)
 })
 
 void t.test('the commented examples of the starter policy are valid too', async (t) => {
@@ -239,12 +251,12 @@ void t.test('the commented examples of the starter policy are valid too', async 
   t.match(check.out(), /Service jira/)
 })
 
-void t.test('errors are two lines, and fit an exit code', (t) => {
-  const error = new EgressError({ code: 'EGRESS_X', problem: 'it is so', fix: 'do this' })
-  t.equal(formatError(error), 'egress: it is so\n  do this\n')
+void t.test('an error is two lines, and has an exit code', (t) => {
+  const error = new EgressError({ code: 'EGRESS_X', problem: 'It is so', fix: 'Do this' })
+  t.equal(formatError(error), 'egress: It is so\n  Do this\n')
   t.equal(exitCodeOf(error), 2)
   t.equal(exitCodeOf(new EgressError({ code: 'EGRESS_X', problem: 'a', fix: 'b', exitCode: 1 })), 1)
-  t.match(formatError(new TypeError('oops')), /^egress: internal error: oops\n {2}/)
+  t.match(formatError(new TypeError('oops')), /^egress: Internal error: oops\n {2}/)
   t.equal(exitCodeOf(new TypeError('oops')), 1)
   t.end()
 })

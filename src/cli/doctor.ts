@@ -7,7 +7,7 @@ import { run } from './run.js'
 
 const INSIDE = fileURLToPath(new URL('../doctor/inside.js', import.meta.url))
 
-/** `egress doctor`: tries to get out of a throw-away sandbox of namespaces. `sandbox-run --doctor` does so on Docker. */
+/** `egress doctor`: tests the isolation of a temporary sandbox. `sandbox-run --doctor` does the same with Docker. */
 export function doctor({ json }: { readonly json: boolean }, io: CommandIo): Promise<number> {
   const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
   const hosts = addresses.filter(({ internal, family }) => !internal && family === 'IPv4')

@@ -3,7 +3,9 @@ import { parseAuthority, parseHostname } from '#firewall/names/hostname.js'
 import { PolicyEngine } from '#firewall/judge/policy-engine.js'
 import { ExfiltrationBudget } from '#firewall/ledger/exfiltration-budget.js'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
-import { DEFAULT_AGENT, type Policy, type Scheme } from '#firewall/contracts/policy.js'
+import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
+import type { Policy } from '#firewall/contracts/policy.js'
+import type { Scheme } from '#firewall/contracts/origin.js'
 import { GATEWAY_HOST, PORTS } from '../environment.js'
 import { EgressError, EXIT, exitCodeOf, formatError } from '../errors.js'
 import { explainName, explainRequest, type Explained } from './explain-verdict.js'
@@ -19,10 +21,9 @@ export interface ExplainArgs {
 }
 
 /**
- * `egress explain`: asks the policy engine of the gateway itself what would happen, without spending anybody's budget and without
- * a single secret.
+ * `egress explain`: shows the decision of the gateway's own policy engine. It charges no budget and reads no secret.
  *
- * @returns 0 for allowed, 1 for denied, 2 for a question that cannot be asked
+ * @returns 0 if allowed, 1 if denied, 2 if the arguments or the policy are invalid
  */
 export async function runExplain(
   { args, agent = DEFAULT_AGENT, policy, json = false }: ExplainArgs,
@@ -30,11 +31,11 @@ export async function runExplain(
   kinds: readonly CredentialKind[],
 ): Promise<number> {
   try {
-    const loaded = await openPolicy(policy, io, kinds, 'names')
+    const loaded = await openPolicy(policy, io, kinds, false)
     if (loaded.empty === 'missing') {
       if (isNamed(policy, io)) throw noPolicy(loaded.file)
       io.stderr.write(
-        `egress: ${loaded.file} is missing, so everything is denied; \`egress init\` writes a policy\n`,
+        `egress: ${loaded.file} not found, so everything is denied. Create a policy with \`egress init\`\n`,
       )
     }
     const explained = explain(args, agent, loaded)
@@ -50,13 +51,13 @@ function explain(args: readonly string[], agent: string, loaded: PolicyOnDisk): 
   const { policy } = loaded
   if (!policy.agents.has(agent)) {
     const names = [...policy.agents.keys()].join(', ')
-    throw usage(`the policy has no agent \`${agent}\``, `name one with --agent: ${names}`)
+    throw usage(`Unknown agent \`${agent}\``, `Choose one with --agent: ${names}`)
   }
   const [first = '', second = ''] = args
   if (args.length !== 2)
     throw usage(
-      args.length < 2 ? 'the question is incomplete' : 'these are more words than a question has',
-      'write `egress explain GET https://host/path` or `egress explain dns host`',
+      args.length < 2 ? 'Missing argument' : 'Too many arguments',
+      'Use `egress explain GET https://host/path` or `egress explain dns host`',
     )
   const namePolicy = {
     policyEngine: new PolicyEngine(policy),
@@ -78,8 +79,8 @@ function readHost(text: string): string {
   const host = parseHostname(text)
   if (host === null)
     throw usage(
-      `\`${text}\` is not a host name`,
-      'write a name such as `api.example.com`; the resolver drops anything else',
+      `Invalid host name \`${text}\``,
+      'Use a name such as `api.example.com`; the resolver rejects anything else',
     )
   return host
 }
@@ -89,42 +90,39 @@ function readMethod(text: string): string {
   const upper = text.toUpperCase()
   const fix =
     METHODS.includes(upper) && upper !== 'CONNECT'
-      ? `write \`${upper}\``
-      : 'write a method such as `GET`, or `dns` for a look-up'
-  throw usage(`\`${text}\` is not the method of a request`, fix)
+      ? `Use \`${upper}\``
+      : 'Use a method such as `GET`, or `dns` for a DNS name'
+  throw usage(`Unknown method \`${text}\``, fix)
 }
 
-interface Asked {
+interface ParsedUrl {
   readonly scheme: Scheme
   readonly host: string
   readonly port: number
   readonly target: string
 }
 
-/** What a request to the base-URL listener becomes. Which of several targets it means, only its header says. */
-function throughBaseUrl(policy: Policy, url: Asked): Asked {
+/** Translates a URL of the base-URL listener. If a service has several targets, only a request header selects one. */
+function throughBaseUrl(policy: Policy, url: ParsedUrl): ParsedUrl {
   if (url.host !== GATEWAY_HOST || url.port !== PORTS.reverse) return url
   const [, name = '', rest = ''] = /^\/([^/?]+)(.*)$/s.exec(url.target) ?? []
   const [target, ...others] = policy.services.get(name)?.targets ?? []
   if (target === undefined || others.length > 0)
     throw usage(
-      `\`${name}\` is not the name of a service with one URL`,
-      'write the URL of the service itself, as `egress check` prints it',
+      `Service \`${name}\` does not exist or has several targets`,
+      'Use the full URL that `egress check` prints',
     )
   return { ...target.origin, target: `${target.basePath}${rest.startsWith('/') ? '' : '/'}${rest}` }
 }
 
-/** Taken apart by hand, for `URL` would repair what the gateway is to check as it stands. */
-function readUrl(text: string): Asked {
+/** Not parsed with `URL`, which would normalise the text that the gateway must check unchanged. */
+function readUrl(text: string): ParsedUrl {
   const match = /^(https?):\/\/([^/?#]*)([^#]*)$/i.exec(text)
   const scheme = match?.[1]?.toLowerCase() === 'http' ? 'http' : 'https'
   const authority = parseAuthority(match?.[2] ?? '')
   if (match === null || authority === null) {
-    // Not repeated: it may have a password in it.
-    throw usage(
-      'the URL is not one that the gateway could be asked for',
-      'write `https://host/path`, with a host name and without `user@` and `#…`',
-    )
+    // Do not print the URL: it may contain a password.
+    throw usage('Unsupported URL', 'Use `https://host/path` with a host name; remove `user@` and `#fragment`')
   }
   const rest = match[3] ?? ''
   const target = rest.startsWith('/') ? rest : `/${rest}`

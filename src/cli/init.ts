@@ -7,18 +7,18 @@ import { policyFile } from './policy-file.js'
 import { STARTER_POLICY } from './starter-policy.js'
 
 export interface InitArgs {
-  /** Where to write the policy; as the settings say unless given. */
+  /** File to create (default: the policy file in the settings). */
   readonly file?: string | undefined
-  /** Replace a file that is there. */
+  /** Replace an existing file. */
   readonly force?: boolean | undefined
 }
 
-/** `egress init [file]`: writes a commented policy to begin with. */
+/** `egress init [file]`: creates a commented starter policy. */
 export function runInit({ file, force = false }: InitArgs, io: CommandIo): Promise<number> {
   try {
     const name = policyFile(file, io)
     writeWhole(resolve(io.cwd, name), name, force)
-    io.stdout.write(`${name} written. Edit it, then run \`egress check ${name}\`.\n`)
+    io.stdout.write(`Created ${name}. Edit it, then run \`egress check ${name}\`.\n`)
     return Promise.resolve(EXIT.fine)
   } catch (error) {
     io.stderr.write(formatError(error))
@@ -26,7 +26,7 @@ export function runInit({ file, force = false }: InitArgs, io: CommandIo): Promi
   }
 }
 
-/** The file appears whole or not at all; `link` refuses an existing name in the same step in which it takes it. */
+/** Creates the whole file or nothing. `link` fails if the name exists, without a gap between the test and the use. */
 function writeWhole(path: string, name: string, force: boolean): void {
   const temporary = `${path}.${randomUUID()}.tmp`
   try {
@@ -45,11 +45,11 @@ function writeWhole(path: string, name: string, force: boolean): void {
 }
 
 function exists(name: string, cause: unknown): EgressError {
-  const problem = `${name} exists already`
+  const problem = `${name} already exists`
   return new EgressError({
     code: 'EGRESS_EXISTS',
     problem,
-    fix: 'choose another name, or replace it with --force',
+    fix: 'Choose another name, or add --force to replace the file',
     cause,
   })
 }
@@ -57,8 +57,8 @@ function exists(name: string, cause: unknown): EgressError {
 function cannotWrite(name: string, cause: unknown): EgressError {
   return new EgressError({
     code: 'EGRESS_WRITE',
-    problem: `${name} cannot be written (${codeOf(cause)})`,
-    fix: 'choose a directory that exists and that you may write to',
+    problem: `Cannot write ${name} (${codeOf(cause)})`,
+    fix: 'Choose an existing directory that you can write to',
     exitCode: EXIT.failed,
     cause,
   })

@@ -3,7 +3,7 @@ export interface TextSink {
   write(text: string): unknown
 }
 
-/** What a command has of the world around it. */
+/** Streams, variables and directory of the process that a command runs in. */
 export interface CommandIo {
   /** Data. */
   readonly stdout: TextSink

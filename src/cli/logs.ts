@@ -6,10 +6,10 @@ import { formatEvent, painter } from '../logs/format.js'
 import { readLog, type LogLine } from '../logs/read.js'
 import type { CommandIo } from './io.js'
 
-/** The words of `egress logs`. */
+/** Options of `egress logs`. */
 export interface LogsOptions {
   readonly auditDir: string
-  /** Whether somebody asked for that very directory. */
+  /** Whether the user named the directory. */
   readonly isNamed: boolean
   readonly role: string | undefined
   readonly follow: boolean
@@ -24,7 +24,7 @@ export interface LogsOptions {
   readonly colour: boolean
 }
 
-/** Prints the audit log: pretty on request of a person, record by record for a machine. */
+/** Prints the audit log: one formatted line per record, or with `json` the records unchanged. */
 export async function logs(
   options: LogsOptions,
   io: CommandIo,
@@ -35,11 +35,11 @@ export async function logs(
   const since = options.since === undefined ? null : parseSince(options.since, now)
   if (!hasLog(options.auditDir)) {
     if (options.isNamed && !options.follow)
-      throw usage(`there is no audit log in ${options.auditDir}`, 'check how --audit-dir is written')
+      throw usage(`No audit log in ${options.auditDir}`, 'Check the path in --audit-dir')
     const next = options.follow
-      ? 'waiting for the first run'
-      : '`egress run` writes one; --audit-dir names another place'
-    io.stderr.write(`egress: there is no audit log in ${options.auditDir} yet\n  ${next}\n`)
+      ? 'Waiting for the first run'
+      : 'Run an agent with `egress run` first, or set --audit-dir to another directory'
+    io.stderr.write(`egress: No audit log in ${options.auditDir} yet\n  ${next}\n`)
   }
   const chosen = (line: LogLine) => matches(line, options, since)
   const paint = painter(options.colour, io.env)
@@ -54,14 +54,14 @@ export async function logs(
     else if (last.push(line) > options.tail) last.shift()
   }
   last.forEach(print)
-  if (damaged > 0) io.stderr.write(`egress: ${String(damaged)} damaged lines were left out\n`)
+  if (damaged > 0) io.stderr.write(`egress: ${String(damaged)} damaged lines were skipped\n`)
   if (options.follow) {
     for await (const line of followLog(options.auditDir, roles, signal)) if (chosen(line)) print(line)
   }
   return 0
 }
 
-/** @throws EgressError if nobody can say */
+/** @throws EgressError if the directory exists but cannot be read */
 function hasLog(auditDir: string): boolean {
   try {
     return readdirSync(auditDir).length > 0
@@ -70,8 +70,8 @@ function hasLog(auditDir: string): boolean {
     if (code === 'ENOENT') return false
     throw new EgressError({
       code: 'EGRESS_AUDIT_UNREADABLE',
-      problem: `the audit directory ${auditDir} cannot be read (${code})`,
-      fix: 'make it readable, or name another with --audit-dir or EGRESS_AUDIT_DIR',
+      problem: `Cannot read the audit directory ${auditDir} (${code})`,
+      fix: 'Make it readable, or set --audit-dir or EGRESS_AUDIT_DIR to another directory',
       exitCode: EXIT.failed,
       cause,
     })
@@ -81,7 +81,7 @@ function hasLog(auditDir: string): boolean {
 function rolesOf(role: string | undefined): readonly AuditRole[] {
   if (role === undefined) return ['dns', 'http', 'sandbox']
   if (role === 'dns' || role === 'http' || role === 'sandbox') return [role]
-  throw usage(`there is no log \`${role}\``, 'choose dns, http or sandbox, or none for all')
+  throw usage(`Unknown log \`${role}\``, 'Use dns, http or sandbox, or omit it to show all logs')
 }
 
 function matches({ time, sandbox, shown }: LogLine, options: LogsOptions, since: number | null): boolean {
@@ -104,12 +104,12 @@ function parseSince(text: string, now: number): number {
     const spans = [...text.matchAll(/(\d+)([smhd])/g)]
     return now - spans.reduce((sum, [, count, unit]) => sum + Number(count) * (UNITS[unit ?? ''] ?? 0), 0)
   }
-  // `Date.parse` alone takes `10` for October 2001.
+  // `Date.parse` alone reads `10` as October 2001.
   const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
   if (!Number.isNaN(time)) return time
   throw usage(
-    `--since \`${text}\` is no time`,
-    'write a span such as 42m or 2h30m, or a time such as 2026-01-31T12:00:00Z',
+    `Invalid --since value \`${text}\``,
+    'Use a duration such as 42m or 2h30m, or a time such as 2026-01-31T12:00:00Z',
   )
 }
 

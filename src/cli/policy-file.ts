@@ -1,16 +1,16 @@
 import { isAbsolute, relative } from 'node:path'
-import { loadPolicy, type LoadedPolicy, type LoadOptions } from '#config/load.js'
+import { loadPolicy, type LoadedPolicy } from '#config/load.js'
 import { readSettings } from '#config/settings.js'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { EgressError } from '../errors.js'
 import type { CommandIo } from './io.js'
 
 export interface PolicyOnDisk extends LoadedPolicy {
-  /** Name of the file as messages write it. */
+  /** Name of the file in messages. */
   readonly file: string
 }
 
-/** The policy file that a command means: its argument, else as the settings say. */
+/** Path of the policy file: the argument of the command, otherwise the one in the settings. */
 export function policyFile(file: string | undefined, { env, cwd }: CommandIo): string {
   const { policy } = readSettings({ flags: { policy: file }, env, cwd })
   const near = relative(cwd, policy)
@@ -18,32 +18,32 @@ export function policyFile(file: string | undefined, { env, cwd }: CommandIo): s
   return near.startsWith('..') || isAbsolute(near) ? policy : near
 }
 
-/** Whether somebody asked for that very file. */
+/** Whether the user named the file. */
 export function isNamed(file: string | undefined, { env }: CommandIo): boolean {
   return (file ?? env['EGRESS_POLICY']) !== undefined
 }
 
-/** A file that was named and is not there is a slip of the pen, not a wish to deny everything. */
+/** A file that the user named and that does not exist is a typing error, not a wish to deny everything. */
 export function noPolicy(file: string): EgressError {
   return new EgressError({
     code: 'EGRESS_NO_POLICY',
-    problem: `there is no policy file ${file}`,
-    fix: `write one with \`egress init ${file}\` (with Compose: egress.yaml beside docker-compose.yml), or name the one that you have (EGRESS_POLICY)`,
+    problem: `Policy file ${file} not found`,
+    fix: `Create it with \`egress init ${file}\`, or set EGRESS_POLICY to an existing file`,
   })
 }
 
-/** Rejects with PolicyError or SettingsError. `secrets` is as `loadPolicy` takes it. */
+/** Rejects with PolicyError or SettingsError. `withSecrets` as in `loadPolicy`. */
 export async function openPolicy(
   file: string | undefined,
   io: CommandIo,
   kinds: readonly CredentialKind[],
-  secrets: LoadOptions['secrets'] = 'values',
+  withSecrets = true,
 ): Promise<PolicyOnDisk> {
   const name = policyFile(file, io)
-  return { ...(await loadPolicy(name, { kinds, env: io.env, cwd: io.cwd, secrets })), file: name }
+  return { ...(await loadPolicy(name, { kinds, env: io.env, cwd: io.cwd, withSecrets })), file: name }
 }
 
-/** `egress.yaml:12`, where a rule or destination stands. */
+/** Position of a rule or destination, such as `egress.yaml:12`. */
 export function placeOf({ file, positions }: PolicyOnDisk, id: string): string {
   const position = positions.get(id)
   return position === undefined ? file : `${file}:${position.line}`

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml'
 import { expandService } from '#config/presets/expand.js'
-import { nearest } from '#config/nearest.js'
+import { nearest } from '#firewall/rules/nearest.js'
 import { PRESETS } from '#config/presets/index.js'
 import type { Preset } from '#config/presets/preset.js'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
@@ -8,16 +8,16 @@ import { EgressError, EXIT } from '../errors.js'
 import type { CommandIo } from './io.js'
 
 export interface PresetsArgs {
-  /** The preset to show; all are listed without it. */
+  /** The preset to show (default: list all). */
   readonly name?: string | undefined
-  /** One JSON object a line. */
+  /** One JSON object per line. */
   readonly json?: boolean | undefined
 }
 
 /**
- * `egress presets [NAME]`: lists them, or shows what one fills in.
+ * `egress presets [NAME]`: lists the presets, or shows the keys that one sets.
  *
- * @throws EgressError for a name that none has
+ * @throws EgressError if the name is unknown
  */
 export function runPresets(
   { name, json = false }: PresetsArgs,
@@ -30,8 +30,8 @@ export function runPresets(
     const near = nearest(name ?? '', names)
     throw new EgressError({
       code: 'EGRESS_NO_PRESET',
-      problem: `there is no preset \`${name ?? ''}\``,
-      fix: near === null ? `name one of: ${names.join(', ')}` : `did you mean \`${near}\`?`,
+      problem: `Unknown preset \`${name ?? ''}\``,
+      fix: near === null ? `Use one of: ${names.join(', ')}` : `Did you mean \`${near}\`?`,
     })
   }
   for (const preset of shown) {
@@ -44,16 +44,16 @@ export function runPresets(
   return EXIT.fine
 }
 
-/** The five lines that a user writes, and what they mean. */
+/** The few lines that a user writes, and the service that they expand to. */
 function explain(preset: Preset, service: Readonly<Record<string, unknown>>): string {
   const { use, ...filled } = service
   const written = { services: { [preset.name]: { use, ...preset.example } } }
   return [
     `# ${preset.description}`,
-    '# Written:',
+    '# In the policy:',
     stringify(written).trimEnd(),
     '',
-    '# Means:',
+    '# Expands to:',
     stringify({ services: { [preset.name]: filled } }, { lineWidth: 0 }).trimEnd(),
     '',
   ].join('\n')

@@ -36,7 +36,7 @@ export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<nu
   const version = (known: string | null) => nextVersion(file, known, stopped.signal).catch(() => undefined)
   const first = await version(null)
   if (first === undefined) return 0
-  const load = () => loadPolicy(file, { kinds: CREDENTIAL_KINDS, env: {}, cwd: io.cwd, secrets: 'names' })
+  const load = () => loadPolicy(file, { kinds: CREDENTIAL_KINDS, env: {}, cwd: io.cwd, withSecrets: false })
   const ledger = new Ledger()
   const snapshotOf = ({ policy }: LoadedPolicy) =>
     createResolverSnapshot(policy, {

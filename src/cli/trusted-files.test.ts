@@ -2,7 +2,7 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { refuseWritable } from './trusted-files.js'
 
-void t.test('what the gateway reads again may not stand where the command writes', (t) => {
+void t.test('the command cannot write to a file that the gateway rereads', (t) => {
   const root = t.testdir({ work: { inner: {} }, keep: {}, 'work-2': {} })
   for (const name of ['work/token', 'keep/token', 'work/inner/token', 'work-2/token'])
     writeFileSync(`${root}/${name}`, 'x')

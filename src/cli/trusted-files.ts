@@ -3,13 +3,13 @@ import { basename, dirname, join, resolve } from 'node:path'
 import { isWithin } from '../sandbox/mount-table.js'
 import { EgressError } from '../errors.js'
 
-/** As many links as Linux follows. */
+/** Linux follows at most this many symbolic links in one path. */
 const MAX_LINKS = 40
 
 /**
- * Refuses files that the gateway reads or runs again while the sandbox runs, where the sandbox could put others in their
- * place. Hiding is not enough there: a directory above a hidden file can be renamed and made anew. Threat: an agent
- * that gives itself a credential of its own, or a program that the gateway runs outside of every sandbox.
+ * Rejects files that the gateway rereads or runs again while the sandbox runs, if the sandbox could replace them. Hiding
+ * them is not enough: the sandbox could rename a directory above a hidden file and create it again. Threat: an agent that
+ * supplies its own credential, or a program that the gateway runs outside every sandbox.
  */
 export function refuseWritable(files: readonly string[], trees: readonly string[]): void {
   const writable = trees.flatMap((tree) => [tree, real(tree)])
@@ -18,14 +18,14 @@ export function refuseWritable(files: readonly string[], trees: readonly string[
     if (tree === undefined) continue
     throw new EgressError({
       code: 'EGRESS_WRITABLE_SECRET',
-      problem: `the policy takes a secret from ${file} again and again, and the command could write it in ${tree}`,
-      fix: 'keep the file outside of what the command may write, or do not let it write there',
+      problem: `The command could modify ${file}, which the gateway rereads for a secret (writable directory: ${tree})`,
+      fix: `Move ${file} out of ${tree}, or do not make ${tree} writable`,
       exitCode: 125,
     })
   }
 }
 
-/** Every place that decides what a name stands for: the name, each link on the way, and where they end. */
+/** Every path that decides which file a name leads to: the name itself, each link on the way, and the target. */
 function placesOf(file: string): string[] {
   const places: string[] = []
   let path = file
@@ -41,7 +41,7 @@ function placesOf(file: string): string[] {
   return places
 }
 
-/** The same path where it does not exist. */
+/** Returns the path unchanged if it does not exist. */
 function real(path: string): string {
   try {
     return realpathSync(path)

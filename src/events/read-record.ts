@@ -1,5 +1,5 @@
 import type { DnsEvent } from '#dns/events.js'
-import type { HttpClose, HttpDecision } from '#proxy/events.js'
+import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
 import type { PolicyEvent, SandboxEvent, ShownEvent } from './events.js'
 
 /** One record, read back. */

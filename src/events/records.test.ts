@@ -2,13 +2,13 @@ import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import type { SecretRotationEvent } from '#config/secret-refresher.js'
+import type { SecretRotationEvent } from '#config/secrets/secret-refresher.js'
 import { replyTo, type DnsReason } from '#dns/replies.js'
 import type { DnsEvent } from '#dns/events.js'
 import { REASONS, type Reason } from '#firewall/contracts/reasons.js'
-import type { HttpClose, HttpDecision } from '#proxy/events.js'
 import type { GatewayEvent, PolicyEvent, SandboxEvent } from './events.js'
 import { readRecord } from './read-record.js'
+import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
 import * as records from './records.js'
 
 type Json = { readonly [key: string]: Json } & { readonly description?: string }
@@ -178,21 +178,24 @@ for (const [kind, arbitrary] of Object.entries(KINDS)) {
   })
 
   void t.test(`${kind}: nothing may be added to it, and nothing left out`, (t) => {
+    const passed: string[] = []
     for (const record of fc.sample(arbitrary, 2)) {
+      t.ok(validate(written(record)))
       for (const [path, object] of objectsOf(written(record))) {
         if (path.includes('/type/') || path.includes('/category/')) continue
         for (const key of Object.keys(object)) {
           const without = written(record)
           const place = [...objectsOf(without)].find(([other]) => other === path)?.[1] ?? {}
           delete place[key]
-          t.notOk(validate(without), `${path} without ${key}`)
+          if (validate(without)) passed.push(`${path} without ${key}`)
         }
         const more = written(record)
         const place = [...objectsOf(more)].find(([other]) => other === path)?.[1] ?? {}
         place['secret'] = 'x'
-        t.notOk(validate(more), `${path} with more`)
+        if (validate(more)) passed.push(`${path} with more`)
       }
     }
+    t.strictSame(passed, [])
     t.end()
   })
 }
@@ -202,8 +205,10 @@ void t.test('the schema', (t) => {
   const kinds = (schema['oneOf'] as unknown as { $ref: string }[]).map(({ $ref }) => $ref)
   t.equal(kinds.length, Object.keys(KINDS).length, 'one kind for each function that builds a record')
   let fields = 0
+  const open: string[] = []
+  const undescribed: string[] = []
   for (const [path, object] of objectsOf(schema)) {
-    if (object['type'] === 'object') t.equal(object['additionalProperties'], false, `${path} is closed`)
+    if (object['type'] === 'object' && object['additionalProperties'] !== false) open.push(path)
     const { properties } = object as { properties?: Record<string, { description?: string; $ref?: string }> }
     for (const [name, field] of Object.entries(properties ?? {})) {
       fields += 1
@@ -211,9 +216,12 @@ void t.test('the schema', (t) => {
         field.$ref === undefined
           ? field
           : ([...objectsOf(schema)].find(([at]) => `#${at}` === field.$ref)?.[1] ?? {})
-      t.match(described['description'], /\.$/, `${path}/${name} is described`)
+      const { description } = described as { description?: unknown }
+      if (typeof description !== 'string' || !description.endsWith('.')) undescribed.push(`${path}/${name}`)
     }
   }
+  t.strictSame(open, [], 'every object is closed')
+  t.strictSame(undescribed, [], 'every field is described')
   t.ok(fields > 60, `${fields} fields`)
   const reasons = (kind: string) =>
     (
@@ -223,7 +231,8 @@ void t.test('the schema', (t) => {
     ).$defs[kind]?.properties.event.properties.reason.enum ?? []
   t.strictSame(reasons('httpDecision'), [...REASON_NAMES, null])
   t.strictSame(reasons('dnsQuery'), [...DNS_REASONS, null])
-  for (const reason of DNS_REASONS) t.ok(replyTo(reason), reason)
+  const answers: readonly unknown[] = DNS_REASONS.map((reason) => replyTo(reason))
+  t.notOk(answers.includes(undefined), 'every reason has its answer')
   t.end()
 })
 
@@ -242,10 +251,15 @@ void t.test('what is not in an event by name gets into no record', (t) => {
     [records.policyRecord, policies],
   ]
   for (const [build, events] of builders) {
-    for (const event of fc.sample(events, 10)) {
+    const built = fc.sample(events, 10).map((event) => {
       const more = { ...event, authorization: secret, headers: { authorization: secret } }
-      t.notMatch(JSON.stringify(build(header, more as never)), secret, build.name)
-    }
+      return JSON.stringify(build(header, more as never))
+    })
+    t.strictSame(
+      built.filter((line) => line.includes(secret)),
+      [],
+      build.name,
+    )
   }
   t.end()
 })

@@ -1,7 +1,7 @@
 import type { DnsEvent } from '#dns/events.js'
-import type { SecretRotationEvent } from '#config/secret-refresher.js'
-import type { SandboxRef } from '#firewall/contracts/policy.js'
-import type { HttpClose, HttpDecision } from '#proxy/events.js'
+import type { SecretRotationEvent } from '#config/secrets/secret-refresher.js'
+import type { SandboxRef } from '#firewall/contracts/identity.js'
+import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
 import type { GapEvent, GatewayEvent, PolicyEvent, SandboxEvent } from './events.js'
 import { jsonText } from './json-text.js'
 

@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto'
-import type { SecretRotationEvent } from '#config/secret-refresher.js'
-import type { Policy, RegisteredSandbox } from '#firewall/contracts/policy.js'
+import type { SecretRotationEvent } from '#config/secrets/secret-refresher.js'
+import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
+import type { Peer } from '#firewall/contracts/peer.js'
+import type { Policy } from '#firewall/contracts/policy.js'
 import { Ledger } from '#firewall/ledger/ledger.js'
-import type { ProxyContext } from '#proxy/context.js'
-import { serveProxy, type ProxySockets } from '#proxy/listeners/serve.js'
-import { OpenStreams } from '#proxy/open-streams.js'
-import { Shutdown } from '#proxy/shutdown.js'
+import type { ProxyContext } from '#proxy/context/context.js'
+import type { ProxySockets } from '#proxy/listeners/listeners.js'
+import { serveProxy } from '#proxy/listeners/serve.js'
+import { OpenStreams } from '#proxy/context/open-streams.js'
+import { Shutdown } from '#proxy/contracts/shutdown.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import type { Audit } from '../audit/audit.js'
 import { GATEWAY_HOST } from '../environment.js'
@@ -20,7 +23,7 @@ export interface GatewayOptions extends CheckedPolicy {
   /** Made anew unless given. */
   readonly ca?: CertificateAuthority
   /** Who is behind an address. */
-  readonly identify: (peer: { address: string; localAddress?: string }) => RegisteredSandbox | null
+  readonly identify: (peer: Peer) => RegisteredSandbox | null
   /** The address that allowed names are answered with. */
   readonly address: GatewayAddress
   /** Bugs, for the program's log. */

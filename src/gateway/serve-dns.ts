@@ -5,7 +5,7 @@ import type { AddressPlan, ResolverContext } from '#dns/flow.js'
 import type { QueryLimiter } from '#firewall/ledger/query-limiter.js'
 import { serveTcp } from '#dns/transport/tcp.js'
 import { serveUdp } from '#dns/transport/udp.js'
-import type { SandboxRef } from '#firewall/contracts/policy.js'
+import type { SandboxRef } from '#firewall/contracts/identity.js'
 
 export interface DnsSockets {
   readonly dnsUdp: UdpSocket

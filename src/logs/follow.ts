@@ -4,29 +4,29 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { AuditRole } from '../audit/audit.js'
 import { logDirectories, parseLine, type LogLine } from './read.js'
 
-/** Milliseconds between two looks: quick to the eye, nothing to the machine. */
+/** Interval between two reads, in milliseconds: fast enough to look immediate, and nearly free. */
 const POLL_MS = 200
 const READ_BYTES = 65_536
 
-/** How far a file was read, which is always the end of a line: a last one without its end is read again. */
+/** How far a file has been read: always up to the end of a line, so that an incomplete last line is read again. */
 interface FileOffset {
   offset: number
   inode: number
 }
 
-/** Lines that are written from now on, those of runs that begin later included. Ends when the signal fires. */
+/** Lines written from now on, including those of runs that start later. Ends when the signal fires. */
 export async function* followLog(
   auditDir: string,
   roles: readonly AuditRole[],
   signal: AbortSignal,
 ): AsyncGenerator<LogLine> {
-  const positions = new Map<string, FileOffset>()
-  for (const file of currentFiles(auditDir, roles)) positions.set(file, endOf(file))
+  const offsets = new Map<string, FileOffset>()
+  for (const file of currentFiles(auditDir, roles)) offsets.set(file, endOf(file))
   while (!signal.aborted) {
     const lines: LogLine[] = []
     for (const file of currentFiles(auditDir, roles)) {
-      const position = positions.get(file) ?? { offset: 0, inode: 0 }
-      positions.set(file, position)
+      const position = offsets.get(file) ?? { offset: 0, inode: 0 }
+      offsets.set(file, position)
       lines.push(...readOn(file, position))
     }
     lines.sort((a, b) => (a.time < b.time ? -1 : 1))
@@ -52,7 +52,7 @@ function readOn(file: string, position: FileOffset): LogLine[] {
   const fd = openSync(file, 'r')
   try {
     const { size, ino } = fstatSync(fd)
-    // Another file under the same name: the old one was set aside.
+    // A new file under the same name: the old one was rotated.
     if (ino !== position.inode) Object.assign(position, { inode: ino, offset: 0 })
     const chunks: Buffer[] = []
     for (let at = position.offset; at < size;) {

@@ -1,17 +1,17 @@
 import type { ShownEvent } from '../events/events.js'
 
-/** Colours a word, or leaves it as it is. */
+/** Returns the text in a colour, or unchanged if colour is off. */
 export type Paint = (colour: 'red' | 'green' | 'yellow' | 'dim', text: string) => string
 
 const CODES = { red: 31, green: 32, yellow: 33, dim: 2 } as const
 
-/** Colours for a terminal; https://no-color.org and `TERM=dumb` switch them off. */
+/** Colours for a terminal, unless `NO_COLOR` (https://no-color.org) or `TERM=dumb` turns them off. */
 export function painter(isTerminal: boolean, env: Readonly<Record<string, string | undefined>>): Paint {
   const on = isTerminal && (env['NO_COLOR'] ?? '') === '' && env['TERM'] !== 'dumb'
   return (colour, text) => (on ? `\x1b[${String(CODES[colour])}m${text}\x1b[0m` : text)
 }
 
-/** One line for people. What the sandbox wrote is printed with its control bytes escaped: a log must not move a cursor. */
+/** One line of text. Control bytes are escaped. Threat: text from the sandbox that controls the user's terminal. */
 export function formatEvent(time: string, shown: ShownEvent, paint: Paint): string {
   return `${paint('dim', clean(time.replace('T', ' ')))} ${bodyOf(shown, paint)}`
 }
@@ -52,7 +52,7 @@ function queryLine(event: Shown<'query'>, paint: Paint): string {
 
 function decisionLine(event: Shown<'decision'>, paint: Paint): string {
   const asked = event.method ?? event.kind.toUpperCase()
-  // What the gateway asked of its own accord must not pass for what the sandbox asked.
+  // The gateway's own token requests must not look like requests from the sandbox.
   const method = event.kind === 'token' ? `TOKEN ${asked}` : asked
   const status = event.status === null ? '' : ` ${String(event.status)}`
   const why =
@@ -63,7 +63,7 @@ function decisionLine(event: Shown<'decision'>, paint: Paint): string {
   return `http ${verdictWord(event, paint)} ${place}${status} ${paint('dim', `${clean(why)} #${shortId(event)}`)}`
 }
 
-/** A URL, as much of one as the request had: CONNECT has host and port, an unknown route a path alone. */
+/** As much of the URL as the request had: CONNECT has a host and port, an unknown service only a path. */
 function placeOf({ scheme, host, port, path, query }: Shown<'decision'>): string {
   const rest = `${path ?? ''}${query ?? ''}`
   if (host === null) return rest === '' ? '(no host)' : rest
@@ -83,7 +83,10 @@ function closeLine(event: Shown<'close'>, paint: Paint): string {
 }
 
 function rotationLine({ secret, source, problem }: Shown<'rotation'>, paint: Paint): string {
-  const how = problem === null ? paint('green', 'rotated') : paint('red', `kept: ${clean(problem)}`)
+  const how =
+    problem === null
+      ? paint('green', 'rotated')
+      : paint('red', `refresh failed, previous value in use: ${clean(problem)}`)
   return `http SECRET ${clean(secret)} (${clean(source)}) ${how}`
 }
 

@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
+import { eventually } from '#test/fixtures/eventually.js'
 import { logs, type LogsOptions } from '../cli/logs.js'
 import type { GatewayEvent } from '../events/events.js'
 import { recordLine } from '../events/records.js'
@@ -29,7 +30,7 @@ interface Fields {
   readonly sandbox?: string
 }
 
-/** A line of http.ndjson, known again by its path. */
+/** A line of http.ndjson; its path identifies it. */
 function http({ second, mark, verdict = 'allow', host = 'a.example', sandbox = 'sb-1' }: Fields): string {
   return JSON.stringify({
     '@timestamp': new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString(),
@@ -81,10 +82,16 @@ async function marks(lines: AsyncIterable<LogLine>): Promise<string[]> {
 
 const NOW = Date.UTC(2026, 0, 1, 0, 1)
 
-async function run(auditDir: string, options: Partial<LogsOptions>, signal = new AbortController().signal) {
+/** Runs the command to its end; `written` has meanwhile what it has written so far. */
+async function run(
+  auditDir: string,
+  options: Partial<LogsOptions>,
+  signal = new AbortController().signal,
+  written: string[] = [],
+) {
   let [out, err] = ['', '']
   const io = {
-    stdout: { write: (text: string) => (out += text) },
+    stdout: { write: (text: string) => ((out += text), written.push(text)) },
     stderr: { write: (text: string) => (err += text) },
     env: {},
     cwd: '/',
@@ -107,7 +114,7 @@ async function run(auditDir: string, options: Partial<LogsOptions>, signal = new
   return { code, err, out, marks: shown.flatMap((line) => (line === null ? [] : [markOf(line)])) }
 }
 
-void t.test('merged by time within a run, run by run, files that were set aside first', async (t) => {
+void t.test('lines are merged by time within a run, run by run, rotated files first', async (t) => {
   const place = auditDirectory(t, {
     'http.ndjson': [http({ second: 1, mark: 'h1' }), http({ second: 5, mark: 'h5' })],
     'dns.ndjson': [
@@ -133,7 +140,7 @@ void t.test('merged by time within a run, run by run, files that were set aside 
   t.strictSame(logFiles(join(place, 'none'), 'dns'), [])
 })
 
-void t.test('damaged lines are counted, and stop nothing', async (t) => {
+void t.test('damaged lines are counted and skipped', async (t) => {
   const broken = [
     '',
     'x',
@@ -157,7 +164,7 @@ void t.test('damaged lines are counted, and stop nothing', async (t) => {
   })
   const { marks: shown, err, code } = await run(place, { json: true })
   t.strictSame(shown, ['a', 'b'])
-  t.equal(err, `egress: ${broken.length} damaged lines were left out\n`)
+  t.equal(err, `egress: ${broken.length} damaged lines were skipped\n`)
   t.equal(code, 0)
   t.match((await run(place, { json: false })).out, /\/a r #12345678\n/)
 })
@@ -199,16 +206,16 @@ void t.test('tail, since, denied, host, sandbox, role', async (t) => {
   await t.rejects(run(place, { role: 'smtp' }), { code: 'EGRESS_USAGE' })
 })
 
-void t.test('no log yet, and a place that cannot be read', async (t) => {
+void t.test('no log yet, and an audit directory that cannot be read', async (t) => {
   const place = auditDirectory(t, { 'http.ndjson': [http({ second: 1, mark: 'a' })] })
   const { code, out, err } = await run(join(place, 'none'), {})
   t.strictSame([code, out], [0, ''])
-  t.match(err, /^egress: there is no audit log in \/.*none yet\n {2}`egress run` writes one/)
+  t.match(err, /^egress: No audit log in \/.*none yet\n {2}Run an agent with `egress run` first/)
   await t.rejects(run(join(place, 'none'), { isNamed: true }), { code: 'EGRESS_USAGE', fix: /--audit-dir/ })
-  t.equal((await run(place, { denied: true })).err, '', 'there is one, of which nothing was asked for')
+  t.equal((await run(place, { denied: true })).err, '', 'the log exists, but no record matches')
   await t.rejects(run(join(place, 'http.ndjson'), {}), {
     code: 'EGRESS_AUDIT_UNREADABLE',
-    problem: /cannot be read \(ENOTDIR\)/,
+    problem: /^Cannot read the audit directory .* \(ENOTDIR\)/,
     fix: /--audit-dir/,
     exitCode: 1,
   })
@@ -232,7 +239,7 @@ void t.test('as much of a URL as the request had', (t) => {
   t.end()
 })
 
-void t.test("the gateway's own requests do not pass for the sandbox's", (t) => {
+void t.test("the gateway's own requests do not look like the sandbox's", (t) => {
   const record = JSON.parse(http({ second: 1, mark: 'token' })) as object
   const token = { ...record, event: { action: 'http-token', reason: null } }
   t.match(formatRecord(token, plain), 'http ALLOW TOKEN GET https://a.example/token')
@@ -240,7 +247,7 @@ void t.test("the gateway's own requests do not pass for the sandbox's", (t) => {
   t.end()
 })
 
-void t.test('what the sandbox wrote moves no cursor and makes no line', (t) => {
+void t.test('text from the sandbox cannot move the cursor or start a new line', (t) => {
   const nasty = '\x1b[2J\r\n2026 http ALLOW\x07\x7f\x9b31m'
   const record = {
     '@timestamp': '2026-01-01T00:00:00.000Z',
@@ -265,7 +272,7 @@ void t.test('what the sandbox wrote moves no cursor and makes no line', (t) => {
   t.end()
 })
 
-void t.test('colour needs a terminal, and its word stands there without it', (t) => {
+void t.test('colour needs a terminal, and the text is complete without it', (t) => {
   const record = JSON.parse(http({ second: 1, mark: 'a', verdict: 'deny' })) as object
   t.match(formatRecord(record, painter(true, {})), '\x1b[31mDENY ')
   for (const paint of [painter(false, {}), painter(true, { NO_COLOR: '1' }), painter(true, { TERM: 'dumb' })])
@@ -273,7 +280,7 @@ void t.test('colour needs a terminal, and its word stands there without it', (t)
       formatRecord(record, paint),
       '2026-01-01 00:00:01.000Z http DENY  GET https://a.example/a no-rule, r #12345678',
     )
-  t.match(painter(true, { NO_COLOR: '' })('red', 'x'), '\x1b[', 'an empty NO_COLOR says nothing')
+  t.match(painter(true, { NO_COLOR: '' })('red', 'x'), '\x1b[', 'an empty NO_COLOR has no effect')
   t.end()
 })
 
@@ -321,7 +328,7 @@ void t.test(
   },
 )
 
-/** Follows, and gives a function that waits until so many lines came. */
+/** Follows the log, and returns a function that waits for a number of lines. */
 function follow(t: Test, place: string) {
   const stop = new AbortController()
   const found: string[] = []
@@ -334,12 +341,12 @@ function follow(t: Test, place: string) {
     await done
   })
   return async (count: number) => {
-    for (let i = 0; i < 100 && found.length < count; i += 1) await sleep(20)
+    await eventually(() => found.length >= count)
     return [...found]
   }
 }
 
-void t.test('follow: lines that are added, runs that begin, files that are set aside', async (t) => {
+void t.test('follow: new lines, new runs, rotated files', async (t) => {
   const place = auditDirectory(t, { 'http.ndjson': [http({ second: 1, mark: 'old' })] })
   const seen = follow(t, place)
   await sleep(50)
@@ -354,7 +361,7 @@ void t.test('follow: lines that are added, runs that begin, files that are set a
   t.strictSame(await seen(4), ['a', 'b', 'run', 'new file'])
 })
 
-void t.test('follow: a line is shown when it is whole, with every byte of it', async (t) => {
+void t.test('follow: a line is shown once it is complete', async (t) => {
   const place = auditDirectory(t, { 'http.ndjson': [] })
   const seen = follow(t, place)
   await sleep(50)
@@ -363,12 +370,12 @@ void t.test('follow: a line is shown when it is whole, with every byte of it', a
   const middle = line.indexOf(Buffer.from('\u2026')) + 1
   appendFileSync(file, line.subarray(0, middle))
   await sleep(450)
-  t.strictSame(await seen(0), [], 'half of it, cut within a character')
+  t.strictSame(await seen(0), [], 'half a line, cut within a character')
   appendFileSync(file, line.subarray(middle))
   t.strictSame(await seen(1), ['\u00e4\u2026\u{1f600}'])
   appendFileSync(file, line.subarray(0, middle))
   await sleep(250)
-  // What the gateway does with a line that a full disk cut short: it takes it back.
+  // The gateway truncates the file after a full disk cut a line short.
   truncateSync(file, line.length)
   appendFileSync(file, `${http({ second: 2, mark: 'b' })}\n`)
   t.strictSame(await seen(2), ['\u00e4\u2026\u{1f600}', 'b'])
@@ -379,10 +386,12 @@ void t.test('the command follows until it is interrupted', async (t) => {
     'http.ndjson': [http({ second: 1, mark: 'old' }), http({ second: 2, mark: 'last' })],
   })
   const stop = new AbortController()
-  const running = run(place, { follow: true, tail: 1, denied: false }, stop.signal)
-  await sleep(100)
+  const written: string[] = []
+  const running = run(place, { follow: true, tail: 1, denied: false }, stop.signal, written)
+  const shows = (mark: string) => eventually(() => written.join('').includes(`"/${mark}"`))
+  await shows('last')
   appendFileSync(join(place, 'http.ndjson'), `${http({ second: 3, mark: 'new' })}\n`)
-  await sleep(400)
+  await shows('new')
   stop.abort()
   t.strictSame((await running).marks, ['last', 'new'])
 })

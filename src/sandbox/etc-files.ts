@@ -24,9 +24,10 @@ export function generateEtc({ hosts, shell, workdir }: EtcInput): Record<string,
     '/etc/fstab': '',
     '/etc/hostname': lines(sandboxHostname),
     '/etc/hosts': lines('127.0.0.1 localhost', `127.0.0.1 ${sandboxHostname}`, ...extraHosts),
-    // The gateway answers or refuses at once, so a second attempt only delays the error. No search domain: it would send
-    // every refused name a second time under another suffix, and tell the agent the host's domain.
-    '/etc/resolv.conf': lines('nameserver 127.0.0.1', 'options timeout:2 attempts:1'),
+    // The gateway answers or refuses at once, so a second attempt only delays the error. Five seconds, because on a busy
+    // host the gateway can be kept waiting for longer than two. No search domain: it would send every refused name a
+    // second time under another suffix, and tell the agent the host's domain.
+    '/etc/resolv.conf': lines('nameserver 127.0.0.1', 'options timeout:5 attempts:1'),
     // No resolve, mymachines or mdns: they speak to daemons over the host's sockets instead of asking the gateway.
     '/etc/nsswitch.conf': lines(
       'passwd: files',

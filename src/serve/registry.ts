@@ -1,6 +1,7 @@
+import type { Peer } from '#firewall/contracts/peer.js'
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import type { RegisteredSandbox, SandboxRef } from '#firewall/contracts/policy.js'
+import type { RegisteredSandbox, SandboxRef } from '#firewall/contracts/identity.js'
 import { writeWholeFile } from '../write-file.js'
 import { addressNumber, addressText, baseOf, hostIn, HOSTS, parseSubnet, type Subnet } from './subnet.js'
 
@@ -19,12 +20,6 @@ export interface Registration extends RegisteredSandbox {
   readonly subnet: string
   /** The command's first word, for the audit log. */
   readonly command: string
-}
-
-/** Where a connection or a datagram comes from; `local` is the gateway's own address that it was sent to, where known. */
-export interface Peer {
-  readonly address: string
-  readonly localAddress?: string
 }
 
 interface CachedRegistration {
@@ -52,7 +47,10 @@ export class SandboxRegistry {
    * Only the sandbox's own address counts, so that neither gateway can speak as a sandbox, and only what was sent to the
    * gateway's address in the same network.
    */
-  identify({ address, localAddress: local }: Peer): RegisteredSandbox | null {
+  identify({
+    address,
+    localAddress: local,
+  }: Pick<Peer, 'address' | 'localAddress'>): RegisteredSandbox | null {
     const number = addressNumber(address)
     if (number === null) return null
     const to = local === undefined ? null : addressNumber(local)

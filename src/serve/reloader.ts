@@ -1,5 +1,5 @@
 import type { LoadedPolicy } from '#config/load.js'
-import { redactMessage } from '#config/redact-message.js'
+import { redactMessage } from '#config/issues/redact-message.js'
 import type { Audit } from '../audit/audit.js'
 import { formatError } from '../errors.js'
 import { policyHash } from './policy-hash.js'

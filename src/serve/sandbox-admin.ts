@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
-import type { RegisteredSandbox, Policy } from '#firewall/contracts/policy.js'
+import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
+import type { Policy } from '#firewall/contracts/policy.js'
 import type { Audit } from '../audit/audit.js'
 import { chooseAgent } from '../choose-agent.js'
 import { makePlaceholders, sandboxEnvironment } from '../environment.js'

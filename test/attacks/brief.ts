@@ -12,11 +12,11 @@ export interface Endpoint {
   readonly port: number
 }
 
-/** What the attack script is told. It knows more than a real attacker would, but no secret. */
+/** Input of the attack script. It knows more than a real attacker would, but no secret. */
 export interface Brief {
   /** Ids of the rows to run, in order. */
   readonly rows: readonly string[]
-  /** Where the gateway listens, seen from inside. */
+  /** Addresses of the gateway's listeners, as seen from inside. */
   readonly listeners: Readonly<Record<'dns' | 'http' | 'https' | 'proxy' | 'reverse', Endpoint>>
   readonly names: Readonly<
     Record<
@@ -24,46 +24,46 @@ export interface Brief {
       string
     >
   >
-  /** Where the attacker listens on the host's loopback. */
+  /** Addresses of the attacker on the host's loopback. */
   readonly attacker: { readonly port: number; readonly dnsPort: number; readonly unixName: string }
   /** Addresses of the host. */
   readonly hostAddresses: readonly string[]
   /** Name servers of the host. */
   readonly hostResolvers: readonly string[]
-  /** By row: the text that it tries to get out. */
+  /** By row: the text that the attack tries to send out. */
   readonly markers: Readonly<Record<string, string>>
   /** Of the real credentials, in several encodings. */
   readonly fingerprints: readonly Fingerprint[]
   readonly salt: string
-  /** A planted text, so that a search that finds nothing can be told from one that does not search. */
+  /** A planted text, to tell a search that finds nothing from one that does not search. */
   readonly decoy: { readonly file: string; readonly fingerprint: Fingerprint }
-  /** When the credentials were made, in milliseconds: no file that changed before can hold one. */
+  /** When the credentials were created, in milliseconds: no file that changed earlier can contain one. */
   readonly since: number
-  /** Paths of the host that must be out of sight: the gateway's policy and its neighbours. */
+  /** Paths of the host that must be hidden: the gateway's policy and the files beside it. */
   readonly hidden: readonly string[]
-  /** PEM of the mock servers' authority, for the tunnel that nobody intercepts. */
+  /** PEM of the mock servers' CA, for the tunnel that is not intercepted. */
   readonly ca: string
 }
 
-/** One try of an attack. */
+/** One attempt of an attack. */
 export interface Attempt {
-  /** What was tried. */
+  /** Description of the attempt. */
   readonly what: string
-  /** Whether it worked, as far as one can tell from inside. */
+  /** Whether it worked, as far as visible from inside. */
   readonly reached: boolean
-  /** What came back: a status, an error code. */
+  /** The result: a status, an error code. */
   readonly said: string
-  /** Bytes that came back, base64. */
+  /** Bytes that were received, base64. */
   readonly bytes?: string
 }
 
-/** What one half of a row did, as the script inside reports it. */
+/** Report of the script inside about one half of a row. */
 export interface Part {
   /** Milliseconds since the epoch. */
   readonly started: number
   readonly ended: number
   readonly attempts: readonly Attempt[]
-  /** What the script itself failed with; null when it ran to its end. */
+  /** The error of the script itself; null if it finished. */
   readonly error: string | null
 }
 
@@ -74,7 +74,7 @@ export interface InsideReport {
   readonly control: Part
 }
 
-/** The inside half of a row. `control` is the nearest thing that is allowed, and must succeed. */
+/** The part of a row that runs inside. `control` is the most similar allowed action, and must succeed. */
 export interface InsideRow {
   attack(brief: Brief, marker: string): Promise<Attempt[]> | Attempt[]
   control(brief: Brief, marker: string): Promise<Attempt[]>

@@ -1,8 +1,8 @@
 import { all, attackRan, noCredentialInside, controlArrived, controlPassed } from './evaluating.js'
-import type { Judge, Row } from './row.js'
+import type { Check, Row } from './row.js'
 
-/** What a search says for itself when it found nothing but the text that was planted for it. */
-const searchFoundNothing: Judge = all(attackRan, ({ inside }) => {
+/** Passes if a search found the planted text and nothing else. */
+const searchFoundNothing: Check = all(attackRan, ({ inside }) => {
   const attempts = inside?.attack.attempts ?? []
   const found = attempts.find(({ reached }) => reached)
   if (found !== undefined) return { passed: false, evidence: `${found.what}: ${found.said}` }
@@ -17,7 +17,7 @@ export const credentialRows: readonly Row[] = [
   {
     id: 'credential-environment',
     title: 'read credentials from the environment',
-    threat: 'Any dependency can print the variables that it inherits.',
+    threat: 'Any dependency can print the environment variables.',
     evaluate: all(attackRan, noCredentialInside, ({ inside }) => {
       const [dump] = inside?.attack.attempts ?? []
       const readable = dump?.bytes !== undefined && dump.bytes !== ''
@@ -28,14 +28,14 @@ export const credentialRows: readonly Row[] = [
   {
     id: 'credential-files',
     title: 'find credentials and keys in files',
-    threat: 'A token or CA key left in a file, mounted or temporary, is one for every dependency.',
+    threat: 'Every dependency can read a token or CA key in a file, mounted or temporary.',
     evaluate: searchFoundNothing,
     control: controlPassed,
   },
   {
     id: 'credential-processes',
     title: 'find credentials in processes',
-    threat: 'Arguments, environment and memory of other processes are files to their neighbours.',
+    threat: 'A process can read the arguments, environment and memory of other processes as files.',
     evaluate: searchFoundNothing,
     control: controlPassed,
   },

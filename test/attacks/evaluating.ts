@@ -2,10 +2,10 @@ import { findInRecords } from '../servers/attacker.js'
 import { findLeaks, type Find } from '../servers/known-secrets.js'
 import type { AttackerRecord, RequestRecord } from '../servers/records.js'
 import type { Attempt, Part } from './brief.js'
-import type { Evidence, Finding, Judge } from './row.js'
+import type { Evidence, Finding, Check } from './row.js'
 
-/** The first finding that does not hold; else the evidence of all of them. */
-export function all(...evaluators: readonly Judge[]): Judge {
+/** The first failed finding; if all passed, the evidence of all of them. */
+export function all(...evaluators: readonly Check[]): Check {
   return (evidence) => {
     const findings = evaluators.map((evaluate) => evaluate(evidence))
     const failed = findings.find(({ passed }) => !passed)
@@ -15,11 +15,11 @@ export function all(...evaluators: readonly Judge[]): Judge {
   }
 }
 
-/** An attack that did not run, or broke off, shows nothing. */
-export const attackRan: Judge = ({ inside }) => ran(inside?.attack, 'the attack')
+/** An attack that did not run or did not finish proves nothing. */
+export const attackRan: Check = ({ inside }) => ran(inside?.attack, 'the attack')
 
-/** Nothing at all came to the attacker while the attack ran: not a connection, not a datagram, not a name. */
-export const attackerGotNothing: Judge = ({ during, whole, marker }) => {
+/** Nothing reached the attacker while the attack ran: no connection, no datagram, no name. */
+export const attackerGotNothing: Check = ({ during, whole, marker }) => {
   const finds = findInRecords(whole.attacker, [marker])
   if (finds.length > 0)
     return { passed: false, evidence: `the attacker received the data (${encodingsOf(finds)})` }
@@ -30,8 +30,8 @@ export const attackerGotNothing: Judge = ({ during, whole, marker }) => {
   return { passed: true, evidence: 'attacker received 0 bytes' }
 }
 
-/** No attempt succeeded as seen from inside. */
-export const nothingWorkedInside: Judge = ({ inside }) => {
+/** No attempt succeeded, as seen from inside. */
+export const nothingWorkedInside: Check = ({ inside }) => {
   const attempts = inside?.attack.attempts ?? []
   const worked = attempts.filter(({ reached }) => reached)
   return worked.length === 0
@@ -39,35 +39,35 @@ export const nothingWorkedInside: Judge = ({ inside }) => {
     : { passed: false, evidence: `${worked.length} worked: ${worked.map(brief).join('; ')}` }
 }
 
-/** No credential stands in what came back to the sandbox, in any encoding, in whole or in part. */
-export const noCredentialInside: Judge = ({ inside, knownSecrets }) => {
+/** No data that the sandbox received contains a credential, in any encoding, in whole or in part. */
+export const noCredentialInside: Check = ({ inside, knownSecrets }) => {
   const attempts = [...(inside?.attack.attempts ?? []), ...(inside?.control.attempts ?? [])]
   for (const { what, said, bytes = '' } of attempts) {
     const finds = findLeaks(
       Buffer.concat([Buffer.from(`${said}\n`), Buffer.from(bytes, 'base64')]),
       knownSecrets,
     )
-    if (finds.length > 0) return { passed: false, evidence: `${namesOf(finds)} came back by ${what}` }
+    if (finds.length > 0) return { passed: false, evidence: `${namesOf(finds)} came back through ${what}` }
   }
   return { passed: true, evidence: '' }
 }
 
-/** Every refusal of the usual kind: it ran, nothing arrived, nothing worked. */
-export const refused: Judge = all(attackRan, attackerGotNothing, nothingWorkedInside, noCredentialInside)
+/** An ordinary denial: the attack ran, nothing arrived, nothing worked. */
+export const refused: Check = all(attackRan, attackerGotNothing, nothingWorkedInside, noCredentialInside)
 
-/** The control did what it should, as seen from inside. */
-export const controlPassed: Judge = ({ inside }) => {
+/** The control succeeded, as seen from inside. */
+export const controlPassed: Check = ({ inside }) => {
   const done = ran(inside?.control, 'the control')
   if (!done.passed) return done
   const failed = inside?.control.attempts.find(({ reached }) => !reached)
   return failed === undefined ? { passed: true, evidence: 'ok' } : { passed: false, evidence: brief(failed) }
 }
 
-/** The control's request arrived at a mock server, with the real credential where there is one. */
+/** The control's request arrived at a mock server, with the real credential if the service has one. */
 export function controlArrived(
   service: 'jira' | 'llm' | 'echo',
   credential: RequestRecord['credential'] = 'real',
-): Judge {
+): Check {
   return all(controlPassed, ({ whole, marker }) => {
     const record = whole[service].find(({ target }) => target.includes(`control=${marker.value}`))
     if (record === undefined) return { passed: false, evidence: `nothing arrived at ${service}` }
@@ -90,7 +90,7 @@ export function namesOf(finds: readonly Find[]): string {
   return [...new Set(finds.map(({ knownSecret, encoding }) => `${knownSecret} (${encoding})`))].join(', ')
 }
 
-/** An attempt in a few words. */
+/** An attempt in short. */
 export function brief({ what, said }: Attempt): string {
   const text = `${what}: ${said}`.replace(/[^\x20-\x7e]/g, '·')
   return text.length > 90 ? `${text.slice(0, 89)}…` : text

@@ -8,8 +8,8 @@ import type { Ports } from '../servers/messages.js'
 import type { Brief } from './brief.js'
 
 /**
- * What the product is not: a gateway that puts a credential in and passes bytes on, wherever it is asked to. The attacks
- * are tried against it, to see that they work and that their checks notice.
+ * The opposite of the product: a gateway that injects a credential and forwards bytes to any destination. The attacks run
+ * against it, to prove that they work and that their checks notice.
  */
 export interface NaiveGateway {
   readonly listeners: Brief['listeners']
@@ -63,7 +63,7 @@ function upstreamsOf(ports: Ports, secrets: Secrets): (host: string) => Upstream
   return (host) => known[host] ?? { port: ports.attacker, credential: 'x-no: credential' }
 }
 
-/** Reads as much of the first head as comes at once, then only passes bytes. */
+/** Reads the first chunk of the head, then only forwards bytes. */
 function serve(socket: Socket, reach: (host: string) => Upstream, secured: Server): void {
   socket.on('error', () => socket.destroy())
   socket.once('data', (first: Buffer) => {
@@ -103,7 +103,7 @@ function join(socket: Socket, upstream: Socket): void {
   socket.pipe(upstream).pipe(socket)
 }
 
-/** The destination by whatever the request says, its target first. */
+/** The destination that the request names, from its target if possible. */
 function destinationOf(head: string): { host: string; path: string } {
   const url = head.split(' ')[1] ?? '/'
   const absolute = /^[a-z]+:\/\/([^/]*)(\/.*)?$/.exec(url)

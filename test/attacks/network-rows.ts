@@ -11,10 +11,10 @@ import {
   controlArrived,
   controlPassed,
 } from './evaluating.js'
-import type { Judge, Row } from './row.js'
+import type { Check, Row } from './row.js'
 
-/** What the attacker's name server was asked under the wildcard in the whole run must fit the budget of one sandbox. */
-const withinBudget: Judge = ({ during, whole }) => {
+/** The queries under the wildcard that reached the attacker's name server in the whole run fit the budget of one sandbox. */
+const withinBudget: Check = ({ during, whole }) => {
   const strays = during.attacker.filter((record) => wildcardLabels(record) === null)
   if (strays.length > 0)
     return { passed: false, evidence: `${strays.length} pieces reached the attacker otherwise` }
@@ -27,15 +27,15 @@ const withinBudget: Judge = ({ during, whole }) => {
   }
 }
 
-const refusedByAddress: Judge = ({ inside }) => {
+const refusedByAddress: Check = ({ inside }) => {
   const attempts = inside?.attack.attempts ?? []
   const other = attempts.find(({ said }) => !said.includes('address-refused'))
   return other === undefined
-    ? { passed: true, evidence: 'the address was refused' }
+    ? { passed: true, evidence: 'the address was denied' }
     : { passed: false, evidence: brief(other) }
 }
 
-/** The labels that a question put where the wildcard's star stands; null for any other record. */
+/** The labels in place of the wildcard's star; null for any other record. */
 function wildcardLabels({ question }: AttackerRecord): string | null {
   const name = question?.name.toLowerCase().replace(/\.$/, '') ?? ''
   return name.endsWith(`.${NAMES.cdn}`) ? name.slice(0, -NAMES.cdn.length - 1) : null
@@ -45,14 +45,14 @@ export const networkRows: readonly Row[] = [
   {
     id: 'exfil-transparent',
     title: 'HTTP(S) to an unlisted host, transparent listener',
-    threat: 'A request to a host of the attacker carries data out.',
+    threat: "A request to an attacker's host carries data out.",
     evaluate: refused,
     control: controlArrived('jira'),
   },
   {
     id: 'exfil-explicit',
-    title: 'HTTP(S) to an unlisted host, explicit proxy',
-    threat: 'Absolute-form and CONNECT targets name any host and port.',
+    title: 'HTTP(S) to an unlisted host, forward proxy',
+    threat: 'Absolute-form and CONNECT targets can name any host and port.',
     evaluate: refused,
     control: controlArrived('jira'),
   },
@@ -73,42 +73,42 @@ export const networkRows: readonly Row[] = [
   {
     id: 'host-loopback',
     title: "listeners of the host's loopback",
-    threat: 'Databases, agents and debuggers on the host trust whoever reaches their port.',
+    threat: 'Databases, agents and debuggers on the host trust every client that reaches their port.',
     evaluate: refused,
     control: controlArrived('jira'),
   },
   {
     id: 'raw-socket',
     title: 'raw and packet sockets',
-    threat: 'Packets of the own making get around every proxy.',
+    threat: 'Hand-made packets bypass every proxy.',
     evaluate: refused,
     control: controlArrived('jira'),
   },
   {
     id: 'dns-resolver',
     title: 'data in DNS names, our resolver',
-    threat: 'A resolver that forwards carries every name to the zone of the attacker.',
+    threat: "A resolver that forwards queries sends every name to the attacker's name server.",
     evaluate: refused,
     control: controlPassed,
   },
   {
     id: 'dns-elsewhere',
     title: 'data in DNS names, other resolvers',
-    threat: 'A query to any other server is not checked by anybody.',
+    threat: 'No policy checks a query to another server.',
     evaluate: refused,
     control: controlPassed,
   },
   {
     id: 'rebinding',
     title: 'allowed name that resolves to metadata',
-    threat: 'Whoever owns a name chooses its address; a metadata service gives credentials to all that ask.',
+    threat: 'The owner of a name chooses its address; a metadata service gives credentials to every client.',
     evaluate: all(attackRan, nothingWorkedInside, noCredentialInside, refusedByAddress),
     control: controlArrived('echo', 'missing'),
   },
   {
     id: 'dns-wildcard',
     title: 'data in names below a wildcard',
-    threat: 'What stands for the star is resolved upstream, so it tells the zone what it says.',
+    threat: 'Labels in place of the star are resolved upstream, so their owner sees them.',
     evaluate: all(attackRan, noCredentialInside, withinBudget),
     control: controlArrived('echo', 'missing'),
   },

@@ -11,18 +11,18 @@ import {
   refused,
   controlArrived,
 } from './evaluating.js'
-import type { Evidence, Judge, Row } from './row.js'
+import type { Evidence, Check, Row } from './row.js'
 
-/** Nothing of this attack got to a service. */
-const noServiceSawIt: Judge = (evidence) => {
+/** No request of this attack reached a service. */
+const noServiceSawIt: Check = (evidence) => {
   const seen = (['jira', 'llm', 'echo'] as const).find((service) => arrivals(evidence, service).length > 0)
   return seen === undefined
     ? { passed: true, evidence: '' }
     : { passed: false, evidence: `${arrivals(evidence, seen).length} requests arrived at ${seen}` }
 }
 
-/** Whatever arrived at Jira is what the policy allows, to the most obliging reader too. */
-const nothingOutside: Judge = ({ during }) => {
+/** The policy allows every request that arrived at Jira, even as the most lenient server would read it. */
+const nothingOutside: Check = ({ during }) => {
   const outside = during.jira.filter((record) => record.outside)
   const targets = outside.map(({ method, target }) => `${method} ${target.split('?')[0] ?? ''}`)
   return outside.length === 0
@@ -30,26 +30,26 @@ const nothingOutside: Judge = ({ during }) => {
     : { passed: false, evidence: `Jira received ${[...new Set(targets)].join(', ')}` }
 }
 
-/** Whatever arrived carried the credential that belongs there, and one only. */
-const credentialsIntact: Judge = ({ during }) => {
+/** Every request that arrived had the right credential, and only that one. */
+const credentialsIntact: Check = ({ during }) => {
   const wrong = during.jira.find(({ credential }) => credential !== 'real')
   return wrong === undefined
     ? { passed: true, evidence: '' }
     : { passed: false, evidence: `a request arrived with the credential ${wrong.credential}` }
 }
 
-/** The service did receive the credential and did give it back: else there was nothing to take out. */
-const wasReflected: Judge = (evidence) => {
+/** The service received the credential and returned it; otherwise there was nothing to redact. */
+const wasReflected: Check = (evidence) => {
   const received = arrivals(evidence, 'echo').filter(({ credential }) => credential === 'real').length
   const tried = evidence.inside?.attack.attempts.length ?? 0
   return {
     passed: received === tried && tried > 0,
-    evidence: `${received} of ${tried} responses held it, all redacted`,
+    evidence: `${received} of ${tried} responses contained it, all redacted`,
   }
 }
 
-/** No service received what belongs to another. */
-const credentialsStayedHome: Judge = ({ whole, knownSecrets }: Evidence) => {
+/** No service received the credential of another. */
+const credentialsStayedHome: Check = ({ whole, knownSecrets }: Evidence) => {
   const owners = { jira: 'JIRA_TOKEN', llm: 'LLM_API_KEY', echo: 'ECHO_TOKEN' } as const
   for (const service of ['jira', 'llm', 'echo'] as const) {
     const foreign = knownSecrets.filter(({ name }) => name !== owners[service])
@@ -59,16 +59,16 @@ const credentialsStayedHome: Judge = ({ whole, knownSecrets }: Evidence) => {
   return { passed: true, evidence: '' }
 }
 
-/** TLS may begin, but no request may follow a certificate of the wrong authority. */
-const nothingAfterHandshake: Judge = ({ during }) => {
+/** TLS may start, but no request may follow a certificate of the wrong CA. */
+const nothingAfterHandshake: Check = ({ during }) => {
   const requests = during.attacker.filter(({ via }) => via === 'tls')
   return requests.length === 0
     ? { passed: true, evidence: 'attacker got a ClientHello, 0 bytes of a request' }
     : { passed: false, evidence: `the attacker finished TLS and read ${bytesOf(requests)} bytes` }
 }
 
-/** The attack got as far as its point: the gateway did go to the address that the name led to. */
-const wentThere: Judge = ({ during }) =>
+/** The attack reached its point: the gateway connected to the address of the name. */
+const wentThere: Check = ({ during }) =>
   during.attacker.length > 0
     ? { passed: true, evidence: '' }
     : { passed: false, evidence: 'the gateway never connected, so its verification was not tried' }
@@ -77,14 +77,15 @@ export const requestRows: readonly Row[] = [
   {
     id: 'host-mismatch',
     title: 'CONNECT, SNI and Host that disagree',
-    threat: 'What is checked by one name and sent by another goes where nobody allowed it.',
+    threat:
+      'A request checked under one name and sent to another goes to a host that the policy does not allow.',
     evaluate: all(refused, noServiceSawIt),
     control: controlArrived('echo', 'missing'),
   },
   {
     id: 'redirect',
     title: 'redirect to the attacker',
-    threat: 'A proxy that follows a redirect takes the credential along.',
+    threat: 'A proxy that follows a redirect sends the credential to the new host.',
     evaluate: all(
       attackRan,
       attackerGotNothing,
@@ -97,49 +98,49 @@ export const requestRows: readonly Row[] = [
   {
     id: 'impostor',
     title: 'upstream with a foreign certificate',
-    threat: 'Whoever can bend DNS or routes receives the credential, unless TLS is verified first.',
+    threat: 'An attacker who controls DNS or routes receives the credential, unless TLS is verified first.',
     evaluate: all(attackRan, nothingWorkedInside, noCredentialInside, wentThere, nothingAfterHandshake),
     control: controlArrived('jira'),
   },
   {
     id: 'plain-http',
     title: 'a credential over plain HTTP',
-    threat: 'A credential in clear text is read by everybody on the way.',
+    threat: 'Anyone on the network path can read a credential in clear text.',
     evaluate: all(refused, noServiceSawIt),
     control: controlArrived('jira'),
   },
   {
     id: 'reflected-credential',
     title: 'service that reflects the credential',
-    threat: 'What was put in on the way out comes back in a header, a body, a piece of either, compressed.',
+    threat: 'The injected credential comes back in a header or body, whole, in part or compressed.',
     evaluate: all(attackRan, noCredentialInside, wasReflected),
     control: controlArrived('echo'),
   },
   {
     id: 'reflected-websocket',
     title: 'WebSocket that reflects the credential',
-    threat: 'After the upgrade no HTTP is left that a redaction of responses would see.',
+    threat: 'After the upgrade, redaction of HTTP responses does not see the data.',
     evaluate: all(attackRan, noCredentialInside, wasReflected),
     control: controlArrived('echo'),
   },
   {
     id: 'path-escape',
     title: 'paths that climb out of a rule',
-    threat: 'A server that decodes once more than the gateway reads another path than was checked.',
+    threat: 'A server that decodes once more than the gateway sees another path than the one checked.',
     evaluate: all(refused, nothingOutside),
     control: controlArrived('jira'),
   },
   {
     id: 'method-not-allowed',
     title: 'methods that no rule allows',
-    threat: 'A credential that may read and create must not delete.',
+    threat: 'A credential for reading and creating must not delete.',
     evaluate: all(refused, noServiceSawIt),
     control: controlArrived('jira'),
   },
   {
     id: 'request-smuggling',
-    title: 'requests that read in two ways',
-    threat: 'A second request inside the first is checked by nobody and carries the credential.',
+    title: 'ambiguous requests (request smuggling)',
+    threat: 'A second request hidden in the first is sent with the credential, but not checked.',
     evaluate: all(attackRan, attackerGotNothing, noCredentialInside, credentialsIntact, nothingOutside),
     control: controlArrived('jira'),
   },

@@ -2,51 +2,51 @@ import type { KnownSecret } from '../servers/known-secrets.js'
 import type { Records } from '../servers/messages.js'
 import type { InsideReport } from './brief.js'
 
-/** Whether something holds, and what shows it. */
+/** The result of a check, and its evidence. */
 export interface Finding {
   readonly passed: boolean
   /** A few words, never a secret. */
   readonly evidence: string
 }
 
-/** What was seen of the host by the one who runs the demo. */
+/** State of the host, as the demo sees it. */
 export interface HostObservation {
-  /** Paths outside of the sandbox that exist although only an attack would have made them, or that changed. */
+  /** Paths outside the sandbox that changed, or that only an attack could have created. */
   readonly damage: readonly string[]
   /** Names of the files in the work directory, seen from outside. */
   readonly workFiles: readonly string[]
 }
 
-/** All that a policy engine goes by. What the attacker's own servers received counts more than what the attack believes. */
+/** Input of a check. Data that the attacker's servers received counts more than the report of the attack. */
 export interface Evidence {
-  /** What the script inside said; null when it never got to this row. */
+  /** Report of the script inside; null if it did not reach this row. */
   readonly inside: InsideReport | null
-  /** What reached the mock servers while the attack ran. */
+  /** Records of the mock servers while the attack ran. */
   readonly during: Records
-  /** What reached them in the whole run. */
+  /** Their records of the whole run. */
   readonly whole: Records
-  /** All that the sandboxes printed. */
+  /** Output of all sandboxes. */
   readonly output: string
   /** The real credentials. */
   readonly knownSecrets: readonly KnownSecret[]
-  /** The text that this row tried to get out. */
+  /** The text that this row tried to send out. */
   readonly marker: KnownSecret
   readonly host: HostObservation
 }
 
-export type Judge = (evidence: Evidence) => Finding
+export type Check = (evidence: Evidence) => Finding
 
-/** One line of the attack table: an attack with its control, the nearest allowed thing, which must succeed. */
+/** One row of the attack table: an attack and its control, the most similar allowed action, which must succeed. */
 export interface Row {
   readonly id: string
   readonly title: string
-  /** What an attacker would gain, in one sentence. */
+  /** The threat, in one sentence. */
   readonly threat: string
-  readonly evaluate: Judge
-  readonly control: Judge
+  readonly evaluate: Check
+  readonly control: Check
 }
 
-/** A line of the table with its verdict. */
+/** A row of the table with its result. */
 export interface EvaluatedRow {
   readonly id: string
   readonly title: string
@@ -54,7 +54,7 @@ export interface EvaluatedRow {
   readonly passed: boolean
   readonly evidence: string
   readonly control: Finding
-  /** Milliseconds that the attack took. */
+  /** Duration of the attack, in milliseconds. */
   readonly durationMs: number
 }
 

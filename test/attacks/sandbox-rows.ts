@@ -1,13 +1,13 @@
 import { all, refused, controlArrived, controlPassed } from './evaluating.js'
-import type { Judge, Row } from './row.js'
+import type { Check, Row } from './row.js'
 
-const hostUntouched: Judge = ({ host }) =>
+const hostUntouched: Check = ({ host }) =>
   host.damage.length === 0
     ? { passed: true, evidence: 'host untouched' }
     : { passed: false, evidence: `changed on the host: ${host.damage.join(', ')}` }
 
-/** The work directory is the one place that both sides see. */
-const workFileArrived: Judge = ({ host, marker }) => {
+/** Only the work directory is visible on both sides. */
+const workFileArrived: Check = ({ host, marker }) => {
   const arrived = host.workFiles.includes(`control-${marker.value}`)
   return arrived
     ? { passed: true, evidence: '' }
@@ -18,42 +18,42 @@ export const sandboxRows: readonly Row[] = [
   {
     id: 'file-system',
     title: 'write or read outside the work directory',
-    threat: 'A changed system file or a readable policy outlives and outranks the sandbox.',
+    threat: 'A changed system file takes effect outside the sandbox and after it.',
     evaluate: all(refused, hostUntouched),
     control: all(controlPassed, workFileArrived),
   },
   {
     id: 'kernel',
     title: 'mount, mknod, chroot, sysctl, engine sockets',
-    threat: 'Each of these interfaces ends in code that runs as root on the host.',
+    threat: 'Each of these interfaces leads to code that runs as root on the host.',
     evaluate: all(refused, hostUntouched),
     control: all(controlPassed, workFileArrived),
   },
   {
     id: 'nested-namespace',
     title: 'namespaces inside the namespace',
-    threat: 'A new user namespace gives all capabilities, and with them the larger half of the kernel.',
+    threat: 'A new user namespace grants all capabilities, which expose much more of the kernel.',
     evaluate: refused,
     control: controlArrived('jira'),
   },
   {
     id: 'ptrace',
     title: 'trace the first process of the sandbox',
-    threat: 'Whoever traces a stronger process is that process.',
+    threat: 'A process that traces another one has all of its rights.',
     evaluate: refused,
     control: controlArrived('jira'),
   },
   {
     id: 'gateway-internals',
     title: "the gateway's ports, admin side and files",
-    threat: 'From the admin side or the policy file the agent would write its own policy.',
+    threat: 'With access to the admin socket or the policy file, the agent could change its own policy.',
     evaluate: refused,
     control: controlArrived('jira'),
   },
   {
     id: 'fork-bomb',
     title: 'fork bomb',
-    threat: 'Processes without end take the host down, the gateway first.',
+    threat: 'Unlimited processes take down the gateway and the host.',
     evaluate: all(refused, ({ inside }) => {
       const said = inside?.attack.attempts[0]?.said ?? ''
       return { passed: said.endsWith(' processes'), evidence: said }

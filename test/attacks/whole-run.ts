@@ -1,27 +1,27 @@
 import { findInRecords } from '../servers/attacker.js'
 import { findLeaks } from '../servers/known-secrets.js'
 import { all, bytesOf, namesOf } from './evaluating.js'
-import type { Judge, Row } from './row.js'
+import type { Check, Row } from './row.js'
 
-const nothingAtAttacker: Judge = ({ whole, knownSecrets }) => {
+const nothingAtAttacker: Check = ({ whole, knownSecrets }) => {
   const finds = findInRecords(whole.attacker, knownSecrets)
   return finds.length === 0
     ? { passed: true, evidence: `none in all ${bytesOf(whole.attacker)} bytes at the attacker` }
-    : { passed: false, evidence: `the attacker holds ${namesOf(finds)}` }
+    : { passed: false, evidence: `the attacker received ${namesOf(finds)}` }
 }
 
-const nothingPrinted: Judge = ({ output, knownSecrets }) => {
+const nothingPrinted: Check = ({ output, knownSecrets }) => {
   const finds = findLeaks(Buffer.from(output), knownSecrets)
   return finds.length === 0
-    ? { passed: true, evidence: 'none in what the sandbox printed' }
+    ? { passed: true, evidence: 'none in the output of the sandbox' }
     : { passed: false, evidence: `the sandbox printed ${namesOf(finds)}` }
 }
 
-/** Checked from outside alone, after everything else: it needs no script of its own. */
+/** Checked only from outside, after all other rows, so it needs no script inside. */
 export const WHOLE_RUN: Row = {
   id: 'whole-run',
   title: 'any credential, anywhere, in any encoding',
-  threat: 'The sum of all attacks may do what none of them does alone.',
+  threat: 'The attacks together may succeed where each of them fails.',
   evaluate: all(nothingAtAttacker, nothingPrinted),
   control: ({ whole }) => {
     const missing = (['jira', 'llm', 'echo'] as const).filter(

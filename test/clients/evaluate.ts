@@ -1,7 +1,7 @@
 import type { Call, Row } from './rows.js'
 import type { Received } from './services.js'
 
-/** What one client said inside. */
+/** Output of one client inside. */
 export interface Said {
   readonly id: string
   readonly code: number | null
@@ -10,13 +10,13 @@ export interface Said {
 }
 
 export interface Evidence {
-  /** Null when it was never run. */
+  /** Null if it was not run. */
   readonly allowed: Said | null
   readonly refused: Said | null
   readonly received: readonly Received[]
-  /** Whether a real credential was printed inside. */
+  /** Whether the output contains a real credential. */
   readonly leaked: boolean
-  /** Whether the repository that may be pushed to has the new branch, and the other has not. */
+  /** Whether only the writable repository has the new branch. */
   readonly pushed: boolean
 }
 
@@ -28,17 +28,17 @@ export interface EvaluatedClient {
   readonly saw: string
   readonly control: string
   readonly passed: boolean
-  /** Debian packages without which it was not run. */
+  /** Missing Debian packages, if it was not run. */
   readonly missing: readonly string[]
 }
 
-/** A row of which the client is not installed: it shows nothing, and does not hold. */
+/** A row whose client is not installed: it proves nothing, and does not pass. */
 export function notRun({ id, client, does }: Row, missing: readonly string[]): EvaluatedClient {
   const saw = `not installed: ${missing.join(', ')}`
   return { id, client, does, received: 'nothing', saw, control: 'not run', passed: false, missing }
 }
 
-/** A row holds when the mock servers saw the real credential with every request, and nothing of the refused control. */
+/** A row passes if the mock servers saw the real credential with every request, and no request of the denied control. */
 export function evaluate(
   row: Row,
   { allowed, refused, received, leaked, pushed }: Evidence,
@@ -70,7 +70,7 @@ export function evaluate(
       ? 'refused'
       : refusedReached
         ? 'REACHED THE SERVICE'
-        : `no refusal: ${lastLine(refused)}`,
+        : `no denial: ${lastLine(refused)}`,
     passed: arrived && worked && verified.length === mine.length && controlPassed && pushPassed && !leaked,
     missing: [],
   }

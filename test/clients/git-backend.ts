@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 
-/** Makes a bare repository with one commit in it. */
+/** Creates a bare repository with one commit. */
 export function makeRepository(root: string): void {
   const bare = join(root, 'team', 'app.git')
   const source = join(root, 'source')
@@ -19,11 +19,11 @@ export function makeRepository(root: string): void {
   git('clone', '-q', '--bare', source, bare)
 }
 
-/** The commit that a branch points to; null when there is no such branch. */
+/** The commit that a branch points to; null if the branch does not exist. */
 export function branchOf(root: string, branch: string): string | null {
   try {
-    const words = ['-C', join(root, 'team', 'app.git'), 'rev-parse', '--verify', '-q', `refs/heads/${branch}`]
-    return execFileSync('git', words, { encoding: 'utf8', stdio: 'pipe' }).trim()
+    const args = ['-C', join(root, 'team', 'app.git'), 'rev-parse', '--verify', '-q', `refs/heads/${branch}`]
+    return execFileSync('git', args, { encoding: 'utf8', stdio: 'pipe' }).trim()
   } catch {
     return null
   }

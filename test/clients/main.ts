@@ -6,7 +6,7 @@ const HELP = `node dist/test/clients/main.js [--json]
 
 Runs real clients, unmodified, in a sandbox with worthless credentials, against services that verify the real ones.
   --json   one JSON object a line
-Exits with 0 only if every line holds, with 2 if clients are not installed and the others hold.`
+Exits with 0 only if every check passes, with 2 if clients are not installed and all others pass.`
 
 const WIDTHS = [24, 26, 22, 26, 10] as const
 
@@ -23,7 +23,7 @@ if (args.some((arg) => arg !== '--json')) {
     else console.log(table(rows))
     const missing = [...new Set(rows.flatMap((row) => row.missing))]
     if (missing.length > 0) {
-      console.error(`demo:clients: these clients are not installed here: ${missing.join(', ')}`)
+      console.error(`demo:clients: These clients are not installed: ${missing.join(', ')}`)
       console.error(`  On Debian: apt-get install ${missing.join(' ')}`)
     }
     const failed = rows.some((row) => !row.passed && row.missing.length === 0)

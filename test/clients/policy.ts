@@ -1,9 +1,9 @@
 import { stringify } from 'yaml'
 import { HOSTS, S3_REGION } from './names.js'
 
-/** Presets alone, but for where the mock servers are: every host is dialled on a loopback port. */
+/** Only presets, except for the addresses of the mock servers: every host is on a loopback port. */
 export function clientsPolicy(ports: { readonly web: number; readonly s3: number }): string {
-  const local = { private: true, ca: './ca.pem' }
+  const local = { allow_private_addresses: true, ca: './ca.pem' }
   const buckets: readonly string[] = [HOSTS.reports, HOSTS.backups]
   const listed = Object.values(HOSTS).filter((host) => host !== HOSTS.third && host !== HOSTS.otherBucket)
   const dialled = listed.map((host): [string, string] => [

@@ -1,24 +1,24 @@
 import { HOSTS, type Host } from './names.js'
 
-/** What one client does, with the nearest thing that must be refused. */
+/** What one client does, and the most similar action that must be denied. */
 export interface Row {
   readonly id: string
   readonly client: string
   readonly does: string
-  /** Debian packages that it takes; an npm package is always there. */
+  /** Debian packages that it needs; npm packages are always installed. */
   readonly needs: readonly string[]
   readonly allowed: Call
   readonly refused: Call
 }
 
 export interface Call {
-  /** As it is started inside; `python` and `node` stand for the interpreters, `@` for the directory of the scripts. */
+  /** Command inside; `python` and `node` mean the interpreters, `@` the directory of the scripts. */
   readonly command: readonly string[]
-  /** What it must print; of a refused one, what it must say on standard error or output. */
+  /** Text that it must print; for a denied action, on standard error or output. */
   readonly says: RegExp
-  /** Where it asks. */
+  /** Host of its requests. */
   readonly hosts: readonly Host[]
-  /** The request that it is about: `METHOD /path`. */
+  /** The request in question: `METHOD /path`. */
   readonly request: string
 }
 
@@ -43,7 +43,7 @@ export const ROWS: readonly Row[] = [
   {
     id: 'jira',
     client: 'python3-jira',
-    does: 'search, make an issue, comment; may not delete',
+    does: 'search, create an issue, comment; may not delete',
     needs: ['python3-jira'],
     ...script(
       'jira_client.py',
@@ -56,7 +56,7 @@ export const ROWS: readonly Row[] = [
   {
     id: 'jenkins',
     client: 'python3-jenkins',
-    does: 'build at two instances; not at a third',
+    does: 'build on two instances; not on a third',
     needs: ['python3-jenkins'],
     allowed: {
       command: ['python', '@/jenkins_client.py', HOSTS.ci, HOSTS.release],
@@ -105,7 +105,7 @@ export const ROWS: readonly Row[] = [
   {
     id: 'git',
     client: 'git over https',
-    does: 'clone and push; push with the read-only preset is refused',
+    does: 'clone and push; no push with the read-only preset',
     needs: ['git'],
     allowed: {
       command: ['sh', '@/git-client.sh', 'push', HOSTS.git],
@@ -123,7 +123,7 @@ export const ROWS: readonly Row[] = [
   {
     id: 'clone',
     client: 'git over https, read-only',
-    does: 'clone; not from a host in no policy',
+    does: 'clone; not from an unlisted host',
     needs: ['git'],
     allowed: {
       command: ['sh', '@/git-client.sh', 'clone', HOSTS.github],
@@ -141,7 +141,7 @@ export const ROWS: readonly Row[] = [
   {
     id: 'teams',
     client: 'curl, Teams webhook',
-    does: 'post a message; not to another webhook there',
+    does: 'post a message; not to another webhook',
     needs: ['curl'],
     allowed: {
       command: ['sh', '-c', 'curl -sS -d \'{"text":"hello"}\' "$TEAMS_WEBHOOK_URL"'],
@@ -183,7 +183,7 @@ export const ROWS: readonly Row[] = [
   {
     id: 'octokit',
     client: '@octokit/rest',
-    does: 'read user and issues; may not make one',
+    does: 'read user and issues; may not create one',
     needs: [],
     ...script(
       'octokit-client.mjs',

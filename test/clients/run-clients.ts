@@ -13,12 +13,12 @@ import { ROWS, type Call, type Row } from './rows.js'
 import { confidential, makeSecrets } from './secrets.js'
 import { startServices } from './services.js'
 
-/** Of the compiled scripts, and of those that are not compiled. */
+/** Folders of the compiled scripts and of the others. */
 const COMPILED = fileURLToPath(new URL('./inside/', import.meta.url))
 const SOURCES = fileURLToPath(new URL('../../../test/clients/inside/', import.meta.url))
 const MODULES = fileURLToPath(new URL('../../../node_modules/', import.meta.url))
 
-/** Clients that are no npm packages, with the Debian package of each. */
+/** Clients that are not npm packages, with their Debian packages. */
 const NEEDED: readonly (readonly [debian: string, command: readonly [string, ...string[]]])[] = [
   ['python3-jira', [PYTHON, '-c', 'import jira']],
   ['python3-jenkins', [PYTHON, '-c', 'import jenkins']],
@@ -39,7 +39,7 @@ function missingPackages(): readonly string[] {
   }).map(([debian]) => debian)
 }
 
-/** Runs every client that is installed in one sandbox, and checks what the mock servers received. */
+/** Runs every installed client in one sandbox, and checks the requests that the mock servers received. */
 export async function runClients(signal: AbortSignal): Promise<readonly EvaluatedClient[]> {
   const root = mkdtempSync(join(tmpdir(), 'egress-clients-'))
   const repositories = join(root, 'repositories')
@@ -62,7 +62,7 @@ export async function runClients(signal: AbortSignal): Promise<readonly Evaluate
         ]),
       ),
     )
-    // Started by root, the sandbox is another user.
+    // If root starts it, the sandbox has another user.
     chmodSync(work, 0o777)
     chmodSync(root, 0o711)
     writeFileSync(join(root, 'policy.yaml'), clientsPolicy(services.ports), { mode: 0o600 })
@@ -108,7 +108,7 @@ function commandOf({ command }: Call): string[] {
   return command.map((word) => (programs[word] ?? word).replace(/^@\//, 'inside/'))
 }
 
-/** Null for what is not one of our lines. */
+/** Null if it is not one of our lines. */
 function readSaid(line: string): Said | null {
   try {
     const said = JSON.parse(line) as Partial<Said> | null

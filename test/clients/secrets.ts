@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 
-/** Real credentials of one run, by the variables that hand them to the gateway. */
+/** Real credentials of one run, by the name of their environment variable in the gateway. */
 export interface Secrets {
   readonly JIRA_API_TOKEN: string
   readonly JENKINS_USER: string
@@ -28,7 +28,7 @@ export function makeSecrets(): Secrets {
   }
 }
 
-/** Those that must be found nowhere inside. A user name is none. */
+/** Credentials that must not appear inside. A user name may. */
 export function confidential(secrets: Secrets): readonly string[] {
   return Object.entries(secrets).flatMap(([name, value]: [string, string]) =>
     name === 'JENKINS_USER' ? [] : [value],

@@ -14,13 +14,13 @@ export interface Received {
   readonly method: string
   /** Without its query. */
   readonly path: string
-  /** Whether exactly the real credential stood in its place. */
+  /** Whether the credential location contained exactly the real value. */
   readonly verified: boolean
 }
 
 export interface Services {
   readonly ports: { readonly web: number; readonly s3: number }
-  /** PEM of the authority that their certificates come from. */
+  /** PEM of the CA that issued their certificates. */
   readonly ca: string
   received(): readonly Received[]
   close(): Promise<void>
@@ -68,14 +68,14 @@ export async function startServices(
         host === HOSTS.teams
           ? path === `/${secrets.TEAMS_WEBHOOK_PATH}`
           : service !== undefined && checkCredential(request, service.header, service.value) === 'real'
-      // The webhook's path is the secret itself, and would stand in the table.
+      // The path of the webhook is a secret, and would appear in the table.
       received.push({
         host,
         method: request.method ?? '',
         path: host === HOSTS.teams ? '/…' : path,
         verified,
       })
-      // As a careless service does it: redaction and the session rule are in the way of all of them.
+      // Like a careless service: redaction and the session rule affect every response.
       response.setHeader('x-received', service === undefined ? path : String(request.headers[service.header]))
       response.setHeader('set-cookie', 'session=worth-as-much-as-the-credential')
       if (!verified) sendJson(response, 401, { message: 'not the real credential' })

@@ -7,7 +7,7 @@ import type { Ports } from '../servers/messages.js'
 import { encodingsOf, type KnownSecret } from '../servers/known-secrets.js'
 import { NAMES } from './names.js'
 
-/** Where a sandbox finds the gateway: its own loopback, or on Docker two neighbours. */
+/** Addresses of the gateway: the sandbox's own loopback, or with Docker two neighbours. */
 export function listenersAt(dns: string, proxy: string): Brief['listeners'] {
   return {
     dns: { host: dns, port: 53 },
@@ -31,7 +31,7 @@ export interface BriefingInput {
   readonly ca: string
 }
 
-/** Tells the attack script what it needs to do its worst, and no secret: those it gets as fingerprints. */
+/** The most useful input for the attack script, without secrets: those are only fingerprints. */
 export function writeBrief(input: BriefingInput): Brief {
   const { rows, listeners, markers, knownSecrets, decoy, since, ports, unixName, hidden, ca } = input
   const salt = randomBytes(16).toString('hex')
@@ -62,6 +62,6 @@ function fingerprintsOf({ name, value }: KnownSecret, salt: string): Fingerprint
 
 function hostAddresses(): string[] {
   const interfaces = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? [])
-  // Link-local addresses mean nothing without a zone, and the zone nothing inside another namespace.
+  // Link-local addresses need a zone, which is meaningless in another namespace.
   return interfaces.filter(({ internal, scopeid }) => !internal && !scopeid).map(({ address }) => address)
 }

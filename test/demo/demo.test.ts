@@ -12,7 +12,7 @@ const ports = { jira: 1, llm: 2, echo: 3, attacker: 4, attackerDns: 5 }
 
 const row: EvaluatedRow = {
   id: 'a-row',
-  title: 'an attack with a title that is longer than the column that it stands in',
+  title: 'an attack with a title that is longer than its column',
   threat: 'A threat.',
   passed: true,
   evidence: `${'evidence '.repeat(20)}${'x'.repeat(130)}`,
@@ -20,7 +20,7 @@ const row: EvaluatedRow = {
   durationMs: 1,
 }
 
-await t.test('the table fits 120 columns and says in words what it says in colours', (t) => {
+await t.test('the table fits 120 columns and is complete without colours', (t) => {
   const failed = { ...row, passed: false, control: { passed: false, evidence: 'no answer' } }
   const plain = renderTable([row, failed], false)
   t.ok(plain.split('\n').every((line) => line.length <= 120))
@@ -34,7 +34,7 @@ await t.test('the table fits 120 columns and says in words what it says in colou
   t.end()
 })
 
-await t.test('colours only on a terminal that wants them', (t) => {
+await t.test('colours only on a terminal that supports them', (t) => {
   t.equal(wantsColour({ isTTY: true }, {}), true)
   t.equal(wantsColour({}, {}), false)
   t.equal(wantsColour({ isTTY: true }, { NO_COLOR: '1' }), false)
@@ -42,13 +42,13 @@ await t.test('colours only on a terminal that wants them', (t) => {
   t.end()
 })
 
-await t.test('the policy names secrets and holds none', (t) => {
+await t.test('the policy refers to secrets and contains none', (t) => {
   const policy = parse(demoPolicy(ports)) as { services: Record<string, unknown> }
   t.match(policy.services, { jira: { credential: { bearer: '${JIRA_TOKEN}' } } })
   t.end()
 })
 
-await t.test('the brief recognises a secret and cannot tell it', (t) => {
+await t.test('the brief recognises a secret but does not reveal it', (t) => {
   const secrets = makeSecrets()
   const brief = writeBrief({
     ...{
@@ -73,7 +73,7 @@ await t.test('the brief recognises a secret and cannot tell it', (t) => {
   t.end()
 })
 
-await t.test('a fingerprint is found at both ends of a text, and only where it is', (t) => {
+await t.test('a fingerprint is found at both ends of a text, and nowhere else', (t) => {
   const value = '0123456789abcdefghij'
   const scanner = new Scanner([fingerprint('it', value, 'salt')], 'salt')
   t.strictSame(scanner.scan(Buffer.from(value)), ['it'])
@@ -83,7 +83,7 @@ await t.test('a fingerprint is found at both ends of a text, and only where it i
   t.end()
 })
 
-await t.test('the agent is checked by what the services received', (t) => {
+await t.test('the check of the agent uses the requests that the services received', (t) => {
   const entry = { at: 1, target: '/', headers: [], outside: false }
   const real = { ...entry, method: 'POST', credential: 'real' } as const
   const records = { jira: [real], llm: [real], echo: [], attacker: [] }

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { HostObservation } from '../attacks/row.js'
 import type { Workspace } from './workspace.js'
 
-/** Directories of the host in which an attack that got out would have left a file. */
+/** Directories of the host where a successful attack would leave a file. */
 const DIRECTORIES = [
   '/',
   '/usr',
@@ -24,7 +24,7 @@ const SETTINGS = [
   '/proc/sys/net/ipv4/ip_forward',
 ]
 
-/** Remembers how the host looks now; the function that it returns tells what is different. */
+/** Records the state of the host; the returned function reports the differences. */
 export function watchHost(workspace: Workspace, markers: readonly string[]): () => Promise<HostObservation> {
   const before = SETTINGS.map(readOrEmpty)
   return async () => {
@@ -35,7 +35,7 @@ export function watchHost(workspace: Workspace, markers: readonly string[]): () 
     const changed = SETTINGS.filter((path, index) => readOrEmpty(path) !== before[index])
     const intact = await workspace.isIntact()
     return {
-      damage: [...left, ...changed, ...(intact ? [] : ['the policy or its neighbours'])],
+      damage: [...left, ...changed, ...(intact ? [] : ['the policy or the files beside it'])],
       workFiles: await workspace.workFiles(),
     }
   }

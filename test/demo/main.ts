@@ -4,7 +4,7 @@ const USAGE = `./sandbox-run [--backend docker|namespaces] --demo [--json]
 
 Runs an example agent behind the gateway, then attacks the gateway from inside the sandbox, and prints what got out.
   --json   one JSON object a line on standard output, everything else on standard error
-Exits with 0 only if every line holds.`
+Exits with 0 only if every check passes.`
 
 const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const
 
@@ -13,9 +13,7 @@ const backend = args[0] === '--backend' ? args.splice(0, 2)[1] : 'namespaces'
 if (args.some((arg) => arg !== '--json') || (backend !== 'docker' && backend !== 'namespaces')) {
   const isHelp = args.includes('--help')
   console.error(
-    isHelp
-      ? USAGE
-      : 'egress: the demonstration takes --json and nothing else\n  see ./sandbox-run --demo --help',
+    isHelp ? USAGE : 'egress: The demonstration accepts only --json\n  See ./sandbox-run --demo --help',
   )
   process.exitCode = isHelp ? 0 : 2
 } else {

@@ -3,12 +3,12 @@ import type { Ports } from '../servers/messages.js'
 import { NAMES } from './names.js'
 
 /**
- * The policy of the demo. Every listed name leads to a mock server; every other is asked of the attacker's
- * name server, so a gateway that can be fooled is seen to be.
+ * The policy of the demo. Every listed name leads to a mock server. The attacker's name server resolves every other name, so
+ * it notices if the gateway looks one up.
  */
 export function demoPolicy(ports: Ports, address = '127.0.0.1'): string {
   const at = (port: number): string => `${address}:${port}`
-  const local = { private: true, ca: './ca.pem' }
+  const local = { allow_private_addresses: true, ca: './ca.pem' }
   return stringify({
     services: {
       jira: {
@@ -40,7 +40,7 @@ export function demoPolicy(ports: Ports, address = '127.0.0.1'): string {
     },
     allow: [
       { host: `*.${NAMES.cdn}`, ...local },
-      { host: NAMES.tunnel, tunnel: true, private: true },
+      { host: NAMES.tunnel, tunnel: true, allow_private_addresses: true },
     ],
     upstream: {
       hosts: {

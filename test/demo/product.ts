@@ -4,22 +4,22 @@ import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
-/** The product's real commands: the demo has no other way in. */
+/** Runs the product's real commands, like a user. */
 const EGRESS = fileURLToPath(new URL('../../src/main.js', import.meta.url))
 const SANDBOX_RUN = fileURLToPath(new URL('../../../sandbox-run', import.meta.url))
 
-/** Milliseconds that the gateway gets to take its sandbox down. */
+/** Milliseconds that the gateway has to end its sandbox. */
 const GRACE_MS = 3000
 
 export interface SandboxRun {
-  /** Set where the gateway is a stack of containers: the environment by which sandbox-run finds it. */
+  /** If the gateway is a stack of containers: the environment variables that sandbox-run needs to find it. */
   readonly stack: Readonly<Record<string, string>> | null
   readonly policyPath: string
   readonly workPath: string
-  /** What the gateway alone is told: the real credentials. */
+  /** The real credentials, only for the gateway. */
   readonly environment: Readonly<Record<string, string>>
   readonly command: readonly string[]
-  /** More flags of `egress run`. */
+  /** More options of `egress run`. */
   readonly flags?: readonly string[]
   readonly signal: AbortSignal
   onLine(line: string): void
@@ -27,9 +27,9 @@ export interface SandboxRun {
 
 export interface SandboxResult {
   readonly exitCode: number
-  /** All that the sandbox printed. */
+  /** Output of the sandbox. */
   readonly output: string
-  /** Milliseconds from the start of the command to the first line from inside; null if there was none. */
+  /** Milliseconds from the start of the command to the first line from inside; null if there is none. */
   readonly startMs: number | null
 }
 

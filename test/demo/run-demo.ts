@@ -17,17 +17,17 @@ import { hostAddress, startStack, type Stack } from './stack.js'
 import { createWorkspace, type Workspace } from './workspace.js'
 import { watchHost } from './host-watch.js'
 
-/** Where a name under the wildcard leads if its owner wants the gateway's metadata service. */
+/** Address of the metadata service, to which the owner of a name can resolve it. */
 const HOSTILE_ADDRESSES = { [NAMES.metadata]: '169.254.169.254' }
 
 export interface DemoOptions {
   readonly backend: 'docker' | 'namespaces'
   readonly json: boolean
-  /** Ends the demo early; everything that it made is gone by the time it rejects. */
+  /** Ends the demo early; it removes everything that it created before it rejects. */
   readonly signal: AbortSignal
 }
 
-/** Runs agent and attacks and prints the table. True when every line holds. */
+/** Runs the agent and the attacks and prints the table. True if every row passed. */
 export async function runDemo({ backend, json, signal }: DemoOptions): Promise<boolean> {
   const say = json ? console.error : console.log
   const since = Date.now()
@@ -36,7 +36,7 @@ export async function runDemo({ backend, json, signal }: DemoOptions): Promise<b
   const host = backend === 'docker' ? await hostAddress() : null
   const world = await launchMockServices({
     ...{ secrets, unixName, addresses: HOSTILE_ADDRESSES },
-    // On every address of the host: what a sandbox reaches of them is an attack that worked.
+    // On every address of the host: if a sandbox reaches one of them, the attack worked.
     ...(host === null ? {} : { host: '0.0.0.0', dnsHost: host }),
   })
   let workspace: Workspace | null = null
@@ -47,7 +47,7 @@ export async function runDemo({ backend, json, signal }: DemoOptions): Promise<b
         ? await createWorkspace(demoPolicy(world.ports, host), world.ca, { ...secrets })
         : await createWorkspace(demoPolicy(world.ports), world.ca)
     if (host !== null) {
-      say('Starting the gateway in containers of its own…\n')
+      say('Starting the gateway in separate containers…\n')
       stack = await startStack(workspace)
     }
     const environment = { ...secrets }
@@ -64,7 +64,7 @@ export async function runDemo({ backend, json, signal }: DemoOptions): Promise<b
     say(`\n${verdictWord(agentFinding.passed)}  the agent did its work: ${agentFinding.evidence}\n${start}\n`)
     signal.throwIfAborted()
 
-    say('The attacks, in a sandbox of their own:\n')
+    say('The attacks, in another sandbox:\n')
     const rows = await attack({
       world,
       workspace,
@@ -83,7 +83,7 @@ export async function runDemo({ backend, json, signal }: DemoOptions): Promise<b
       say(renderTable(rows, wantsColour(process.stdout, process.env)))
       const failures = renderFailures(rows)
       if (failures !== '') say(`\n${failures}`)
-      say(`\n${rows.filter((row) => row.passed).length} of ${rows.length} lines hold.`)
+      say(`\n${rows.filter((row) => row.passed).length} of ${rows.length} checks passed.`)
       say(
         'Every query and request of these runs is in the audit log: `egress logs dns`, `egress logs http --denied`.',
       )
@@ -160,7 +160,7 @@ function evaluateAll(seen: {
   })
 }
 
-/** Null for what is not a report: whatever runs inside may print what it likes. */
+/** Null if the line is not a report, because a program inside may print anything. */
 function readReport(line: string): InsideReport | null {
   try {
     const report = JSON.parse(line) as Partial<InsideReport> | null

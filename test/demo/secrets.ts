@@ -3,14 +3,14 @@ import type { KnownSecret } from '../servers/known-secrets.js'
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 
-/** The real credentials of one run, by the name of the variable that hands them to the gateway. */
+/** The real credentials of one run, by the name of their environment variable in the gateway. */
 export interface Secrets {
   readonly JIRA_TOKEN: string
   readonly LLM_API_KEY: string
   readonly ECHO_TOKEN: string
 }
 
-/** Makes credentials in the shapes that real issuers use; they live no longer than the run. */
+/** Creates credentials in the formats of real issuers, for one run. */
 export function makeSecrets(): Secrets {
   return {
     JIRA_TOKEN: randomText(44),
@@ -19,7 +19,7 @@ export function makeSecrets(): Secrets {
   }
 }
 
-/** The credentials as texts that must not be found where they do not belong. */
+/** The credentials as known secrets, to search for where they must not appear. */
 export function secretPatternsOf(secrets: Secrets): KnownSecret[] {
   return Object.entries(secrets).map(([name, value]: [string, string]) => ({
     name,
@@ -28,7 +28,7 @@ export function secretPatternsOf(secrets: Secrets): KnownSecret[] {
   }))
 }
 
-/** Text that an attack tries to get out, so that whatever arrives can be told from everything else. */
+/** Text that an attack tries to send out, unique so that it can be recognised. */
 export function makeMarker(): string {
   return `mk${randomBytes(12).toString('hex')}`
 }

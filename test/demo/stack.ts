@@ -13,18 +13,18 @@ const execute = promisify(execFile)
 /** User of the gateway in docker-compose.yml. */
 const GATEWAY_USER = 1000
 
-/** A gateway of containers for one demo. */
+/** A gateway in containers, for one demo. */
 export interface Stack {
-  /** The environment by which Compose and sandbox-run find it. */
+  /** Environment variables with which Compose and sandbox-run find it. */
   readonly environment: Readonly<Record<string, string>>
   down(): Promise<void>
 }
 
-/** Starts docker-compose.yml under a name of its own, with the policy and the secrets beside it. */
+/** Starts docker-compose.yml under a separate project name, with its own policy and secrets. */
 export async function startStack(workspace: Workspace): Promise<Stack> {
   const directory = dirname(workspace.policyPath)
   if (process.getuid?.() === 0) {
-    // What only root may read, the gateway could not.
+    // The gateway could not read files that only root can read.
     const names = (await readdir(directory)).map((name) => join(directory, name))
     for (const path of [directory, ...names]) await chown(path, GATEWAY_USER, GATEWAY_USER)
   }
@@ -46,7 +46,7 @@ export async function startStack(workspace: Workspace): Promise<Stack> {
   } catch (cause) {
     const { stdout } = await compose('logs', '--no-color')
     await down()
-    throw new Error(`the gateway did not come up:\n${stdout}`, { cause })
+    throw new Error(`The gateway did not start:\n${stdout}`, { cause })
   }
   return { environment, down }
 }
@@ -57,6 +57,6 @@ export async function hostAddress(): Promise<string> {
   const { stdout } = await execute('docker', ['network', 'inspect', 'bridge', '--format', format])
   const address = stdout.split(' ').find((text) => isIPv4(text))
   if (address === undefined)
-    throw new Error('the engine has no default bridge, by which the gateway would reach the mock-services')
+    throw new Error('The engine has no default bridge, which the gateway needs to reach the mock services')
   return address
 }

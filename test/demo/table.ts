@@ -3,12 +3,12 @@ import type { EvaluatedRow } from '../attacks/row.js'
 const WIDTHS = { title: 42, evidence: 52, control: 10 } as const
 const GAP = '  '
 
-/** Colours only where somebody looks at them (https://no-color.org), and never without their word. */
+/** Colours only on a terminal (https://no-color.org), and never without the word. */
 export function wantsColour(stream: { isTTY?: boolean }, env: NodeJS.ProcessEnv): boolean {
   return stream.isTTY === true && !env['NO_COLOR'] && env['TERM'] !== 'dumb'
 }
 
-/** A verdict with its sign; the word alone must be enough. */
+/** A result with its sign; the word alone must be enough. */
 export function verdictWord(passed: boolean): string {
   return passed ? '✓ ok' : '✗ FAILED'
 }
@@ -28,7 +28,7 @@ export function renderTable(rows: readonly EvaluatedRow[], colour: boolean): str
   return [...head.map((line) => paint(1, line)), rule, ...body].join('\n')
 }
 
-/** What a failed line means, for whoever has to mend it. */
+/** Details of the failed rows, for the developer who fixes them. */
 export function renderFailures(rows: readonly EvaluatedRow[]): string {
   return rows
     .filter(({ passed }) => !passed)
@@ -56,7 +56,7 @@ function layOut(title: string, evidence: string, control: string, result: string
   )
 }
 
-/** Breaks at spaces, and inside a word that is longer than a line. */
+/** Breaks lines at spaces, and inside a word that is longer than a line. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = []
   let rest = text

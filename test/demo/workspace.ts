@@ -6,28 +6,28 @@ import { fileURLToPath } from 'node:url'
 
 /** Compiled scripts of the attacks. */
 const ATTACKS = fileURLToPath(new URL('../attacks/inside/', import.meta.url))
-/** The agent is shipped as it was written; this file stands in `dist/examples/demo/`. */
+/** The agent is not compiled; this file is in `dist/test/demo/`. */
 const AGENT = fileURLToPath(new URL('../../../examples/agents/agent.mjs', import.meta.url))
 
-/** A temporary directory: what the gateway reads at its top, what the sandbox sees below `work`. */
+/** A temporary directory: the gateway's files at its top, the sandbox's files in `work`. */
 export interface Workspace {
   readonly policyPath: string
   /** The sandbox's work directory. */
   readonly workPath: string
-  /** A file beside the policy that no sandbox has any business with. */
+  /** A file beside the policy that no sandbox may read. */
   readonly canaryPath: string
   /** Path of the agent, relative to the work directory. */
   readonly agent: string
   /** Path of the attack script, relative to the work directory. */
   readonly attacks: string
   write(name: string, text: string): Promise<void>
-  /** Whether what the gateway reads is still what was written. */
+  /** Whether the gateway's files are unchanged. */
   isIntact(): Promise<boolean>
   workFiles(): Promise<string[]>
   remove(): Promise<void>
 }
 
-/** Prepares the directory. The scripts are copied in, since the sandbox sees nothing else of this machine. */
+/** Prepares the directory. Copies the scripts, because the sandbox sees nothing else of this machine. */
 export async function createWorkspace(
   policy: string,
   ca: string,
@@ -48,7 +48,7 @@ export async function createWorkspace(
   }
   for (const [path, text] of Object.entries(kept)) await writeFile(path, text, { mode: 0o600 })
   await mkdir(workPath)
-  // Started by root, the sandbox is another user; the directory above keeps all others out.
+  // If root starts it, the sandbox has another user; the directory above keeps all other users out.
   await chmod(workPath, 0o777)
   await cp(ATTACKS, join(workPath, 'attacks'), { recursive: true })
   await cp(AGENT, join(workPath, 'agent.mjs'))

@@ -4,10 +4,10 @@ import { createServer, type Socket } from 'node:net'
 import { Packet } from 'dns2'
 import type { AttackerRecord } from './records.js'
 
-/** What the attacker notes down; time and connection number are added by whoever keeps the book. */
+/** Adds a record, with the time and the connection number. */
 export type Note = (entry: Omit<AttackerRecord, 'at' | 'connection'>, connection?: number) => number
 
-/** A name server that claims authority for every name and writes down what it is asked. */
+/** A name server that is authoritative for every name and records every question. */
 export async function listenDns(
   addresses: Readonly<Record<string, string>>,
   note: Note,
@@ -16,7 +16,7 @@ export async function listenDns(
   const udp = createSocket('udp4')
   udp.on('message', (message, sender) => {
     const reply = answer(message, 'dns-udp', addresses, note)
-    // Sending to port 0 throws, and a datagram can claim to come from there.
+    // Sending to port 0 throws, and a datagram can have that source port.
     if (reply !== null && sender.port !== 0) udp.send(reply, sender.port, sender.address)
   })
   const tcp = createServer((socket) => {
@@ -66,7 +66,7 @@ function answer(
   return response.toBuffer()
 }
 
-/** Null for what is not a DNS query; an attacker's server must survive whatever it provokes. */
+/** Null if it is not a DNS query: the attacker's server must survive anything that arrives. */
 function decode(message: Buffer): Packet | null {
   try {
     return Packet.parse(message)

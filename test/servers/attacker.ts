@@ -7,11 +7,11 @@ import type { Identity } from './certificate-authority.js'
 import { findLeaks, type Find, type KnownSecret } from './known-secrets.js'
 import type { AttackerRecord, Placeholder } from './records.js'
 
-/** Everything that an attacker could put on the network, writing down whatever reaches it. */
+/** Every server that an attacker could run; it records everything that reaches it. */
 export interface Attacker extends Placeholder<AttackerRecord> {
   /** UDP and TCP port of its name server. */
   readonly dnsPort: number
-  /** Which of these texts reached it by any way, in any encoding. */
+  /** Which of these texts reached it, in any way and encoding. */
   find(knownSecrets: readonly KnownSecret[]): Find[]
 }
 
@@ -19,12 +19,12 @@ export interface Attacker extends Placeholder<AttackerRecord> {
 const TLS_HANDSHAKE = 0x16
 
 /**
- * Starts the attacker: one TCP port that speaks plain HTTP and TLS under any name, a socket in the abstract
+ * Starts the attacker: one TCP port for plain HTTP and for TLS under any name, a socket in the abstract
  * namespace, and a name server.
  *
- * @param identity  a certificate that no client trusts, for every name that it might be taken for
- * @param addresses what its name server answers, by name; 127.0.0.1 for all others
- * @param unixName  name of its abstract socket, which network namespaces alone keep apart
+ * @param identity  an untrusted certificate for every name that it might impersonate
+ * @param addresses answers of its name server, by name; 127.0.0.1 for all others
+ * @param unixName  name of its abstract socket, which only network namespaces isolate
  */
 export async function startAttacker(
   identity: Identity,
@@ -82,7 +82,7 @@ export async function startAttacker(
   }
 }
 
-/** Searches each connection's bytes as one, and all DNS names in the order they came as one. */
+/** Searches the joined bytes of each connection, and all DNS names joined in order. */
 export function findInRecords(
   records: readonly AttackerRecord[],
   knownSecrets: readonly KnownSecret[],

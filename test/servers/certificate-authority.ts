@@ -1,4 +1,4 @@
-// The certificate library finds its parts through decorators, which need this first.
+// The certificate library uses decorators, which need this import first.
 import 'reflect-metadata'
 import { webcrypto } from 'node:crypto'
 import {
@@ -19,15 +19,15 @@ export interface Identity {
   readonly key: string
 }
 
-/** A certificate authority that lives as long as one run. */
+/** A certificate authority for one run. */
 export interface CertificateAuthority {
   /** Its certificate, PEM. */
   readonly pem: string
-  /** Mints a server certificate for these DNS names. */
+  /** Issues a server certificate for these DNS names. */
   issue(names: readonly [string, ...string[]]): Promise<Identity>
 }
 
-/** Makes an authority (ECDSA P-256, RFC 5280) with a key that never leaves this process. */
+/** Creates a CA (ECDSA P-256, RFC 5280) with a key that never leaves this process. */
 export async function createCa(commonName: string): Promise<CertificateAuthority> {
   const keys = await makeKeys()
   const name = `CN=${commonName}`

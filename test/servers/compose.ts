@@ -5,8 +5,8 @@ import { demoPolicy } from '../demo/policy.js'
 import { makeSecrets } from '../demo/secrets.js'
 import { startMockServices } from './start.js'
 
-// The mock servers as a container of docker-compose.yml's profile `demo`. They write the gateway's policy and secrets, made
-// anew at every start, into the directory that is given.
+// The mock servers as a container in the profile `demo` of docker-compose.yml. They write the gateway's policy and secrets,
+// new at every start, into the given directory.
 
 const directory = process.argv[2] ?? '/demo'
 const secrets = makeSecrets()
@@ -31,7 +31,7 @@ const files = {
   '.env': Object.entries(secrets)
     .map(([name, value]: [string, string]) => `${name}=${value}\n`)
     .join(''),
-  // Last: who waits for the policy finds the rest.
+  // Last, because the gateway waits for the policy and then needs the other files.
   'egress.yaml': demoPolicy(ports, address),
 }
 for (const [name, text] of Object.entries(files)) {

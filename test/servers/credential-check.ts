@@ -2,7 +2,7 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import type { RequestRecord } from './records.js'
 
-/** Whether a credential's location holds exactly the real value. Two values in one location are wrong, not real. */
+/** Whether a credential location contains exactly the real value. Two values in one location count as wrong. */
 export function checkCredential(
   request: IncomingMessage,
   location: string,
@@ -14,7 +14,7 @@ export function checkCredential(
   return values.length === 1 && sameText(value, real) ? 'real' : 'wrong'
 }
 
-/** Says what was received by its shape. A refusal that quoted the value would hand a real one to whoever reads it. */
+/** Describes the received credential by its format only. An error that quoted it could reveal a real one. */
 export function describeLocation(request: IncomingMessage, location: string): string {
   const value = request.headers[location]
   if (typeof value !== 'string') return `no ${location}`

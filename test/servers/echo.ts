@@ -9,7 +9,7 @@ import { echoWebSocket } from './websocket.js'
 
 const COMPRESSORS = { gzip: gzipSync, br: brotliCompressSync, deflate: deflateSync } as const
 
-/** Ways in which this service gives back what it was sent, by path. */
+/** Ways in which this service returns the request data, by path. */
 const REFLECTIONS: Readonly<Record<string, (exchange: Exchange) => Promise<void> | void>> = {
   '/body': ({ request, response, body }) =>
     sendJson(response, 200, { method: request.method, headers: request.headers, body: body.toString() }),
@@ -79,7 +79,7 @@ interface Exchange {
   readonly credential: string
 }
 
-/** A service that gives back whatever it receives, in every way that a careless or hostile service might. */
+/** A service that returns everything it receives, in every way that a careless or hostile service might. */
 export async function startEcho(
   identity: Identity,
   token: string,

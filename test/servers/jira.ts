@@ -4,7 +4,7 @@ import { readLeniently } from './lenient-path.js'
 import type { RequestRecord, Placeholder } from './records.js'
 import { headerPairs, listenTls, sendJson } from './tls-server.js'
 
-/** All that the demo's policy allows lies below this path, except what lies below the next. */
+/** The demo's policy allows everything below this path, except below the next one. */
 const API = '/rest/api/2/'
 const DENIED = '/rest/api/2/secure'
 
@@ -13,7 +13,7 @@ interface Issue {
   readonly fields: { readonly summary: string; readonly status: { readonly name: string } }
 }
 
-/** A Jira-like REST API that answers to one token only. */
+/** A Jira-like REST API that accepts only one token. */
 export async function startJira(
   identity: Identity,
   token: string,

@@ -21,7 +21,7 @@ const ENCODERS: Readonly<Record<string, (bytes: Buffer) => string>> = {
 }
 
 for (const [encoding, encode] of Object.entries(ENCODERS)) {
-  await t.test(`found as ${encoding}, wherever it stands`, (t) => {
+  await t.test(`found as ${encoding}, at any position`, (t) => {
     fc.assert(
       fc.property(
         fc.stringMatching(/^[a-z ]{0,12}$/),
@@ -42,7 +42,7 @@ await t.test('a part of a secret is a leak too, its prefix is not', (t) => {
   t.end()
 })
 
-await t.test('nothing is found in noise', (t) => {
+await t.test('noise contains no match', (t) => {
   t.strictSame(findLeaks(randomBytes(200_000), [knownSecret]), [])
   t.end()
 })

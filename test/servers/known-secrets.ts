@@ -1,11 +1,11 @@
 import { base32 } from '../attacks/inside/lib/encode.mjs'
 
-/** A text that must not be found somewhere. */
+/** A text that must not appear in the searched bytes. */
 export interface KnownSecret {
-  /** What reports call it; never its value. */
+  /** Its name in reports, never its value. */
   readonly name: string
   readonly value: string
-  /** Leading characters that every value of its kind has, such as `ghp_`: finding those alone says nothing. */
+  /** Leading characters that every value of its kind has, such as `ghp_`: a match of only those proves nothing. */
   readonly prefix: string
 }
 
@@ -14,12 +14,12 @@ export interface Find {
   readonly encoding: string
 }
 
-/** Characters of a secret that count as a leak on their own: a redaction that leaves half of it has failed. */
+/** Number of characters that count as a leak: redaction has failed if half of a secret remains. */
 const PIECE = 12
 
 /**
- * Looks for known secrets in bytes, in every encoding that is a line of code away. Case is ignored throughout, since DNS
- * does not keep it; for known secrets of 20 characters and more that finds nothing by accident.
+ * Searches bytes for known secrets in every common encoding. Ignores case, because DNS does not preserve it; with secrets of
+ * 20 or more characters, that causes no accidental matches.
  */
 export function findLeaks(haystack: Buffer, knownSecrets: readonly KnownSecret[]): Find[] {
   const views = viewsOf(haystack)
@@ -34,7 +34,7 @@ export function findLeaks(haystack: Buffer, knownSecrets: readonly KnownSecret[]
   })
 }
 
-/** As it stands, with escapes decoded, and with everything dropped that could stand between two pieces of it. */
+/** The text itself, the text with escapes decoded, and the text without any separators. */
 function viewsOf(haystack: Buffer): string[] {
   const text = haystack.toString('latin1').toLowerCase()
   const unescaped = text.replace(/%([0-9a-f]{2})/g, (_, hex: string) =>
@@ -48,7 +48,7 @@ function viewsOf(haystack: Buffer): string[] {
   ]
 }
 
-/** The spellings of a value, by encoding; wherever it stands in a longer text, one of them occurs. */
+/** The encoded forms of a value; a longer text that contains the value contains one of them, at any position. */
 export function encodingsOf(value: string): Record<string, string[]> {
   const bytes = Buffer.from(value)
   return {
@@ -61,7 +61,7 @@ export function encodingsOf(value: string): Record<string, string[]> {
   }
 }
 
-/** The part of an encoding that does not depend on what stands before and after the value. */
+/** The part of an encoded value that does not depend on the text before and after it. */
 function aligned(
   bytes: Buffer,
   shift: number,

@@ -5,18 +5,18 @@ import type { Order, Ports, Records, Report } from './messages.js'
 
 /** The mock servers, seen from the process that started them. */
 export interface World {
-  /** PEM of the authority that the mock servers' certificates come from. */
+  /** PEM of the CA that issued the mock servers' certificates. */
   readonly ca: string
   readonly ports: Ports
-  /** Everything that reached them so far. */
+  /** All records so far. */
   records(): Promise<Records>
   close(): Promise<void>
 }
 
-/** Starts the mock servers in a process of their own. */
+/** Starts the mock servers in their own process. */
 export async function launchMockServices(order: Order): Promise<World> {
   const child = fork(fileURLToPath(new URL('./main.js', import.meta.url)), {
-    // Nothing that the caller knows is theirs to know, and their output would stand in the demo's table.
+    // They must not inherit the caller's environment, and their output would appear in the demo's table.
     env: {},
     execArgv: [],
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
@@ -25,7 +25,7 @@ export async function launchMockServices(order: Order): Promise<World> {
   const first = await nextReport(child)
   if (first.kind !== 'ready') {
     child.disconnect()
-    throw new Error(first.kind === 'failed' ? first.message : 'the mock servers did not start')
+    throw new Error(first.kind === 'failed' ? first.message : 'The mock servers did not start')
   }
   return {
     ca: first.ca,
@@ -33,7 +33,7 @@ export async function launchMockServices(order: Order): Promise<World> {
     records: async () => {
       child.send('records')
       const report = await nextReport(child)
-      if (report.kind !== 'records') throw new Error('the mock servers did not answer')
+      if (report.kind !== 'records') throw new Error('The mock servers are not responding')
       return report.records
     },
     close: async () => {
@@ -50,7 +50,7 @@ async function nextReport(child: ChildProcess): Promise<Report> {
     return await Promise.race([
       once(child, 'message', { signal: ended.signal }).then(([message]) => message as Report),
       once(child, 'exit', { signal: ended.signal }).then(() => {
-        throw new Error('the mock servers ended')
+        throw new Error('The mock servers exited')
       }),
     ])
   } finally {

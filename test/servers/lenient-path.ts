@@ -1,7 +1,7 @@
 /**
- * The path as the most obliging server would read it: escapes decoded as long as there are any, backslashes as slashes,
- * parameters cut, dot segments resolved, repeated slashes merged. A gateway that checked another reading can be led out
- * of its rule by a server like this.
+ * The path as the most lenient server would read it: escapes decoded repeatedly, backslashes as slashes, parameters removed,
+ * dot segments resolved, repeated slashes merged. If a gateway checks any other reading, such a server leads requests out of
+ * the rule.
  */
 export function readLeniently(target: string): string {
   const path = decodeFully(target.replace(/^[a-z]+:\/\/[^/]*/i, '').split(/[?#]/)[0] ?? '')

@@ -5,10 +5,10 @@ import type { RequestRecord, Placeholder } from './records.js'
 import { headerPairs, listenTls, sendJson } from './tls-server.js'
 
 const ANSWER = ['Both ', 'issues ', 'are ', 'open; ', 'rotate ', 'the ', 'deploy ', 'key ', 'first.']
-/** Milliseconds between two events: long enough that a gateway that buffers is seen to buffer. */
+/** Milliseconds between two events: long enough to notice a gateway that buffers. */
 const PACE_MS = 100
 
-/** A model API that streams its answer as server-sent events, each with the time at which it was sent. */
+/** A model API that streams its response as server-sent events, each with its time of sending. */
 export async function startLlm(
   identity: Identity,
   key: string,

@@ -2,11 +2,11 @@ import type { Order, Report } from './messages.js'
 import { startMockServices } from './start.js'
 
 /**
- * The outside world of the demo, in a process of its own: it shares nothing with the gateway but the network. It ends with
- * the process that forked it, however that ends.
+ * The outside world of the demo, in its own process: it shares only the network with the gateway. It ends with its parent
+ * process, however that ends.
  */
 process.on('disconnect', () => process.kill(process.pid, 'SIGKILL'))
-// Ctrl-C reaches the whole foreground group; what was recorded must outlive it until the parent lets go.
+// Ctrl-C reaches the whole foreground group, but the records must stay available until the parent exits.
 process.on('SIGINT', () => undefined)
 process.on('SIGTERM', () => undefined)
 

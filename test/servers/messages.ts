@@ -1,16 +1,16 @@
 import type { Secrets } from '../demo/secrets.js'
 import type { AttackerRecord, RequestRecord } from './records.js'
 
-/** What the mock servers' process is told first. Any later message asks for the records. */
+/** First message to the mock servers' process. Any later message requests the records. */
 export interface Order {
   readonly secrets: Secrets
   /** Name of the attacker's abstract socket. */
   readonly unixName: string
-  /** What the attacker's name server answers, by name. */
+  /** Answers of the attacker's name server, by name. */
   readonly addresses: Readonly<Record<string, string>>
-  /** The address to listen on; loopback unless given. */
+  /** The address to listen on (default: loopback). */
   readonly host?: string
-  /** That of the name server, where it is another: a datagram from 0.0.0.0 may leave by another address than it was sent to. */
+  /** Address of the name server, if different: a reply from 0.0.0.0 may leave from another address than the query was sent to. */
   readonly dnsHost?: string
 }
 
@@ -22,7 +22,7 @@ export interface Ports {
   readonly attackerDns: number
 }
 
-/** Everything that reached the mock servers. */
+/** All records of the mock servers. */
 export interface Records {
   readonly jira: readonly RequestRecord[]
   readonly llm: readonly RequestRecord[]
@@ -30,7 +30,7 @@ export interface Records {
   readonly attacker: readonly AttackerRecord[]
 }
 
-/** What the mock servers' process says. */
+/** Messages from the mock servers' process. */
 export type Report =
   | { readonly kind: 'ready'; readonly ca: string; readonly ports: Ports }
   | { readonly kind: 'records'; readonly records: Records }

@@ -26,7 +26,7 @@ interface Call {
   readonly body?: string
 }
 
-/** A verified request: the certificate must come from the mock servers' own authority. */
+/** A verified request: the mock servers' own CA must have issued the certificate. */
 async function call({ port, path, method = 'GET', headers = {}, body = '' }: Call) {
   const options = {
     host: '127.0.0.1',
@@ -45,7 +45,7 @@ async function call({ port, path, method = 'GET', headers = {}, body = '' }: Cal
   return { status: response.statusCode, headers: response.headers, bytes, body: bytes.toString() }
 }
 
-await t.test('Jira answers to one token only, and never quotes another', async (t) => {
+await t.test('Jira accepts only one token, and never quotes another', async (t) => {
   const jira = await startJira(identity, 'the-real-token')
   t.teardown(() => jira.close())
   const path = '/rest/api/2/myself'
@@ -68,15 +68,15 @@ await t.test('Jira answers to one token only, and never quotes another', async (
   )
 })
 
-await t.test('Jira keeps issues, and notes what lies outside of the rules', async (t) => {
+await t.test('Jira stores issues, and records requests outside the rules', async (t) => {
   const jira = await startJira(identity, 'token')
   t.teardown(() => jira.close())
   const headers = { authorization: 'Bearer token' }
-  const body = JSON.stringify({ fields: { summary: 'Mend the roof' } })
+  const body = JSON.stringify({ fields: { summary: 'Fix the roof' } })
   const created = await call({ port: jira.port, path: '/rest/api/2/issue', method: 'POST', headers, body })
   t.equal(created.status, 201)
   const found = await call({ port: jira.port, path: '/rest/api/2/search?jql=x', headers })
-  t.match(found.body, /Mend the roof/)
+  t.match(found.body, /Fix the roof/)
   await call({ port: jira.port, path: '/rest/api/2/%2e%2e/%2e%2e/%2e%2e/admin', headers })
   await call({ port: jira.port, path: '/rest/api/2/issue/DEMO-1', method: 'DELETE', headers })
   t.strictSame(
@@ -85,7 +85,7 @@ await t.test('Jira keeps issues, and notes what lies outside of the rules', asyn
   )
 })
 
-await t.test('the lenient reading finds what a server could find', (t) => {
+await t.test('the lenient reading covers what a server could read', (t) => {
   for (const target of [
     '/a/../admin',
     '/a/%2e%2e/admin',
@@ -113,7 +113,7 @@ await t.test('the model streams, each event with its time', async (t) => {
   t.ok((times.at(-1) ?? 0) - (times[0] ?? 0) > 500)
 })
 
-await t.test('echo gives the credential back in every way', async (t) => {
+await t.test('echo returns the credential in every way', async (t) => {
   const echo = await startEcho(identity, 'real')
   t.teardown(() => echo.close())
   const headers = { authorization: 'Bearer real', 'accept-encoding': 'identity' }
@@ -125,13 +125,13 @@ await t.test('echo gives the credential back in every way', async (t) => {
     'Bearer real',
   )
   const packed = await call({ port: echo.port, path: '/compressed?encoding=gzip', headers })
-  t.equal(packed.headers['content-encoding'], 'gzip', 'although identity was asked for')
+  t.equal(packed.headers['content-encoding'], 'gzip', 'although the request asks for identity')
   t.match(gunzipSync(packed.bytes).toString(), 'Bearer real')
   const moved = await call({ port: echo.port, path: '/redirect?to=https://attacker.example/', headers })
   t.match(moved, { status: 302, headers: { location: 'https://attacker.example/' } })
 })
 
-await t.test('the attacker hears everything', async (t) => {
+await t.test('the attacker records everything', async (t) => {
   const unixName = `egress-test-${process.pid}`
   const attacker = await startAttacker(identity, { 'known.example': '192.0.2.7' }, unixName)
   t.teardown(() => attacker.close())

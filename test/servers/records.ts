@@ -1,15 +1,15 @@
-/** One request as a mock server's server received it. */
+/** One request as a mock server received it. */
 export interface RequestRecord {
   /** Milliseconds since the epoch. */
   readonly at: number
   readonly method: string
   /** The request target, byte for byte. */
   readonly target: string
-  /** Names and values in the order they came. */
+  /** Names and values, in order. */
   readonly headers: readonly (readonly [string, string])[]
-  /** What stood in the credential's location. */
+  /** Content of the credential location. */
   readonly credential: 'real' | 'missing' | 'wrong'
-  /** Whether some server would read the target as one outside of what the policy allows. */
+  /** Whether a lenient server would read the target as one that the policy does not allow. */
   readonly outside: boolean
 }
 
@@ -18,20 +18,20 @@ export interface AttackerRecord {
   /** Milliseconds since the epoch. */
   readonly at: number
   readonly via: 'tcp' | 'tls' | 'unix' | 'dns-udp' | 'dns-tcp'
-  /** Which connection the bytes belong to; datagrams have one each. */
+  /** The connection of the bytes; every datagram has its own. */
   readonly connection: number
-  /** What was read, base64; empty for the connection itself. */
+  /** Received bytes, base64; empty for the connection itself. */
   readonly bytes: string
   /** TLS server name of the connection. */
   readonly serverName: string | null
-  /** What a DNS message asked. */
+  /** The question of a DNS message. */
   readonly question: { readonly name: string; readonly type: number } | null
 }
 
 /** A server under observation. */
 export interface Placeholder<Entry> {
   readonly port: number
-  /** Everything that it received so far, in order. */
+  /** Everything that it has received, in order. */
   readonly records: readonly Entry[]
   close(): Promise<void>
 }

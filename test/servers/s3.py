@@ -54,7 +54,7 @@ def checked_scope(credential, timestamp):
 
 
 class Signed:
-    """What a request says of its signature."""
+    """The signature parameters of a request."""
 
     def __init__(self, handler):
         self.handler = handler
@@ -106,11 +106,11 @@ class Signed:
             'region': REGION,
             'service': 's3',
         }, SECRET_KEY)
-        # As S3 does: what it says of a wrong signature names the key.
+        # Like S3: the error for a wrong signature contains the key id.
         require(hmac.compare_digest(expected, self.signature), 'SignatureDoesNotMatch', f'{ACCESS_KEY} {text}')
 
     def body(self):
-        """The body, when it is what the signature says it is."""
+        """The body, if it matches the signature."""
         raw = self.handler.raw_body()
         stated = self.payload_hash
         if stated == 'UNSIGNED-PAYLOAD':

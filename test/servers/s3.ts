@@ -5,10 +5,10 @@ import { createInterface } from 'node:readline'
 import { createServer, type TlsOptions } from 'node:tls'
 import { fileURLToPath } from 'node:url'
 
-/** Python's program, not a newer one that a developer may have: it comes with botocore from Debian. */
+/** Debian's Python, which has botocore, not another one in the PATH. */
 export const PYTHON = '/usr/bin/python3'
 
-/** The folder of these sources, which are not all compiled. */
+/** The folder of these sources, because not all of them are compiled. */
 export const SERVERS = fileURLToPath(new URL('../../../test/servers/', import.meta.url))
 
 /** Whether Python has a package. */
@@ -16,13 +16,13 @@ export function hasPackage(name: string): boolean {
   return spawnSync(PYTHON, ['-c', `import ${name}`]).status === 0
 }
 
-/** What the mock server for S3 says of one request. */
+/** Report of the S3 mock server about one request. */
 export interface S3Request {
   readonly method: string
   readonly host: string
   readonly target: string
   readonly status: number
-  /** The code of its error, or null: then the signature was right. */
+  /** The error code; null if the signature was valid. */
   readonly error: string | null
   readonly payload: string | null
 }
@@ -47,7 +47,7 @@ export async function startS3(tls: TlsOptions, { access, secret, region }: S3Key
   const requests: S3Request[] = []
   const lines = createInterface(child.stdout)
   const behind = await new Promise<number>((resolve, reject) => {
-    child.once('exit', () => reject(new Error('the mock server for S3 did not start')))
+    child.once('exit', () => reject(new Error('The S3 mock server did not start')))
     lines.once('line', (line) => {
       resolve(Number(line.split(' ')[1]))
       lines.on('line', (next) => requests.push(JSON.parse(next) as S3Request))

@@ -8,7 +8,7 @@ import type { RequestRecord, Placeholder } from './records.js'
 import { NAMES } from '../demo/names.js'
 
 export interface Placeholders {
-  /** PEM of the authority that their certificates come from. */
+  /** PEM of the CA that issued their certificates. */
   readonly ca: string
   readonly jira: Placeholder<RequestRecord>
   readonly llm: Placeholder<RequestRecord>
@@ -16,7 +16,7 @@ export interface Placeholders {
   readonly attacker: Attacker
 }
 
-/** Starts them all in this process. */
+/** Starts all of them in this process. */
 export async function startMockServices({
   secrets,
   unixName,

@@ -4,17 +4,17 @@ import { createServer, type Server } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { Identity } from './certificate-authority.js'
 
-/** Answers one request; its body was read. */
+/** Handles one request whose body has been read. */
 export type Handler = (
   request: IncomingMessage,
   response: ServerResponse,
   body: Buffer,
 ) => Promise<void> | void
 
-/** Bytes of a request body that a mock server reads; the examples send a few hundred. */
+/** Maximum size of a request body, in bytes; the examples send a few hundred. */
 const MAX_BODY = 1_000_000
 
-/** Starts an HTTPS server on a port of the system's choice. */
+/** Starts an HTTPS server on a free port. */
 export async function listenTls(
   identity: Identity,
   handler: Handler,

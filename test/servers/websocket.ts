@@ -5,7 +5,7 @@ import type { Duplex } from 'node:stream'
 /** RFC 6455 section 1.3. */
 const HANDSHAKE_GUID = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11'
 
-/** Bytes that may wait for the rest of their frame. */
+/** Maximum size of an incomplete frame, in bytes. */
 const MAX_PENDING = 65_536
 
 /** Accepts a WebSocket, greets with one text frame, then sends every short frame's payload back (RFC 6455). */
@@ -55,7 +55,7 @@ export function textFrame(text: string): Buffer {
   return Buffer.concat([head, payload])
 }
 
-/** The first whole masked frame, or null when more bytes are needed. Payloads of up to 64 KiB. */
+/** The first complete masked frame; null if more bytes are needed. Payloads of up to 64 KiB. */
 export function readFrame(bytes: Buffer): { opcode: number; payload: Buffer; length: number } | null {
   if (bytes.length < 2) return null
   const short = (bytes[1] ?? 0) & 0x7f

@@ -25,7 +25,7 @@ async function dumpEnvironment(): Promise<Attempt[]> {
 async function usePlaceholder({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
   const placeholder = process.env['JIRA_TOKEN'] ?? ''
   return [
-    await attempt('a placeholder stands in the variable', () => ({
+    await attempt('the variable contains a placeholder', () => ({
       reached: placeholder.length > 8,
       said: `${placeholder.length} characters`,
     })),
@@ -59,13 +59,13 @@ function searchProcesses({ fingerprints, salt, decoy }: Brief): Attempt[] {
     searchProcess(pid, scanner).map((name) => ({ name, place: `process ${pid}` })),
   )
   const size = `${Math.round(scanner.searched / 1_000_000)} MB`
-  // The decoy is looked for in this process's memory, where it must still be.
+  // The search must find the decoy in the memory of this process.
   return kept.length === 0
     ? []
     : reportSearch(found, decoy, `${size} of ${processes.length} processes searched`)
 }
 
-/** A search that does not even find the planted text found nothing because it did not search. */
+/** A search that misses the planted text does not count: it did not search. */
 function reportSearch(
   found: readonly { readonly name: string; readonly place: string }[],
   decoy: Brief['decoy'],
@@ -89,7 +89,7 @@ async function readOwnFile({ decoy }: Brief): Promise<Attempt[]> {
 
 async function readOwnEnvironment(): Promise<Attempt[]> {
   return [
-    await attempt('read the own environment', () => ({
+    await attempt('read its own environment', () => ({
       said: `${readFileSync('/proc/self/environ').length} bytes`,
     })),
   ]

@@ -6,7 +6,7 @@ import { statusField } from './lib/processes.mjs'
 import { isInstalled, run } from './lib/run.mjs'
 import { askJira } from './lib/controls.mjs'
 
-/** Milliseconds to wait for somebody out there; without a route the kernel refuses at once. */
+/** Milliseconds to wait for a reply; without a route, the kernel fails immediately. */
 const GRACE_MS = 800
 
 export const rows: Readonly<Record<string, InsideRow>> = {
@@ -38,7 +38,7 @@ async function reachHost({ attacker, hostAddresses }: Brief, marker: string): Pr
   ])
 }
 
-/** Node cannot open raw sockets; interpreters that can are used where there are any, and capabilities are read. */
+/** Node cannot open raw sockets, so this uses interpreters that can, if installed, and reads the capabilities. */
 async function openRawSockets(): Promise<Attempt[]> {
   const programs: [command: string, ...args: string[]][] = [
     ['perl', '-e', 'use Socket; socket(S, PF_INET, SOCK_RAW, 1) or die "$!\\n"'],
@@ -50,7 +50,7 @@ async function openRawSockets(): Promise<Attempt[]> {
   return Promise.all([
     ...programs.map(([command, ...args]) =>
       attempt(`${command} ${args.at(-1) ?? ''}`, () =>
-        isInstalled(command) ? run(command, args) : { reached: false, said: `there is no ${command} here` },
+        isInstalled(command) ? run(command, args) : { reached: false, said: `${command} is not installed` },
       ),
     ),
     ...['CapEff', 'CapPrm', 'CapBnd', 'CapAmb'].map((field) =>
@@ -59,7 +59,7 @@ async function openRawSockets(): Promise<Attempt[]> {
         return { reached: !/^0+$/.test(passed), said: passed }
       }),
     ),
-    attempt('privileges to be gained by execve', () => {
+    attempt('gain privileges by execve', () => {
       const flag = statusField('self', 'NoNewPrivs')
       return { reached: flag !== '1', said: `NoNewPrivs ${flag}` }
     }),

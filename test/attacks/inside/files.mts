@@ -120,7 +120,7 @@ async function askKernel(): Promise<Attempt[]> {
 }
 
 function tryProgram(command: string, args: readonly string[]): ForwardResult {
-  return isInstalled(command) ? run(command, args) : { reached: false, said: `there is no ${command} here` }
+  return isInstalled(command) ? run(command, args) : { reached: false, said: `${command} is not installed` }
 }
 
 function write(path: string): ForwardResult {
@@ -128,13 +128,13 @@ function write(path: string): ForwardResult {
   return { said: 'written' }
 }
 
-/** Appends nothing: the permission is the point, and a gateway that fails here is not to be damaged by its own demo. */
+/** Appends nothing: only the permission matters, and the demo must not damage the host if the gateway fails. */
 function append(path: string): ForwardResult {
   appendFileSync(path, '')
   return { said: 'opened for writing' }
 }
 
-/** Writes back what stands there already, for the same reason. */
+/** Writes the existing content back, for the same reason. */
 function rewrite(path: string): ForwardResult {
   let before: Buffer
   try {
@@ -146,7 +146,7 @@ function rewrite(path: string): ForwardResult {
   return { said: 'written' }
 }
 
-/** Reads a little, without waiting: some of these files never end, and one blocks until the kernel has news. */
+/** Reads a little, without waiting: some of these files never end, and one blocks until the kernel writes to it. */
 function read(path: string): ForwardResult {
   const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {

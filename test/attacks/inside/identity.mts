@@ -11,7 +11,7 @@ export const rows: Readonly<Record<string, InsideRow>> = {
   'plain-http': { attack: askWithoutTls, control: askJira },
 }
 
-/** CONNECT target, SNI and Host, where null stands for a step that is left out. */
+/** CONNECT target, SNI and Host; null for a step that is skipped. */
 type Names = readonly [connect: string | null, sni: string | null, host: string]
 
 async function nameDifferentHosts({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
@@ -62,7 +62,7 @@ async function nameDifferentHosts({ listeners, names }: Brief, marker: string): 
   ])
 }
 
-/** Follows as a careless client does: to wherever it is sent, with whatever it was given. */
+/** Follows redirects like a careless client: to any host, with its credentials. */
 async function followRedirects({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
   const queries: Record<string, string> = {
     https: `to=https://${names.attacker}/`,
@@ -116,7 +116,7 @@ async function askWithoutTls({ listeners, names }: Brief, marker: string): Promi
         exchange(await openTcp(listeners.http), get(names.jira, path)),
       ),
     () =>
-      attempt('explicit proxy, absolute form', async () =>
+      attempt('forward proxy, absolute form', async () =>
         exchange(await openTcp(listeners.proxy), get(names.jira, `http://${names.jira}${path}`)),
       ),
     () =>
@@ -130,7 +130,7 @@ async function useTunnel({ listeners, names, ca }: Brief, marker: string): Promi
   return [
     await attempt('CONNECT, SNI and Host of the tunnel agree', async () => {
       const socket = await openTunnel(listeners.proxy, `${names.tunnel}:443`)
-      // The service's own certificate, verified end to end: nobody reads along.
+      // The service's own certificate, verified end to end: no interception.
       const secured = await openTls(socket, names.tunnel, { ca })
       return exchange(secured, get(names.tunnel, `/body?control=${marker}`))
     }),

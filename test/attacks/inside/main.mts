@@ -12,7 +12,7 @@ import { rows as processes } from './processes.mjs'
 import { rows as reflection } from './reflection.mjs'
 import { rows as requests } from './requests.mjs'
 
-/** Milliseconds after an attack in which what it set in motion may still arrive somewhere. */
+/** Milliseconds to wait after an attack for delayed traffic. */
 const AFTERMATH_MS = 150
 
 /** Milliseconds after which an attack counts as stuck. */
@@ -65,6 +65,6 @@ async function play(act: () => Promise<Attempt[]> | Attempt[]): Promise<Part> {
   return { started, ended: Date.now(), attempts, error }
 }
 
-// An exchange that was given up may still fail later; that is no reason to lose the rows that follow.
+// An abandoned exchange may still fail later; that must not stop the following rows.
 process.on('uncaughtException', () => undefined)
 await main()

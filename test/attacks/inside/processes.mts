@@ -17,17 +17,17 @@ export const rows: Readonly<Record<string, InsideRow>> = {
   ptrace: { attack: trace, control: askJira },
 }
 
-/** Children that a bomb may have before it counts as unbounded; a limit that contains one is far below. */
+/** Number of children above which a fork bomb counts as unlimited; a useful limit is far below. */
 const MAX_CHILDREN = 2000
 
-/** Milliseconds for the bomb to go off, and again to be cleared away. */
+/** Milliseconds for the bomb to go off, and for the clean-up. */
 const BOMB_MS = 15_000
 
 async function fork(): Promise<Attempt[]> {
   return [
-    await attempt('start processes without end', async () => {
+    await attempt('start unlimited processes', async () => {
       const loop = `i=0; while [ $i -lt ${MAX_CHILDREN} ]; do sleep 60 & i=$((i+1)); done`
-      // A group of its own, so that it can be ended as one.
+      // Its own process group, so that it can be ended as a whole.
       const bomb = spawn('sh', ['-c', loop], { detached: true, stdio: ['ignore', 'ignore', 'pipe'] })
       let complaint = ''
       bomb.stderr.on('data', (chunk: Buffer) => (complaint += chunk.toString()))
@@ -72,7 +72,7 @@ async function lookForGateway({ listeners, hidden }: Brief): Promise<Attempt[]> 
   ])
 }
 
-/** Ports that accept a connection: those that the kernel lists as listening, or all of them where it lists nothing. */
+/** Ports that accept a connection: those that the kernel lists as listening, or any port if it lists none. */
 async function openPorts(host: string): Promise<number[]> {
   const listed = listeningPorts()
   const candidates = listed.length > 0 ? listed : Array.from({ length: 65_535 }, (_, index) => index + 1)
@@ -101,7 +101,7 @@ function accepts(host: string, port: number): Promise<boolean> {
       resolve(false)
     })
     socket.once('connect', () => {
-      // A scanner may be given its own port as the source, and then finds itself.
+      // A scanner may get a scanned port as its source port, and then find itself.
       resolve(socket.localPort !== port)
       socket.destroy()
     })
@@ -126,16 +126,16 @@ async function nest(): Promise<Attempt[]> {
           attempt([command, ...args].join(' '), () =>
             isInstalled(command)
               ? run(command, args)
-              : { reached: false, said: `there is no ${command} here` },
+              : { reached: false, said: `${command} is not installed` },
           ),
     ),
   )
 }
 
-/** A process that can be traced does what the tracer wants, so none of them may be more than the agent is. */
+/** A tracer controls the traced process, so a traceable process must not have more rights than the agent. */
 async function trace(): Promise<Attempt[]> {
   const seize = (pid: number): ForwardResult => {
-    // PTRACE_SEIZE attaches without stopping: the sandbox's first process is not to hang by its own demo.
+    // PTRACE_SEIZE attaches without stopping: the demo must not stop the first process of the sandbox.
     const number = process.arch === 'arm64' ? 117 : 101
     return run('perl', ['-e', `exit(syscall(${number}, 0x4206, ${pid}, 0, 0) == 0 ? 0 : 1)`])
   }
@@ -158,7 +158,7 @@ async function trace(): Promise<Attempt[]> {
           }
         }),
     ),
-    () => attempt('processes in sight', () => ({ reached: false, said: `${others.length} beside this one` })),
+    () => attempt('visible processes', () => ({ reached: false, said: `${others.length} beside this one` })),
   ])
 }
 

@@ -31,7 +31,7 @@ async function askForReflections({ listeners, names }: Brief, marker: string): P
       (path) => () =>
         attempt(path, async () => {
           const outcome = await fetchEverything(listeners.https, names.echo, `${path}attack=${marker}`)
-          // What came back is checked by what stands in it; a status says nothing here.
+          // The check searches the content of the response; the status does not matter.
           return { ...outcome, reached: false }
         }),
     ),
@@ -54,7 +54,7 @@ async function askForBody({ listeners, names }: Brief, marker: string): Promise<
   ]
 }
 
-/** Everything that a client gets to see of a response, decoded: status, reason, all headers, hints, trailers, body. */
+/** Everything that a client sees of a response, decoded: status, reason, all headers, hints, trailers, body. */
 function fetchEverything(
   listener: { host: string; port: number },
   host: string,
@@ -91,7 +91,7 @@ function fetchEverything(
   })
 }
 
-/** Tries every decompression: a label can lie about what it labels. */
+/** Tries every decompression: a Content-Encoding can be wrong. */
 function decompress(body: Buffer): Buffer {
   const results = [gunzipSync, inflateSync, brotliDecompressSync].map((decode) => {
     try {
@@ -114,7 +114,7 @@ async function listenToSocket({ listeners, names }: Brief, marker: string): Prom
 
 async function talkToSocket({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
   return [
-    await attempt('a message goes there and back', async () => {
+    await attempt('a message is sent and returned', async () => {
       const { said, bytes = Buffer.alloc(0) } = await upgrade(
         listeners.https,
         names.echo,
@@ -126,7 +126,7 @@ async function talkToSocket({ listeners, names }: Brief, marker: string): Promis
   ]
 }
 
-/** Upgrades by hand (RFC 6455 section 4.1), says one thing, closes, and returns all that came back. */
+/** Upgrades by hand (RFC 6455 section 4.1), sends one message, closes, and returns all received bytes. */
 async function upgrade(
   listener: { host: string; port: number },
   host: string,
@@ -144,12 +144,12 @@ async function upgrade(
   ].join('\r\n')
   const frames = [maskedFrame(1, Buffer.from(`said ${message}`)), maskedFrame(8, Buffer.alloc(0))]
   const secured = await openTls(await openTcp(listener), host)
-  // A client speaks only after the 101 (RFC 6455 section 4.1).
+  // A client may send only after the 101 (RFC 6455 section 4.1).
   secured.once('data', () => secured.write(Buffer.concat(frames)))
   return exchange(secured, `${handshake}\r\n\r\n`)
 }
 
-/** A short frame as clients send it (RFC 6455 section 5.2); a mask of zeros is a mask. */
+/** A short client frame (RFC 6455 section 5.2); a mask of zeros is valid. */
 function maskedFrame(opcode: number, payload: Buffer): Buffer {
   return Buffer.concat([Buffer.from([0x80 | opcode, 0x80 | payload.length, 0, 0, 0, 0]), payload])
 }

@@ -78,7 +78,7 @@ async function createIssue({ listeners, names }: Brief, marker: string): Promise
   ]
 }
 
-/** Each of these is read in two ways by two servers; what hides in one reading must not arrive by the other. */
+/** Two servers may read each of these requests in two ways; the hidden request must not arrive in either reading. */
 async function smuggle({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
   const { jira, attacker } = names
   const first = `/rest/api/2/myself?attack=${marker}`
@@ -143,12 +143,12 @@ async function smuggle({ listeners, names }: Brief, marker: string): Promise<Att
       ([what, bytes]) =>
         () =>
           attempt(what, async () => {
-            // An honest second request follows, refused by its path: it ends connections that stay in step.
+            // An honest second request follows, with a path that is denied: it ends connections that parse both requests correctly.
             const outcome = await exchange(
               await openTls(await openTcp(listeners.https), jira),
               `${bytes}${hidden}`,
             )
-            // A refusal and a correctly framed request are both fine; the mock server's record tells them from the rest.
+            // A denial and a correctly framed request are both fine; the mock server's record shows whether it was either.
             return { ...outcome, reached: false }
           }),
     ),

@@ -6,7 +6,7 @@ import urllib.request
 import boto3
 from botocore.config import Config
 
-# Without the endpoint, what is presigned leads to the host of no region.
+# Without the endpoint, presigned URLs have a host without a region.
 s3 = boto3.client(
     "s3",
     endpoint_url=f"https://s3.{os.environ['AWS_DEFAULT_REGION']}.amazonaws.com",

@@ -1,13 +1,13 @@
 import type { Attempt } from '../../brief.js'
 
-/** What a try comes to: `reached` is left out where not failing means that it worked. */
+/** Result of an attempt. Without `reached`, an attempt that does not fail counts as successful. */
 export interface ForwardResult {
   readonly reached?: boolean
   readonly said: string
   readonly bytes?: Buffer
 }
 
-/** Runs one try and writes down how it ended. An error is an answer too. */
+/** Runs one attempt and records its result, which may be an error. */
 export async function attempt(
   what: string,
   act: () => Promise<ForwardResult> | ForwardResult,
@@ -20,7 +20,7 @@ export async function attempt(
   }
 }
 
-/** Runs tries one after the other, so that what arrives outside arrives in order. */
+/** Runs attempts one after the other, so that they arrive outside in order. */
 export async function inTurn(tries: readonly (() => Promise<Attempt>)[]): Promise<Attempt[]> {
   const attempts: Attempt[] = []
   for (const run of tries) attempts.push(await run())

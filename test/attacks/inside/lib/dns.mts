@@ -13,7 +13,7 @@ export interface DnsAnswer {
   readonly answers: number
 }
 
-/** Builds a query by hand (RFC 1035 section 4.1): libraries refuse the names that attackers use. */
+/** Builds a query by hand (RFC 1035 section 4.1), because libraries reject the names that attackers use. */
 export function buildQuery(labels: readonly Buffer[], type: TypeName): Buffer {
   const header = Buffer.from([Math.random() * 256, Math.random() * 256, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0])
   const name = labels.flatMap((label) => [Buffer.from([label.length]), label])
@@ -25,7 +25,7 @@ export function labelsOf(name: string): Buffer[] {
   return name.split('.').map((label) => Buffer.from(label))
 }
 
-/** Sends one query over UDP. Rejects with `ETIMEOUT` when nobody answers. */
+/** Sends one query over UDP. Rejects with `ETIMEOUT` without an answer. */
 export function queryUdp(query: Buffer, { host, port }: Endpoint): Promise<DnsAnswer> {
   return new Promise((resolve, reject) => {
     const socket = createSocket(isIPv6(host) ? 'udp6' : 'udp4')
@@ -43,7 +43,7 @@ export function queryUdp(query: Buffer, { host, port }: Endpoint): Promise<DnsAn
     socket.once('message', (message) => {
       end(() => resolve(readResponse(message)))
     })
-    // A connected socket hears of refusals (ICMP); an unconnected one would only time out.
+    // A connected socket gets ICMP errors; an unconnected one would only time out.
     socket.connect(port, host, () => {
       socket.send(query)
     })

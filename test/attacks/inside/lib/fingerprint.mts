@@ -6,16 +6,16 @@ export const WINDOW = 20
 
 const BASE = 0x01000193
 
-/** Fingerprints the last `WINDOW` bytes of a text; its first may be a prefix that all of its kind share. */
+/** Fingerprints the last `WINDOW` bytes of a text, because the first may be a common prefix. */
 export function fingerprint(name: string, text: string, salt: string): Fingerprint {
   const window = Buffer.from(text).subarray(-WINDOW)
-  if (window.length < WINDOW) throw new Error(`${name} is too short to be fingerprinted`)
+  if (window.length < WINDOW) throw new Error(`${name} is too short for a fingerprint`)
   let rolling = 0
   for (const byte of window) rolling = (Math.imul(rolling, BASE) + byte) >>> 0
   return { name, rolling, digest: digest(window, salt) }
 }
 
-/** A search for fingerprints in bytes (Rabin and Karp 1987): every position is looked at, whatever stands around it. */
+/** A search for fingerprints in bytes (Rabin and Karp 1987): it checks every position, whatever surrounds it. */
 export class Scanner {
   readonly #byRolling = new Map<number, Fingerprint[]>()
   readonly #filter = new Uint8Array(65_536)

@@ -4,13 +4,13 @@ import { once } from 'node:events'
 import type { Endpoint } from '../../brief.js'
 import type { ForwardResult } from './attempt.mjs'
 
-/** Milliseconds of silence after which an exchange counts as over. */
+/** Milliseconds without data after which an exchange counts as finished. */
 const GRACE_MS = 1500
 
-/** Bytes of a response that are worth looking at. */
+/** Maximum bytes of a response to check. */
 const MAX_RESPONSE = 262_144
 
-/** Opens a TCP connection, which an attack fills by hand: clients would repair what it wants to get wrong. */
+/** Opens a TCP connection for a hand-written request, because clients would correct its deliberate errors. */
 export async function openTcp({ host, port }: Endpoint): Promise<Socket> {
   const socket = connect({ host, port })
   socket.setTimeout(GRACE_MS, () => socket.destroy(new Error('silence')))
@@ -18,7 +18,7 @@ export async function openTcp({ host, port }: Endpoint): Promise<Socket> {
   return socket
 }
 
-/** Speaks TLS on a connection; null and addresses send no SNI (RFC 6066 section 3). Certificates are the policy engine's business, not the attacker's. */
+/** Starts TLS on a connection; null and addresses send no SNI (RFC 6066 section 3). The attack does not verify certificates; its check does. */
 export async function openTls(
   socket: Socket,
   servername: string | null,
@@ -33,7 +33,7 @@ export async function openTls(
   return secured
 }
 
-/** Asks a proxy for a tunnel. Rejects when it refuses. */
+/** Requests a tunnel from a proxy. Rejects if the proxy denies it. */
 export async function openTunnel(proxy: Endpoint, target: string, hostHeader = target): Promise<Socket> {
   const socket = await openTcp(proxy)
   socket.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${hostHeader}\r\n\r\n`)
@@ -41,12 +41,12 @@ export async function openTunnel(proxy: Endpoint, target: string, hostHeader = t
   const line = statusLine(head)
   if (!/^HTTP\/1\.1 2/.test(line)) {
     socket.destroy()
-    throw new Error(`CONNECT answered ${line}`)
+    throw new Error(`CONNECT got ${line}`)
   }
   return socket
 }
 
-/** Writes bytes, reads until the other side closes or falls silent, and tells success by the status. */
+/** Writes bytes, reads until the peer closes or stops sending, and takes the status as the result. */
 export async function exchange(socket: Socket, request: string | Buffer): Promise<ForwardResult> {
   const chunks: Buffer[] = []
   let length = 0
@@ -75,7 +75,7 @@ export function get(host: string, path: string, extra: readonly string[] = []): 
   return [`GET ${path} HTTP/1.1`, `Host: ${host}`, 'Connection: close', ...extra, '', ''].join('\r\n')
 }
 
-/** GET over TLS at the transparent listener, as a client does that was sent there by DNS. */
+/** GET over TLS at the transparent listener, like a client that DNS led there. */
 export async function getByTls(
   listener: Endpoint,
   host: string,

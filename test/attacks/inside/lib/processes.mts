@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import type { Scanner } from './fingerprint.mjs'
 import { chunksOf, searchFile } from './search-files.mjs'
 
-/** Every process that can be seen from here. */
+/** Every visible process. */
 export function visibleProcesses(): number[] {
   return readdirSync('/proc')
     .filter((name) => /^\d+$/.test(name))
@@ -14,7 +14,7 @@ export function statusField(pid: number | 'self', field: string): string {
   return new RegExp(`^${field}:\\s*(.*)$`, 'm').exec(readOrEmpty(`/proc/${pid}/status`))?.[1] ?? ''
 }
 
-/** Names of the fingerprints that occur in what a process shows of itself: arguments, environment, memory. */
+/** Names of the fingerprints in the arguments, environment and memory of a process. */
 export function searchProcess(pid: number, scanner: Scanner): string[] {
   const found = new Set<string>()
   for (const view of ['cmdline', 'environ']) {

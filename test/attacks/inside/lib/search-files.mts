@@ -4,7 +4,7 @@ import { WINDOW, type Scanner } from './fingerprint.mjs'
 
 const CHUNK = 1 << 20
 
-/** Kernel views with files that never end or never were written; processes have a row of their own. */
+/** Kernel file systems with endless or virtual files; processes have their own row. */
 const NOT_FILES = new Set(['/proc', '/sys'])
 
 export interface Tree {
@@ -15,8 +15,8 @@ export interface Tree {
 }
 
 /**
- * Walks everything that can be listed. The inode's change time cannot be set back, so a file that is older than a
- * text cannot hold it.
+ * Walks every readable directory. The inode's change time cannot be set back, so a file that is older than a text cannot
+ * contain it.
  */
 export function walk(root: string, since: number, tree: Tree = { fresh: [], older: 0 }): Tree {
   for (const name of listed(root)) {
@@ -31,20 +31,20 @@ export function walk(root: string, since: number, tree: Tree = { fresh: [], olde
   return tree
 }
 
-/** Names of the fingerprints that occur in a file; none when it cannot be read. */
+/** Names of the fingerprints in a file; none if it is not readable. */
 export function searchFile(path: string, scanner: Scanner): string[] {
   const found = new Set<string>()
   for (const chunk of chunksOf(path)) for (const name of scanner.scan(chunk)) found.add(name)
   return [...found]
 }
 
-/** Whether a file holds a text of at most `WINDOW` bytes. */
+/** Whether a file contains a text of at most `WINDOW` bytes. */
 export function holds(path: string, text: string): boolean {
   for (const chunk of chunksOf(path)) if (Buffer.from(chunk).includes(text)) return true
   return false
 }
 
-/** Reads a file in chunks that overlap by a window, so that nothing hides at a border. */
+/** Reads a file in chunks that overlap by a window, so that no match is lost at a boundary. */
 export function* chunksOf(path: string, start = 0, end = Infinity): Generator<Uint8Array> {
   const file = openOrNull(path)
   if (file === null) return
@@ -79,7 +79,7 @@ function openOrNull(path: string): number | null {
   }
 }
 
-/** An unreadable page ends the read as the end of a file does. */
+/** An unreadable page ends the read, like the end of a file. */
 function readOrZero(file: number, buffer: Uint8Array, length: number, position: number): number {
   try {
     return readSync(file, buffer, 0, length, position)

@@ -1,0 +1,116 @@
+import { isDiagnostic } from '#firewall/contracts/diagnostic.js'
+import type { HostPattern, NameLimits } from '#firewall/contracts/names.js'
+import type { Destination } from '#firewall/contracts/policy.js'
+import type { Rule } from '#firewall/contracts/rule.js'
+import { parseHostPattern } from '#firewall/names/host-pattern.js'
+import { parseMethods, type HttpRule } from '#firewall/rules/http.js'
+import { ANY_PATH, parsePathPattern } from '#firewall/rules/path-pattern.js'
+import { readCaBundle } from '../files/ca-bundle.js'
+import type { Path } from '../issues/issue.js'
+import { quote } from '../issues/quote.js'
+import { readNameLimits } from '../limits/limits.js'
+import type { AllowFile } from '../schema/policy.js'
+import type { LoadContext } from '../services/context.js'
+
+/** One entry of `allow`; null if its host is invalid. */
+export function buildAllow(
+  index: number,
+  file: AllowFile,
+  names: NameLimits,
+  context: LoadContext,
+): Destination | null {
+  const path: Path = ['allow', index]
+  const { issues } = context
+  checkScheme(file, path, context)
+  const ca = readCaBundle(file.ca, [...path, 'ca'], context)
+  const rules = file.tunnel === true ? [] : readPaths(index, file, context)
+  const host = parseHostPattern(file.host, file.allow_public_suffix === true)
+  if (isDiagnostic(host)) {
+    issues.add([...path, 'host'], host)
+    return null
+  }
+  checkWildcardKeys(file, host, path, context)
+  const scheme = file.scheme ?? 'https'
+  const ports = file.ports ?? [scheme === 'https' ? 443 : 80]
+  if (new Set(ports).size < ports.length) {
+    issues.add([...path, 'ports'], { problem: 'Duplicate port', fix: 'List each port once' })
+  }
+  return {
+    id: `allow[${index}]`,
+    label: host.text,
+    host,
+    scheme,
+    ports,
+    mode: file.tunnel === true ? 'tunnel' : 'intercept',
+    rules,
+    service: null,
+    allowPrivateAddresses: file.allow_private_addresses ?? false,
+    ca,
+    nameLimits:
+      file.name_limits === undefined
+        ? null
+        : readNameLimits(file.name_limits, names, [...path, 'name_limits'], issues),
+  }
+}
+
+/** `name_limits` and `allow_public_suffix` have an effect on wildcards only. */
+function checkWildcardKeys(file: AllowFile, host: HostPattern, path: Path, { issues }: LoadContext): void {
+  const unneeded =
+    file.allow_public_suffix === true && (host.kind === 'exact' || !isDiagnostic(parseHostPattern(file.host)))
+  if (unneeded) {
+    const problem = `\`allow_public_suffix\` has no effect: ${quote(host.text)} is not a wildcard under a public suffix`
+    issues.add([...path, 'allow_public_suffix'], { problem, fix: 'Remove `allow_public_suffix`' }, 'key')
+  }
+  if (file.name_limits !== undefined && host.kind === 'exact') {
+    const problem = `\`name_limits\` has no effect: ${quote(host.text)} is an exact host, not a wildcard`
+    issues.add([...path, 'name_limits'], { problem, fix: 'Remove `name_limits`' }, 'key')
+  }
+}
+
+function checkScheme(file: AllowFile, path: Path, { issues }: LoadContext): void {
+  if (file.scheme === 'http') {
+    for (const key of ['tunnel', 'ca'] as const) {
+      if (file[key] === undefined || file[key] === false) continue
+      const problem = `\`${key}\` has no effect with \`scheme: http\`, which has no TLS`
+      issues.add([...path, key], { problem, fix: `Remove \`${key}\`, or write \`scheme: https\`` }, 'key')
+    }
+  }
+  if (file.tunnel !== true) return
+  for (const key of ['methods', 'paths', 'ca'] as const) {
+    if (file[key] === undefined || (key === 'ca' && file.scheme === 'http')) continue
+    const problem = `\`${key}\` has no effect with \`tunnel: true\`: tunneled traffic is not inspected`
+    issues.add([...path, key], { problem, fix: `Remove \`${key}\`, or remove \`tunnel\`` }, 'key')
+  }
+}
+
+/** An entry's `methods` and `paths` are HTTP rules, one per path. */
+function readPaths(index: number, file: AllowFile, { issues, ruleKinds }: LoadContext): readonly Rule[] {
+  const methods = file.methods === undefined ? null : parseMethods(file.methods)
+  if (methods !== null && isDiagnostic(methods)) {
+    issues.add(['allow', index, 'methods'], methods)
+    return []
+  }
+  const rules: HttpRule[] = []
+  for (const [number, text] of (file.paths ?? [ANY_PATH.text]).entries()) {
+    const at = ['allow', index, 'paths', number]
+    const path = parsePathPattern(text)
+    if (isDiagnostic(path)) {
+      issues.add(at, path)
+      continue
+    }
+    const rule: HttpRule = {
+      effect: 'allow',
+      kind: 'http',
+      match: { methods, path },
+      text: `${methods?.join(',') ?? '*'} ${path.text}`,
+      id: `allow[${index}]`,
+    }
+    const [over] = ruleKinds.shadowedBy(rule, rules) ?? []
+    if (over !== undefined) {
+      const problem = `Path ${quote(text)} has no effect: ${quote(over.match.path.text)} already matches it`
+      issues.add(at, { problem, fix: 'Remove one of the two' })
+    }
+    rules.push(rule)
+  }
+  return rules
+}

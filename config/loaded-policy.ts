@@ -1,0 +1,78 @@
+import type { CredentialKind } from '#firewall/contracts/credential.js'
+import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
+import type { Policy } from '#firewall/contracts/policy.js'
+import type { RuleKinds } from '#firewall/rules/index.js'
+import { UNRESTRICTED_AGENT } from './agents/agents.js'
+import { deepFreeze, frozenMap } from './freeze.js'
+import type { SourcePosition } from './issues/issue.js'
+import { DEFAULT_DNS, DEFAULT_HTTP } from './limits/limits.js'
+import type { SecretRefresher } from './secrets/secret-refresher.js'
+import type { SecretSource } from './secrets/sources/source.js'
+import type { PolicySettings } from './settings.js'
+
+export interface LoadOptions {
+  readonly kinds: readonly CredentialKind[]
+  /** Kinds of rules (default: all kinds of the product). */
+  readonly ruleKinds?: RuleKinds
+  /** Environment in which secrets are looked up, in addition to `.env`. */
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Directory for relative file names (default: the process's current directory). */
+  readonly cwd?: string
+  /**
+   * False to check the policy and its references without reading any other file: for `explain`, and for a resolver, which must
+   * have no secrets. Credentials then know their locations and inject nothing; `ca`s are null. Default: true.
+   */
+  readonly withSecrets?: boolean
+  /** Directory of Docker's secrets (default: `/run/secrets`). */
+  readonly mountedSecrets?: string
+}
+
+export interface LoadedPolicy {
+  /** The file's text, as it was read and checked; null if there is no file. */
+  readonly text: string | null
+  readonly policy: Policy
+  /** Absolute names of files to hide from sandboxes: the policy, `.env`, files with secrets, `ca`s. */
+  readonly sensitiveFiles: readonly string[]
+  /** Absolute names of files that are read or run again while sandboxes run, so that no sandbox may write them. */
+  readonly trustedFiles: readonly string[]
+  /** Sources of the section `secrets`. */
+  readonly sources: readonly SecretSource[]
+  /** Keeps the secrets up to date, once it is started; null if the policy was loaded without secrets or is empty. */
+  readonly refresher: SecretRefresher | null
+  /** Settings from the file's `settings`; `audit_dir` absolute. */
+  readonly settings: PolicySettings
+  /** Positions of the parts of the policy, by their ids: `services.jira`, `services.jira.rules[0]`, `allow[2]`. */
+  readonly positions: ReadonlyMap<string, SourcePosition>
+  /** Why the policy allows nothing at all; null if it allows something. */
+  readonly empty: 'missing' | 'empty' | null
+}
+
+/** The policy of a missing or empty file: everything is denied. */
+export function denyAllPolicy(): Policy {
+  return deepFreeze({
+    destinations: [],
+    services: frozenMap<string, never>([]),
+    agents: frozenMap([[DEFAULT_AGENT, UNRESTRICTED_AGENT]]),
+    dns: DEFAULT_DNS,
+    http: DEFAULT_HTTP,
+    upstream: { hosts: {}, servers: [] },
+  })
+}
+
+export function denyAll(
+  empty: 'missing' | 'empty',
+  text: string | null,
+  sensitiveFiles: readonly string[],
+): LoadedPolicy {
+  return deepFreeze({
+    text,
+    policy: denyAllPolicy(),
+    sensitiveFiles,
+    trustedFiles: [],
+    sources: [],
+    refresher: null,
+    settings: {},
+    positions: frozenMap([]),
+    empty,
+  })
+}

@@ -1,0 +1,62 @@
+import { isDiagnostic } from '#firewall/contracts/diagnostic.js'
+import type { Rule } from '#firewall/contracts/rule.js'
+import type { RuleKinds } from '#firewall/rules/index.js'
+import type { IssueList, Path } from '../issues/issue.js'
+import { quote } from '../issues/quote.js'
+import type { ServiceFile } from '../schema/policy.js'
+
+/** `ask` is not among them yet. */
+const EFFECTS = ['allow', 'deny'] as const
+
+/** Reads the lines of the `rules` at `path`; errors are added to `issues`, and their lines left out. */
+export function readRules(
+  lines: ServiceFile['rules'],
+  path: Path,
+  kinds: RuleKinds,
+  issues: IssueList,
+): readonly Rule[] {
+  const rules: Rule[] = []
+  for (const [index, line] of lines.entries()) {
+    const at = [...path, index]
+    if (line.ask !== undefined) {
+      const problem = '`ask` rules are not supported yet'
+      issues.add([...at, 'ask'], { problem, fix: 'Use `allow` or `deny`' }, 'key')
+      continue
+    }
+    const [effect, other] = EFFECTS.filter((key) => line[key] !== undefined)
+    const text = effect === undefined ? undefined : line[effect]
+    if (effect === undefined || text === undefined || other !== undefined) {
+      issues.add(at, {
+        problem: effect === undefined ? 'The rule is empty' : 'The rule has both `allow` and `deny`',
+        fix: 'Write one `allow:` or one `deny:` per line',
+      })
+      continue
+    }
+    const parsed = kinds.parse(text)
+    if (isDiagnostic(parsed)) {
+      issues.add([...at, effect], parsed)
+      continue
+    }
+    const rule: Rule = { effect, ...parsed, text, id: `${path.join('.')}[${index}]` }
+    const over = kinds.shadowedBy(rule, rules)
+    if (over !== null) {
+      const names = over.map(({ id, text: earlier }) => `${quote(earlier)} (${id})`).join(' and ')
+      issues.add([...at, effect], {
+        problem: `Rule ${quote(text)} never applies: ${names} ${over.length === 1 ? 'matches' : 'match'} first`,
+        fix: 'Remove it, or move it up: the first rule that matches decides',
+      })
+    }
+    rules.push(rule)
+  }
+  if (rules.length === lines.length && rules.every(({ effect }) => effect === 'deny')) {
+    issues.add(
+      path,
+      {
+        problem: 'All rules deny, so the service cannot be used',
+        fix: 'Add an `allow:` rule, or remove the service',
+      },
+      'key',
+    )
+  }
+  return rules
+}

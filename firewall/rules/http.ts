@@ -1,0 +1,141 @@
+import { METHODS } from 'node:http'
+import { isDiagnostic, type Diagnostic } from '../contracts/diagnostic.js'
+import type { PathPattern, Rule } from '../contracts/rule.js'
+import { nearest } from './nearest.js'
+import { coversPath, matchPath, overlapsPath, parsePathPattern } from './path-pattern.js'
+import type { RequestPath } from './request-path.js'
+import type { RuleKind } from './rule-kind.js'
+
+export interface HttpMatch {
+  /** Upper case; null for any method except TRACE. */
+  readonly methods: readonly string[] | null
+  readonly path: PathPattern
+}
+
+/** One reading of an HTTP request. */
+export interface HttpSubject {
+  readonly method: string
+  /** Canonical. */
+  readonly path: string
+}
+
+export type HttpRule = Rule<'http', HttpMatch>
+
+/** Methods and paths that a request names beside its own, and that its server may take instead. */
+export interface Overrides {
+  readonly methods: readonly string[]
+  readonly paths: readonly RequestPath[]
+}
+
+/** `GET,HEAD /rest/**` or `* /**`: methods and a path pattern. */
+export const http: RuleKind<HttpMatch, HttpSubject> = {
+  name: 'http',
+  keyword: null,
+  parse(text) {
+    const parts = text.trim().split(/\s+/)
+    const [methodText = '', pathText = ''] = parts
+    if (parts.length !== 2 || !/^(\*|[A-Za-z,*-]+)$/.test(methodText)) {
+      return {
+        problem: `Invalid rule \`${text}\`: expected methods, a space and a path`,
+        fix: 'Write `GET,HEAD /path/**`, or `"* /path/**"` for any method',
+      }
+    }
+    const methods = methodText === '*' ? null : parseMethods(methodText.split(','))
+    if (methods !== null && isDiagnostic(methods)) return methods
+    const path = parsePathPattern(pathText)
+    return isDiagnostic(path) ? path : { methods, path }
+  },
+  matches: ({ methods, path }, subject) =>
+    matchMethod(methods, subject.method) && matchPath(path, subject.path),
+  covers(earlier, later) {
+    const over = [...earlier.entries()].filter(([, { path }]) => coversPath(path, later.path))
+    const any = over.find(([, { methods }]) => methods === null)
+    if (any !== undefined) return [any[0]]
+    if (later.methods === null) return null
+    // Method by method, so that `GET /**` and `POST /**` together cover `GET,POST /x`.
+    const found = later.methods.map(
+      (method) => over.find(([, { methods }]) => methods?.includes(method))?.[0],
+    )
+    return found.every((index) => index !== undefined) ? [...new Set(found)] : null
+  },
+  overlaps: (a, b) => overlapsMethods(a.methods, b.methods) && overlapsPath(a.path, b.path),
+  below: ({ methods, path }, basePath) => ({ methods, path: joinPath(basePath, path) }),
+  explain({ methods, path }) {
+    const where = path.segments.length === 0 && path.recursive ? 'any path' : describePath(path)
+    return `use ${methods === null ? 'any method' : methods.join(', ')} on ${where}`
+  },
+}
+
+export function isHttpRule(rule: Rule): rule is HttpRule {
+  return rule.kind === http.name
+}
+
+/**
+ * Everything that a server may take a request for: the request itself first, then every method and path that it names
+ * beside its own. Each item has all readings of its path, which must agree on one rule.
+ */
+export function httpAlternatives(
+  method: string,
+  path: RequestPath,
+  overrides: Overrides | null,
+): readonly (readonly HttpSubject[])[] {
+  const named = methodsInQuery(path.query)
+  const { methods, paths } = overrides ?? { methods: [], paths: [] }
+  return [method, ...[...methods, ...named].map((other) => other.toUpperCase())].flatMap((one) =>
+    [path, ...paths].map(({ readings }) => readings.map((reading) => ({ method: one, path: reading }))),
+  )
+}
+
+/** Checks a list of methods. A method that no parser accepts is a rule that never matches. */
+export function parseMethods(methods: readonly string[]): readonly string[] | Diagnostic {
+  for (const [index, method] of methods.entries()) {
+    if (methods.indexOf(method) !== index) {
+      return { problem: `Duplicate method \`${method}\``, fix: 'List each method once' }
+    }
+    if (!KNOWN_METHODS.includes(method)) return methodError(method)
+  }
+  return methods
+}
+
+/** What the HTTP parser accepts. CONNECT never reaches a rule: it names an authority and no path. */
+const KNOWN_METHODS = METHODS.filter((method) => method !== 'CONNECT')
+
+const COMMON_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
+
+function methodError(method: string): Diagnostic {
+  const problem = `Unknown HTTP method \`${method}\``
+  const upper = method.toUpperCase()
+  if (upper === 'CONNECT') {
+    return { problem, fix: 'Remove it: CONNECT is allowed or denied by host and port' }
+  }
+  if (KNOWN_METHODS.includes(upper)) return { problem, fix: `Write \`${upper}\`: methods are upper case` }
+  const near = KNOWN_METHODS.find((known) => known === nearest(upper, COMMON_METHODS))
+  return {
+    problem,
+    fix: near === undefined ? 'Write a method such as `GET`, or `*` for any' : `Write \`${near}\``,
+  }
+}
+
+/** TRACE sends a request's headers back, the credential among them (RFC 9110 section 9.3.8): only a rule that names it. */
+function matchMethod(methods: readonly string[] | null, method: string): boolean {
+  return methods === null ? method !== 'TRACE' : methods.includes(method)
+}
+
+function overlapsMethods(a: readonly string[] | null, b: readonly string[] | null): boolean {
+  return a === null || b === null || a.some((one) => b.includes(one))
+}
+
+/** WordPress, Symfony and others take `?_method=DELETE` for the method. */
+function methodsInQuery(query: string): readonly string[] {
+  return /_method|%/.test(query) ? new URLSearchParams(query).getAll('_method') : []
+}
+
+function joinPath(basePath: string, path: PathPattern): PathPattern {
+  const joined = basePath === '' ? path : parsePathPattern(`${basePath}${path.text}`)
+  if (isDiagnostic(joined)) throw new Error('a checked base path and a checked pattern make a pattern')
+  return joined
+}
+
+function describePath({ text, recursive }: PathPattern): string {
+  return recursive ? `${text.slice(0, -3)} and everything below it` : text
+}

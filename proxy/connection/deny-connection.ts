@@ -1,0 +1,83 @@
+import type { ProxyContext } from '../context/context.js'
+import { deny, type Denial } from '../contracts/denial.js'
+import type { HttpDecision } from '../contracts/events.js'
+import { denialResponse } from '../downstream/denial.js'
+import { connectionDecision } from '../records/connection-decision.js'
+import type { ClientOffer } from '../tls/client-hello.js'
+import type { Connection } from './connection.js'
+import type { Opening } from './opening.js'
+
+/** RFC 8446 section 6: a fatal `access_denied`, in a record of its own. The client reports it by name. */
+const ACCESS_DENIED_ALERT = Buffer.from([21, 3, 3, 0, 2, 2, 49])
+
+/**
+ * Records a denial of a connection that has no request to answer, and tells the client as far as it can be told: by an alert
+ * where TLS was begun, else by a response; one of which nothing was read is told nothing. The connection is over with it.
+ */
+export async function denyConnection(
+  context: ProxyContext,
+  connection: Connection,
+  denial: Denial,
+  kind = kindOf(connection),
+): Promise<void> {
+  const { socket, opening, connect } = connection
+  const nothingRead = opening === null && connect === null
+  if (nothingRead) socket.destroy()
+  const id = context.newId()
+  const detail = denial.detail ?? (kind === 'tls' ? serverNameOf(connection) : null)
+  const event = { ...denial, at: context.now(), id, kind, detail }
+  let told = denial
+  try {
+    await context.audit.decide(connectionDecision(connection, event))
+  } catch {
+    told = deny('audit-unavailable')
+    if (kind === 'tls') socket.destroy()
+  }
+  socket.end(kind === 'tls' ? ACCESS_DENIED_ALERT : denialResponse(told, id))
+  socket.resume()
+}
+
+function kindOf({ opening, connect }: Connection): HttpDecision['kind'] {
+  if (opening?.kind === 'tls') return 'tls'
+  return opening === null && connect === null ? 'request' : 'connect'
+}
+
+function serverNameOf({ opening }: Connection): string | null {
+  return opening?.kind === 'tls' && opening.offer.serverName !== null
+    ? `server name ${opening.offer.serverName}`
+    : null
+}
+
+/** What ended before anybody knew what it was. One that sent nothing is nothing to record. */
+export async function recordLostOpening(
+  context: ProxyContext,
+  connection: Connection,
+  { bytes, late }: Extract<Opening, { kind: 'closed' }>,
+): Promise<void> {
+  if (bytes === 0) return
+  const end = late ? 'took too long' : 'ended'
+  await recordTlsFailure(context, connection, `${end} after ${String(bytes)} bytes of its TLS hello`)
+}
+
+/** A handshake that failed: what the client offered, and how it ended. */
+export function recordHandshakeFailure(
+  context: ProxyContext,
+  connection: Connection,
+  offer: ClientOffer,
+  end: string,
+): Promise<void> {
+  const alpn = offer.alpn.length === 0 ? 'no ALPN' : `ALPN ${offer.alpn.join(', ')}`
+  const versions = offer.versions.length === 0 ? 'no version' : offer.versions.join(', ')
+  return recordTlsFailure(context, connection, `the client offered ${versions} and ${alpn}: ${end}`)
+}
+
+async function recordTlsFailure(
+  context: ProxyContext,
+  connection: Connection,
+  detail: string,
+): Promise<void> {
+  const reason = context.shutdown.hasStarted() ? 'shutting-down' : 'tls-handshake'
+  const event = { at: context.now(), id: context.newId(), kind: 'tls', reason, detail, status: null } as const
+  // The connection is over already, so nothing has to wait for the log.
+  await context.audit.decide(connectionDecision(connection, event)).catch(() => undefined)
+}

@@ -1,0 +1,52 @@
+import { deny } from '../contracts/denial.js'
+import type { ConnectRequest } from '../downstream/http1-server.js'
+import type { RequestConnection } from '../request/exchange.js'
+import { handleRequest } from '../request/handle.js'
+import { innerConnection, type Connection } from './connection.js'
+import { denyConnection } from './deny-connection.js'
+import type { ConnectionTools, Protocol } from './protocol.js'
+
+/** HTTP/1.1: each request takes the steps of `proxy/request/steps.ts`. */
+export const http: Protocol = {
+  name: 'http',
+  recognises: ({ opening, expects }) =>
+    opening?.kind === 'unread' || (opening?.kind === 'plain' && expects === 'any'),
+  serve: serveHttp,
+}
+
+function serveHttp(connection: Connection, tools: ConnectionTools): void {
+  const { context, http1, run } = tools
+  const { socket, snapshot } = connection
+  http1.serve(socket, snapshot.policy.http.idleTimeoutMs, {
+    onRequest: (downstream) => handleRequest(context, asOfNow(connection, tools), downstream),
+    onConnect(request) {
+      const inner = behindConnect(connection, request, tools)
+      if (connection.listener === 'forward' && connection.parent === null) void run(inner)
+      else guard(denyConnection(context, inner, NO_CONNECT), connection, tools)
+    },
+    onRejected: (denial, kind) => guard(denyConnection(context, connection, denial, kind), connection, tools),
+  })
+}
+
+const NO_CONNECT = deny('bad-framing', { detail: 'CONNECT belongs to port 3128' })
+
+function behindConnect(connection: Connection, connect: ConnectRequest, tools: ConnectionTools): Connection {
+  const { sandbox } = asOfNow(connection, tools)
+  return innerConnection(connection, { connect, sandbox, snapshot: tools.context.snapshot(), expects: 'any' })
+}
+
+/** A sandbox that has ended since is nobody any more, and its address may be another's. */
+function asOfNow(connection: Connection, { context }: ConnectionTools): RequestConnection {
+  const { sandbox, peer } = connection
+  const now = context.identify(peer)
+  if (now === sandbox) return connection
+  return { ...connection, sandbox: sandbox === null || now?.id === sandbox.id ? now : null }
+}
+
+/** A bug of ours on one connection closes that connection and no other. */
+function guard(done: Promise<void>, { socket }: Connection, { context }: ConnectionTools): void {
+  done.catch((error: unknown) => {
+    context.fail(error)
+    socket.destroy()
+  })
+}

@@ -1,0 +1,43 @@
+import type { Socket } from 'node:net'
+import { MAX_CLIENT_HELLO, parseClientHello, type ClientOffer } from '../tls/client-hello.js'
+
+/** Milliseconds in which a client must have sent its hello. */
+const HELLO_TIMEOUT_MS = 15_000
+
+/** What came first on a connection. */
+export type Opening =
+  /** Nobody looked: the listener takes nothing but HTTP. */
+  | { readonly kind: 'unread' }
+  | { readonly kind: 'tls'; readonly offer: ClientOffer }
+  /** Anything that is no TLS hello. `first` is what is there so far; it is put back. */
+  | { readonly kind: 'plain'; readonly first: Buffer }
+  /** The connection is over. `bytes` came before that, and `late` says that it was cut off for taking too long. */
+  | { readonly kind: 'closed'; readonly bytes: number; readonly late: boolean }
+
+/** Looks at the first bytes of a connection and puts them back. Never rejects. */
+export function peek(socket: Socket): Promise<Opening> {
+  return new Promise((resolve) => {
+    let data = Buffer.alloc(0)
+    const settle = (opening: Opening) => {
+      clearTimeout(timer)
+      socket.off('data', onData).off('close', onClose).off('end', onClose)
+      socket.pause()
+      if (opening.kind !== 'closed' && data.length > 0) socket.unshift(data)
+      resolve(opening)
+    }
+    const onClose = () => settle({ kind: 'closed', bytes: data.length, late: false })
+    const timer = setTimeout(() => {
+      socket.destroy()
+      settle({ kind: 'closed', bytes: data.length, late: true })
+    }, HELLO_TIMEOUT_MS)
+    const onData = (chunk: Buffer) => {
+      data = Buffer.concat([data, chunk])
+      const hello = parseClientHello(data)
+      if (hello.kind === 'hello') settle({ kind: 'tls', offer: hello })
+      else if (hello.kind === 'malformed' || data.length > 2 * MAX_CLIENT_HELLO)
+        settle({ kind: 'plain', first: data })
+    }
+    socket.on('data', onData).on('close', onClose).on('end', onClose)
+    socket.resume()
+  })
+}

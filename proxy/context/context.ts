@@ -1,0 +1,32 @@
+import type { SecureContext } from 'node:tls'
+import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
+import type { Ledger } from '#firewall/ledger/ledger.js'
+import type { Peer } from '#firewall/contracts/peer.js'
+import type { Recorder } from '../contracts/recorder.js'
+import type { Shutdown } from '../contracts/shutdown.js'
+import type { OpenStreams } from './open-streams.js'
+import type { ProxySnapshot } from './snapshot.js'
+
+/** Makes the certificates that the gateway shows to sandboxes. */
+export interface CertificateSource {
+  /** For a host that was allowed, and no other: what is minted can be seen. @param now milliseconds since 1970 */
+  contextFor(host: string, now: number): Promise<SecureContext>
+}
+
+/** Everything that the proxy is handed; it has no other way to policy, clock, log or network. */
+export interface ProxyContext extends Recorder {
+  /** The snapshot in force. Whoever decides something asks once, and keeps the answer. */
+  readonly snapshot: () => ProxySnapshot
+  /** What is counted per sandbox; it outlives every snapshot. */
+  readonly ledger: Ledger
+  readonly ca: CertificateSource
+  readonly shutdown: Shutdown
+  /** What is open, and outlives the snapshot that let it in. */
+  readonly streams: OpenStreams
+  /** The host name by which sandboxes know the gateway. */
+  readonly gatewayName: string
+  /** Who is behind a connection; null for an unknown client. */
+  readonly identify: (peer: Peer) => RegisteredSandbox | null
+  /** The program's log: bugs, never traffic. */
+  readonly fail: (error: unknown) => void
+}

@@ -1,0 +1,46 @@
+import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
+import type { Origin } from '#firewall/contracts/origin.js'
+import type { ProxySnapshot } from './snapshot.js'
+
+/** A response, a tunnel or a WebSocket: it goes on under the decision that let it in, also when the policy changes. */
+export interface OpenStream {
+  readonly agent: string
+  readonly origin: Origin
+  /** The policy in force forbids the host. The stream ends, and its close record says `policy-changed`. */
+  end(): void
+  /** What is passed on from now on is searched for these too. Does nothing where the bytes cannot be read. */
+  search(secretPatterns: SecretPatterns): void
+}
+
+/** Everything that is open, so that a new policy can reach it. */
+export class OpenStreams {
+  readonly #open = new Set<OpenStream>()
+
+  /**
+   * Holds a stream until what is returned is called.
+   *
+   * @param decidedBy the snapshot that let the stream in
+   * @param inForce asked once more in a moment: a policy may have changed between decision and opening
+   */
+  add(stream: OpenStream, decidedBy: ProxySnapshot, inForce: () => ProxySnapshot): () => void {
+    this.#open.add(stream)
+    if (inForce() !== decidedBy) {
+      queueMicrotask(() => {
+        if (this.#open.has(stream)) apply(stream, inForce())
+      })
+    }
+    return () => this.#open.delete(stream)
+  }
+
+  /** Called once for each policy that comes into force. */
+  replaced(inForce: ProxySnapshot): void {
+    for (const stream of [...this.#open]) apply(stream, inForce)
+  }
+}
+
+function apply(stream: OpenStream, { namePolicy, secretPatterns }: ProxySnapshot): void {
+  const { agent, origin } = stream
+  if (namePolicy.policyEngine.evaluateAuthority({ agent, ...origin }).allowed)
+    stream.search(secretPatterns.of(agent))
+  else stream.end()
+}

@@ -1,0 +1,48 @@
+import { PolicyEngine } from '#firewall/judge/policy-engine.js'
+import type { NamePolicy } from '#firewall/judge/name-policy.js'
+import type { Policy } from '#firewall/contracts/policy.js'
+import type { Ledger } from '#firewall/ledger/ledger.js'
+import { AgentSecretPatterns } from '../redaction/agent-secret-patterns.js'
+import { Http1Upstreams } from '../upstream/http1.js'
+import { UpstreamResolver } from '../upstream/resolver.js'
+import type { Upstreams } from '../upstream/upstream.js'
+
+/**
+ * Everything that the proxy derives from one policy file. Immutable, and replaced as a whole: a connection or request takes
+ * the snapshot in force once, when it begins, and is decided by that one to its end.
+ */
+export interface ProxySnapshot {
+  readonly policy: Policy
+  /** The policy engine, with the exfiltration budget that outlives it. */
+  readonly namePolicy: NamePolicy
+  /** What responses to an agent are searched for. */
+  readonly secretPatterns: AgentSecretPatterns
+  readonly resolver: UpstreamResolver
+  readonly pools: Upstreams
+}
+
+/**
+ * Keeps of the snapshot before what does not depend on what has changed: addresses that were found, and connections.
+ *
+ * @param now milliseconds since 1970
+ */
+export function createProxySnapshot(
+  policy: Policy,
+  ledger: Ledger,
+  now: () => number,
+  previous: ProxySnapshot | null = null,
+): ProxySnapshot {
+  const { upstream, http } = policy
+  const keepsResolver = previous?.resolver.isMadeFrom(upstream, http.connectTimeoutMs) === true
+  return {
+    policy,
+    namePolicy: {
+      policyEngine: new PolicyEngine(policy),
+      limits: policy.dns.nameLimits,
+      budget: ledger.names,
+    },
+    secretPatterns: new AgentSecretPatterns(policy),
+    resolver: keepsResolver ? previous.resolver : new UpstreamResolver(upstream, http.connectTimeoutMs, now),
+    pools: previous?.pools.hasLimits(http) === true ? previous.pools : new Http1Upstreams(http),
+  }
+}

@@ -1,0 +1,167 @@
+import { createServer, ServerResponse, type IncomingMessage, type Server } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex } from 'node:stream'
+import type { Headers } from '#firewall/contracts/credential.js'
+import { deny, type Denial } from '../contracts/denial.js'
+import { collectHeaders } from '../message/headers.js'
+import type { Downstream } from './downstream.js'
+import { Http1Downstream, Http1Upgrade } from './http1.js'
+
+/** Bytes of a request head; Node's own default is 16 KiB, and presigned URLs and cookies come near it. */
+const MAX_HEAD = 65_536
+/** Milliseconds in which a head must be complete: a client that drips bytes gives its socket back. */
+const HEAD_TIMEOUT_MS = 30_000
+
+const OVERTAKES = deny('bad-framing', { detail: 'a request before this one has no answer yet' })
+
+/** CONNECT (RFC 9110 section 9.3.6), not answered yet. */
+export interface ConnectRequest {
+  /** The request target as it was sent. */
+  readonly target: string
+  readonly headers: Headers
+  /** Bytes that the client sent behind it. */
+  readonly head: Buffer
+}
+
+/** Who takes what a connection brings. None of them may throw. */
+export interface Http1Handlers {
+  /** A request. Its response must be over, or the client gone, when the promise resolves. */
+  onRequest(downstream: Downstream): Promise<void>
+  /** The connection is the handler's from here on: HTTP reads it no more. */
+  onConnect(request: ConnectRequest): void
+  /** What came cannot be answered as a request. The handler answers, and ends the connection. */
+  onRejected(denial: Denial, kind: 'request' | 'upgrade' | 'connect'): void
+}
+
+interface Served {
+  readonly handlers: Http1Handlers
+  /** The responses that are still worked on. */
+  readonly unanswered: ServerResponse[]
+}
+
+/** Reads HTTP/1.1 strictly from connections that somebody else has accepted, and makes every request a `Downstream`. */
+export class Http1Server {
+  /** By idle timeout: Node takes that of its server, and a policy may change it while connections are open. */
+  readonly #servers = new Map<number, Server>()
+  readonly #served = new WeakMap<Duplex, Served>()
+
+  /** Takes a connection over. @param idleMs until a silent one is closed */
+  serve(socket: Socket, idleMs: number, handlers: Http1Handlers): void {
+    const unanswered: ServerResponse[] = []
+    this.#served.set(socket, { handlers, unanswered })
+    // Node tells only the response whose turn it is; those behind it would wait for ever, and hold their upstreams.
+    socket.on('close', () => {
+      for (const response of [...unanswered]) response.emit('close')
+    })
+    this.#serverFor(idleMs).emit('connection', socket)
+    // Whoever looked at its first bytes has put them back, and paused it.
+    socket.resume()
+  }
+
+  close(): void {
+    for (const server of this.#servers.values()) server.close()
+  }
+
+  #serverFor(idleMs: number): Server {
+    const server = this.#servers.get(idleMs) ?? this.#create(idleMs)
+    this.#servers.set(idleMs, server)
+    return server
+  }
+
+  #create(idleMs: number): Server {
+    const server = createServer({
+      insecureHTTPParser: false,
+      // Node would answer by itself, and nobody would record it: the steps refuse a request without Host.
+      requireHostHeader: false,
+      maxHeaderSize: MAX_HEAD,
+      headersTimeout: HEAD_TIMEOUT_MS,
+      // A large upload may take its time as long as it moves: `timeout` below watches that.
+      requestTimeout: 0,
+      keepAliveTimeout: 60_000,
+      noDelay: true,
+    })
+    server.timeout = idleMs
+    const onRequest = (request: IncomingMessage, response: ServerResponse) =>
+      void this.#takeRequest(request, response)
+    server.on('request', onRequest)
+    // Checked before the client is told to send its body: reading the body writes the 100.
+    server.on('checkContinue', onRequest)
+    // RFC 9110 section 10.1.1: an expectation that is not known may be ignored. Node's own 417 would not be recorded.
+    server.on('checkExpectation', onRequest)
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) =>
+      this.#takeUpgrade(server, request, socket as Socket, head),
+    )
+    server.on('connect', ({ url = '', rawHeaders }: IncomingMessage, socket: Duplex, head: Buffer) => {
+      const { handlers, unanswered } = this.#of(socket)
+      if (unanswered.length > 0) handlers.onRejected(OVERTAKES, 'connect')
+      else handlers.onConnect({ target: url, headers: collectHeaders(rawHeaders), head })
+    })
+    server.on('clientError', (_error: Error, socket: Duplex) => {
+      if (socket.destroyed || !socket.writable) return
+      this.#of(socket).handlers.onRejected(deny('bad-framing'), 'request')
+    })
+    // It never listens, and Node watches the time that heads take from that event on.
+    server.emit('listening')
+    return server
+  }
+
+  async #takeRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { handlers, unanswered } = this.#of(request.socket)
+    unanswered.push(response)
+    await handlers.onRequest(new Http1Downstream(request, response, null))
+    unanswered.splice(unanswered.indexOf(response), 1)
+  }
+
+  #takeUpgrade(server: Server, request: IncomingMessage, socket: Socket, head: Buffer): void {
+    const { handlers, unanswered } = this.#of(socket)
+    // What takes a connection over may not come before the answers that it still owes: both would write to it.
+    if (unanswered.length > 0) {
+      handlers.onRejected(OVERTAKES, 'upgrade')
+      return
+    }
+    if (!isWebSocket(request)) {
+      readAgainWithoutUpgrade(server, request, socket, head)
+      return
+    }
+    const response = new ServerResponse(request)
+    response.shouldKeepAlive = false
+    response.assignSocket(socket)
+    void handlers.onRequest(new Http1Downstream(request, response, new Http1Upgrade(socket, head)))
+  }
+
+  #of(socket: Duplex): Served {
+    const served = this.#served.get(socket)
+    if (served === undefined) throw new Error('a connection that nobody handed over')
+    return served
+  }
+}
+
+function isWebSocket({ method, headers }: IncomingMessage): boolean {
+  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
+}
+
+/**
+ * RFC 9110 section 7.8: a server may ignore an upgrade that it does not know, and Java's client offers `h2c` on every
+ * plain request. Node has taken the socket from its parser by now, so the head is written back without the offer.
+ */
+function readAgainWithoutUpgrade(
+  server: Server,
+  request: IncomingMessage,
+  socket: Socket,
+  head: Buffer,
+): void {
+  const dropped = new Set(['upgrade', 'http2-settings', 'connection'])
+  const lines = [`${request.method ?? ''} ${request.url ?? ''} HTTP/1.1`]
+  for (let i = 0; i + 1 < request.rawHeaders.length; i += 2) {
+    const [name = '', value = ''] = request.rawHeaders.slice(i, i + 2)
+    if (!dropped.has(name.toLowerCase())) lines.push(`${name}: ${value}`)
+  }
+  const body = hasBodyHead(request) ? head : Buffer.alloc(0)
+  if (!hasBodyHead(request)) lines.push('Connection: close')
+  socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), body]))
+  server.emit('connection', socket)
+}
+
+function hasBodyHead({ headers }: IncomingMessage): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+}

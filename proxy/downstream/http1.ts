@@ -1,0 +1,142 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { Duplex, Readable } from 'node:stream'
+import type { Headers } from '#firewall/contracts/credential.js'
+import { statusOf } from '#firewall/contracts/reasons.js'
+import type { Denial } from '../contracts/denial.js'
+import { collectHeaders } from '../message/headers.js'
+import { problemText } from './denial.js'
+import type { Downstream, Upgrade } from './downstream.js'
+
+/** A request of HTTP/1.1, as Node's server read it. */
+export class Http1Downstream implements Downstream {
+  readonly method: string
+  readonly target: string
+  readonly headers: Headers
+  readonly upgrade: Upgrade | null
+  readonly #request: IncomingMessage
+  readonly #response: ServerResponse
+
+  constructor(request: IncomingMessage, response: ServerResponse, upgrade: Upgrade | null) {
+    this.method = request.method ?? ''
+    this.target = request.url ?? ''
+    this.headers = collectHeaders(request.rawHeaders)
+    this.upgrade = upgrade
+    this.#request = request
+    this.#response = response
+    // A client may go away at any time; its absence shows where bytes are written, not here.
+    request.on('error', ignore)
+    response.on('error', ignore)
+  }
+
+  get begun(): boolean {
+    return this.#response.headersSent
+  }
+
+  get gone(): boolean {
+    return this.#response.closed || this.#request.socket.destroyed
+  }
+
+  get sendsNow(): boolean {
+    return this.#response.socket !== null
+  }
+
+  body(): Readable {
+    if (/100-continue/i.test(this.#request.headers.expect ?? '')) this.#response.writeContinue()
+    return this.#request
+  }
+
+  dropBody(): void {
+    this.#request.unpipe()
+  }
+
+  onGone(listener: () => void): () => void {
+    const response = this.#response
+    const onClose = () => {
+      if (!response.writableFinished) listener()
+    }
+    response.on('close', onClose)
+    return () => response.off('close', onClose)
+  }
+
+  begin(status: number, headers: Headers): void {
+    // The reason phrase is the upstream's free text: Node's own is written instead.
+    this.#response.writeHead(status, headers)
+  }
+
+  flush(): void {
+    this.#response.flushHeaders()
+  }
+
+  write(chunk: Buffer): boolean {
+    return this.#response.write(chunk)
+  }
+
+  onDrain(listener: () => void): void {
+    this.#response.once('drain', listener)
+  }
+
+  end(trailers: Headers | null, onWritten: () => void): void {
+    if (trailers !== null) this.#response.addTrailers(trailers)
+    this.#response.end(onWritten)
+  }
+
+  deny(denial: Denial, requestId: string, status = statusOf(denial.reason)): number {
+    const body = Buffer.from(problemText(denial, requestId, status))
+    this.#response.writeHead(status, {
+      'content-type': 'application/problem+json',
+      'content-length': String(body.length),
+      'cache-control': 'no-store',
+      'x-egress-request-id': requestId,
+      ...(denial.retryAfter === null ? {} : { 'retry-after': String(denial.retryAfter) }),
+      // The body may be unread: nothing of it may be taken for the next request.
+      connection: 'close',
+    })
+    this.#response.end(this.method === 'HEAD' ? undefined : body)
+    return status
+  }
+
+  destroy(): void {
+    this.#response.destroy()
+  }
+}
+
+function ignore(): void {
+  // Said above.
+}
+
+/** A socket that Node's server has let go of, because its request asked for another protocol. */
+export class Http1Upgrade implements Upgrade {
+  readonly head: Buffer
+  readonly #socket: Socket
+
+  constructor(socket: Socket, head: Buffer) {
+    this.head = head
+    this.#socket = socket
+  }
+
+  get bytesRead(): number {
+    return this.#socket.bytesRead
+  }
+
+  get bytesWritten(): number {
+    return this.#socket.bytesWritten
+  }
+
+  accept(headers: Headers): Duplex {
+    const lines = Object.entries(headers).flatMap(([name, value]) =>
+      [value].flat().map((one) => `${name}: ${one}\r\n`),
+    )
+    this.#socket.setTimeout(0)
+    this.#socket.setNoDelay(true)
+    this.#socket.setKeepAlive(true)
+    this.#socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('')}\r\n`, 'latin1')
+    if (this.head.length > 0) this.#socket.unshift(this.head)
+    return this.#socket
+  }
+
+  close(): void {
+    // Lets a denial that was just written get out.
+    this.#socket.destroySoon()
+  }
+}

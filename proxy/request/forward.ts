@@ -1,0 +1,208 @@
+import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
+import type { Origin } from '#firewall/contracts/origin.js'
+import type { ProxyContext } from '../context/context.js'
+import type { OpenStream } from '../context/open-streams.js'
+import { deny, denyFailure, type Denial } from '../contracts/denial.js'
+import { codeOf } from '../contracts/errors.js'
+import { dropSessions, isReadable, responseHeaders } from '../message/headers.js'
+import { decodedHeaders, readCodings, type Coding } from '../redaction/content-coding.js'
+import { redactHeaders, Redactor, Tally } from '../redaction/redact.js'
+import { isStale, reasonOf } from '../upstream/failures.js'
+import type { RawHeaders, UpstreamCall, UpstreamHandler } from '../upstream/upstream.js'
+import { required, type Exchange, type ForwardResult } from './exchange.js'
+import { redactionsOf } from './records.js'
+import { ResponseBody } from './response-body.js'
+
+/** RFC 9110 section 9.2.2, without those that no one repeats blindly. */
+const SAFE_TO_REPEAT = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+/**
+ * Sends the request upstream and streams the response back.
+ *
+ *     sandbox ── request ──▶ gateway ── request + credential ──▶ upstream
+ *     sandbox ◀── redacted ── gateway ◀────── response ───────── upstream
+ *
+ * Nothing is buffered in either direction: each side is read as fast as the other takes it. Never rejects; whatever
+ * happens is in the outcome, and the response was ended or the connection closed.
+ */
+export async function forward(exchange: Exchange, context: ProxyContext): Promise<ForwardResult> {
+  const first = await new Forwarding(exchange, context).run()
+  // A kept-alive connection may be closed by the upstream just as it is used again: no response, so try once more.
+  const stale = isStale(first.detail) && first.status === null && first.aborted === null
+  if (stale && SAFE_TO_REPEAT.has(exchange.method) && exchange.body === null) {
+    return answered(exchange, await new Forwarding(exchange, context).run())
+  }
+  return answered(exchange, first)
+}
+
+/** Tells the sandbox of a failure, if nothing of a response was sent yet. */
+function answered(exchange: Exchange, result: ForwardResult): ForwardResult {
+  const { downstream, flow } = exchange
+  if (result.denial === null || result.aborted === 'client-abort') return result
+  if (downstream.begun) {
+    downstream.destroy()
+    return result
+  }
+  return { ...result, status: downstream.deny(result.denial, flow.id) }
+}
+
+class Forwarding implements UpstreamHandler, OpenStream {
+  readonly agent: string
+  readonly origin: Origin
+  readonly #exchange: Exchange
+  readonly #context: ProxyContext
+  #secretPatterns: SecretPatterns
+  readonly #tally = new Tally()
+  #redactor: Redactor | null = null
+  #body: ResponseBody | null = null
+  #finish: (result: ForwardResult) => void = () => undefined
+  #call: UpstreamCall | null = null
+  #denial: Denial | null = null
+  #status: number | null = null
+  #clientGone = false
+  /** Set by `end`. */
+  #cut = false
+  /** The upstream's response is complete; what is left is to write it out. */
+  #ended = false
+  #responseBytes = 0
+
+  constructor(exchange: Exchange, context: ProxyContext) {
+    this.#exchange = exchange
+    this.#context = context
+    this.#secretPatterns = exchange.secretPatterns
+    this.agent = required(exchange.sandbox).agent
+    this.origin = required(exchange.origin)
+  }
+
+  run(): Promise<ForwardResult> {
+    const { downstream, outgoing, body, upstream, snapshot } = this.#exchange
+    const { method, path, query, headers } = required(outgoing)
+    return new Promise((resolve) => {
+      const forget = downstream.onGone(() => {
+        this.#clientGone = true
+        if (this.#ended) this.#finish(this.#result(null))
+        else this.#call?.abort(new Error('the client went away'))
+      })
+      this.#finish = (result) => {
+        forget()
+        leave()
+        this.#body?.destroy()
+        resolve(result)
+      }
+      // Gone while the decision was written: nothing needs to be sent.
+      this.#clientGone = downstream.gone
+      const leave = this.#context.streams.add(this, snapshot, this.#context.snapshot)
+      // The failure of a body reaches the upstream through its stream, which ends the request.
+      const request = { method, path: path + query, headers, body: body?.content() ?? null }
+      snapshot.pools.open(required(upstream), request, this)
+    })
+  }
+
+  onStart(call: UpstreamCall): void {
+    this.#call = call
+    if (this.#clientGone) call.abort(new Error('the client went away'))
+    else if (this.#cut) call.abort(new Error('the policy was changed'))
+  }
+
+  /** What the sandbox has had stays; when nothing was sent yet, it is told the reason. */
+  end(): void {
+    if (this.#cut) return
+    this.#cut = true
+    this.#denial = deny('policy-changed')
+    // When the upstream has said all, what is left is to write it out, and that ends here.
+    if (this.#ended) this.#exchange.downstream.destroy()
+    else this.#call?.abort(new Error('the policy was changed'))
+  }
+
+  search(secretPatterns: SecretPatterns): void {
+    this.#secretPatterns = this.#secretPatterns.plus(secretPatterns)
+    this.#redactor?.alsoFor(secretPatterns)
+  }
+
+  onHead(call: UpstreamCall, status: number, raw: RawHeaders): void {
+    const { credential, outgoing } = this.#exchange
+    credential?.onResponse?.(required(outgoing), status, this.#context.now())
+    const codings = this.#codingsOf(status, raw)
+    if ('reason' in codings) {
+      this.#denial = codings
+      call.abort(new Error(codings.reason))
+      return
+    }
+    const passed = responseHeaders(raw)
+    if (this.#exchange.keepsSessions) dropSessions(passed)
+    const redacted = redactHeaders(passed, this.#secretPatterns, this.#tally)
+    const headers = codings.length === 0 ? redacted : decodedHeaders(redacted)
+    this.#status = status
+    const { downstream } = this.#exchange
+    const redactor = new Redactor(this.#secretPatterns, this.#tally, status === 206)
+    const begin = () => {
+      if (!downstream.begun) downstream.begin(status, headers)
+    }
+    this.#redactor = redactor
+    this.#body = new ResponseBody(codings, redactor, downstream, begin, (error) => this.#failDecoding(error))
+    // What does not even begin to decompress is answered with an error, not with the upstream's status.
+    if (codings.length === 0) begin()
+    // An event stream's head goes out before its first event; a body that is there already goes out with its head.
+    setImmediate(() => {
+      if (this.#responseBytes > 0 || this.#ended || !downstream.sendsNow) return
+      begin()
+      downstream.flush()
+    })
+  }
+
+  onData(call: UpstreamCall, chunk: Buffer): void {
+    this.#responseBytes += chunk.length
+    this.#body?.write(chunk, call)
+  }
+
+  onEnd(): void {
+    this.#ended = true
+    this.#body?.end(() => this.#finish(this.#result(null)))
+    if (this.#clientGone) this.#finish(this.#result(null))
+  }
+
+  onError(error: Error): void {
+    const failure = this.#cut ? null : (this.#exchange.body?.failure ?? null)
+    if (failure !== null) this.#denial = denyFailure(failure, null)
+    if (this.#clientGone && !this.#cut) this.#denial = null
+    else this.#denial ??= deny(reasonOf(error), { detail: codeOf(error) })
+    this.#finish(this.#result(error))
+  }
+
+  /** The codings to undo; a refusal for a response that must not be passed on, because it cannot be read. */
+  #codingsOf(status: number, raw: RawHeaders): readonly Coding[] | Denial {
+    if (status > 599) return deny('upstream-protocol', { detail: `status ${String(status)}` })
+    if (this.#secretPatterns.bytes.length === 0) return []
+    if (!isReadable(status, raw)) return deny('upstream-encoding')
+    const codings = readCodings(raw['content-encoding'])
+    // Without a body there is nothing to read.
+    if (this.#exchange.method === 'HEAD' || status === 204 || status === 304) return codings ?? []
+    if (codings === null) return deny('upstream-encoding')
+    // A part of a compressed body cannot be decompressed.
+    return status === 206 && codings.length > 0 ? deny('upstream-encoding') : codings
+  }
+
+  #failDecoding(error: Error): void {
+    this.#denial = deny('upstream-encoding', { detail: codeOf(error) })
+    if (!this.#ended) this.#call?.abort(error)
+    this.#finish(this.#result(error))
+  }
+
+  #result(error: Error | null): ForwardResult {
+    const aborted = this.#clientGone
+      ? 'client-abort'
+      : error !== null && this.#status !== null
+        ? 'upstream-abort'
+        : null
+    this.#exchange.downstream.dropBody()
+    return {
+      denial: this.#denial,
+      aborted,
+      status: this.#status,
+      requestBytes: this.#exchange.body?.bytes ?? 0,
+      responseBytes: this.#responseBytes,
+      redactions: redactionsOf(this.#tally, this.#exchange.credential),
+      detail: error === null || this.#clientGone || this.#cut ? null : codeOf(error),
+    }
+  }
+}

@@ -1,0 +1,120 @@
+import type { Duplex } from 'node:stream'
+import type { Headers } from '#firewall/contracts/credential.js'
+import type { ProxyContext } from '../context/context.js'
+import type { OpenStream } from '../context/open-streams.js'
+import { deny, type Denial } from '../contracts/denial.js'
+import { codeOf } from '../contracts/errors.js'
+import { dropSessions } from '../message/headers.js'
+import { redactHeaders, Tally } from '../redaction/redact.js'
+import { FrameRedactor } from '../redaction/websocket-frames.js'
+import { reasonOf } from '../upstream/failures.js'
+import type { RawHeaders } from '../upstream/upstream.js'
+import { openWebSocket } from '../upstream/websocket.js'
+import { required, type Exchange, type ForwardResult } from './exchange.js'
+import { redactionsOf } from './records.js'
+
+/**
+ * Passes a WebSocket through (RFC 6455 section 4).
+ *
+ *     sandbox ── GET, Upgrade ──▶ gateway ── + credential ──▶ upstream
+ *     sandbox ◀── 101, frames ─── gateway ◀─── 101, frames ─── upstream
+ *
+ * A refusal is answered with the upstream's status (401, 426, …), without its body. Never rejects.
+ */
+export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promise<ForwardResult> {
+  const { downstream, secretPatterns, snapshot, flow } = exchange
+  const outgoing = required(exchange.outgoing)
+  const upgrade = required(downstream.upgrade)
+  const tally = new Tally()
+  const redactor = secretPatterns.bytes.length === 0 ? null : new FrameRedactor(secretPatterns, tally)
+  const headBytes = upgrade.bytesRead
+
+  return new Promise((resolve) => {
+    let status: number | null = null
+    let told: number | null = null
+    let denial: Denial | null = null
+    let malformed = false
+    let settled = false
+    let call: { destroy(): void } | null = null
+    const settle = (aborted: ForwardResult['aborted']) => {
+      if (settled) return
+      settled = true
+      forgetShutdown()
+      leave()
+      forgetClient()
+      resolve({
+        denial,
+        aborted,
+        status: status ?? told,
+        requestBytes: upgrade.bytesRead - headBytes,
+        responseBytes: upgrade.bytesWritten,
+        redactions: redactionsOf(tally, exchange.credential),
+        detail: denial?.detail ?? null,
+      })
+    }
+    const fail = (reason: Denial, answer?: number) => {
+      if (status !== null || denial !== null) return
+      denial = reason
+      told = downstream.deny(reason, flow.id, answer)
+      settle(null)
+      call?.destroy()
+    }
+    const cut = (reason: 'shutting-down' | 'policy-changed') => {
+      fail(deny(reason))
+      // What was upgraded before ends like a connection that broke.
+      denial ??= deny(reason)
+      settle(null)
+      call?.destroy()
+    }
+    const forgetShutdown = context.shutdown.onStart(() => cut('shutting-down'))
+    const stream: OpenStream = {
+      agent: required(exchange.sandbox).agent,
+      origin: required(exchange.origin),
+      end: () => cut('policy-changed'),
+      // Without a redactor messages may be compressed, and nothing can be found in them.
+      search: (more) => redactor?.alsoFor(more),
+    }
+    const leave = context.streams.add(stream, snapshot, context.snapshot)
+    const forgetClient = downstream.onGone(() => call?.destroy())
+    const request = { path: outgoing.path + outgoing.query, headers: outgoing.headers }
+    call = openWebSocket(required(exchange.upstream), request, snapshot.policy.http, {
+      onRefused(answer) {
+        exchange.credential?.onResponse?.(outgoing, answer, context.now())
+        const isError = answer >= 400 && answer < 600
+        fail(deny('upgrade-refused', { detail: `status ${String(answer)}` }), isError ? answer : undefined)
+      },
+      onTimeout: () => fail(deny('upstream-timeout')),
+      onError: (error) => fail(deny(reasonOf(error), { detail: codeOf(error) })),
+      onAccepted(headers): Duplex | null {
+        if (denial !== null) return null
+        // Nobody offered one, and what it does to messages is not undone here.
+        if (redactor !== null && headers['sec-websocket-extensions'] !== undefined) {
+          fail(deny('upstream-protocol', { detail: 'the upstream chose an extension that nobody offered' }))
+          return null
+        }
+        status = 101
+        return upgrade.accept(redactHeaders(passedHeaders(headers, exchange), secretPatterns, tally))
+      },
+      onBytes(chunk) {
+        if (redactor === null) return chunk
+        const bytes = redactor.push(chunk)
+        malformed ||= bytes === null
+        return bytes
+      },
+      onClose() {
+        if (malformed) denial = deny('upstream-protocol', { detail: 'not a WebSocket frame' })
+        if (denial === null || malformed) settle(status === null ? 'client-abort' : null)
+        upgrade.close()
+      },
+    })
+    // Gone while the decision was written: nothing needs to be sent.
+    if (downstream.gone) call.destroy()
+  })
+}
+
+function passedHeaders(raw: RawHeaders, { keepsSessions }: Exchange): Headers {
+  const headers: Headers = {}
+  for (const [name, value] of Object.entries(raw)) if (value !== undefined) headers[name] = value
+  if (keepsSessions) dropSessions(headers)
+  return headers
+}

@@ -1,0 +1,182 @@
+import { createRequire } from 'node:module'
+import type * as Undici from 'undici'
+import type { HttpLimits } from '#firewall/contracts/policy.js'
+import { codeOf } from '../contracts/errors.js'
+import { shownCertificate } from '../credentials/client-certificate.js'
+import type {
+  DrainingPool,
+  RawHeaders,
+  ResolvedUpstream,
+  UpstreamHandler,
+  UpstreamRequest,
+  Upstreams,
+} from './upstream.js'
+
+const require = createRequire(import.meta.url)
+
+/** Loaded with the first pool, for it is as much as all the rest of the gateway, and an agent that starts need not wait for it. */
+const loadUndici = () => require('undici') as typeof Undici
+
+/** Pools kept; beyond it the least recently used one is closed once its requests are done. */
+const MAX_POOLS = 256
+
+/** Sockets to one upstream. */
+const MAX_CONNECTIONS = 256
+
+/**
+ * Keep-alive pools, one for each upstream and set of pinned addresses. A connection is dialled to a checked address and
+ * its certificate verified for the checked name, so a name that changes its address gets another pool, never this one.
+ */
+export class Http1Upstreams implements Upstreams {
+  readonly #limits: HttpLimits
+  readonly #pools = new Map<string, Undici.Pool>()
+  readonly #draining = new Set<DrainingPool>()
+  /** Set by `handOver`. */
+  #successor: Upstreams | null = null
+  #closed = false
+
+  constructor(limits: HttpLimits) {
+    this.#limits = limits
+  }
+
+  /** Loads the client ahead of the first pool. */
+  load(): void {
+    loadUndici()
+  }
+
+  open(upstream: ResolvedUpstream, request: UpstreamRequest, handler: UpstreamHandler): void {
+    const { method, path, headers, body } = request
+    if (this.#successor !== null) {
+      this.#successor.open(upstream, request, handler)
+      return
+    }
+    const options = { method: method, path, headers, body }
+    this.#poolOf(upstream).dispatch(options, new Call(handler))
+  }
+
+  #poolOf(upstream: ResolvedUpstream): Undici.Dispatcher {
+    const { origin, addresses, port, ca, clientCertificate: shown } = upstream
+    const { scheme, host } = origin
+    const key = `${scheme}://${host}:${String(origin.port)} ${addresses.join()} ${String(port)} ${ca ?? ''}${
+      // A connection that was opened with a certificate is that client's alone.
+      shown === null ? '' : ` ${shown.certificate} ${String(shown.key.version)}`
+    }`
+    const pool = this.#pools.get(key) ?? this.#open(upstream)
+    this.#pools.delete(key)
+    this.#pools.set(key, pool)
+    const [oldest] = this.#pools
+    if (this.#pools.size > MAX_POOLS && oldest !== undefined) {
+      this.#pools.delete(oldest[0])
+      this.drain(oldest[1])
+    }
+    return pool
+  }
+
+  hasLimits({ connectTimeoutMs, responseTimeoutMs, idleTimeoutMs }: HttpLimits): boolean {
+    return (
+      connectTimeoutMs === this.#limits.connectTimeoutMs &&
+      responseTimeoutMs === this.#limits.responseTimeoutMs &&
+      idleTimeoutMs === this.#limits.idleTimeoutMs
+    )
+  }
+
+  handOver(successor: Upstreams): void {
+    this.#successor = successor
+    for (const pool of [...this.#pools.values(), ...this.#draining]) successor.drain(pool)
+    this.#pools.clear()
+    this.#draining.clear()
+  }
+
+  drain(pool: DrainingPool): void {
+    this.#draining.add(pool)
+    const forget = () => this.#draining.delete(pool)
+    pool.close().then(forget, forget)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    const pools = [...this.#pools.values(), ...this.#draining]
+    this.#pools.clear()
+    await Promise.all(pools.map((pool) => pool.destroy()))
+  }
+
+  #open(upstream: ResolvedUpstream): Undici.Pool {
+    const { scheme, host, port } = upstream.origin
+    const { Pool } = loadUndici()
+    const pool = new Pool(`${scheme}://${host}:${String(port)}`, {
+      connections: MAX_CONNECTIONS,
+      connect: resolvedConnector(upstream, this.#limits.connectTimeoutMs),
+      headersTimeout: this.#limits.responseTimeoutMs,
+      bodyTimeout: this.#limits.idleTimeoutMs,
+    })
+    if (this.#closed) void pool.destroy()
+    return pool
+  }
+}
+
+/** One request, as undici tells of it. */
+class Call implements Undici.Dispatcher.DispatchHandler {
+  readonly #handler: UpstreamHandler
+  #status = 0
+
+  constructor(handler: UpstreamHandler) {
+    this.#handler = handler
+  }
+
+  onRequestStart(controller: Undici.Dispatcher.DispatchController): void {
+    this.#handler.onStart(controller)
+  }
+
+  onResponseStart(
+    controller: Undici.Dispatcher.DispatchController,
+    status: number,
+    headers: RawHeaders,
+  ): void {
+    if (status < 200) return
+    this.#status = status
+    this.#handler.onHead(controller, status, headers)
+  }
+
+  onResponseData(controller: Undici.Dispatcher.DispatchController, chunk: Buffer): void {
+    if (chunk.length > 0) this.#handler.onData(controller, chunk)
+  }
+
+  /** Trailers end here: they cannot be announced to a client that did not ask for them (RFC 9110 section 6.5.1). */
+  onResponseEnd(): void {
+    this.#handler.onEnd()
+  }
+
+  onResponseError(_controller: Undici.Dispatcher.DispatchController, error: Error): void {
+    // A 304 may announce the length of the body that it leaves out (RFC 9110 section 8.6); undici misses the body.
+    if (this.#status === 304 && codeOf(error) === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') this.#handler.onEnd()
+    else this.#handler.onError(error)
+  }
+}
+
+/** Dials the checked addresses in turn, and verifies the certificate for the checked name. */
+function resolvedConnector(upstream: ResolvedUpstream, timeout: number): Undici.buildConnector.connector {
+  const connect = loadUndici().buildConnector({
+    timeout,
+    maxCachedSessions: 16,
+    allowH2: false,
+    ...(upstream.ca === null ? {} : { ca: upstream.ca }),
+    ...shownCertificate(upstream.clientCertificate),
+  })
+  return (options, callback) => {
+    const attempt = (index: number) => {
+      const address = upstream.addresses[index] ?? ''
+      const pinned = {
+        ...options,
+        host: address,
+        hostname: address,
+        port: String(upstream.port),
+        servername: upstream.origin.host,
+      }
+      connect(pinned, (...result: Parameters<Undici.buildConnector.Callback>) => {
+        if (result[0] !== null && index + 1 < upstream.addresses.length) attempt(index + 1)
+        else callback(...result)
+      })
+    }
+    attempt(0)
+  }
+}

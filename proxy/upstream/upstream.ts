@@ -1,0 +1,83 @@
+import type { Readable } from 'node:stream'
+import type { ClientCertificate, Headers } from '#firewall/contracts/credential.js'
+import type { Origin } from '#firewall/contracts/origin.js'
+import type { HttpLimits } from '#firewall/contracts/policy.js'
+
+/** An upstream whose addresses were all checked. Nothing is resolved again after this. */
+export interface ResolvedUpstream {
+  readonly origin: Origin
+  /** In order of preference. Never empty. */
+  readonly addresses: readonly string[]
+  /** Differs from the origin's where the policy sends the name elsewhere. */
+  readonly port: number
+  /** PEM of the authorities to trust; null for the public ones. */
+  readonly ca: string | null
+  /** What the upstream is shown; null for nothing. */
+  readonly clientCertificate: ClientCertificate | null
+}
+
+/** A pool of connections that takes no more requests. */
+export interface DrainingPool {
+  /** Resolves once its requests are done. */
+  close(): Promise<void>
+  /** Ends its requests. */
+  destroy(): Promise<void>
+}
+
+/** A request as it leaves, credential and all. */
+export interface UpstreamRequest {
+  readonly method: string
+  /** With its query. */
+  readonly path: string
+  readonly headers: Headers | Readonly<Record<string, string>>
+  /** A stream that fails ends the request. */
+  readonly body: Readable | Buffer | string | null
+}
+
+/** A request on its way: the handler's hold on it. */
+export interface UpstreamCall {
+  /** No more data until `resume`. What has arrived by then may still be told. */
+  pause(): void
+  resume(): void
+  /** Ends it; the handler is told of the error unless it was told of the end. */
+  abort(error: Error): void
+}
+
+/** Response headers by lower-case name, as the upstream sent them. */
+export type RawHeaders = Record<string, string | string[] | undefined>
+
+/** Told what becomes of a request, in this order; after `onEnd` or `onError` nothing more. */
+export interface UpstreamHandler {
+  /** A connection is there and the request is about to be written. Called once, unless `onError` comes first. */
+  onStart(call: UpstreamCall): void
+  /** The head of the final response: never an interim one (1xx). */
+  onHead(call: UpstreamCall, status: number, headers: RawHeaders): void
+  /** The chunk is the handler's to keep. Never empty. */
+  onData(call: UpstreamCall, chunk: Buffer): void
+  /** The response is whole. */
+  onEnd(): void
+  /** It is not, and nothing more comes; `reasonOf` says what the error means. */
+  onError(error: Error): void
+}
+
+/**
+ * The way to upstreams, with its connections kept alive. `http1.ts` is the one implementation. It dials pinned addresses
+ * alone, verifies certificates for the pinned name, follows no redirect and repeats nothing.
+ */
+export interface Upstreams {
+  /** Whether others, made with these limits, would be the same. */
+  hasLimits(limits: HttpLimits): boolean
+  /**
+   * A policy with other limits is in force: requests that are under way end as they began, and each that comes later, also
+   * one that was decided before, goes through the successor, which closes what was open here.
+   */
+  handOver(successor: Upstreams): void
+  /** Called by `handOver` alone: closes a connection pool once its requests are done, or with `close`. */
+  drain(pool: DrainingPool): void
+  /** Loads what the first request would wait for. */
+  load(): void
+  /** Sends a request. Never throws: what fails is told to the handler. */
+  open(upstream: ResolvedUpstream, request: UpstreamRequest, handler: UpstreamHandler): void
+  /** Ends the requests under way, and each that comes later, with an error whose reason is `shutting-down`. */
+  close(): Promise<void>
+}

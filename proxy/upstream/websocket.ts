@@ -1,0 +1,176 @@
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
+import { Duplex } from 'node:stream'
+// `http-proxy` is installed as its maintained successor: docs/decisions/http-proxy-alias.md says why.
+import { createProxyServer } from 'http-proxy'
+import type { HttpLimits } from '#firewall/contracts/policy.js'
+import { shownCertificate } from '../credentials/client-certificate.js'
+import type { RawHeaders, ResolvedUpstream, UpstreamRequest } from './upstream.js'
+
+/** Told what becomes of a WebSocket. `onClose` is always the last. */
+export interface WebSocketHandler {
+  /** The upstream answered with this status instead of 101. Its body is not read. */
+  onRefused(status: number): void
+  /** It took longer than the policy gives it. */
+  onTimeout(): void
+  onError(error: Error): void
+  /**
+   * The upstream said 101. Returns the client's stream, of which nothing was read before: an upstream that refuses cannot be
+   * sent a second request that nobody checked. Null to end it here.
+   */
+  onAccepted(headers: RawHeaders): Duplex | null
+  /** Bytes of the upstream's behind its 101; returns those that the client gets, or null to end it here. */
+  onBytes(chunk: Buffer): Buffer | null
+  /** Both sides are over. */
+  onClose(): void
+}
+
+/**
+ * Asks an upstream for a WebSocket (RFC 6455 section 4), and passes bytes both ways once it agrees.
+ *
+ * @returns what ends it
+ */
+export function openWebSocket(
+  upstream: ResolvedUpstream,
+  { path, headers }: Pick<UpstreamRequest, 'path' | 'headers'>,
+  limits: HttpLimits,
+  handler: WebSocketHandler,
+): { destroy(): void } {
+  const { origin, addresses, port, ca, clientCertificate } = upstream
+  const end = new ClientEnd(handler)
+  // A proxy of its own for each upgrade: options of a shared one would win over those of the call.
+  const proxy = createProxyServer({ xfwd: false })
+  proxy.on('proxyReqWs', (request: ClientRequest) => {
+    end.once('close', () => request.destroy())
+    request.setTimeout(limits.responseTimeoutMs, () => {
+      handler.onTimeout()
+      request.destroy()
+    })
+    request.prependOnceListener('response', (response) => {
+      handler.onRefused(response.statusCode ?? 0)
+      response.destroy()
+    })
+    request.prependOnceListener('upgrade', (response, socket: Socket) => {
+      const client = handler.onAccepted(response.headers)
+      if (client === null) {
+        socket.destroy()
+        return
+      }
+      request.setTimeout(0)
+      socket.setTimeout(limits.idleTimeoutMs, () => socket.destroy())
+      socket.once('close', () => end.destroy())
+      end.once('close', () => socket.destroy())
+      end.join(client)
+    })
+  })
+  proxy.on('error', (error: Error) => handler.onError(error))
+  end.once('close', () => handler.onClose())
+  // All that http-proxy reads of a request.
+  const request = {
+    method: 'GET',
+    url: path,
+    headers: { ...headers, connection: 'Upgrade', upgrade: 'websocket' },
+    httpVersionMajor: 1,
+  } as unknown as IncomingMessage
+  const [address = ''] = addresses
+  void proxy.ws(
+    request,
+    end as unknown as Socket,
+    {
+      target: { protocol: `${origin.scheme}:`, host: address, port },
+      ssl: {
+        servername: origin.host,
+        ALPNProtocols: ['http/1.1'],
+        ...(ca === null ? {} : { ca }),
+        ...shownCertificate(clientCertificate),
+      },
+    },
+    Buffer.alloc(0),
+  )
+  return { destroy: () => end.destroy() }
+}
+
+/**
+ * What http-proxy takes for the client's socket. The head of the 101 that it writes there ends here, since a client that
+ * came by another protocol than HTTP/1.1 is told in another way; the bytes behind it go on.
+ */
+class ClientEnd extends Duplex {
+  readonly #handler: WebSocketHandler
+  #client: Duplex | null = null
+  /** The last bytes of the head so far; null after it. */
+  #head: string | null = ''
+  #wanted = false
+
+  constructor(handler: WebSocketHandler) {
+    super({ allowHalfOpen: true })
+    this.#handler = handler
+  }
+
+  join(client: Duplex): void {
+    this.#client = client
+    client.on('end', () => this.push(null))
+    client.on('error', () => this.destroy())
+    client.on('close', () => this.destroy())
+    if (client.destroyed) this.destroy()
+    else if (this.#wanted) this._read()
+  }
+
+  // What http-proxy sets on sockets is the client's own affair.
+  setTimeout(): this {
+    return this
+  }
+
+  setNoDelay(): this {
+    return this
+  }
+
+  setKeepAlive(): this {
+    return this
+  }
+
+  override _read(): void {
+    this.#wanted = true
+    const client = this.#client
+    if (client === null) return
+    client.off('data', this.#onData)
+    client.on('data', this.#onData)
+    client.resume()
+  }
+
+  readonly #onData = (chunk: Buffer) => {
+    if (!this.push(chunk)) this.#client?.pause()
+  }
+
+  override _write(
+    chunk: Buffer | string,
+    encoding: BufferEncoding,
+    done: (error?: Error | null) => void,
+  ): void {
+    const written = this.#behindHead(Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk, encoding))
+    const bytes = written.length === 0 ? written : this.#handler.onBytes(written)
+    if (bytes === null) {
+      this.destroy()
+      done()
+    } else if (bytes.length === 0 || this.#client === null || this.#client.write(bytes)) done()
+    else this.#client.once('drain', () => done())
+  }
+
+  #behindHead(chunk: Buffer): Buffer {
+    if (this.#head === null) return chunk
+    const seen = this.#head + chunk.toString('latin1')
+    const at = seen.indexOf('\r\n\r\n')
+    if (at < 0) {
+      this.#head = seen.slice(-3)
+      return chunk.subarray(0, 0)
+    }
+    const size = at + 4 - this.#head.length
+    this.#head = null
+    return chunk.subarray(size)
+  }
+
+  override _final(done: (error?: Error | null) => void): void {
+    // What a message still holds back was not whole: its frame announced more.
+    this.#client?.end()
+    done()
+  }
+}
