@@ -159,8 +159,8 @@ export const LOAD_PASSES: readonly LoadPass[] = [
         upstream,
       }
       return deepFreeze({
-        policy,
         text: load.text,
+        policy,
         sensitiveFiles,
         trustedFiles: read.flatMap((source) => source.trustedFiles()),
         sources,

@@ -28,7 +28,7 @@ export interface LoadOptions {
 }
 
 export interface LoadedPolicy {
-  /** The file's text, as it was read and checked; null if there is no file. */
+  /** The text of the file as it was read and checked; null if there is no file. */
   readonly text: string | null
   readonly policy: Policy
   /** Absolute names of files to hide from sandboxes: the policy, `.env`, files with secrets, `ca`s. */

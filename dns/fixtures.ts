@@ -108,7 +108,7 @@ export interface Bench {
 
 export type BenchOverrides = Partial<ResolverContext & ResolverSnapshot>
 
-/** A context; fields of the policy and others may both be given. */
+/** A context; what stands in the policy and what does not may both be given. */
 export function bench(overrides: BenchOverrides = {}): Bench {
   const events: DnsEvent[] = []
   const failures: unknown[] = []

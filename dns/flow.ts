@@ -27,7 +27,7 @@ export interface ResolverSnapshot {
 /** Everything that a resolver needs. UDP and TCP of one gateway share it. */
 export interface ResolverContext {
   identify(peer: Peer): SandboxRef | null
-  /** The snapshot in force. A query asks once, when it arrives, and is decided by that one to its end. */
+  /** The snapshot in force. A query asks once, when it comes, and is decided by that one to its end. */
   snapshot(): ResolverSnapshot
   readonly limiter: QueryLimiter
   /** The gateway's address for an allowed name. Answers contain no other address, apart from loopback and `hosts`. */
@@ -54,10 +54,13 @@ export interface Decision {
   readonly recorded: boolean
 }
 
-/** One query on its way through the steps. */
-export interface QueryFlow {
-  readonly context: ResolverContext
-  /** The policy that was in force when the query arrived. */
+/** What a decision needs: neither a log nor a socket. */
+export type DecisionContext = Pick<ResolverContext, 'identify' | 'limiter' | 'addressOf'>
+
+/** A query, with what the steps up to the decision find out about it. */
+export interface QueryInquiry {
+  readonly context: DecisionContext
+  /** The policy that was in force when the query came. */
   readonly snapshot: ResolverSnapshot
   readonly query: DnsQuery
   readonly peer: Peer
@@ -67,11 +70,28 @@ export interface QueryFlow {
   wildcard: string | null
   features: NameFeatures | null
   budget: BudgetVerdict | null
+}
+
+/** A query before its first step. */
+export function newInquiry<C extends DecisionContext>(
+  given: Pick<QueryInquiry, 'snapshot' | 'query' | 'peer' | 'transport' | 'time'> & { readonly context: C },
+): QueryInquiry & { readonly context: C } {
+  return { ...given, sandbox: null, wildcard: null, features: null, budget: null }
+}
+
+/** One query on its way through all steps. */
+export interface QueryFlow extends QueryInquiry {
+  readonly context: ResolverContext
   decision: Decision | null
   response: Buffer | null
 }
 
+/** Decides, or returns null to pass the query on. It changes nothing but the inquiry and what is counted. */
+export interface DecisionStep {
+  readonly name: string
+  decide(inquiry: QueryInquiry): Decision | null
+}
+
 /** A step decides, or returns null to pass the query on; steps that act run after the decision, with it. */
 export type QueryStep =
-  | { readonly name: string; decide(flow: QueryFlow): Decision | null }
-  | { readonly name: string; act(flow: QueryFlow, decision: Decision, next: () => void): void }
+  DecisionStep | { readonly name: string; act(flow: QueryFlow, decision: Decision, next: () => void): void }

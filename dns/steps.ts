@@ -5,39 +5,53 @@ import { type Addresses, type AddressRecord, answerLimit, encodeAnswer } from '.
 import { RCODE, TYPE } from './codes.js'
 import { replyTo, type DnsReason } from './replies.js'
 import { eventOf } from './events.js'
-import type { Decision, QueryFlow, QueryStep } from './flow.js'
+import type { Decision, DecisionStep, QueryFlow, QueryInquiry, QueryStep } from './flow.js'
 import { localName } from './local-names.js'
 import { labelsOf } from './wire.js'
 
-/** The steps of a query, in order. The first decision wins; no answer leaves before it is recorded. */
-export const QUERY_STEPS: readonly QueryStep[] = [
+/** What the policy says to a query. The first decision wins. */
+const DECISION_STEPS: readonly DecisionStep[] = [
   { name: 'identify the sandbox', decide: identifySandbox },
   { name: 'limit its query rate', decide: limitRate },
   { name: 'reject unknown clients', decide: rejectUnknownClients },
   { name: 'one question, class IN, host-name bytes', decide: oneQuestion },
   { name: 'names that need no policy', decide: answerLocally },
   { name: 'check the name: listed, features, budget', decide: applyNamePolicy },
+]
+
+/** The steps of a query, in order. No answer leaves before it is recorded. */
+export const QUERY_STEPS: readonly QueryStep[] = [
+  ...DECISION_STEPS,
   { name: 'record', act: record },
   { name: 'answer', act: answer },
 ]
 
-function identifySandbox(flow: QueryFlow): null {
+/** The decision alone, for a query that nobody sent: nothing is recorded or answered. What is counted is the caller's ledger. */
+export function decideQuery(inquiry: QueryInquiry): Decision {
+  for (const step of DECISION_STEPS) {
+    const decision = step.decide(inquiry)
+    if (decision !== null) return decision
+  }
+  return deny('internal')
+}
+
+function identifySandbox(flow: QueryInquiry): null {
   flow.sandbox = flow.context.identify(flow.peer)
   return null
 }
 
 /** All unknown clients share one bucket, because they can choose the addresses that would tell them apart. */
-function limitRate(flow: QueryFlow): Decision | null {
+function limitRate(flow: QueryInquiry): Decision | null {
   const verdict = flow.context.limiter.take(limiterKey(flow), flow.snapshot.rate, flow.time)
   if (verdict === 'pass') return null
   return { ...deny('rate-limited'), recorded: verdict === 'note' }
 }
 
-function rejectUnknownClients({ sandbox }: QueryFlow): Decision | null {
+function rejectUnknownClients({ sandbox }: QueryInquiry): Decision | null {
   return sandbox === null ? deny('unknown-sandbox') : null
 }
 
-function oneQuestion(flow: QueryFlow): Decision | null {
+function oneQuestion(flow: QueryInquiry): Decision | null {
   const { error, question } = flow.query
   if (error === null) return null
   // Measured despite the error. Threat: a DNS tunnel that stays unnoticed by using a wrong class or EDNS version.
@@ -47,7 +61,7 @@ function oneQuestion(flow: QueryFlow): Decision | null {
   return deny(error)
 }
 
-function answerLocally({ query: { question }, snapshot }: QueryFlow): Decision | null {
+function answerLocally({ query: { question }, snapshot }: QueryInquiry): Decision | null {
   if (question === null) return null
   const own = snapshot.hosts.get(question.name)
   if (own !== undefined) return allow('dns.hosts', addressFor(question.type, own))
@@ -58,7 +72,7 @@ function answerLocally({ query: { question }, snapshot }: QueryFlow): Decision |
     : allow(local.rule, addressFor(question.type, local.addresses))
 }
 
-function applyNamePolicy(flow: QueryFlow): Decision | null {
+function applyNamePolicy(flow: QueryInquiry): Decision | null {
   const { context, snapshot, sandbox, query, time } = flow
   const { question } = query
   if (sandbox === null || question === null) return null
@@ -130,6 +144,6 @@ function allow(rule: string, address: AddressRecord | null): Decision {
   }
 }
 
-function limiterKey({ sandbox }: QueryFlow): string {
+function limiterKey({ sandbox }: QueryInquiry): string {
   return sandbox?.id ?? ''
 }

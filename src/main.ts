@@ -104,7 +104,9 @@ function program(io: CommandIo, done: (code: number) => void): Command {
 
   egress
     .command('reload')
-    .description('make the gateway that runs here load its policy again, and wait (exit 1: rejected)')
+    .description(
+      'tell the gateway that runs here to read its policy again, and wait (exit 1: it was rejected)',
+    )
     .action(async () => {
       const { runReload } = await import('./cli/reload.js')
       done(await runReload(io))

@@ -153,6 +153,28 @@ void t.test(
   },
 )
 
+void t.test(
+  'who is asked for is the peer with the address that it was sent to, at every listener',
+  async (test) => {
+    const asked = new Set<string>()
+    const gateway = await startGateway(testPolicy({ destinations: [] }), ({ address, localAddress }) => {
+      asked.add(`${address} to ${localAddress ?? 'nobody knows'}`)
+      return null
+    })
+    test.teardown(() => gateway.close())
+    for (const port of Object.values(gateway.ports)) {
+      asked.clear()
+      const socket = connect({ port, host: '127.0.0.1', localAddress: '127.0.0.8' })
+      await exchange(
+        socket.on('error', () => undefined),
+        'GET / HTTP/1.1\r\nHost: a.example\r\n\r\n',
+      )
+      socket.destroy()
+      test.strictSame([...asked], ['127.0.0.8 to 127.0.0.1'])
+    }
+  },
+)
+
 /** Begins a request and does not end it, so that the connection is one that waits for its client. */
 async function exchange(socket: Socket, head: string): Promise<void> {
   socket.write(head)

@@ -51,10 +51,7 @@ export const REASONS = {
   ],
   'upstream-timeout': [504, 'The upstream did not respond in time.'],
   'audit-unavailable': [503, 'The audit log cannot be written, so all requests are blocked.'],
-  'policy-changed': [
-    403,
-    'The policy changed while this was open, and no longer lists this host for this agent.',
-  ],
+  'policy-changed': [403, 'The policy has changed while this was open, and no longer lists this host.'],
   'shutting-down': [503, 'The gateway is shutting down.'],
   internal: [500, 'Internal error in the gateway. Nothing was sent upstream after the error.'],
 } as const satisfies Record<string, readonly [status: number, text: string]>

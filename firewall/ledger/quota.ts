@@ -24,7 +24,7 @@ export class QuotaCounter {
    * @returns 0, or the milliseconds until the window ends
    */
   take(key: string, quota: Quota, announced: number, now: number, charge = true): number {
-    const window = this.#windowOf(key, quota, now)
+    const window = charge ? this.#windowOf(key, quota, now) : this.#presentOf(key, quota, now)
     const over =
       (quota.requests !== null && window.requests >= quota.requests) ||
       (quota.bytes !== null && (window.bytes >= quota.bytes || window.bytes + announced > quota.bytes))
@@ -44,14 +44,20 @@ export class QuotaCounter {
     for (const key of this.#windows.keys()) if (!isActive(key)) this.#windows.delete(key)
   }
 
-  #windowOf(key: string, { windowMs }: Quota, now: number): Window {
+  #windowOf(key: string, quota: Quota, now: number): Window {
+    const window = this.#presentOf(key, quota, now)
+    if (this.#windows.get(key) === window) return window
+    if (this.#windows.size >= MAX_KEPT) this.#dropEnded(now)
+    this.#windows.set(key, window)
+    return window
+  }
+
+  /** The window that is open, or one that could be opened now. */
+  #presentOf(key: string, { windowMs }: Quota, now: number): Window {
     const present = this.#windows.get(key)
     // A clock that was set back must not make a window longer than it is.
     if (present !== undefined && present.ends > now && present.ends - now <= windowMs) return present
-    if (this.#windows.size >= MAX_KEPT) this.#dropEnded(now)
-    const window = { ends: now + windowMs, requests: 0, bytes: 0 }
-    this.#windows.set(key, window)
-    return window
+    return { ends: now + windowMs, requests: 0, bytes: 0 }
   }
 
   #dropEnded(now: number): void {

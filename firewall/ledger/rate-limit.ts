@@ -17,12 +17,13 @@ export class RateLimiter {
   take(key: string, limit: RateLimit, now: number, charge = true): number {
     const bucket = this.#buckets.get(key) ?? { tokens: limit.burst, updated: now }
     const earned = (Math.max(now - bucket.updated, 0) / 1000) * limit.perSecond
-    bucket.tokens = Math.min(bucket.tokens + earned, limit.burst)
+    const tokens = Math.min(bucket.tokens + earned, limit.burst)
+    const waitMs = tokens < 1 ? Math.ceil(((1 - tokens) / limit.perSecond) * 1000) : 0
+    if (!charge) return waitMs
+    bucket.tokens = waitMs === 0 ? tokens - 1 : tokens
     bucket.updated = now
     this.#buckets.set(key, bucket)
-    if (bucket.tokens < 1) return Math.ceil(((1 - bucket.tokens) / limit.perSecond) * 1000)
-    if (charge) bucket.tokens -= 1
-    return 0
+    return waitMs
   }
 
   /** Drops the buckets of what is gone. */

@@ -36,7 +36,7 @@ export class SecretPatterns {
     )
   }
 
-  /** These and others: the same object for the same others, and this one if it has them already. */
+  /** These and others: the same object for the same others, and this one where it has them already. */
   plus(others: SecretPatterns): SecretPatterns {
     this.#sums ??= new WeakMap()
     const both = this.#sums.get(others) ?? sum(this, others)

@@ -37,10 +37,11 @@ function behindConnect(connection: Connection, connect: ConnectRequest, tools: C
 
 /** A sandbox that has ended since is nobody any more, and its address may be another's. */
 function asOfNow(connection: Connection, { context }: ConnectionTools): RequestConnection {
-  const { sandbox, peer } = connection
+  const { sandbox, peer, listener, host, scheme, port, checkedName } = connection
   const now = context.identify(peer)
   if (now === sandbox) return connection
-  return { ...connection, sandbox: sandbox === null || now?.id === sandbox.id ? now : null }
+  const same = sandbox === null || now?.id === sandbox.id
+  return { sandbox: same ? now : null, peer, listener, host, scheme, port, checkedName }
 }
 
 /** A bug of ours on one connection closes that connection and no other. */

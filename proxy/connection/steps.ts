@@ -96,6 +96,8 @@ const readOpening: ConnectionStep = {
     }
     return peek(connection.socket).then(async (opening) => {
       if (opening.kind === 'closed') {
+        // One that has only stopped sending would stay half open, and count as one of its sandbox's.
+        connection.socket.destroy()
         await recordLostOpening(context, connection, opening)
         return 'gone'
       }

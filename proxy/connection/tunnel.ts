@@ -16,8 +16,8 @@ export const tunnel: Protocol = {
 }
 
 async function serveTunnel(connection: Connection, { context }: ConnectionTools): Promise<void> {
-  const { socket, host, port, destination, snapshot } = connection
-  if (host === null || port === null || destination === null) return
+  const { socket, sandbox, host, port, destination, snapshot } = connection
+  if (sandbox === null || host === null || port === null || destination === null) return
   const origin = { scheme: 'https', host, port } as const
   const upstream = await resolveUpstream(context, snapshot, connection, origin, destination)
   if ('reason' in upstream) {
@@ -41,7 +41,7 @@ async function serveTunnel(connection: Connection, { context }: ConnectionTools)
     const forget = context.shutdown.onStart(() => socket.destroy())
     const policy: { reason: 'policy-changed' | null } = { reason: null }
     const stream: OpenStream = {
-      agent: connection.sandbox?.agent ?? '',
+      agent: sandbox.agent,
       origin,
       end() {
         policy.reason = 'policy-changed'

@@ -34,7 +34,7 @@ export class Flow {
     this.startedAt = recorder.now()
   }
 
-  /** Allowed, recorded, and not yet closed: from here on a refusal ends it, and is no second decision. */
+  /** Allowed, recorded, and not yet closed: from here on a denial ends it, and is not a second decision. */
   get isOpen(): boolean {
     return this.#open !== null
   }
@@ -51,8 +51,20 @@ export class Flow {
     if (decision === null || decision.sandbox === null) return
     this.#open = null
     const at = this.#recorder.now()
-    const { id, startedAt } = this
-    this.#recorder.audit.close({ ...end, at, id, sandbox: decision.sandbox, durationMs: at - startedAt })
+    // Field by field: this is done for each request, and a spread costs several times as much.
+    this.#recorder.audit.close({
+      at,
+      id: this.id,
+      sandbox: decision.sandbox,
+      outcome: end.outcome,
+      reason: end.reason,
+      detail: end.detail,
+      status: end.status,
+      requestBytes: end.requestBytes,
+      responseBytes: end.responseBytes,
+      durationMs: at - this.startedAt,
+      redactions: end.redactions,
+    })
   }
 }
 

@@ -1,5 +1,5 @@
-import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import type { Origin } from '#firewall/contracts/origin.js'
+import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import type { ProxyContext } from '../context/context.js'
 import type { OpenStream } from '../context/open-streams.js'
 import { deny, denyFailure, type Denial } from '../contracts/denial.js'
@@ -169,7 +169,7 @@ class Forwarding implements UpstreamHandler, OpenStream {
     this.#finish(this.#result(error))
   }
 
-  /** The codings to undo; a refusal for a response that must not be passed on, because it cannot be read. */
+  /** The codings to undo; a denial for a response that must not be passed on, because it cannot be read. */
   #codingsOf(status: number, raw: RawHeaders): readonly Coding[] | Denial {
     if (status > 599) return deny('upstream-protocol', { detail: `status ${String(status)}` })
     if (this.#secretPatterns.bytes.length === 0) return []

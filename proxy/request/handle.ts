@@ -18,7 +18,14 @@ export function handleRequest(
   const exchange = newExchange(connection, context.snapshot(), new Flow(context), downstream)
   return runFlow(context.shutdown, exchange.flow, async () => {
     try {
-      await takeThrough(exchange, context)
+      const denial = await runSteps(exchange, context)
+      if (denial !== null) {
+        await refuse(exchange, context, denial)
+        return
+      }
+      const result = await (downstream.upgrade === null ? forward : forwardUpgrade)(exchange, context)
+      spend(exchange, result, context)
+      exchange.flow.close(endOf(result))
     } catch (error) {
       context.fail(error)
       await refuse(exchange, context, deny('internal'))
@@ -26,17 +33,6 @@ export function handleRequest(
       exchange.body?.release()
     }
   })
-}
-
-async function takeThrough(exchange: Exchange, context: ProxyContext): Promise<void> {
-  const denial = await runSteps(exchange, context)
-  if (denial !== null) {
-    await refuse(exchange, context, denial)
-    return
-  }
-  const result = await (exchange.downstream.upgrade === null ? forward : forwardUpgrade)(exchange, context)
-  spend(exchange, result, context)
-  exchange.flow.close(endOf(result))
 }
 
 async function runSteps(exchange: Exchange, context: ProxyContext): Promise<Denial | null> {

@@ -40,8 +40,8 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
       if (settled) return
       settled = true
       forgetShutdown()
-      leave()
       forgetClient()
+      leave()
       resolve({
         denial,
         aborted,
@@ -72,7 +72,7 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
       origin: required(exchange.origin),
       end: () => cut('policy-changed'),
       // Without a redactor messages may be compressed, and nothing can be found in them.
-      search: (more) => redactor?.alsoFor(more),
+      search: (patterns) => redactor?.alsoFor(patterns),
     }
     const leave = context.streams.add(stream, snapshot, context.snapshot)
     const forgetClient = downstream.onGone(() => call?.destroy())

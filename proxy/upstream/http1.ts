@@ -3,14 +3,7 @@ import type * as Undici from 'undici'
 import type { HttpLimits } from '#firewall/contracts/policy.js'
 import { codeOf } from '../contracts/errors.js'
 import { shownCertificate } from '../credentials/client-certificate.js'
-import type {
-  DrainingPool,
-  RawHeaders,
-  ResolvedUpstream,
-  UpstreamHandler,
-  UpstreamRequest,
-  Upstreams,
-} from './upstream.js'
+import type { RawHeaders, ResolvedUpstream, UpstreamHandler, UpstreamRequest, Upstreams } from './upstream.js'
 
 const require = createRequire(import.meta.url)
 
@@ -30,9 +23,10 @@ const MAX_CONNECTIONS = 256
 export class Http1Upstreams implements Upstreams {
   readonly #limits: HttpLimits
   readonly #pools = new Map<string, Undici.Pool>()
-  readonly #draining = new Set<DrainingPool>()
+  /** Pools that take no more requests, until those that they have are done. */
+  readonly #draining = new Set<Undici.Pool>()
   /** Set by `handOver`. */
-  #successor: Upstreams | null = null
+  #successor: Http1Upstreams | null = null
   #closed = false
 
   constructor(limits: HttpLimits) {
@@ -46,15 +40,11 @@ export class Http1Upstreams implements Upstreams {
 
   open(upstream: ResolvedUpstream, request: UpstreamRequest, handler: UpstreamHandler): void {
     const { method, path, headers, body } = request
-    if (this.#successor !== null) {
-      this.#successor.open(upstream, request, handler)
-      return
-    }
-    const options = { method: method, path, headers, body }
-    this.#poolOf(upstream).dispatch(options, new Call(handler))
+    this.#poolOf(upstream).dispatch({ method, path, headers, body }, new Call(handler))
   }
 
   #poolOf(upstream: ResolvedUpstream): Undici.Dispatcher {
+    if (this.#successor !== null) return this.#successor.#poolOf(upstream)
     const { origin, addresses, port, ca, clientCertificate: shown } = upstream
     const { scheme, host } = origin
     const key = `${scheme}://${host}:${String(origin.port)} ${addresses.join()} ${String(port)} ${ca ?? ''}${
@@ -67,11 +57,12 @@ export class Http1Upstreams implements Upstreams {
     const [oldest] = this.#pools
     if (this.#pools.size > MAX_POOLS && oldest !== undefined) {
       this.#pools.delete(oldest[0])
-      this.drain(oldest[1])
+      this.#drain(oldest[1])
     }
     return pool
   }
 
+  /** Whether pools with these limits would be the same. */
   hasLimits({ connectTimeoutMs, responseTimeoutMs, idleTimeoutMs }: HttpLimits): boolean {
     return (
       connectTimeoutMs === this.#limits.connectTimeoutMs &&
@@ -80,17 +71,15 @@ export class Http1Upstreams implements Upstreams {
     )
   }
 
-  handOver(successor: Upstreams): void {
+  /**
+   * A policy with other limits is in force: requests that are under way end as they began, and each that comes later, also
+   * one that was decided before, goes through the successor, which closes what was open here.
+   */
+  handOver(successor: Http1Upstreams): void {
     this.#successor = successor
-    for (const pool of [...this.#pools.values(), ...this.#draining]) successor.drain(pool)
+    for (const pool of [...this.#pools.values(), ...this.#draining]) successor.#drain(pool)
     this.#pools.clear()
     this.#draining.clear()
-  }
-
-  drain(pool: DrainingPool): void {
-    this.#draining.add(pool)
-    const forget = () => this.#draining.delete(pool)
-    pool.close().then(forget, forget)
   }
 
   async close(): Promise<void> {
@@ -98,6 +87,12 @@ export class Http1Upstreams implements Upstreams {
     const pools = [...this.#pools.values(), ...this.#draining]
     this.#pools.clear()
     await Promise.all(pools.map((pool) => pool.destroy()))
+  }
+
+  #drain(pool: Undici.Pool): void {
+    this.#draining.add(pool)
+    const forget = () => this.#draining.delete(pool)
+    pool.close().then(forget, forget)
   }
 
   #open(upstream: ResolvedUpstream): Undici.Pool {

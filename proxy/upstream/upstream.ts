@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 import type { ClientCertificate, Headers } from '#firewall/contracts/credential.js'
-import type { Origin } from '#firewall/contracts/origin.js'
 import type { HttpLimits } from '#firewall/contracts/policy.js'
+import type { Origin } from '#firewall/contracts/origin.js'
 
 /** An upstream whose addresses were all checked. Nothing is resolved again after this. */
 export interface ResolvedUpstream {
@@ -14,14 +14,6 @@ export interface ResolvedUpstream {
   readonly ca: string | null
   /** What the upstream is shown; null for nothing. */
   readonly clientCertificate: ClientCertificate | null
-}
-
-/** A pool of connections that takes no more requests. */
-export interface DrainingPool {
-  /** Resolves once its requests are done. */
-  close(): Promise<void>
-  /** Ends its requests. */
-  destroy(): Promise<void>
 }
 
 /** A request as it leaves, credential and all. */
@@ -65,19 +57,14 @@ export interface UpstreamHandler {
  * alone, verifies certificates for the pinned name, follows no redirect and repeats nothing.
  */
 export interface Upstreams {
-  /** Whether others, made with these limits, would be the same. */
-  hasLimits(limits: HttpLimits): boolean
-  /**
-   * A policy with other limits is in force: requests that are under way end as they began, and each that comes later, also
-   * one that was decided before, goes through the successor, which closes what was open here.
-   */
-  handOver(successor: Upstreams): void
-  /** Called by `handOver` alone: closes a connection pool once its requests are done, or with `close`. */
-  drain(pool: DrainingPool): void
   /** Loads what the first request would wait for. */
   load(): void
   /** Sends a request. Never throws: what fails is told to the handler. */
   open(upstream: ResolvedUpstream, request: UpstreamRequest, handler: UpstreamHandler): void
+  /** Whether connections made for these limits would be the same. */
+  hasLimits(limits: HttpLimits): boolean
+  /** A policy with other limits is in force: later requests go through the successor, and those under way end as they began. */
+  handOver(successor: Upstreams): void
   /** Ends the requests under way, and each that comes later, with an error whose reason is `shutting-down`. */
   close(): Promise<void>
 }

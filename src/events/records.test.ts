@@ -6,9 +6,9 @@ import type { SecretRotationEvent } from '#config/secrets/secret-refresher.js'
 import { replyTo, type DnsReason } from '#dns/replies.js'
 import type { DnsEvent } from '#dns/events.js'
 import { REASONS, type Reason } from '#firewall/contracts/reasons.js'
+import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
 import type { GatewayEvent, PolicyEvent, SandboxEvent } from './events.js'
 import { readRecord } from './read-record.js'
-import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
 import * as records from './records.js'
 
 type Json = { readonly [key: string]: Json } & { readonly description?: string }

@@ -1,7 +1,7 @@
+import type { Peer } from '#firewall/contracts/peer.js'
 import { randomUUID } from 'node:crypto'
 import type { SecretRotationEvent } from '#config/secrets/secret-refresher.js'
 import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
-import type { Peer } from '#firewall/contracts/peer.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import { Ledger } from '#firewall/ledger/ledger.js'
 import type { ProxyContext } from '#proxy/context/context.js'

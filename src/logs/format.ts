@@ -11,7 +11,7 @@ export function painter(isTerminal: boolean, env: Readonly<Record<string, string
   return (colour, text) => (on ? `\x1b[${String(CODES[colour])}m${text}\x1b[0m` : text)
 }
 
-/** One line of text. Control bytes are escaped. Threat: text from the sandbox that controls the user's terminal. */
+/** One line for people. What the sandbox wrote is printed with its control bytes escaped: a log must not move a cursor. */
 export function formatEvent(time: string, shown: ShownEvent, paint: Paint): string {
   return `${paint('dim', clean(time.replace('T', ' ')))} ${bodyOf(shown, paint)}`
 }
@@ -52,7 +52,7 @@ function queryLine(event: Shown<'query'>, paint: Paint): string {
 
 function decisionLine(event: Shown<'decision'>, paint: Paint): string {
   const asked = event.method ?? event.kind.toUpperCase()
-  // The gateway's own token requests must not look like requests from the sandbox.
+  // What the gateway asked of its own accord must not pass for what the sandbox asked.
   const method = event.kind === 'token' ? `TOKEN ${asked}` : asked
   const status = event.status === null ? '' : ` ${String(event.status)}`
   const why =
@@ -63,7 +63,7 @@ function decisionLine(event: Shown<'decision'>, paint: Paint): string {
   return `http ${verdictWord(event, paint)} ${place}${status} ${paint('dim', `${clean(why)} #${shortId(event)}`)}`
 }
 
-/** As much of the URL as the request had: CONNECT has a host and port, an unknown service only a path. */
+/** A URL, as much of one as the request had: CONNECT has host and port, an unknown route a path alone. */
 function placeOf({ scheme, host, port, path, query }: Shown<'decision'>): string {
   const rest = `${path ?? ''}${query ?? ''}`
   if (host === null) return rest === '' ? '(no host)' : rest
@@ -83,10 +83,7 @@ function closeLine(event: Shown<'close'>, paint: Paint): string {
 }
 
 function rotationLine({ secret, source, problem }: Shown<'rotation'>, paint: Paint): string {
-  const how =
-    problem === null
-      ? paint('green', 'rotated')
-      : paint('red', `refresh failed, previous value in use: ${clean(problem)}`)
+  const how = problem === null ? paint('green', 'rotated') : paint('red', `kept: ${clean(problem)}`)
   return `http SECRET ${clean(secret)} (${clean(source)}) ${how}`
 }
 

@@ -239,7 +239,7 @@ void t.test('as much of a URL as the request had', (t) => {
   t.end()
 })
 
-void t.test("the gateway's own requests do not look like the sandbox's", (t) => {
+void t.test("the gateway's own requests do not pass for the sandbox's", (t) => {
   const record = JSON.parse(http({ second: 1, mark: 'token' })) as object
   const token = { ...record, event: { action: 'http-token', reason: null } }
   t.match(formatRecord(token, plain), 'http ALLOW TOKEN GET https://a.example/token')
@@ -272,7 +272,7 @@ void t.test('text from the sandbox cannot move the cursor or start a new line', 
   t.end()
 })
 
-void t.test('colour needs a terminal, and the text is complete without it', (t) => {
+void t.test('colour needs a terminal, and its word stands there without it', (t) => {
   const record = JSON.parse(http({ second: 1, mark: 'a', verdict: 'deny' })) as object
   t.match(formatRecord(record, painter(true, {})), '\x1b[31mDENY ')
   for (const paint of [painter(false, {}), painter(true, { NO_COLOR: '1' }), painter(true, { TERM: 'dumb' })])
@@ -328,7 +328,7 @@ void t.test(
   },
 )
 
-/** Follows the log, and returns a function that waits for a number of lines. */
+/** Follows, and gives a function that waits until so many lines came. */
 function follow(t: Test, place: string) {
   const stop = new AbortController()
   const found: string[] = []

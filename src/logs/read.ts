@@ -15,14 +15,14 @@ export function parseLine(text: string): LogLine | null {
   return entry === null ? null : { ...entry, text }
 }
 
-/** Directories that hold logs, the oldest run first: the audit directory itself, and one for each run below it. */
+/** Directories with logs: the audit directory itself, then one per run, the oldest first. */
 export function logDirectories(auditDir: string): string[] {
   const runs = join(auditDir, 'runs')
   const names = existsSync(runs) ? readdirSync(runs).sort() : []
   return [auditDir, ...names.map((name) => join(runs, name))]
 }
 
-/** The files of one role in a directory, those that were set aside first. */
+/** The files of one role in a directory, rotated files first. */
 export function logFiles(directory: string, role: AuditRole): string[] {
   if (!existsSync(directory)) return []
   return readdirSync(directory)
@@ -31,7 +31,7 @@ export function logFiles(directory: string, role: AuditRole): string[] {
     .map((name) => join(directory, name))
 }
 
-/** Every line of the given roles: run by run, and in the order of time within a run. Nothing is held in memory. */
+/** Every line of the given roles: run by run, and by time within a run. Reads one line of each file at a time. */
 export async function* readLog(
   auditDir: string,
   roles: readonly AuditRole[],
