@@ -18,7 +18,7 @@ const WINDOW = 100
 const IDLE_MS = 1_500
 const LOST_MS = 5_000
 
-const gateway = await startWorker<number>('dns-gateway', ['"**.flood.example"'])
+const gateway = await startWorker<number>('dns-gateway', ['gateway', '"**.flood.example"'])
 const memory = (field: string) => {
   const status = readFileSync(`/proc/${String(gateway.pid)}/status`, 'utf8')
   return Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1]) / 1024

@@ -54,7 +54,8 @@ async function measure({ worker, speeds, latencies }: Candidate): Promise<void> 
 }
 
 const started = [
-  { name: 'gateway', worker: await startWorker<number>('dns-gateway', names) },
+  { name: 'gateway', worker: await startWorker<number>('dns-gateway', ['gateway', ...names]) },
+  { name: 'egress serve', worker: await startWorker<number>('dns-gateway', ['serve', ...names]) },
   { name: 'dnsmasq', worker: await startDnsmasq(names) },
   { name: 'unbound, one thread', worker: await startUnbound(names) },
 ]

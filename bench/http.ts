@@ -25,10 +25,12 @@ async function compareProxies(): Promise<void> {
   const upstream = await startWorker<number>('http-servers', ['upstream'])
   const port = String(upstream.ready)
   const gateway = await startWorker<number>('http-servers', ['gateway', port])
+  const serve = await startWorker<number>('http-servers', ['serve', port])
   const httpProxy = await startWorker<number>('http-servers', ['http-proxy', port])
   const nginx = await startNginx(upstream.ready)
   const candidates: Candidate[] = [
     { name: 'gateway, base-URL listener', worker: gateway, path: '/api/v1/items?page=1' },
+    { name: 'egress serve, base-URL listener', worker: serve, path: '/api/v1/items?page=1' },
     { name: 'http-proxy', worker: httpProxy, path: '/v1/items?page=1' },
     ...(nginx === null ? [] : [{ name: 'nginx, one worker', worker: nginx, path: '/v1/items?page=1' }]),
     { name: 'no proxy', worker: upstream, path: '/v1/items?page=1' },

@@ -14,9 +14,9 @@ export function chooseAgent(named: string | undefined, agents: ReadonlyMap<strin
     code: 'EGRESS_UNKNOWN_AGENT',
     problem:
       named === undefined
-        ? `the policy names its agents (${known}), and none was chosen`
-        : `the policy has no agent \`${agent}\``,
-    fix: `choose one with --agent: ${known}`,
+        ? 'No agent selected, and the policy has no `default` agent'
+        : `Unknown agent \`${agent}\``,
+    fix: `Choose one with --agent: ${known}`,
     exitCode: 125,
   })
 }

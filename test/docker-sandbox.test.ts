@@ -146,11 +146,11 @@ void t.test('a sandbox on Docker', { skip: skipWithoutDocker() }, async (t) => {
       [['--limit', 'memory=1'], /^egress: --limit `memory=1` is too little.*\n {2}write/],
       [['--limit', 'processes=1'], /^egress: --limit `processes=1` is too little.*\n {2}write/],
       [['--limit', 'cpus=999'], /^egress: --limit cpus=999 is more than there are.*\n {2}write/],
-      [['--tty'], /^egress: --tty needs a terminal.*\n {2}leave/],
+      [['--tty'], /^egress: --tty requires a terminal.*\n {2}Remove/],
     ] as const)
       t.match(await gateway.run(...words, '--', 'true'), { code: 125, stderr: problem })
     const missing = await gateway.run('--', 'no-such-command')
-    t.match(missing, { code: 127, stderr: /^egress: exit code 127: .*\n {2}name another with --image/m })
+    t.match(missing, { code: 127, stderr: /^egress: Exit code 127: .*\n {2}Use another image with --image/m })
     t.strictSame(await gateway.networksLeft(), [], 'and nothing stays behind')
   })
 
@@ -171,7 +171,7 @@ void t.test('a sandbox on Docker', { skip: skipWithoutDocker() }, async (t) => {
     t.match(stdout, 'API_TOKEN=\n')
     t.match(stdout, /ok\n$/)
     t.notMatch(stdout + stderr, TOKEN)
-    t.match(stderr, /^egress: NOTE: egress.yaml in this directory is not used/)
+    t.match(stderr, /^egress: NOTE: egress.yaml in this directory is ignored/)
     rmSync(join(gateway.work, 'egress.yaml'))
     t.equal(stderr.match(/Read-only file system/g)?.length, 3, stderr)
     const written = await gateway.run('--write', '--', 'sh', '-c', 'echo x > new; ls')

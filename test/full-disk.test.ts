@@ -52,7 +52,7 @@ upstream:
     const reached = upstream.requests.length
     await until(/503 [\s\S]*503 [\s\S]*503 /)
     test.equal(upstream.requests.length, reached, 'nothing passed meanwhile')
-    test.match(errors, /audit log .* cannot be written \(ENOSPC\)/)
+    test.match(errors, /Cannot write the audit log .* \(ENOSPC\)/)
     rmSync(filler)
     await until(/^200 fine$/m)
     test.match(errors, /can be written again/)

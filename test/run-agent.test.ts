@@ -159,7 +159,7 @@ void t.test("the exit code is the command's, and 125, 126, 127 are ours", async 
   test.equal((await space.run(['run', '--', '/etc/hostname'])).code, 127)
   const agent = await space.run(['run', '--agent', 'nobody', '--', 'true'])
   test.equal(agent.code, 125)
-  test.match(agent.stderr, 'choose one with --agent: default')
+  test.match(agent.stderr, 'Choose one with --agent: default')
   test.equal((await space.run(['run', '--limit', 'memory=lots', '--', 'true'])).code, 125)
   test.equal((await space.run(['run', '--env', 'oops', '--', 'true'])).code, 125)
   test.equal((await space.run(['run', '--no-such-flag', '--', 'true'])).code, 125)

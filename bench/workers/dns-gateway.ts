@@ -3,7 +3,13 @@ import { serveGateway } from './gateway.js'
 
 // The gateway of `bench:dns`, in its own process: node dns-gateway.js NAME…
 
-const allow = process.argv.slice(2).map((name) => `  - host: ${name}\n`)
+const [role = '', ...names] = process.argv.slice(2)
+const allow = names.map((name) => `  - host: ${name}\n`)
 const rate = '{ per_second: 1000000, burst: 1000000 }'
-const gateway = await serveGateway(`dns: { rate: ${rate} }\nallow:\n${allow.join('')}`, {})
+const gateway = await serveGateway(
+  `dns: { rate: ${rate} }\nallow:\n${allow.join('')}`,
+  {},
+  0,
+  role === 'serve',
+)
 tellStarter(gateway.dns)

@@ -7,7 +7,10 @@ import { loadPolicy } from '#config/load.js'
 import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { Audit } from '#src/audit/audit.js'
+import { tuneGarbageCollector } from '#src/gateway/gc-tuning.js'
 import { Gateway } from '#src/gateway/gateway.js'
+import { ConsoleSink } from '#src/logs/console-sink.js'
+import { painter } from '#src/logs/format.js'
 
 /** Ports of a gateway's listeners on loopback, and its CA certificate. */
 export interface GatewayPorts {
@@ -26,7 +29,9 @@ export async function serveGateway(
   policyText: string,
   env: Record<string, string>,
   dnsPort = 0,
+  asServe = false,
 ): Promise<GatewayPorts> {
+  tuneGarbageCollector()
   const directory = mkdtempSync(join(tmpdir(), 'egress-bench-'))
   process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
   const file = join(directory, 'egress.yaml')
@@ -35,7 +40,14 @@ export async function serveGateway(
   const complain = (diagnostic: unknown) => console.error('the gateway:', diagnostic)
   const gateway = await Gateway.create({
     policy: (await loadPolicy(file, { kinds: CREDENTIAL_KINDS, env })).policy,
-    audit: new Audit({ directory: auditDir, gateway: 'bench', now: Date.now, onChange: complain }),
+    audit: new Audit({
+      directory: auditDir,
+      gateway: 'bench',
+      now: Date.now,
+      onChange: complain,
+      // As `egress serve` does: each decision is a line for `docker compose logs`.
+      sinks: asServe ? [new ConsoleSink((text) => process.stdout.write(text), painter(false, {}))] : [],
+    }),
     identify: () => ({ id: 'sb-bench', agent: DEFAULT_AGENT, placeholders: new Map() }),
     address: { ipv4: '127.0.0.1', ipv6: null },
     fail: complain,

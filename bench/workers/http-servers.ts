@@ -29,7 +29,7 @@ async function serveUpstream(): Promise<number> {
   return portOf(server)
 }
 
-async function serveOwnGateway(upstream: string): Promise<number> {
+async function serveOwnGateway(upstream: string, asServe = false): Promise<number> {
   const policy = `services:
   api:
     url: http://api.example
@@ -42,7 +42,8 @@ async function serveOwnGateway(upstream: string): Promise<number> {
 upstream:
   hosts: { api.example: "127.0.0.1:${upstream}" }
 `
-  return (await serveGateway(policy, { API_TOKEN: 'ghp_TokenOfTheBenchmark0123456789abcdefgh' })).reverse
+  return (await serveGateway(policy, { API_TOKEN: 'ghp_TokenOfTheBenchmark0123456789abcdefgh' }, 0, asServe))
+    .reverse
 }
 
 /** The simplest reverse proxy with this library: keep-alive, no checks, no log, no credential. */
@@ -59,6 +60,7 @@ const [role = '', upstream = ''] = process.argv.slice(2)
 const roles: Record<string, (upstream: string) => Promise<number>> = {
   upstream: serveUpstream,
   gateway: serveOwnGateway,
+  serve: (upstream) => serveOwnGateway(upstream, true),
   'http-proxy': serveHttpProxy,
 }
 tellStarter(await roles[role]?.(upstream))

@@ -10,7 +10,11 @@ export interface Worker<Ready> {
 
 /** Starts a worker process, and waits for its first message. The worker ends with this process. */
 export async function startWorker<Ready>(name: string, words: readonly string[]): Promise<Worker<Ready>> {
-  const child = fork(fileURLToPath(new URL(`./${name}.js`, import.meta.url)), words)
+  const child = fork(fileURLToPath(new URL(`./${name}.js`, import.meta.url)), words, {
+    stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+  })
+  // Read and dropped, as the engine reads what a container prints.
+  child.stdout?.resume()
   const ready = (await firstMessage(child)) as Ready
   return {
     pid: child.pid ?? 0,

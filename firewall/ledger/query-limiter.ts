@@ -22,7 +22,7 @@ export class QueryLimiter {
     if (this.#buckets.take(sandbox, rate, now) === 0) return 'pass'
     const flood = this.#floods.get(sandbox) ?? { dropped: 0, recorded: -Infinity }
     this.#floods.set(sandbox, flood)
-    // Either direction: a clock that was set back must not silence the records until it has caught up.
+    // The absolute difference. Otherwise a clock set backwards would suppress flood records until it catches up.
     if (Math.abs(now - flood.recorded) >= FLOOD_RECORD_MS) {
       flood.recorded = now
       return 'note'

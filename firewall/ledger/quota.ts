@@ -33,7 +33,10 @@ export class QuotaCounter {
     return 0
   }
 
-  /** Adds the bytes of a request that has ended; those of one that outlived its window count in the present one. */
+  /**
+   * Charges the bytes of a finished request to the current window, even if the request started in an earlier one. If no
+   * window is open, they are not counted.
+   */
   spend(key: string, bytes: number, now: number): void {
     const window = this.#windows.get(key)
     if (window !== undefined && window.ends > now) window.bytes += bytes

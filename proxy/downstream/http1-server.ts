@@ -12,7 +12,9 @@ const MAX_HEAD = 65_536
 /** Milliseconds in which a head must be complete: a client that drips bytes gives its socket back. */
 const HEAD_TIMEOUT_MS = 30_000
 
-const OVERTAKES = deny('bad-framing', { detail: 'a request before this one has no answer yet' })
+const OVERTAKES = deny('bad-framing', {
+  detail: 'An earlier request on this connection is still in progress',
+})
 
 /** CONNECT (RFC 9110 section 9.3.6), not answered yet. */
 export interface ConnectRequest {
@@ -49,7 +51,8 @@ export class Http1Server {
   serve(socket: Socket, idleMs: number, handlers: Http1Handlers): void {
     const unanswered: ServerResponse[] = []
     this.#served.set(socket, { handlers, unanswered })
-    // Node tells only the response whose turn it is; those behind it would wait for ever, and hold their upstreams.
+    // With pipelined requests, Node emits `close` only on the response being sent. Emit it on the queued ones too;
+    // otherwise they never finish and keep their upstream connections open.
     socket.on('close', () => {
       for (const response of [...unanswered]) response.emit('close')
     })

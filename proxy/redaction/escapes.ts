@@ -120,7 +120,10 @@ function readName(source: ArrayLike<number>, at: number, end: number): number {
   return NO_ESCAPE
 }
 
-/** The number that hexadecimal digits write; `NO_ESCAPE - 1` when one is none, `INCOMPLETE - 1` when some are not there. */
+/**
+ * Parses `digits` hexadecimal digits. Returns -1 (`NO_ESCAPE - 1`) if a character is not a hex digit, -2 (`INCOMPLETE - 1`)
+ * if the input ends too early.
+ */
 function readHex(source: ArrayLike<number>, at: number, digits: number, end: number): number {
   let value = 0
   for (let i = at; i < at + digits; i += 1) {

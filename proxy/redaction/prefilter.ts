@@ -29,8 +29,8 @@ export const AT_SPECIAL = 1
 export const AT_SAMPLE = 2
 
 /**
- * What a special byte and another one behind it allow, a bit for each; what both that follow allow is the verdict. Of a line
- * break, the bit is four times its bytes.
+ * Bit flags for what a special byte may start, looked up once with the second byte and once with the third; the AND of both
+ * is the verdict. For a line break, the flag is four times its length in bytes.
  */
 const NOTHING_THERE = 0
 const ESCAPE_OF_PATTERN = 1
@@ -132,7 +132,7 @@ export class Prefilter {
   /** Every secret pattern has a sample in it; 0 where secret patterns are too short. */
   readonly stride: number
   readonly #matcher: Matcher
-  /** Grams that every secret pattern has, one after the other; more than these are not counted. */
+  /** Number of consecutive n-grams that every pattern contains, capped at MAX_RUN. */
   readonly #run: number
   #tables = 0
   #length = 0

@@ -84,8 +84,8 @@
   ;; Lists the places of special bytes that may matter before $whole, which is a multiple of sixteen and has two more bytes
   ;; behind it. Returns how many.
   ;;
-  ;; A branch that is taken now and then costs more than all else here. So there is none for whether sixteen bytes hold a
-  ;; special one, nor for what it comes to: what is written to the list too much is written over.
+  ;; Mispredicted branches dominate the cost here, so the loop does not branch on whether a block contains special bytes:
+  ;; it always writes candidates and overwrites the unused ones.
   (func (export "mark")
     (param $whole i32) (param $end i32) (param $tables i32) (param $shift i32) (result i32)
     (local $table v128)

@@ -37,9 +37,9 @@ export type Found = (start: number, end: number, pattern: number) => void
  * Finds secret patterns in a byte stream: as they are, under each syntax of `ESCAPES` with whatever mixture of escaped and plain
  * characters, and, since base64 comes in lines, with line breaks in them (RFC 2045 section 6.8), plain or escaped.
  *
- * It skips from sample to sample where nothing can be. Where a sample, or an escape that stands for a byte of a secret pattern,
- * says otherwise, it goes back to where a secret pattern could begin and walks byte by byte, one automaton for each reading,
- * until they agree again that next to nothing is open.
+ * A prefilter samples the input and skips regions that cannot match. At a candidate (a sample, or an escape that decodes to a
+ * byte used in a pattern) the scanner steps back to the earliest possible start of a match and runs one automaton per
+ * decoded view, byte by byte, until all views are in the same, nearly empty state.
  */
 export class Scanner {
   readonly #ahoCorasick: AhoCorasick
@@ -109,7 +109,7 @@ export class Scanner {
       else this.#state = this.#take(this.#state, byte, this.#offset + at)
       at += 1
       if (this.#prefilter.stride === 0 || !this.#agreed || at < this.#walkTo) continue
-      // What is open by less than a gram lies in this chunk, so skipping sees it from its beginning.
+      // A partial match shorter than one n-gram lies entirely in this chunk, so skipping can resume at its start.
       const depth = this.#depth(this.#state)
       if (depth >= NGRAM || depth > at) continue
       this.#state = 0
@@ -146,7 +146,8 @@ export class Scanner {
       agreed &&= !view.waiting && view.state === this.#state
     }
     if (special) this.#special = at
-    // The same state is the same text, but only after the last escape does it also stand in the same bytes.
+    // Equal states mean equal decoded text. The match also covers the same input bytes only if it started after the last
+    // escape.
     this.#agreed = agreed && this.#depth(this.#state) <= at - this.#special
   }
 

@@ -3,7 +3,10 @@ import { Redactor, type Tally } from './redact.js'
 
 const EMPTY = Buffer.alloc(0)
 
-/** Frame bytes that may wait for the end of a fragment that may be the beginning of a secret: some hundred pings. */
+/**
+ * Limit for frame headers and control frames queued behind payload that is withheld as a possible start of a secret (enough
+ * for several hundred pings).
+ */
 const MAX_WAITING = 65_536
 
 /** RFC 6455 section 5.5: the payload of a control frame. */

@@ -44,7 +44,10 @@ export interface Inquiry {
   path: RequestPath | null
   verdict: RequestAllowed | null
   credential: Credential | null
-  /** Whether this request gets the credential, and not only what guards it: its locations emptied, its answer searched. */
+  /**
+   * True if the credential is injected. If the service has a credential, its locations are cleared and the response is
+   * redacted in either case.
+   */
   injects: boolean
   /** Whether sessions that the upstream hands out stay here. */
   keepsSessions: boolean

@@ -47,7 +47,7 @@ export class RequestBody implements OutgoingBody {
     return this.#meter.bytes
   }
 
-  /** Why the body ended before its end, where that is not the sandbox's doing alone. */
+  /** Why the body was cut short. Null if it was not, or if the sandbox simply disconnected. */
   get failure(): InjectionFailure | null {
     const error = this.#content instanceof Readable ? this.#content.errored : null
     if (this.#meter.errored instanceof BodyTooLarge) return { reason: 'too-large', detail: null }

@@ -8,7 +8,10 @@ import { connectionDecision } from '../records/connection-decision.js'
 import type { UpstreamResolver } from './resolver.js'
 import type { ResolvedUpstream } from './upstream.js'
 
-/** For a sandbox's request: the same as `resolveOnce`, with the lookup itself recorded where it says something. */
+/**
+ * Like `resolveOnce` for a request from a sandbox, but logs the lookup first if it sends a name under a wildcard to an
+ * external name server.
+ */
 export function resolveUpstream(
   recorder: Recorder,
   snapshot: { readonly resolver: UpstreamResolver },

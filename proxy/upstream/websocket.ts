@@ -169,7 +169,7 @@ class ClientEnd extends Duplex {
   }
 
   override _final(done: (error?: Error | null) => void): void {
-    // What a message still holds back was not whole: its frame announced more.
+    // Bytes that are still buffered belong to an incomplete message; drop them.
     this.#client?.end()
     done()
   }

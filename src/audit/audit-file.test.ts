@@ -68,7 +68,7 @@ void t.test('a full device', { skip: !existsSync('/dev/full') }, (t) => {
       t.type(error, AuditUnavailable)
       t.match(
         formatError(error),
-        /^egress: the audit log \/dev\/full cannot be written \(E\w+\), so nothing may pass\n {2}make room/,
+        /^egress: Cannot write the audit log \/dev\/full \(E\w+\), so all traffic is blocked\n {2}Free disk space/,
       )
     }
   }

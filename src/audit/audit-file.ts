@@ -24,16 +24,16 @@ const SCRATCH_BYTES = 256 * 1024
 
 const LF = 0x0a
 
-const LATER = 'make room or repair the file system; service resumes with the next record that can be written'
+const LATER = 'Free disk space or repair the file system; traffic resumes with the next successful write'
 
-const AT_START = 'make it writable, or name another directory with --audit-dir or EGRESS_AUDIT_DIR'
+const AT_START = 'Make it writable, or set --audit-dir or EGRESS_AUDIT_DIR to another directory'
 
 export class AuditUnavailable extends EgressError {
   constructor(path: string, cause: unknown, fix = LATER) {
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error'
     super({
       code: 'EGRESS_AUDIT_UNAVAILABLE',
-      problem: `the audit log ${path} cannot be written (${code}), so nothing may pass`,
+      problem: `Cannot write the audit log ${path} (${code}), so all traffic is blocked`,
       fix,
       exitCode: 125,
       cause,
@@ -129,7 +129,7 @@ export class AuditFile {
     }
   }
 
-  /** The old file is closed last: a number that is closed may stand for somebody else's socket soon. */
+  /** Closes the old file last: the operating system may reuse its descriptor for a socket as soon as it is closed. */
   #rotate(): void {
     const old = this.#fd
     fsyncSync(old)

@@ -163,7 +163,7 @@ function notInResolver(said: 'rejected' | 'silent'): EgressError {
   })
 }
 
-/** Else the subnet of a run that was killed while it began would be held for ever, and its end be in no log. */
+/** Otherwise a run that was killed during start-up would keep its subnet forever and would never get an end record. */
 function reapStaleSandboxes(context: AdminContext): void {
   const end = () => {
     try {

@@ -61,7 +61,8 @@ export function pruneCounters(counters: Pick<Ledger, 'prune'>, registry: Sandbox
     try {
       counters.prune(registry.activeSandboxes())
     } catch {
-      // Whoever is there cannot be told, out of descriptors say: then nobody is forgotten, and nobody's budget begins anew.
+      // The list of active sandboxes could not be read (for example, no file descriptors left). Keep all counters:
+      // dropping one would reset its budget.
     }
   }
   setInterval(forget, FORGET_MS).unref()

@@ -19,7 +19,7 @@ export async function serve({ role, ...flags }: ServeOptions, io: CommandIo): Pr
   if (role !== undefined && role !== 'dns' && role !== 'proxy')
     throw new EgressError({
       code: 'EGRESS_USAGE',
-      problem: `there is no role \`${role}\``,
+      problem: `Unknown role \`${role}\``,
       fix: 'write `egress serve dns`, `egress serve proxy`, or `egress serve` for both in one process',
     })
   tuneGarbageCollector()

@@ -35,8 +35,8 @@ async function ask(request: AdminRequest): Promise<AdminReply> {
     await sleep(PAUSE_MS)
   }
   return {
-    problem: 'the gateway does not answer',
-    fix: 'see why with `docker compose logs proxy dns`',
+    problem: 'The gateway is not responding',
+    fix: 'Look for the reason in `docker compose logs proxy dns`',
     exitCode: 125,
   }
 }

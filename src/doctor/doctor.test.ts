@@ -38,6 +38,6 @@ void t.test('a line that fails says what is exposed, and the fix', (t) => {
     text,
     /^FAILED {2}no route {2}2 tried: connected\n {8}exposed: the outside\n {8}fix: close it\nok {6}not root/,
   )
-  t.match(text, /1 of 2 hold\n$/)
+  t.match(text, /1 of 2 checks passed\n$/)
   t.end()
 })

@@ -17,7 +17,7 @@ export function renderFindings(findings: readonly Finding[]): string {
     ...(held ? [] : [`        exposed: ${exposes}`, `        fix: ${fix}`]),
   ])
   const good = findings.filter(({ held }) => held).length
-  return [...lines, `${String(good)} of ${String(findings.length)} hold`, ''].join('\n')
+  return [...lines, `${String(good)} of ${String(findings.length)} checks passed`, ''].join('\n')
 }
 
 /** What is known of the host, told by whoever starts the sandbox. */

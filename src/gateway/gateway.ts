@@ -137,7 +137,9 @@ export class Gateway {
       audit.rotation(event)
       if (event.problem !== null) {
         const { secret, problem, fix } = event
-        warn?.(`the secret ${secret} was not rotated, its last value stays: ${problem}; ${fix ?? ''}`)
+        warn?.(
+          `Could not refresh secret ${secret}, so the previous value stays in use: ${problem}; ${fix ?? ''}`,
+        )
       }
     }
     this.#stopRefresher = this.#snapshot.refresher?.start({ now: Date.now, report }) ?? (() => undefined)

@@ -63,8 +63,8 @@ export function maskExplicit(paths: readonly string[], trees: readonly string[])
 }
 
 /**
- * What root sees, whoever builds the sandbox may not: a directory that is closed to that identity takes no mount inside.
- * It is hidden as a whole, which takes nothing from an agent that could not have entered it either.
+ * The user that builds the sandbox may not be allowed to enter a directory that root can enter, so nothing can be mounted
+ * inside it. Hide the whole directory; the agent could not have entered it either.
  */
 export function hideClosedDirectories(
   masks: readonly MaskedPath[],

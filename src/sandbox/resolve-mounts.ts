@@ -105,11 +105,15 @@ function resolveMount({ path, writable }: ExtraMount): ShownTree {
   if (tooWide.includes(real))
     throw denial(path, 'is too much to show to an agent', 'name a directory inside it')
   if (ownTrees.some((tree) => isWithin(real, tree))) {
-    throw denial(path, 'is a part of the system that every sandbox has its own of', 'leave it out')
+    throw denial(path, 'cannot be mounted: every sandbox has its own', 'Choose another path')
   }
   const found = statSync(real)
   if (!found.isDirectory() && !found.isFile()) {
-    throw denial(path, 'is neither a directory nor a regular file', 'a socket or a device would be a way out')
+    throw denial(
+      path,
+      'is not a regular file or directory',
+      'Choose a file or directory; sockets and devices would break isolation',
+    )
   }
   return { path: real, writable, kind: found.isDirectory() ? 'directory' : 'file' }
 }

@@ -25,7 +25,7 @@ export class EndedSandboxes {
 
   /** Ends what was told until now. */
   read(): void {
-    // One that has the code before one that has not: whoever sweeps after a run may know less than the run.
+    // Handle files with an exit code first: a later clean-up may add a second file for the same sandbox without one.
     for (const name of readdirSync(this.#directory).sort().reverse()) {
       const [, id, code = ''] = /^(sb-[0-9a-f]{10})\.(\d{0,3})$/.exec(name) ?? []
       if (id === undefined) continue

@@ -17,7 +17,7 @@ export const obstacles: readonly Obstacle[] = [
     code: 'EGRESS_SANDBOX_PLATFORM',
     applies: ({ platform }) => platform !== 'linux',
     problem: ({ platform }) => `namespaces exist on Linux only, and this is ${platform}`,
-    fix: 'start Docker and use the Docker launcher',
+    fix: 'Start Docker and run `./sandbox-run --backend docker -- command`',
   },
   {
     code: 'EGRESS_SANDBOX_ARCHITECTURE',

@@ -46,7 +46,7 @@ export function resolveCommand({ command, workdir, path, trees }: CommandInput):
     const other = foundOutside !== undefined && real(foundOutside) !== real(found) ? foundOutside : null
     const warning =
       other &&
-      `${command} is ${found} inside and ${other} outside; for that one add ${mountsFor(other, trees)}`
+      `${command} is ${found} in the sandbox but ${other} on the host. To use the host version, add ${mountsFor(other, trees)}`
     return { file: found, warning }
   }
   if (foundOutside !== undefined) {
