@@ -3,8 +3,9 @@ import { parseHostname } from '#firewall/names/hostname.js'
 import { Ledger } from '#firewall/ledger/ledger.js'
 import { createProxySnapshot } from '../context/snapshot.js'
 import { destination, service, testPolicy } from '#test/fixtures/policy.js'
+import { DECISION_STEPS, decideInquiry } from './decision-steps.js'
 import { newInquiry } from './exchange.js'
-import { DECISION_STEPS, decideInquiry, REQUEST_STEPS } from './steps.js'
+import { REQUEST_STEPS } from './steps.js'
 
 const sandbox = { id: 'sb', agent: 'default', placeholders: new Map<string, string>() }
 const NOW = 1_000_000

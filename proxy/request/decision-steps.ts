@@ -1,0 +1,195 @@
+import type { Headers } from '#firewall/contracts/credential.js'
+import { checkName } from '#firewall/judge/name-policy.js'
+import { findPlaceholders } from '#firewall/judge/placeholders.js'
+import type { Overrides } from '#firewall/rules/http.js'
+import type { Ledger } from '#firewall/ledger/ledger.js'
+import { limitKey } from '#firewall/ledger/limit-key.js'
+import { parseRequestTarget, type PathError, type RequestPath } from '#firewall/rules/request-path.js'
+import { deny, type Denial } from '../contracts/denial.js'
+import { framingError, overridesOf } from '../message/headers.js'
+import { required, type Inquiry } from './exchange.js'
+import { readTarget } from './read-target.js'
+
+/** What a step up to the decision may know beside the question. */
+export interface DecisionContext {
+  readonly ledger: Pick<Ledger, 'rates' | 'quotas'>
+  /** Milliseconds since 1970. */
+  readonly now: () => number
+}
+
+/** A step up to the decision: it changes nothing but the inquiry and, where the inquiry is to be charged, what is counted. */
+export interface DecisionStep {
+  readonly name: string
+  run(inquiry: Inquiry, context: DecisionContext): Denial | null
+}
+
+const identifySandbox: DecisionStep = {
+  name: 'identify the sandbox by its connection',
+  run(inquiry) {
+    inquiry.sandbox = inquiry.connection.sandbox
+    return inquiry.sandbox === null ? deny('unknown-sandbox') : null
+  },
+}
+
+const checkFraming: DecisionStep = {
+  name: 'refuse heads that can be read in two ways',
+  run(inquiry) {
+    const detail = framingError(inquiry.headers)
+    return detail === null ? null : deny('bad-framing', { detail })
+  },
+}
+
+const findTarget: DecisionStep = {
+  name: 'read the target as the listener spells it',
+  run: (inquiry) => readTarget(inquiry, inquiry.snapshot.policy),
+}
+
+const checkHostsAgree: DecisionStep = {
+  name: 'the request names what the connection is bound to',
+  run({ connection, origin: named }) {
+    const origin = required(named)
+    const agrees =
+      (connection.host ?? origin.host) === origin.host &&
+      (connection.port ?? origin.port) === origin.port &&
+      (connection.scheme ?? origin.scheme) === origin.scheme
+    return agrees ? null : deny('host-mismatch')
+  },
+}
+
+const checkHostName: DecisionStep = {
+  name: 'the name is listed, looks like a name and is within budget',
+  run({ connection: { checkedName }, snapshot, sandbox, origin, charge }, { now }) {
+    const { host } = required(origin)
+    if (checkedName !== null && checkedName.host === host && checkedName.snapshot === snapshot) return null
+    const { verdict } = checkName(snapshot.namePolicy, required(sandbox), host, now(), charge)
+    return verdict.allowed ? null : deny(verdict.reason, { rule: verdict.rule })
+  },
+}
+
+const canonicalisePath: DecisionStep = {
+  name: 'canonicalise the path',
+  run(inquiry) {
+    const path = parseRequestTarget(required(inquiry.target))
+    if (typeof path === 'string') return deny(path)
+    inquiry.path = path
+    return null
+  },
+}
+
+const evaluatePolicy: DecisionStep = {
+  name: 'a rule allows this method and path',
+  run(inquiry) {
+    const overrides = readOverrides(inquiry.headers)
+    if (typeof overrides === 'string')
+      return deny(overrides, { detail: 'in a header that names another path' })
+    const { scheme, host, port } = required(inquiry.origin)
+    const verdict = inquiry.snapshot.namePolicy.policyEngine.evaluateRequest({
+      agent: required(inquiry.sandbox).agent,
+      scheme,
+      host,
+      port,
+      method: inquiry.method,
+      path: required(inquiry.path),
+      service: inquiry.service,
+      overrides,
+    })
+    if (!verdict.allowed) return deny(verdict.reason, { rule: verdict.rule })
+    inquiry.verdict = verdict
+    const { service } = verdict
+    inquiry.service = service?.name ?? null
+    inquiry.credential = service?.credential ?? null
+    inquiry.keepsSessions = inquiry.credential !== null && service?.sessionHeaders === 'drop'
+    return null
+  },
+}
+
+function readOverrides(headers: Headers): Overrides | PathError | null {
+  const named = overridesOf(headers)
+  if (named === null) return null
+  const paths: RequestPath[] = []
+  for (const target of named.targets) {
+    const path = parseRequestTarget(target)
+    if (typeof path === 'string') return path
+    paths.push(path)
+  }
+  return { methods: named.methods, paths }
+}
+
+const limitRate: DecisionStep = {
+  name: 'the service is not asked too often',
+  run({ sandbox, verdict, charge }, { ledger, now }) {
+    const { service, destination } = required(verdict)
+    if (service?.rate == null) return null
+    const key = limitKey(required(sandbox).id, service.name)
+    const waitMs = ledger.rates.take(key, service.rate, now(), charge)
+    if (waitMs === 0) return null
+    return deny('rate-limited', { rule: destination.id, retryAfter: Math.ceil(waitMs / 1000) })
+  },
+}
+
+const limitQuota: DecisionStep = {
+  name: 'the quota of the service is not used up',
+  run({ sandbox, verdict, headers, charge }, { ledger, now }) {
+    const { service, destination } = required(verdict)
+    if (service?.quota == null) return null
+    const announced = Number(headers['content-length'] ?? 0)
+    const key = limitKey(required(sandbox).id, service.name)
+    const waitMs = ledger.quotas.take(key, service.quota, announced, now(), charge)
+    if (waitMs === 0) return null
+    return deny('quota-exceeded', { rule: destination.id, retryAfter: Math.ceil(waitMs / 1000) })
+  },
+}
+
+const limitSize: DecisionStep = {
+  name: 'the announced body is within the limit',
+  run({ headers, snapshot: { policy } }) {
+    return Number(headers['content-length'] ?? 0) > policy.http.maxRequestBytes ? deny('too-large') : null
+  },
+}
+
+const checkPlaceholders: DecisionStep = {
+  name: 'no placeholder stands where it has no business',
+  run(inquiry) {
+    const { headers, credential, path, sandbox } = inquiry
+    const { service, destination } = required(inquiry.verdict)
+    const { misplaced, inLocation } = findPlaceholders({
+      headers,
+      path: required(path).path,
+      query: required(path).query,
+      placeholders: required(sandbox).placeholders,
+      own: Object.keys(service?.placeholders ?? {}),
+      locations: service?.locations ?? {},
+    })
+    inquiry.injects = credential !== null && (service?.injectWhen !== 'on_placeholder' || inLocation)
+    if (misplaced === null) return null
+    const detail = `the placeholder of ${misplaced.secret} in ${misplaced.place}`
+    return deny('placeholder-misplaced', { rule: destination.id, detail })
+  },
+}
+
+/**
+ * What the policy says to a request: pure but for what is counted, and that only where `inquiry.charge` says so. Whoever wants
+ * to know what would happen to a request runs these over `newInquiry({ …, charge: false })`, up to the first denial.
+ */
+export const DECISION_STEPS: readonly DecisionStep[] = [
+  identifySandbox,
+  checkFraming,
+  findTarget,
+  checkHostsAgree,
+  checkHostName,
+  canonicalisePath,
+  evaluatePolicy,
+  limitRate,
+  limitSize,
+  checkPlaceholders,
+  limitQuota,
+]
+
+/** Runs the decision alone: null when the request would be allowed as far as the policy goes. */
+export function decideInquiry(inquiry: Inquiry, context: DecisionContext): Denial | null {
+  for (const step of DECISION_STEPS) {
+    const denial = step.run(inquiry, context)
+    if (denial !== null) return denial
+  }
+  return null
+}
