@@ -4,7 +4,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import type { CommandIo } from './cli/io.js'
 import { EgressError, EXIT, exitCodeOf, formatError } from './errors.js'
-import { parseLimits } from './limits.js'
+import { parseLimits } from './sandbox/limits.js'
 import { shareStandardStreams } from './standard-streams.js'
 import { usageError } from './usage-error.js'
 
@@ -23,6 +23,10 @@ const EXAMPLES = `Examples:
 const LAUNCH_FAILED_EXIT = 125
 
 interface RunFlags {
+  backend?: string
+  image?: string
+  tty?: boolean
+  allowOldEngine?: boolean
   agent?: string
   policy?: string
   auditDir?: string
@@ -63,6 +67,7 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .description('Run a command in a new sandbox with its own gateway')
     .usage('[options] -- command [arguments…]')
     .argument('<command...>', 'Command and arguments')
+    .option('--backend <name>', 'namespaces, docker or auto (default: namespaces)', requireValue)
     .option('--agent <name>', 'Agent of the policy to run as', requireValue)
     .option('--policy <file>', 'Policy file (default: egress.yaml)', requireValue)
     .option('--audit-dir <dir>', 'Directory for the audit log', requireValue)
@@ -80,15 +85,22 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .option('--env <NAME=VALUE>', 'Set an environment variable in the sandbox (repeatable)', collect)
     .option(
       '--limit <name=value>',
-      'Limit processes, memory, tmp or files, such as memory=2g (repeatable)',
+      'Limit processes, memory, tmp or files, such as memory=2g; with Docker also cpus (repeatable)',
       collect,
     )
+    .option('--image <name>', 'Image to run the command in (Docker)', requireValue)
+    .option('--tty', 'Give the command a terminal even if the output is not one (Docker)')
+    .option('--allow-old-engine', 'Accept an engine with a known vulnerability (Docker)')
     .passThroughOptions()
     .action(async (command: string[], flags: RunFlags) => {
       const { run } = await import('./cli/run.js')
       const { agent, policy, auditDir, workdir, write = false, mount: mounts = [], env = [], limit } = flags
+      const { backend, image, tty = false, allowOldEngine = false } = flags
       const limits = parseLimits(limit ?? [])
-      done(await run(command, { agent, policy, auditDir, workdir, write, mounts, env, limits }, io))
+      const docker = { backend, image, tty, allowOldEngine }
+      done(
+        await run(command, { agent, policy, auditDir, workdir, write, mounts, env, limits, ...docker }, io),
+      )
     })
 
   egress
@@ -105,7 +117,7 @@ function program(io: CommandIo, done: (code: number) => void): Command {
   egress
     .command('reload')
     .description(
-      'tell the gateway that runs here to read its policy again, and wait (exit 1: it was rejected)',
+      'Make the running gateway reload its policy, and wait for the result (exits 1 if it is rejected)',
     )
     .action(async () => {
       const { runReload } = await import('./cli/reload.js')
@@ -116,9 +128,10 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .command('doctor')
     .description('Test the isolation of a temporary sandbox (exits 1 if a check fails)')
     .option('--json', 'Print one JSON object per line')
-    .action(async ({ json = false }: { json?: boolean }) => {
+    .option('--backend <name>', 'namespaces, docker or auto (default: namespaces)', requireValue)
+    .action(async ({ json = false, backend }: { json?: boolean; backend?: string }) => {
       const { doctor } = await import('./cli/doctor.js')
-      done(await doctor({ json }, io))
+      done(await doctor({ json, backend }, io))
     })
 
   egress

@@ -16,9 +16,13 @@ import {
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { installationOf } from '#src/sandbox/resolve-command.js'
+import { installationOf } from '#src/sandbox/backends/namespaces/resolve-command.js'
 import { quoteCommand } from '#src/sandbox/shell-quote.js'
-import type { SandboxSpec } from '#src/sandbox/spec.js'
+import type { SandboxFiles, SandboxSpec } from '#src/sandbox/spec.js'
+
+export interface BenchSpec extends SandboxSpec {
+  files: SandboxFiles
+}
 
 /** Who launches: whoever runs the tests and, where that is root, an ordinary user too. */
 export interface Runner {
@@ -94,7 +98,7 @@ export class Bench {
     return directory
   }
 
-  start(runner: Runner, spec: Partial<SandboxSpec>, options: RunOptions = {}): Running {
+  start(runner: Runner, spec: Partial<BenchSpec>, options: RunOptions = {}): Running {
     const full = { ...defaults(), workdir: spec.workdir ?? this.workdir(runner), ...spec }
     const { keepDescriptors, hold } = options
     const words = [process.execPath, this.driver, JSON.stringify({ spec: full, keepDescriptors, hold })]
@@ -111,7 +115,7 @@ export class Bench {
     return watch(child)
   }
 
-  async run(runner: Runner, spec: Partial<SandboxSpec>, options: RunOptions = {}): Promise<ForwardResult> {
+  async run(runner: Runner, spec: Partial<BenchSpec>, options: RunOptions = {}): Promise<ForwardResult> {
     const running = this.start(runner, spec, options)
     running.child.stdin?.end()
     return running.outcome
@@ -121,7 +125,7 @@ export class Bench {
   async sh(
     runner: Runner,
     script: string,
-    spec: Partial<SandboxSpec> = {},
+    spec: Partial<BenchSpec> = {},
     options: RunOptions = {},
   ): Promise<ForwardResult> {
     return this.run(runner, { command: ['sh', '-c', script], ...spec }, options)
@@ -138,7 +142,7 @@ function wrap(words: string[], { terminal, prepare }: RunOptions): string[] {
   return prepare === undefined ? words : ['unshare', '--mount', 'sh', '-ec', `${prepare}\nexec ${quoted}`]
 }
 
-function defaults(): SandboxSpec {
+function defaults(): BenchSpec {
   return {
     command: ['true'],
     workdir: '/',
@@ -149,7 +153,13 @@ function defaults(): SandboxSpec {
     masked: [],
     env: { PRODUCT: 'placeholder' },
     files: {},
-    limits: { processes: 256, memoryBytes: 4 * 2 ** 30, tmpBytes: 64 * 2 ** 20, openFiles: 1024 },
+    limits: {
+      processes: 256,
+      memoryBytes: 4 * 2 ** 30,
+      tmpBytes: 64 * 2 ** 20,
+      openFiles: 1024,
+      processors: null,
+    },
     listen: [
       { name: 'web', kind: 'tcp', port: 80 },
       { name: 'dns', kind: 'udp', port: 53 },

@@ -6,12 +6,13 @@ import { writeSync } from 'node:fs'
 import type { Socket as DatagramSocket } from 'node:dgram'
 import { Server } from 'node:net'
 import { closeInheritedDescriptors } from '#src/sandbox/descriptors.js'
-import { launchSandbox } from '#src/sandbox/launch.js'
+import { NamespacesBackend } from '#src/sandbox/backends/namespaces/backend.js'
+import { planNamespaces } from '#src/sandbox/backends/namespaces/setting.js'
 import { SandboxError } from '#src/sandbox/sandbox-error.js'
-import type { SandboxSpec } from '#src/sandbox/spec.js'
+import type { BenchSpec } from './sandbox-bench.js'
 
 const { spec, keepDescriptors, hold } = JSON.parse(process.argv[2] ?? '') as {
-  spec: SandboxSpec
+  spec: BenchSpec
   keepDescriptors?: boolean
   hold?: boolean
 }
@@ -19,18 +20,19 @@ if (!keepDescriptors) closeInheritedDescriptors()
 
 try {
   const started = performance.now()
-  const sandbox = await launchSandbox(spec)
+  const { plan, warnings } = await planNamespaces('sb-0123456789', spec)
+  const sandbox = new NamespacesBackend(() => Promise.resolve(spec.files))
+  await sandbox.prepare(plan)
   for (const [name, socket] of sandbox.sockets) serve(name, socket)
   tell({
     built: Math.round(performance.now() - started),
     sockets: [...sandbox.sockets.keys()],
-    warnings: sandbox.warnings,
+    warnings,
   })
   for (const name of ['SIGTERM', 'SIGINT', 'SIGUSR1'] as const) process.on(name, () => sandbox.signal(name))
-  process.on('SIGUSR2', sandbox.kill)
+  process.on('SIGUSR2', () => void sandbox.end())
   if (!hold) sandbox.start()
-  const { code } = await sandbox.exit
-  process.exit(code)
+  process.exit(await sandbox.wait())
 } catch (error) {
   if (!(error instanceof SandboxError)) throw error
   tell({ code: error.code, message: error.message, fix: error.fix })

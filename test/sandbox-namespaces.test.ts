@@ -281,7 +281,13 @@ for (const runner of runners()) {
     })
 
     await t.test('a fork bomb stays inside its limit', async (t) => {
-      const limits = { processes: 30, memoryBytes: 2 ** 30, tmpBytes: 2 ** 20, openFiles: 256 }
+      const limits = {
+        processes: 30,
+        memoryBytes: 2 ** 30,
+        tmpBytes: 2 ** 20,
+        openFiles: 256,
+        processors: null,
+      }
       const few = 'for i in 1 2 3 4 5; do sleep 0.2 & done; wait; echo all'
       t.match((await bench.sh(runner, few, { limits })).stdout, 'all')
       const bomb = 'i=0; while [ $i -lt 100 ]; do sleep 3 & i=$((i+1)); done; echo all'
@@ -291,7 +297,13 @@ for (const runner of runners()) {
     })
 
     await t.test('scratch space and memory are bounded', async (t) => {
-      const limits = { processes: 50, memoryBytes: 256 * 2 ** 20, tmpBytes: 4 * 2 ** 20, openFiles: 100 }
+      const limits = {
+        processes: 50,
+        memoryBytes: 256 * 2 ** 20,
+        tmpBytes: 4 * 2 ** 20,
+        openFiles: 100,
+        processors: null,
+      }
       const { stdout } = await bench.sh(
         runner,
         `head -c 1000000 /dev/zero >/tmp/a && echo small file

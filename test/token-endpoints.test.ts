@@ -96,7 +96,11 @@ const HOSTILE: readonly (readonly [name: string, RegExp, RequestListener])[] = [
       more()
     },
   ],
-  ['no JSON', /did not return a JSON object$/, (_, response) => response.writeHead(200).end(`<p>${CLIENT_SECRET}`)],
+  [
+    'no JSON',
+    /did not return a JSON object$/,
+    (_, response) => response.writeHead(200).end(`<p>${CLIENT_SECRET}`),
+  ],
   [
     'a token that ends the header',
     /is not allowed in a header$/,

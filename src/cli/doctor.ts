@@ -1,29 +1,60 @@
-import { networkInterfaces } from 'node:os'
-import { dirname } from 'node:path'
+import { chmodSync, mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { chooseBackend } from '../run/choose-backend.js'
+import { noOptions, type RunOptions } from '../run/options.js'
+import { withDockerHost } from '../run/with-host.js'
+import type { FoundGateway } from '../sandbox/backends/docker/gateway.js'
+import type { DockerHost } from '../sandbox/backends/docker/host.js'
+import { parseLimits } from '../sandbox/limits.js'
 import type { CommandIo } from './io.js'
-import { parseLimits } from '../limits.js'
-import { run } from './run.js'
 
 const INSIDE = fileURLToPath(new URL('../doctor/inside.js', import.meta.url))
 
-/** `egress doctor`: tests the isolation of a temporary sandbox. `sandbox-run --doctor` does the same with Docker. */
-export function doctor({ json }: { readonly json: boolean }, io: CommandIo): Promise<number> {
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
-  const hosts = addresses.filter(({ internal, family }) => !internal && family === 'IPv4')
-  const args = [...hosts.flatMap(({ address }) => ['--host', address]), ...(json ? ['--json'] : [])]
-  return run(
-    [process.execPath, INSIDE, ...args],
-    {
-      agent: undefined,
-      policy: undefined,
-      auditDir: undefined,
-      workdir: dirname(INSIDE),
-      write: false,
-      mounts: [],
-      env: [],
-      limits: parseLimits([]),
-    },
+/** The same, in the gateway's own image. */
+const INSIDE_IMAGE = '/app/dist/src/doctor/inside.js'
+
+export interface DoctorOptions {
+  readonly json: boolean
+  readonly backend: string | undefined
+}
+
+/** `egress doctor`: tests the isolation of a temporary sandbox. */
+export function doctor({ json, backend }: DoctorOptions, io: CommandIo): Promise<number> {
+  const options = { ...noOptions(parseLimits([])), backend }
+  const last = json ? ['--json'] : []
+  return withDockerHost(io, async (host, io) => {
+    const chosen = await chooseBackend(options, io.env, host)
+    if (chosen.name === 'docker') return onDocker(last, options, io, host, await chosen.gateway)
+    const args = (await host.addresses()).flatMap((address) => ['--host', address])
+    const { runEmbedded } = await import('../run/embedded.js')
+    return runEmbedded(
+      [process.execPath, INSIDE, ...args, ...last],
+      { ...options, workdir: dirname(INSIDE) },
+      io,
+    )
+  })
+}
+
+async function onDocker(
+  last: readonly string[],
+  options: RunOptions,
+  io: CommandIo,
+  host: DockerHost,
+  found: FoundGateway,
+): Promise<number> {
+  const { runDocker } = await import('../run/docker.js')
+  const { factsForDoctor } = await import('../run/doctor-facts.js')
+  const { args, image, gateway } = await factsForDoctor(host, io, found)
+  const workdir = join(host.facts.directory, 'work')
+  mkdirSync(workdir)
+  chmodSync(workdir, 0o755)
+  return runDocker(
+    ['node', INSIDE_IMAGE, ...args, ...last],
+    // The engine's version is one of the findings.
+    { ...options, image, workdir, allowOldEngine: true },
     io,
+    host,
+    Promise.resolve(gateway),
   )
 }

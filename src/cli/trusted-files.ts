@@ -1,6 +1,6 @@
 import { readlinkSync, realpathSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
-import { isWithin } from '../sandbox/mount-table.js'
+import { isWithin } from '../sandbox/paths.js'
 import { EgressError } from '../errors.js'
 
 /** Linux follows at most this many symbolic links in one path. */

@@ -1,3 +1,5 @@
+// Imports nothing outside of this folder: it is all that a sandbox of namespaces sees of the program.
+
 import { runProbes } from './probes.js'
 import { readFacts, renderFindings } from './report.js'
 

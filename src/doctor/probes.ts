@@ -2,7 +2,8 @@ import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'no
 import { lookup } from 'node:dns/promises'
 import { networkInterfaces } from 'node:os'
 import { answered, askName, get, sendUdp, tryTcp } from './attempts.js'
-import { engineAdvisory, type DoctorFacts, type Finding } from './report.js'
+import { engineAdvisory } from './advisories.js'
+import type { DoctorFacts, Finding } from './report.js'
 
 export interface Probe {
   readonly title: string

@@ -1,33 +1,45 @@
+import type { UnixUser } from './identity.js'
+import type { SandboxPlan } from './plan.js'
+
 /** Account of the agent inside. */
 export const agentUser = 'agent'
 export const agentId = 1000
 export const agentHome = '/home/agent'
 export const sandboxHostname = 'sandbox'
 
-export interface EtcInput {
-  hosts: Readonly<Record<string, string>>
+export interface SharedEtcInput {
+  user: UnixUser
   shell: string
-  workdir: string
+  resolver: string
+  resolverOptions: string
 }
 
-/** The files of /etc that are written for the sandbox instead of being the host's. */
-export function generateEtc({ hosts, shell, workdir }: EtcInput): Record<string, string> {
-  const extraHosts = Object.entries(hosts).map(([name, address]) => `${address} ${name}`)
+/** The files of /etc that are the sandbox's own with every backend. */
+export function sharedEtcFiles({ user, shell, resolver, resolverOptions }: SharedEtcInput) {
   return {
     '/etc/passwd': lines(
       'root:x:0:0:root:/root:/usr/sbin/nologin',
-      `${agentUser}:x:${agentId}:${agentId}:${agentUser}:${agentHome}:${shell}`,
+      `${agentUser}:x:${user.uid}:${user.gid}:${agentUser}:${agentHome}:${shell}`,
       'nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin',
     ),
-    '/etc/group': lines('root:x:0:', 'tty:x:5:', `${agentUser}:x:${agentId}:`, 'nogroup:x:65534:'),
+    '/etc/group': lines('root:x:0:', 'tty:x:5:', `${agentUser}:x:${user.gid}:`, 'nogroup:x:65534:'),
+    // No search domain: it would send every refused name a second time under another suffix, and tell the agent the host's
+    // domain.
+    '/etc/resolv.conf': lines(`nameserver ${resolver}`, `options ${resolverOptions}`),
+  }
+}
+
+/** Further files of /etc, for a root that no image brings along. */
+export function rootEtcFiles({
+  hosts,
+  workdir,
+}: Pick<SandboxPlan, 'hosts' | 'workdir'>): Record<string, string> {
+  const extraHosts = Object.entries(hosts).map(([name, address]) => `${address} ${name}`)
+  return {
     // umount(8), run by an id other than 0, wants this file to exist.
     '/etc/fstab': '',
     '/etc/hostname': lines(sandboxHostname),
     '/etc/hosts': lines('127.0.0.1 localhost', `127.0.0.1 ${sandboxHostname}`, ...extraHosts),
-    // The gateway answers or refuses at once, so a second attempt only delays the error. Five seconds, because on a busy
-    // host the gateway can be kept waiting for longer than two. No search domain: it would send every refused name a
-    // second time under another suffix, and tell the agent the host's domain.
-    '/etc/resolv.conf': lines('nameserver 127.0.0.1', 'options timeout:5 attempts:1'),
     // No resolve, mymachines or mdns: they speak to daemons over the host's sockets instead of asking the gateway.
     '/etc/nsswitch.conf': lines(
       'passwd: files',

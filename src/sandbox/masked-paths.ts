@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync, realpathSync, statSync, type Dirent } from 'node:fs'
 import { join, relative } from 'node:path'
 import { permits, type UnixUser } from './identity.js'
-import { directoriesAbove, isWithin } from './mount-table.js'
+import { MASKED_NAMES, UNSEARCHED_DIRECTORIES, type MaskedContent } from './masked-names.js'
+import { directoriesAbove, isWithin } from './paths.js'
 import type { MaskedPath } from './plan.js'
 import { SandboxError } from './sandbox-error.js'
 
@@ -13,18 +14,6 @@ export interface MaskBounds {
 }
 
 export const defaultMaskBounds: MaskBounds = { entries: 400_000, masks: 2000 }
-
-/** Never descended into: huge, and filled by a package manager or by git rather than by hand. */
-const skippedDirectories = new Set(['node_modules', 'objects'])
-
-const hiddenDirectories = new Set(['.aws', '.ssh', '.gnupg', '.docker', '.kube'])
-const hiddenBelowConfig = new Set(['gcloud', 'gh'])
-const hiddenFiles =
-  /^(\.netrc|\.npmrc|\.pypirc|\.git-credentials|id_(rsa|ed25519|ecdsa)[^/]*|.*\.(key|p12|pfx))$/
-const gitConfig = /\/\.git\/(modules\/.+\/)?config$/
-const cargoCredentials = /\/\.cargo\/credentials(\.toml)?$/
-const environmentFile = /^\.env(rc|~|[.-].+)?$/
-const environmentTemplate = /\.(example|sample|template)$/
 
 /**
  * Finds what in `tree` looks like a credential, by name: `.env` files, private keys, the settings of clients that store
@@ -42,7 +31,7 @@ export function findMaskedPaths(tree: string, bounds: MaskBounds = defaultMaskBo
       const path = join(directory, entry.name)
       const kind = evaluateEntry(path, entry)
       if (kind !== null) found.push({ path, kind })
-      else if (entry.isDirectory() && !isSkipped(path, entry.name)) pending.push(path)
+      else if (entry.isDirectory() && !UNSEARCHED_DIRECTORIES.test(path)) pending.push(path)
       if (++seen > bounds.entries || found.length > bounds.masks) throw tooLarge(tree, bounds)
     }
   }
@@ -103,21 +92,21 @@ function listDirectory(directory: string): Dirent[] | null {
   }
 }
 
-function isSkipped(path: string, name: string): boolean {
-  return skippedDirectories.has(name) && (name !== 'objects' || path.endsWith('/.git/objects'))
+function evaluateEntry(path: string, entry: Dirent): MaskedPath['kind'] | null {
+  if (entry.isSocket() || entry.isFIFO()) return 'file'
+  const isDirectory = entry.isDirectory()
+  const found = MASKED_NAMES.find(
+    (name) =>
+      (name.kind === 'directory' || !isDirectory) && name.path.test(path) && name.except?.test(path) !== true,
+  )
+  if (found === undefined) return null
+  if (found.content !== undefined && !CONTENT_CHECKS[found.content](path)) return null
+  return isDirectory ? 'directory' : 'file'
 }
 
-function evaluateEntry(path: string, entry: Dirent): MaskedPath['kind'] | null {
-  const { name } = entry
-  if (entry.isSocket() || entry.isFIFO()) return 'file'
-  const isConfig = hiddenBelowConfig.has(name) && path.endsWith(`/.config/${name}`)
-  if (hiddenDirectories.has(name) || isConfig) return entry.isDirectory() ? 'directory' : 'file'
-  if (entry.isDirectory()) return null
-  if (environmentFile.test(name)) return environmentTemplate.test(name) ? null : 'file'
-  if (name.endsWith('.pem')) return isPublicPem(path) ? null : 'file'
-  if (gitConfig.test(path)) return holdsGitCredential(path) ? 'file' : null
-  if (cargoCredentials.test(path)) return 'file'
-  return hiddenFiles.test(name) && !name.endsWith('.pub') ? 'file' : null
+const CONTENT_CHECKS: Readonly<Record<MaskedContent, (path: string) => boolean>> = {
+  'not-a-public-pem': (path) => !isPublicPem(path),
+  'git-credential': holdsGitCredential,
 }
 
 /** Certificate bundles lie about in every Python environment, and hiding them breaks TLS while protecting nothing. */

@@ -1,183 +1,131 @@
-import { formatFstab, type FstabEntry } from './fstab.js'
-import type { HelperOrder } from './helper-messages.js'
-import {
-  bindOptions,
-  directoriesAbove,
-  isWithin,
-  mountOf,
-  mountsBeneath,
-  visibleMounts,
-  type MountEntry,
-} from './mount-table.js'
-import type { ExtraMount, SandboxSpec } from './spec.js'
-import { SandboxError } from './sandbox-error.js'
-import type { SystemFile } from './system-files.js'
-import { agentHome } from './etc-files.js'
+import { agentHome, sandboxHostname, sharedEtcFiles } from './etc-files.js'
+import type { UnixUser } from './identity.js'
+import { directoriesAbove, isWithin } from './paths.js'
+import type { ListenRequest, SandboxLimits } from './spec.js'
 
-/** A work directory or extra mount, looked up on the host. */
-export interface ResolvedMount extends ExtraMount {
-  kind: 'directory' | 'file'
-  /** where to bind it from, which differs from `path` where root has staged it */
-  source: string
-}
-
+/** A path that the sandbox does not see, though it lies in a tree that is shown. */
 export interface MaskedPath {
   path: string
   kind: 'directory' | 'file'
 }
 
-export interface PlanInput {
-  /** where the new root is mounted while it is being built */
-  root: string
-  table: readonly MountEntry[]
-  system: readonly SystemFile[]
-  mounts: readonly ResolvedMount[]
-  masks: readonly MaskedPath[]
-  /** path inside -> content: /etc, the caller's files, the agent's start script */
-  files: Readonly<Record<string, string>>
+/** A directory or file of the host's, shown at its own path. */
+export interface ShownTree {
+  path: string
+  kind: 'directory' | 'file'
+  writable: boolean
+}
+
+/** A writable place in memory that ends with the sandbox. */
+export interface ScratchPlace {
+  path: string
+  /** octal */
+  mode: string
+  /** whether it belongs to the sandbox's user instead of root */
+  own: boolean
+  /** whether programs may be started from it */
+  executable: boolean
+  /** bytes; null: as the limit `tmp` says */
+  bytes: number | null
+}
+
+/** Where the sandbox finds the gateway; IPv4. */
+export interface SandboxAddresses {
+  resolver: string
+  gateway: string
+  /** the sandbox's own address */
+  own: string
+}
+
+/**
+ * All that a sandbox is, as plain data: what it sees, what is hidden from it, where it may write, its limits, environment and
+ * addresses. A backend carries it out and decides none of it, so that no backend hides less than another.
+ */
+export interface SandboxPlan {
+  /** `sb-` and ten hexadecimal digits */
+  id: string
+  hostname: string
+  /** argument vector */
+  command: readonly string[]
+  workdir: string
+  /** outermost first */
+  shown: readonly ShownTree[]
+  /** symbolic links to create: path -> target */
   links: Readonly<Record<string, string>>
-  /** which of the files of /proc that are to be hidden exist here */
-  hiddenProc: readonly MaskedPath[]
-  readOnlyProc: readonly string[]
-  listen: SandboxSpec['listen']
+  hidden: readonly MaskedPath[]
+  /** directories that must not be renamed or removed, outermost first */
+  pinned: readonly string[]
+  scratch: readonly ScratchPlace[]
+  limits: SandboxLimits
+  /** user id and group id inside */
+  user: UnixUser
+  /** the host's user that the sandbox runs as where root starts it, null: the caller, or as the engine has it */
+  runAs: UnixUser | null
+  environment: Readonly<Record<string, string>>
+  addresses: SandboxAddresses
+  /** name -> address */
+  hosts: Readonly<Record<string, string>>
+  /** path inside -> content, read-only */
+  files: Readonly<Record<string, string>>
+  /** sockets to open inside on the gateway's address, where the gateway has no network of its own in there */
+  listen: readonly ListenRequest[]
+  /** whether standard input and output are a terminal */
+  terminal: boolean
 }
 
-export interface Plan {
-  order: HelperOrder
-  /** everything that is mounted on the new root */
-  tree: FstabEntry[]
-  /** what must come last, because the steps before still write there */
-  seal: FstabEntry[]
+/** What was found on the host. */
+export interface HostView {
+  workdir: string
+  shown: readonly ShownTree[]
+  links: Readonly<Record<string, string>>
+  hidden: readonly MaskedPath[]
 }
 
-/** Where the launcher keeps its own few files inside. */
-export const ownDirectory = '/.sandbox'
-export const launchScript = `${ownDirectory}/launch`
-const emptyFile = `${ownDirectory}/hidden-file`
-const emptyDirectory = `${ownDirectory}/hidden-directory`
-/** Where the writable tmpfs is mounted while the root is being built. */
-export const scratchRoot = `${ownDirectory}/scratch`
-export const treeFstab = `${ownDirectory}/tree.fstab`
-export const sealFstab = `${ownDirectory}/seal.fstab`
+/** What was asked for, and what the chosen backend and the gateway bring with them. */
+export interface PlanInput {
+  id: string
+  command: readonly string[]
+  view: HostView
+  limits: SandboxLimits
+  user: UnixUser
+  runAs: UnixUser | null
+  /** the login shell of the sandbox's user */
+  shell: string
+  /** complete but for what belongs to the sandbox's user */
+  environment: Readonly<Record<string, string>>
+  addresses: SandboxAddresses
+  hosts: Readonly<Record<string, string>>
+  /** options of resolv.conf(5) */
+  resolverOptions: string
+  listen: readonly ListenRequest[]
+  terminal: boolean
+}
 
-/** Writable places that die with the sandbox: one tmpfs, so that one limit holds for all of them. */
-const scratchPlaces = [
-  { path: '/tmp', mode: '1777' },
-  { path: '/var/tmp', mode: '1777' },
-  { path: '/dev/shm', mode: '1777' },
-  { path: '/run', mode: '0755' },
-  { path: agentHome, mode: '0755' },
+const MIB = 2 ** 20
+
+const SCRATCH: readonly ScratchPlace[] = [
+  { path: '/tmp', mode: '1777', own: false, executable: true, bytes: null },
+  { path: '/var/tmp', mode: '1777', own: false, executable: true, bytes: 64 * MIB },
+  { path: '/dev/shm', mode: '1777', own: false, executable: false, bytes: 64 * MIB },
+  { path: '/run', mode: '0755', own: true, executable: false, bytes: 16 * MIB },
+  { path: agentHome, mode: '0700', own: true, executable: true, bytes: null },
 ]
 
-const deviceNodes = ['null', 'zero', 'full', 'random', 'urandom', 'tty']
-
-const deviceLinks: Record<string, string> = {
-  '/dev/fd': '/proc/self/fd',
-  '/dev/stdin': '/proc/self/fd/0',
-  '/dev/stdout': '/proc/self/fd/1',
-  '/dev/stderr': '/proc/self/fd/2',
-  '/dev/ptmx': 'pts/ptmx',
-}
-
-/** A file that a mount would cover is an error: the agent would not have it, and nothing would tell. */
-export function checkFiles(files: readonly string[], trees: readonly string[]): void {
-  for (const path of files) {
-    const tree = trees.find((candidate) => isWithin(path, candidate))
-    if (tree === undefined && path.startsWith('/') && !isWithin(path, ownDirectory)) continue
-    throw new SandboxError(
-      'EGRESS_SANDBOX_FILE',
-      `${path} cannot be written inside${tree === undefined ? '' : `: ${tree} is mounted from the host`}`,
-      'choose a path below /etc, /run or the home directory of the agent',
-    )
-  }
-}
-
-/** Orders every mount, directory and file of a sandbox; nothing is touched here. */
-export function planSandbox(input: PlanInput): Plan {
-  const { root, masks } = input
-  const system = input.system.filter(({ kind }) => kind !== 'link')
-  const userMounts = [...input.mounts].sort((a, b) => a.path.length - b.path.length)
-  const tree = [
-    ...system.flatMap(({ path }) => bindTree(input, path, path, false)),
-    ...scratchPlaces.map(({ path }) =>
-      bind(root + scratchRoot + path, root + path, ['nosuid', 'nodev', 'rw']),
-    ),
-    ...deviceNodes.map((name) => bind(`/dev/${name}`, `${root}/dev/${name}`, ['nosuid', 'noexec', 'rw'])),
-    special('devpts', `${root}/dev/pts`, 'nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,max=256'),
-    special('proc', `${root}/proc`, 'nosuid,nodev,noexec'),
-    ...userMounts.flatMap(({ source, path, writable }) => bindTree(input, source, path, writable)),
-    ...pinnedDirectories(userMounts, input).map((path) =>
-      bind(root + path, root + path, bindOptions(mountOf(input.table, path), true), true),
-    ),
-    ...masks.map((mask) => hide(root, mask)),
-    ...Object.keys(input.files)
-      .filter((path) => inScratch(path))
-      .map((path) => bind(root + path, root + path, ['ro', 'nosuid', 'nodev'])),
-  ]
-  const seal = [
-    ...input.readOnlyProc.map((path) => bind(root + path, root + path, ['ro', 'nosuid', 'nodev', 'noexec'])),
-    ...input.hiddenProc.map((mask) => hide(root, mask)),
-  ]
-  return { order: orderSkeleton(input, [...system, ...userMounts], tree, seal), tree, seal }
-}
-
-function orderSkeleton(
-  input: PlanInput,
-  bound: readonly { path: string; kind: string }[],
-  tree: readonly FstabEntry[],
-  seal: readonly FstabEntry[],
-): HelperOrder {
-  const of = (kind: string) => bound.filter((item) => item.kind === kind).map(({ path }) => place(path))
-  const systemLinks = input.system
-    .filter(({ kind }) => kind === 'link')
-    .map(({ path, link }): [string, string] => [path, link])
-  const emptyFiles = [...of('file'), emptyFile, ...deviceNodes.map((name) => `/dev/${name}`)]
+/** Puts a plan together. Touches nothing; the same input gives the same plan. */
+export function makePlan({ view, environment, shell, resolverOptions, ...given }: PlanInput): SandboxPlan {
+  const shown = [...view.shown].sort((a, b) => a.path.length - b.path.length)
   return {
-    root: input.root,
-    directories: [
-      ...[...scratchPlaces.map(({ path }) => path), '/proc', '/dev/pts', emptyDirectory].map((path) => [
-        path,
-        '0755',
-      ]),
-      ...scratchPlaces.map(({ path, mode }) => [place(path), mode]),
-      ...of('directory').map((path) => [path, '0755']),
-    ].map(([path = '', mode = '']) => ({ path, mode })),
-    links: { ...Object.fromEntries(systemLinks), ...placeKeys(input.links), ...deviceLinks },
-    files: {
-      ...Object.fromEntries(emptyFiles.map((path) => [path, ''])),
-      ...placeKeys(input.files),
-      [treeFstab]: formatFstab(tree),
-      [sealFstab]: formatFstab(seal),
-    },
-    listen: input.listen,
+    ...given,
+    hostname: sandboxHostname,
+    workdir: view.workdir,
+    shown,
+    links: view.links,
+    hidden: view.hidden,
+    pinned: pinnedDirectories(shown, view.hidden),
+    scratch: SCRATCH,
+    environment: { HOME: agentHome, ...environment },
+    files: sharedEtcFiles({ user: given.user, shell, resolver: given.addresses.resolver, resolverOptions }),
   }
-}
-
-function inScratch(path: string): boolean {
-  return scratchPlaces.some((place) => isWithin(path, place.path))
-}
-
-/** Where to create something that will stand at `path`, while the scratch places are not mounted yet. */
-function place(path: string): string {
-  return inScratch(path) ? scratchRoot + path : path
-}
-
-function placeKeys(record: Readonly<Record<string, string>>): Record<string, string> {
-  return Object.fromEntries(Object.entries(record).map(([path, value]) => [place(path), value]))
-}
-
-/** The whole tree with its sub-mounts, and each of them under its own locked flags. */
-function bindTree({ root, table }: PlanInput, source: string, path: string, writable: boolean): FstabEntry[] {
-  const beneath = mountsBeneath(table, path)
-  return [
-    bind(source, root + path, [...bindOptions(mountOf(table, path), writable)], beneath.length > 0),
-    ...beneath.map((entry) => ({
-      source: 'none',
-      target: root + entry.path,
-      type: 'none',
-      options: ['remount', 'bind', ...bindOptions(entry, writable)],
-    })),
-  ]
 }
 
 /**
@@ -185,29 +133,10 @@ function bindTree({ root, table }: PlanInput, source: string, path: string, writ
  * what is a mount cannot be renamed. Threat: an agent that moves `secrets/` to `node_modules/`, or `.git/` to `x/`, leaves a
  * hidden file where the next run does not look for it; moves the audit log away; puts a policy in the place of ours.
  */
-function pinnedDirectories(mounts: readonly ResolvedMount[], { masks, table }: PlanInput): string[] {
-  const found = masks.flatMap(({ path }) => {
-    const tree = mounts.filter((mount) => isWithin(path, mount.path)).at(-1)
+export function pinnedDirectories(shown: readonly ShownTree[], hidden: readonly MaskedPath[]): string[] {
+  const found = hidden.flatMap(({ path }) => {
+    const tree = shown.filter((candidate) => isWithin(path, candidate.path)).at(-1)
     return tree?.writable === true ? directoriesAbove(path, tree.path) : []
   })
-  const mounted = new Set(visibleMounts(table).map(({ path }) => path))
-  return [...new Set(found)].filter((path) => !mounted.has(path)).sort((a, b) => a.length - b.length)
-}
-
-function bind(source: string, target: string, options: readonly string[], recursive = false): FstabEntry {
-  return { source, target, type: 'none', options: [recursive ? 'rbind' : 'bind', ...options] }
-}
-
-function special(type: string, target: string, options: string): FstabEntry {
-  return { source: type, target, type, options: [options] }
-}
-
-/** Empty and readable rather than forbidden: most programs take an absent setting well and a refused one badly. */
-function hide(root: string, { path, kind }: MaskedPath): FstabEntry {
-  return bind(root + (kind === 'file' ? emptyFile : emptyDirectory), root + path, [
-    'ro',
-    'nosuid',
-    'nodev',
-    'noexec',
-  ])
+  return [...new Set(found)].sort((a, b) => a.length - b.length)
 }

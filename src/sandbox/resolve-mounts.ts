@@ -1,8 +1,8 @@
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
-import { isWithin } from './mount-table.js'
-import type { ResolvedMount } from './plan.js'
+import { isWithin } from './paths.js'
+import type { HostView, ShownTree } from './plan.js'
 import { SandboxError } from './sandbox-error.js'
 import type { ExtraMount } from './spec.js'
 
@@ -24,6 +24,9 @@ const tooWide = [
   '/srv',
   '/usr',
   '/var',
+  '/var/run',
+  '/private',
+  '/Users',
 ]
 
 /** What a home directory holds, one of which a project may hold too. */
@@ -43,24 +46,16 @@ const credentialPlaces = [
   '.git-credentials',
 ]
 
-export interface ResolvedMounts {
-  workdir: string
-  mounts: ResolvedMount[]
-  /** the paths as given, where they go through a symbolic link -> what they lead to */
-  links: Record<string, string>
-}
+/** What is shown of the host, before it has been searched for what to hide. */
+export type ShownTrees = Omit<HostView, 'hidden'>
 
 /**
  * Looks up the work directory and the extra mounts. A home directory is refused as a work directory, since no list of
  * names hides all that is secret in one; who means it names it as an extra mount too.
  */
-export function resolveMounts(
-  workdir: string,
-  extra: readonly ExtraMount[],
-  writable: boolean,
-): ResolvedMounts {
+export function resolveMounts(workdir: string, extra: readonly ExtraMount[], writable: boolean): ShownTrees {
   const links: Record<string, string> = {}
-  const look = (mount: ExtraMount): ResolvedMount => {
+  const look = (mount: ExtraMount): ShownTree => {
     const resolved = resolveMount(mount)
     if (resolved.path !== resolve(mount.path)) links[resolve(mount.path)] = resolved.path
     return resolved
@@ -81,7 +76,7 @@ export function resolveMounts(
   }
   const byPath = new Map([work, ...others].map((mount) => [mount.path, mount]))
   byPath.set(work.path, work)
-  return { workdir: work.path, mounts: [...byPath.values()], links }
+  return { workdir: work.path, shown: [...byPath.values()], links }
 }
 
 /** Whether an account of this host calls it home; also true of the caller's own, wherever accounts come from. */
@@ -99,7 +94,7 @@ function isHome(directory: string): boolean {
   return homes.includes(directory)
 }
 
-function resolveMount({ path, writable }: ExtraMount): ResolvedMount {
+function resolveMount({ path, writable }: ExtraMount): ShownTree {
   if (!isAbsolute(path)) throw denial(path, 'is not absolute', 'give an absolute path')
   let real: string
   try {
@@ -116,7 +111,7 @@ function resolveMount({ path, writable }: ExtraMount): ResolvedMount {
   if (!found.isDirectory() && !found.isFile()) {
     throw denial(path, 'is neither a directory nor a regular file', 'a socket or a device would be a way out')
   }
-  return { path: real, source: real, writable, kind: found.isDirectory() ? 'directory' : 'file' }
+  return { path: real, writable, kind: found.isDirectory() ? 'directory' : 'file' }
 }
 
 function denial(path: string, what: string, fix: string, cause?: unknown): SandboxError {

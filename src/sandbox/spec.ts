@@ -1,8 +1,5 @@
-import type { Socket as DatagramSocket } from 'node:dgram'
-import type { Server } from 'node:net'
-
-/** What one sandbox is to contain. All paths are absolute. */
-export interface SandboxSpec {
+/** What is asked for one sandbox. All paths are absolute. */
+export interface SandboxRequest {
   /** argument vector of the agent */
   command: readonly string[]
   /** work directory, mounted at its own path */
@@ -11,21 +8,24 @@ export interface SandboxSpec {
   writable: boolean
   /** further files or directories, mounted at their own paths */
   mounts: readonly ExtraMount[]
-  /** paths to hide wherever they would be visible; one that does not exist yet cannot be hidden */
-  masked: readonly string[]
-  /** complete environment of the product; PATH, HOME and the like are added */
-  env: Readonly<Record<string, string>>
-  /** path inside -> content, read-only inside; a function is called while the sandbox's processes start */
-  files: SandboxFiles | (() => Promise<SandboxFiles>)
   limits: SandboxLimits
-  /** sockets to open on 127.0.0.1 inside */
-  listen: readonly ListenRequest[]
-  /** name -> address, further lines of /etc/hosts */
-  hosts: Readonly<Record<string, string>>
   /** whether stdin and stdout are a terminal */
   terminal: boolean
 }
 
+/** A request for a sandbox whose gateway is in this process. */
+export interface SandboxSpec extends SandboxRequest {
+  /** paths to hide wherever they would be visible; one that does not exist yet cannot be hidden */
+  masked: readonly string[]
+  /** complete environment of the product; PATH, HOME and the like are added */
+  env: Readonly<Record<string, string>>
+  /** sockets to open on 127.0.0.1 inside */
+  listen: readonly ListenRequest[]
+  /** name -> address, further lines of /etc/hosts */
+  hosts: Readonly<Record<string, string>>
+}
+
+/** path inside -> content, read-only inside */
 export type SandboxFiles = Readonly<Record<string, string>>
 
 export interface ExtraMount {
@@ -36,32 +36,18 @@ export interface ExtraMount {
 export interface SandboxLimits {
   /** processes and threads, all together */
   processes: number
-  /** data segment of each process, bytes */
+  /** data segment of each process with namespaces, the whole sandbox with Docker; bytes */
   memoryBytes: number
-  /** /tmp, the home directory, /run and /dev/shm, all together, bytes */
+  /** /tmp, the home directory, /run and /dev/shm, all together with namespaces, /tmp and the home directory each with Docker; bytes */
   tmpBytes: number
   /** open files of each process */
   openFiles: number
+  /** processors, a fraction too; null: all. Docker only */
+  processors: number | null
 }
 
 export interface ListenRequest {
   name: string
   kind: 'udp' | 'tcp'
   port: number
-}
-
-/** A built sandbox whose agent waits for `start`. */
-export interface Sandbox {
-  /** by name, open in the network namespace of the sandbox, living in the calling process */
-  sockets: ReadonlyMap<string, Server | DatagramSocket>
-  /** what the operator should know, one line each */
-  warnings: readonly string[]
-  /** releases the agent; to be called once the sockets are served */
-  start: () => void
-  /** sends a signal to the agent */
-  signal: (name: NodeJS.Signals) => void
-  /** the agent's exit code, 128+n where signal n ended it */
-  exit: Promise<{ code: number }>
-  /** ends every process of the sandbox at once */
-  kill: () => void
 }

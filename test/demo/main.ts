@@ -1,3 +1,7 @@
+import { chooseBackend } from '#src/run/choose-backend.js'
+import { noOptions } from '#src/run/options.js'
+import { LocalHost } from '#src/sandbox/backends/docker/local-host.js'
+import { parseLimits } from '#src/sandbox/limits.js'
 import { runDemo } from './run-demo.js'
 
 const USAGE = `./sandbox-run [--backend docker|namespaces] --demo [--json]
@@ -9,8 +13,8 @@ Exits with 0 only if every check passes.`
 const SIGNAL_NUMBERS = { SIGINT: 2, SIGTERM: 15, SIGHUP: 1 } as const
 
 const args = process.argv.slice(2)
-const backend = args[0] === '--backend' ? args.splice(0, 2)[1] : 'namespaces'
-if (args.some((arg) => arg !== '--json') || (backend !== 'docker' && backend !== 'namespaces')) {
+const named = args[0] === '--backend' ? args.splice(0, 2)[1] : 'namespaces'
+if (args.some((arg) => arg !== '--json')) {
   const isHelp = args.includes('--help')
   console.error(
     isHelp ? USAGE : 'egress: The demonstration accepts only --json\n  See ./sandbox-run --demo --help',
@@ -25,6 +29,8 @@ if (args.some((arg) => arg !== '--json') || (backend !== 'docker' && backend !==
     })
   }
   try {
+    const options = { ...noOptions(parseLimits([])), backend: named }
+    const { name: backend } = await chooseBackend(options, process.env, new LocalHost())
     const passed = await runDemo({ backend, json: args.includes('--json'), signal: interruption.signal })
     process.exitCode ??= passed ? 0 : 1
   } catch (error) {

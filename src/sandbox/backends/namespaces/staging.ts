@@ -1,9 +1,10 @@
 import { formatFstab } from './fstab.js'
 import { statSync } from 'node:fs'
-import { permits, type UnixUser } from './identity.js'
-import type { ResolvedMount } from './plan.js'
-import { SandboxError } from './sandbox-error.js'
-import { quoteCommand, quoteWord } from './shell-quote.js'
+import { permits, type UnixUser } from '../../identity.js'
+import type { ShownTree } from '../../plan.js'
+import type { StagedTree } from './mount-plan.js'
+import { SandboxError } from '../../sandbox-error.js'
+import { quoteCommand, quoteWord } from '../../shell-quote.js'
 
 /** Exists on every Linux, and nothing is ever bound from it: a place to mount on without creating anything. */
 const mountPlace = '/sys'
@@ -12,24 +13,29 @@ const mountPlace = '/sys'
 export interface Staging {
   /** where the new root is to be mounted */
   root: string
-  mounts: ResolvedMount[]
+  trees: StagedTree[]
   node: string
   /** what root does before it becomes somebody else, null where an ordinary user launches */
   script: string | null
 }
 
 /** An ordinary user reaches everything where it is. */
-export function withoutStaging(mounts: readonly ResolvedMount[], node: string): Staging {
-  return { root: mountPlace, mounts: [...mounts], node, script: null }
+export function withoutStaging(trees: readonly ShownTree[], node: string): Staging {
+  return {
+    root: mountPlace,
+    trees: trees.map((tree) => ({ ...tree, source: tree.path })),
+    node,
+    script: null,
+  }
 }
 
 /**
  * Root's directories may be closed to the identity that builds the sandbox (/root is 0700), so root binds what is needed to a
  * place open to it, in a mount namespace of its own, and only then lets go of its rights.
  */
-export function stage(mounts: readonly ResolvedMount[], node: string): Staging {
+export function stage(trees: readonly ShownTree[], node: string): Staging {
   const place = (index: number) => `${mountPlace}/stage/${index}`
-  const sources = [...mounts.map(({ path, kind }) => ({ path, kind })), { path: node, kind: 'file' as const }]
+  const sources = [...trees.map(({ path, kind }) => ({ path, kind })), { path: node, kind: 'file' as const }]
   const targets = (kind: string) =>
     sources.flatMap((item, index) => (item.kind === kind ? [place(index)] : []))
   const fstab = formatFstab(
@@ -55,15 +61,15 @@ exec "$@"
 `
   return {
     root,
-    mounts: mounts.map((mount, index) => ({ ...mount, source: place(index) })),
-    node: place(mounts.length),
+    trees: trees.map((tree, index) => ({ ...tree, source: place(index) })),
+    node: place(trees.length),
     script,
   }
 }
 
 /** Refuses before anything is started what the identity could not use inside. */
-export function checkAccess(workdir: string, mounts: readonly ResolvedMount[], who: UnixUser): void {
-  for (const { path, kind, writable } of mounts) {
+export function checkAccess(workdir: string, trees: readonly ShownTree[], who: UnixUser): void {
+  for (const { path, kind, writable } of trees) {
     const fix = path === workdir ? giveAway(path, who) : 'start as a user who may, or leave this --mount out'
     const found = statSync(path)
     const traverse = kind === 'directory' ? 1 : 0

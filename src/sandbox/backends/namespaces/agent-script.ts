@@ -1,6 +1,6 @@
-import { agentHome, agentUser } from './etc-files.js'
-import { quoteCommand, quoteWord } from './shell-quote.js'
-import type { SandboxLimits } from './spec.js'
+import { agentHome, agentUser } from '../../etc-files.js'
+import { quoteCommand, quoteWord } from '../../shell-quote.js'
+import type { SandboxLimits } from '../../spec.js'
 
 /** Absolute paths of the tools that start the agent: its own PATH must not choose what still runs with capabilities. */
 export interface AgentTools {

@@ -1,12 +1,6 @@
 import t from 'tap'
-import {
-  bindOptions,
-  isWithin,
-  mountOf,
-  mountsBeneath,
-  parseMountinfo,
-  visibleMounts,
-} from './mount-table.js'
+import { bindOptions, mountOf, mountsBeneath, parseMountinfo, visibleMounts } from './mount-table.js'
+import { isWithin } from '../../paths.js'
 
 const table = parseMountinfo(`27 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
 22 27 0:21 / /proc rw,nosuid,nodev,noexec,relatime - proc proc rw

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import t from 'tap'
 import { installationOf, pathInside, resolveCommand } from './resolve-command.js'
-import { SandboxError } from './sandbox-error.js'
+import { SandboxError } from '../../sandbox-error.js'
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'egress-command-')))
 t.teardown(() => rmSync(root, { recursive: true }))

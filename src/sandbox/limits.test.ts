@@ -3,7 +3,13 @@ import { parseLimits } from './limits.js'
 
 void t.test('defaults and overrides', (t) => {
   const defaults = parseLimits([])
-  t.strictSame(defaults, { processes: 512, memoryBytes: 4 * 2 ** 30, tmpBytes: 2 * 2 ** 30, openFiles: 4096 })
+  t.strictSame(defaults, {
+    processes: 512,
+    memoryBytes: 4 * 2 ** 30,
+    tmpBytes: 2 * 2 ** 30,
+    openFiles: 4096,
+    processors: null,
+  })
   for (const [text, field, value] of [
     ['memory=2g', 'memoryBytes', 2 ** 31],
     ['memory=512m', 'memoryBytes', 2 ** 29],
@@ -11,6 +17,8 @@ void t.test('defaults and overrides', (t) => {
     ['processes=100', 'processes', 100],
     ['files=1', 'openFiles', 1],
     ['MEMORY=1G', 'memoryBytes', 2 ** 30],
+    ['cpus=2', 'processors', 2],
+    ['cpus=0.5', 'processors', 0.5],
   ] as const)
     t.strictSame(parseLimits([text]), { ...defaults, [field]: value }, text)
   t.match(
@@ -49,6 +57,9 @@ void t.test('invalid limits', (t) => {
     'memory=9999999999999',
     'memory=999999999999g',
     'cpu=1',
+    'cpus=0',
+    'cpus=1m',
+    'cpus=.',
     'memorybytes=1',
     'constructor=1',
     '__proto__=1',

@@ -3,16 +3,14 @@ import type { Socket as DatagramSocket } from 'node:dgram'
 import type { Server } from 'node:net'
 import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
+import type { CommandStreams } from '../../backend.js'
 import { explainFailure } from './host-check.js'
 import type { HelperOrder, HelperReport } from './helper-messages.js'
 import { findTool, systemPath } from './host-tools.js'
-import { agentId } from './etc-files.js'
-import type { UnixUser } from './identity.js'
+import { agentId } from '../../etc-files.js'
+import type { UnixUser } from '../../identity.js'
 import { exitWord, readyLine } from './init-script.js'
-import { SandboxError } from './sandbox-error.js'
-
-/** The gateway's own standard descriptors, as the agent gets them. */
-export type AgentDescriptors = readonly [input: number, output: number, error: number]
+import { SandboxError } from '../../sandbox-error.js'
 
 export interface ProcessTreeInput {
   /** first part of PID 1's script */
@@ -23,7 +21,7 @@ export interface ProcessTreeInput {
   staging: { script: string; identity: UnixUser } | null
   /** whether the tree stays in the session of the caller's terminal */
   keepsTerminal: boolean
-  descriptors: AgentDescriptors
+  descriptors: CommandStreams
 }
 
 /** A sandbox whose PID 1 waits for the second part of its script. */

@@ -2,13 +2,14 @@ import t from 'tap'
 import { spawnSync } from 'node:child_process'
 import { chmodSync } from 'node:fs'
 import { agentEnvironment, formatAgentScript } from './agent-script.js'
-import { generateEtc } from './etc-files.js'
+import { rootEtcFiles, sharedEtcFiles } from '../../etc-files.js'
 import { formatFstab } from './fstab.js'
 import { findTool } from './host-tools.js'
-import { chooseUser, permits } from './identity.js'
-import { checkFiles, planSandbox, type PlanInput } from './plan.js'
+import { chooseUser, permits } from '../../identity.js'
+import { checkFiles, planMounts, type MountPlanInput } from './mount-plan.js'
+import { makePlan, pinnedDirectories, type MaskedPath } from '../../plan.js'
 import { treeCommand } from './process-tree.js'
-import { quoteCommand } from './shell-quote.js'
+import { quoteCommand } from '../../shell-quote.js'
 import { checkAccess, stage } from './staging.js'
 import { filterInstaller } from './syscall-filter.js'
 
@@ -44,13 +45,13 @@ void t.test('permission bits are those of the first class that fits', (t) => {
 void t.test('only the work directory is advised to be given to the agent', (t) => {
   const path = t.testdir({})
   chmodSync(path, 0o700)
-  const mounts = [{ path, source: path, writable: false, kind: 'directory' as const }]
+  const trees = [{ path, writable: false, kind: 'directory' as const }]
   const who = { uid: 61000, gid: 61000 }
-  t.throws(() => checkAccess(path, mounts, who), {
+  t.throws(() => checkAccess(path, trees, who), {
     code: 'EGRESS_SANDBOX_ACCESS',
     fix: /^run: chown -R 61000:61000 /,
   })
-  t.throws(() => checkAccess('/elsewhere', mounts, who), {
+  t.throws(() => checkAccess('/elsewhere', trees, who), {
     code: 'EGRESS_SANDBOX_ACCESS',
     fix: /leave this --mount out/,
   })
@@ -98,7 +99,7 @@ void t.test('the agent’s variables come after the last program that has capabi
     command: ['tool', "it's"],
     workdir: '/w d',
     environment: { LD_PRELOAD: '/w/x.so' },
-    limits: { processes: 1, memoryBytes: 2, tmpBytes: 3, openFiles: 4 },
+    limits: { processes: 1, memoryBytes: 2, tmpBytes: 3, openFiles: 4, processors: null },
     tools: { env: '/e', prlimit: '/l', setpriv: '/p', setsid: '/s' },
     filter: ['/perl', 'filter'],
     leaveTerminal: true,
@@ -111,7 +112,15 @@ void t.test('the agent’s variables come after the last program that has capabi
 })
 
 void t.test('the generated /etc asks the gateway and nobody else', (t) => {
-  const etc = generateEtc({ hosts: { egress: '127.0.0.1' }, shell: '/bin/sh', workdir: '/w' })
+  const etc: Record<string, string> = {
+    ...rootEtcFiles({ hosts: { egress: '127.0.0.1' }, workdir: '/w' }),
+    ...sharedEtcFiles({
+      user: { uid: 1000, gid: 1000 },
+      shell: '/bin/sh',
+      resolver: '127.0.0.1',
+      resolverOptions: 'timeout:2',
+    }),
+  }
   t.match(etc['/etc/resolv.conf'], /^nameserver 127\.0\.0\.1\n/)
   t.notMatch(etc['/etc/resolv.conf'], /search|domain/)
   t.match(etc['/etc/nsswitch.conf'], /^hosts: files dns$/m)
@@ -119,28 +128,42 @@ void t.test('the generated /etc asks the gateway and nobody else', (t) => {
   t.end()
 })
 
-const input: PlanInput = {
+const tree = (path: string, writable: boolean) => ({ path, kind: 'directory' as const, writable })
+const shown = [tree('/a/b/c', true), tree('/a/b', false), tree('/tmp/w', false)]
+
+const planOf = (hidden: readonly MaskedPath[]) =>
+  makePlan({
+    id: 'sb-0123456789',
+    command: ['true'],
+    view: { workdir: '/a/b', shown, links: {}, hidden },
+    limits: { processes: 1, memoryBytes: 2, tmpBytes: 3, openFiles: 4, processors: null },
+    user: { uid: 1000, gid: 1000 },
+    runAs: null,
+    shell: '/bin/sh',
+    environment: {},
+    addresses: { resolver: '127.0.0.1', gateway: '127.0.0.1', own: '127.0.0.1' },
+    hosts: {},
+    resolverOptions: 'timeout:2',
+    listen: [],
+    terminal: false,
+  })
+
+const input: MountPlanInput = {
   root: '/R',
   table: [{ id: 1, parent: 0, path: '/', options: ['rw'], type: 'ext4' }],
   system: [
     { path: '/usr', kind: 'directory', link: '' },
     { path: '/bin', kind: 'link', link: 'usr/bin' },
   ],
-  mounts: [
-    { path: '/a/b/c', source: '/a/b/c', kind: 'directory', writable: true },
-    { path: '/a/b', source: '/a/b', kind: 'directory', writable: false },
-    { path: '/tmp/w', source: '/stage/2', kind: 'directory', writable: false },
-  ],
-  masks: [{ path: '/a/b/.env', kind: 'file' }],
+  trees: shown.map((one) => ({ ...one, source: one.path === '/tmp/w' ? '/stage/2' : one.path })),
+  plan: planOf([{ path: '/a/b/.env', kind: 'file' }]),
   files: { '/etc/x': 'X', '/home/agent/y': 'Y' },
-  links: {},
   hiddenProc: [{ path: '/proc/kcore', kind: 'file' }],
   readOnlyProc: ['/proc/sys'],
-  listen: [],
 }
 
 void t.test('mounts are ordered from the outside in, masks after what they hide', (t) => {
-  const { tree, seal, order } = planSandbox(input)
+  const { tree, seal, order } = planMounts(input)
   const at = (target: string) => tree.findIndex((entry) => entry.target === target)
   t.ok(at('/R/tmp') < at('/R/tmp/w'))
   t.ok(at('/R/a/b') < at('/R/a/b/c'))
@@ -168,7 +191,7 @@ void t.test('what leads to something hidden in a writable tree is a mount, and s
     path,
     kind: 'file' as const,
   }))
-  const { tree } = planSandbox({ ...input, masks })
+  const { tree } = planMounts({ ...input, plan: planOf(masks) })
   const targets = tree.map(({ target }) => target)
   t.same(
     targets.filter((target) => target.startsWith('/R/a/b/')),
@@ -181,6 +204,19 @@ void t.test('what leads to something hidden in a writable tree is a mount, and s
   t.end()
 })
 
+void t.test('only what leads to something hidden in a writable tree is pinned', (t) => {
+  const hidden = ['/a/b/c/d/e/.env', '/a/b/c/.env', '/a/b/x/.env', '/elsewhere/y/.env'].map((path) => ({
+    path,
+    kind: 'file' as const,
+  }))
+  t.strictSame(pinnedDirectories([tree('/a/b', false), tree('/a/b/c', true)], hidden), [
+    '/a/b/c/d',
+    '/a/b/c/d/e',
+  ])
+  t.strictSame(JSON.parse(JSON.stringify(planOf(hidden))), planOf(hidden), 'a plan is plain data')
+  t.end()
+})
+
 void t.test('a file that nobody would see is refused', (t) => {
   t.doesNotThrow(() => checkFiles(['/etc/ssl/x', '/tmp/x'], ['/usr', '/tmp/w']))
   for (const path of ['/usr/x', '/tmp/w/x', 'relative', '/.sandbox/launch']) {
@@ -190,10 +226,10 @@ void t.test('a file that nobody would see is refused', (t) => {
 })
 
 void t.test('root stages first and drops its identity before it makes the sandbox', (t) => {
-  const staged = stage(input.mounts, '/opt/node')
+  const staged = stage(shown, '/opt/node')
   t.equal(staged.node, '/sys/stage/3')
-  t.equal(staged.mounts[1]?.source, '/sys/stage/1')
-  t.equal(staged.mounts[1]?.path, '/a/b')
+  t.equal(staged.trees[1]?.source, '/sys/stage/1')
+  t.equal(staged.trees[1]?.path, '/a/b')
   const words = treeCommand({ script: staged.script ?? '', identity: { uid: 5, gid: 6 } })
   const order = ['--mount', '--reuid=5', '--regid=6', '--clear-groups', '--user'].map((word) =>
     words.indexOf(word),

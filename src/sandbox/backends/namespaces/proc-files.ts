@@ -1,5 +1,5 @@
 import { existsSync, statSync } from 'node:fs'
-import type { MaskedPath } from './plan.js'
+import type { MaskedPath } from '../../plan.js'
 
 /** What container runtimes hide of /proc too: the kernel's memory, its symbols and timers, keyrings, hardware. */
 const hidden = [

@@ -1,5 +1,5 @@
 import { gatherHostFacts, type HostFacts } from './host-facts.js'
-import { SandboxError } from './sandbox-error.js'
+import { SandboxError } from '../../sandbox-error.js'
 
 /** One reason why a host cannot build a sandbox. */
 interface Obstacle {

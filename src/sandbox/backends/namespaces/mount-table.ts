@@ -1,4 +1,4 @@
-import { join, relative, sep } from 'node:path'
+import { isWithin } from '../../paths.js'
 
 /** One line of /proc/self/mountinfo (proc(5)). */
 export interface MountEntry {
@@ -36,17 +36,6 @@ function unescapeOctal(field: string): string {
     String.fromCharCode(Number.parseInt(digits, 8)),
   )
   return Buffer.from(plain, 'latin1').toString('utf8')
-}
-
-/** Whether `path` is `tree` itself or lies beneath it. */
-export function isWithin(path: string, tree: string): boolean {
-  return path === tree || tree === '/' || path.startsWith(tree + '/')
-}
-
-/** The directories between a tree and a path inside it, outermost first. */
-export function directoriesAbove(path: string, tree: string): string[] {
-  const names = relative(tree, path).split(sep).slice(0, -1)
-  return names.map((_, index) => join(tree, ...names.slice(0, index + 1)))
 }
 
 /** The mounts that a path lookup can reach: not stacked upon, not beneath a directory that was mounted over. */

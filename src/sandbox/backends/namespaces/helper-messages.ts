@@ -1,4 +1,4 @@
-import type { ListenRequest } from './spec.js'
+import type { ListenRequest } from '../../spec.js'
 
 /** What the gateway asks of the helper inside. Paths are those inside the sandbox. */
 export interface HelperOrder {

@@ -1,8 +1,8 @@
 import { realpathSync, statSync, type Stats } from 'node:fs'
 import { basename, delimiter, dirname, isAbsolute, join, resolve } from 'node:path'
 import { isExecutable } from './host-tools.js'
-import { isWithin } from './mount-table.js'
-import { SandboxError } from './sandbox-error.js'
+import { isWithin } from '../../paths.js'
+import { SandboxError } from '../../sandbox-error.js'
 
 export interface CommandInput {
   /** first word of the agent's argument vector */

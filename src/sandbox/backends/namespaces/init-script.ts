@@ -1,6 +1,6 @@
-import { launchScript, ownDirectory, scratchRoot, sealFstab, treeFstab } from './plan.js'
-import { quoteCommand, quoteWord } from './shell-quote.js'
-import { sandboxHostname } from './etc-files.js'
+import { launchScript, ownDirectory, scratchRoot, sealFstab, treeFstab } from './mount-plan.js'
+import { quoteCommand, quoteWord } from '../../shell-quote.js'
+import { sandboxHostname } from '../../etc-files.js'
 
 export interface InitInput {
   /** where the new root is mounted while it is being built */

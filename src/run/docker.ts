@@ -1,0 +1,140 @@
+import type { CommandIo } from '../cli/io.js'
+import { newSandboxId } from '../sandbox-id.js'
+import { DockerBackend, writeShown } from '../sandbox/backends/docker/backend.js'
+import { emptyFileIn } from '../sandbox/backends/docker/clean-up.js'
+import { buildDefaultImage, checkEngine, engineVersion } from '../sandbox/backends/docker/engine.js'
+import { openGateway, type FoundGateway, type Gateway } from '../sandbox/backends/docker/gateway.js'
+import type { DockerHost } from '../sandbox/backends/docker/host.js'
+import { RunNetwork } from '../sandbox/backends/docker/network.js'
+import {
+  DEFAULT_IMAGE,
+  dockerError,
+  dockerOptions,
+  type DockerOptions,
+} from '../sandbox/backends/docker/options.js'
+import { hideForDocker, planForDocker, viewForDocker } from '../sandbox/backends/docker/setting.js'
+import { Interruption } from './interruption.js'
+import { parseEnvironment, requestOf, usage, type RunOptions } from './options.js'
+
+/**
+ * Runs a command in a container behind the gateway that Compose has started. One flow, top to bottom: gateway, network,
+ * engine, files, plan, container, and away with it again.
+ *
+ * @returns the command's exit code (128 + n for signal n)
+ */
+export async function runDocker(
+  command: readonly string[],
+  options: RunOptions,
+  io: CommandIo,
+  host: DockerHost,
+  found: Promise<FoundGateway>,
+): Promise<number> {
+  refuseNamespaceOptions(options)
+  const { facts } = host
+  if (options.tty && !facts.terminals.input)
+    throw usage('--tty needs a terminal, and the input is none', 'leave it out')
+  const terminal = options.tty || (facts.terminals.input && facts.terminals.output)
+  const request = requestOf(command, options, { cwd: io.cwd, terminal })
+  const env = parseEnvironment(options.env)
+  const docker = dockerOptions(io.env, options)
+  const say = (message: string) => void io.stderr.write(`egress: ${message}\n`)
+
+  const gateway = await openGateway(host, await found, docker, say)
+  const view = viewForDocker(request, host)
+  const owner = await host.owner(facts.pid)
+  if (owner === null) throw dockerError('this process cannot be named', 'is /proc mounted, or ps installed?')
+  const emptyFile = emptyFileIn(facts.directory)
+  writeShown(emptyFile, '')
+  const network = new RunNetwork(newSandboxId(), { host, gateway, options: docker, owner, emptyFile })
+  const term = io.env['TERM'] ?? 'xterm'
+  const backend = new DockerBackend({ host, gateway, options: docker, network, term })
+  const interruption = new Interruption(host)
+  let code: number | null = null
+  try {
+    await interruption.orEnd(async () => {
+      const connecting = network.connect(options.agent ?? '', (command[0] ?? '').replace(/^.*\//, ''))
+      const checked = checkHost(host, gateway, docker, say)
+      // Either may fail while the other is waited for.
+      for (const work of [connecting, checked]) work.catch(() => undefined)
+      const policyDirectory = await checked
+      const hidden = hideForDocker(view.trees, policyDirectory)
+      await tellPolicy(host, view.trees.workdir, policyDirectory, io)
+      const connection = await connecting
+      const { user } = view
+      await backend.prepare(planForDocker({ id: network.id, request, view: hidden, user, connection, env }))
+    })
+    backend.start()
+    interruption.passOn((name) => backend.signal(name))
+    code = await backend.wait()
+    explainCode(code, docker.image, io)
+    return code
+  } finally {
+    await backend.end(code)
+  }
+}
+
+function refuseNamespaceOptions({ policy, auditDir }: RunOptions): void {
+  const name = policy === undefined ? '--audit-dir' : '--policy'
+  if (policy !== undefined || auditDir !== undefined)
+    throw usage(
+      `${name} belongs to the namespace backend: with Docker the gateway has the policy and the log`,
+      'leave it out, or add --backend namespaces',
+    )
+}
+
+/**
+ * Refuses an engine with a known hole, and makes the default image where it is missing; another is fetched by `docker run`, or
+ * it says why not.
+ *
+ * @returns where the gateway reads its policy from, null where that cannot be told
+ */
+async function checkHost(
+  host: DockerHost,
+  { proxy }: Gateway,
+  options: DockerOptions,
+  say: (message: string) => void,
+): Promise<string | null> {
+  const [version, { code, stdout }] = await Promise.all([
+    engineVersion(host),
+    // `index` takes containers and images alike.
+    host.docker([
+      ...['inspect', '--format'],
+      '{{range index . "Mounts"}}{{if eq .Destination "/etc/egress"}}{{.Source}}{{end}}{{end}}',
+      ...[proxy, options.image],
+    ]),
+  ])
+  const warning = checkEngine(version, options.allowOldEngine)
+  if (warning !== null) say(`WARNING: ${warning}`)
+  if (code !== 0 && options.image === DEFAULT_IMAGE) await buildDefaultImage(host, options, say)
+  return stdout.split('\n')[0] || null
+}
+
+/** A policy beside the agent has no effect on Docker, and a gateway without one denies everything. */
+async function tellPolicy(
+  host: DockerHost,
+  workdir: string,
+  policyDirectory: string | null,
+  io: CommandIo,
+): Promise<void> {
+  if (policyDirectory === null) return
+  const policy = `${policyDirectory}/egress.yaml`
+  if (!(await host.isFile(policy)))
+    io.stderr.write(
+      `egress: WARNING: the gateway has no policy, so everything is denied\n  write ${policy}, then \`docker compose restart proxy\`\n`,
+    )
+  else if (policyDirectory !== workdir && (await host.isFile(`${workdir}/egress.yaml`)))
+    io.stderr.write(
+      `egress: NOTE: egress.yaml in this directory is not used: on Docker the policy is ${policy}\n  to use it, add --backend namespaces\n`,
+    )
+}
+
+/** What docker and its init say of a command that cannot be started does not say what to do. */
+function explainCode(code: number, image: string, io: CommandIo): void {
+  if (code === 125)
+    io.stderr.write('egress: the container could not be started\n  fix what docker says above\n')
+  if (code === 126 || code === 127)
+    io.stderr.write(
+      `egress: exit code ${String(code)}: the command may be missing from the image ${image}, or may not be executable\n` +
+        '  name another with --image, write its whole path, or make it executable (chmod +x)\n',
+    )
+}

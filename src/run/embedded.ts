@@ -1,0 +1,167 @@
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { isatty } from 'node:tty'
+import type { Server as TcpServer } from 'node:net'
+import type { Socket as UdpSocket } from 'node:dgram'
+import { readSettings } from '#config/settings.js'
+import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
+import type { Policy } from '#firewall/contracts/policy.js'
+import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
+import type { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
+import { Audit } from '../audit/audit.js'
+import { chooseAgent } from '../choose-agent.js'
+import {
+  certificateFiles,
+  GATEWAY_HOST,
+  makePlaceholders,
+  PORTS,
+  sandboxEnvironment,
+} from '../environment.js'
+import type { Gateway, GatewaySockets } from '../gateway/gateway.js'
+import type * as gatewayModule from '../gateway/gateway.js'
+import { tuneGarbageCollector } from '../gateway/gc-tuning.js'
+import { createLog } from '../log.js'
+import { newSandboxId } from '../sandbox-id.js'
+import { closeInheritedDescriptors } from '../sandbox/descriptors.js'
+import { NamespacesBackend } from '../sandbox/backends/namespaces/backend.js'
+import { planNamespaces } from '../sandbox/backends/namespaces/setting.js'
+import type { CommandIo } from '../cli/io.js'
+import { isNamed, noPolicy, openPolicy } from '../cli/policy-file.js'
+import { refuseWritable } from '../cli/trusted-files.js'
+import { FORWARDED, parseEnvironment, requestOf, type RunOptions } from './options.js'
+
+/**
+ * Runs a command in a sandbox behind a gateway of its own. One flow, top to bottom: policy, sandbox, gateway, serve, start,
+ * wait, close.
+ *
+ * @returns the command's exit code (128 + n for signal n)
+ */
+export async function runEmbedded(
+  command: readonly string[],
+  options: RunOptions,
+  io: CommandIo,
+): Promise<number> {
+  closeInheritedDescriptors()
+  tuneGarbageCollector()
+  const {
+    policy,
+    sensitiveFiles,
+    trustedFiles,
+    refresher,
+    settings: file,
+    empty,
+    ...loaded
+  } = await openPolicy(options.policy, io, CREDENTIAL_KINDS)
+  const flags = { policy: options.policy, auditDir: options.auditDir }
+  const settings = readSettings({ flags, env: io.env, cwd: io.cwd, file })
+  const log = createLog(settings.logLevel, (line) => io.stderr.write(line))
+  if (empty === 'missing' && isNamed(options.policy, io)) throw noPolicy(loaded.file)
+  if (empty !== null)
+    log.warn(`${loaded.file} is ${empty}, so everything is denied; \`egress init\` writes a policy`)
+  const identity = identify(options.agent, policy)
+  const request = requestOf(command, options, { cwd: io.cwd, terminal: isatty(0) && isatty(1) })
+  const writable = [
+    ...(request.writable ? [request.workdir] : []),
+    ...request.mounts.flatMap((mount) => (mount.writable ? [mount.path] : [])),
+  ]
+  refuseWritable(trustedFiles, writable)
+  const directory = join(settings.auditDir, 'runs', runName(identity.id))
+  const audit = new Audit({
+    directory,
+    gateway: identity.id,
+    now: Date.now,
+    onChange: (message) => log.error(message),
+  })
+  let loading: Promise<LoadedGateway> | null = null
+  const gatewayLoaded = () => (loading ??= loadGateway())
+  const files = async () => certificateFiles((await gatewayLoaded()).ca.pem)
+  const { plan, warnings } = await planNamespaces(identity.id, {
+    ...request,
+    masked: [...sensitiveFiles, settings.auditDir, join(homedir(), '.local/state/egress')],
+    env: sandboxEnvironment(policy, identity, parseEnvironment(options.env)),
+    listen: [
+      { name: 'dnsUdp', kind: 'udp', port: PORTS.dns },
+      { name: 'dnsTcp', kind: 'tcp', port: PORTS.dns },
+      { name: 'http', kind: 'tcp', port: PORTS.http },
+      { name: 'https', kind: 'tcp', port: PORTS.https },
+      { name: 'forward', kind: 'tcp', port: PORTS.forward },
+      { name: 'reverse', kind: 'tcp', port: PORTS.reverse },
+    ],
+    hosts: { [GATEWAY_HOST]: '127.0.0.1' },
+  })
+  const sandbox = new NamespacesBackend(files)
+  let gateway: Gateway | null = null
+  try {
+    await sandbox.prepare(plan)
+    for (const warning of warnings) log.warn(warning)
+    const { ca, module } = await gatewayLoaded()
+    const { Gateway } = await module
+    gateway = await Gateway.create({
+      policy,
+      audit,
+      ca,
+      identify: () => identity,
+      address: { ipv4: '127.0.0.1', ipv6: null },
+      fail: (error) => log.error('the gateway failed on one connection', error),
+      refresher,
+      warn: (message) => log.warn(message),
+    })
+    gateway.serve(socketsOf(sandbox))
+    const event = { sandbox: identity, command: command[0] ?? '', exitCode: null }
+    audit.sandbox({ ...event, at: Date.now(), action: 'sandbox-start' })
+    forwardSignals(sandbox, (message) => log.warn(message))
+    sandbox.start()
+    setImmediate(() => gateway?.warmUp())
+    const code = await sandbox.wait()
+    audit.sandbox({ ...event, at: Date.now(), action: 'sandbox-end', exitCode: code })
+    return code
+  } finally {
+    await sandbox.end()
+    await gateway?.close()
+    audit.end()
+  }
+}
+
+interface LoadedGateway {
+  readonly ca: CertificateAuthority
+  readonly module: Promise<typeof gatewayModule>
+}
+
+/** While other processes build the sandbox: first what it waits for, then the rest. */
+async function loadGateway(): Promise<LoadedGateway> {
+  const { CertificateAuthority } = await import('#proxy/tls/certificate-authority.js')
+  return { ca: await CertificateAuthority.create(Date.now()), module: import('../gateway/gateway.js') }
+}
+
+function identify(named: string | undefined, policy: Policy): RegisteredSandbox {
+  const agent = chooseAgent(named, policy.agents)
+  return { id: newSandboxId(), agent, placeholders: makePlaceholders(policy, agent) }
+}
+
+/** Runs sort by their beginning. */
+function runName(id: string): string {
+  return `${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}-${id}`
+}
+
+function socketsOf({ sockets }: NamespacesBackend): GatewaySockets {
+  const tcp = (name: string) => sockets.get(name) as TcpServer
+  return {
+    dnsUdp: sockets.get('dnsUdp') as UdpSocket,
+    dnsTcp: tcp('dnsTcp'),
+    http: tcp('http'),
+    https: tcp('https'),
+    forward: tcp('forward'),
+    reverse: tcp('reverse'),
+  }
+}
+
+function forwardSignals(sandbox: NamespacesBackend, warn: (message: string) => void): void {
+  for (const signal of FORWARDED) if (signal !== 'SIGHUP') process.on(signal, () => sandbox.signal(signal))
+  const hasTerminal = () => [0, 1, 2].some((descriptor) => isatty(descriptor))
+  const hadTerminal = hasTerminal()
+  process.on('SIGHUP', () => {
+    if (hadTerminal && !hasTerminal()) sandbox.signal('SIGHUP')
+    // A policy that was reloaded could name files of secrets that the running sandbox sees.
+    else warn('a run keeps the policy that it was started with; SIGHUP has no effect')
+  })
+}

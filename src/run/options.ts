@@ -1,0 +1,89 @@
+import { resolve } from 'node:path'
+import { EgressError } from '../errors.js'
+import type { SandboxLimits, SandboxRequest } from '../sandbox/spec.js'
+
+/** The options of `egress run`. */
+export interface RunOptions {
+  readonly backend: string | undefined
+  readonly agent: string | undefined
+  readonly policy: string | undefined
+  readonly auditDir: string | undefined
+  readonly workdir: string | undefined
+  readonly write: boolean
+  readonly mounts: readonly string[]
+  readonly env: readonly string[]
+  readonly limits: SandboxLimits
+  readonly image: string | undefined
+  readonly tty: boolean
+  readonly allowOldEngine: boolean
+}
+
+/** A run of which nothing was said; `limits` are what `parseLimits([])` gives. */
+export const noOptions = (limits: SandboxLimits): RunOptions => ({
+  backend: undefined,
+  agent: undefined,
+  policy: undefined,
+  auditDir: undefined,
+  workdir: undefined,
+  write: false,
+  mounts: [],
+  env: [],
+  limits,
+  image: undefined,
+  tty: false,
+  allowOldEngine: false,
+})
+
+/** What of the options is about the sandbox itself, with every path absolute. */
+export function requestOf(
+  command: readonly string[],
+  options: RunOptions,
+  { cwd, terminal }: { readonly cwd: string; readonly terminal: boolean },
+): SandboxRequest {
+  return {
+    command,
+    workdir: resolve(cwd, options.workdir ?? '.'),
+    writable: options.write,
+    mounts: options.mounts.map((text) => parseMount(text, cwd)),
+    limits: options.limits,
+    terminal,
+  }
+}
+
+/** `PATH` or `PATH:rw`. */
+function parseMount(text: string, cwd: string): { path: string; writable: boolean } {
+  const path = text.replace(/:r[ow]$/, '')
+  // `--mount "$UNSET:rw"` would be the work directory, writable.
+  if (path === '')
+    throw usage(`--mount \`${text}\` names no path`, 'write for example --mount ~/data, or ~/data:rw')
+  return { path: resolve(cwd, path), writable: text.endsWith(':rw') }
+}
+
+/** The variables of `--env NAME=VALUE`. */
+export function parseEnvironment(pairs: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    pairs.map((pair) => {
+      const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(pair)
+      if (match === null)
+        throw usage(
+          `--env \`${pair.split('=')[0] ?? ''}\` is not NAME=VALUE`,
+          'write for example --env DEBUG=1',
+        )
+      return [match[1] ?? '', match[2] ?? '']
+    }),
+  )
+}
+
+export function usage(problem: string, fix: string): EgressError {
+  return new EgressError({ code: 'EGRESS_USAGE', problem, fix, exitCode: 125 })
+}
+
+/** Signals that end a program or speak to it: the agent gets them, and its end is ours. */
+export const FORWARDED: readonly NodeJS.Signals[] = [
+  'SIGTERM',
+  'SIGINT',
+  'SIGHUP',
+  'SIGQUIT',
+  'SIGUSR1',
+  'SIGUSR2',
+]

@@ -1,0 +1,25 @@
+import type { CommandIo } from '../cli/io.js'
+import { exitCodeOf, formatError } from '../errors.js'
+import { FrontHost, frontFacts } from '../sandbox/backends/docker/front-host.js'
+import type { DockerHost } from '../sandbox/backends/docker/host.js'
+import { LocalHost } from '../sandbox/backends/docker/local-host.js'
+
+/** Hands over the host's side of Docker: this program's own, or the shell that has started it in a container. */
+export async function withDockerHost(
+  io: CommandIo,
+  work: (host: DockerHost, io: CommandIo) => Promise<number>,
+): Promise<number> {
+  const facts = frontFacts(io.env)
+  if (facts === null) return work(new LocalHost(), io)
+  const host = new FrontHost(facts)
+  const stderr = { write: (text: string) => (host.say(text), true) }
+  let code: number
+  try {
+    code = await work(host, { ...io, stderr })
+  } catch (error) {
+    stderr.write(formatError(error))
+    code = exitCodeOf(error)
+  }
+  await host.leave(code)
+  return code
+}

@@ -1,0 +1,112 @@
+import type { SandboxPlan, ScratchPlace, ShownTree } from '../../plan.js'
+import { dockerError } from './options.js'
+
+/** What a container has beside its plan. */
+export interface ContainerInput {
+  readonly plan: SandboxPlan
+  /** of the container and of its network */
+  readonly name: string
+  readonly project: string
+  readonly image: string
+  /** path inside -> file of the host that holds its content */
+  readonly files: Readonly<Record<string, string>>
+  /** an empty file of the host */
+  readonly emptyFile: string
+  /** file of the host with the environment, a variable a line */
+  readonly environmentFile: string
+  /** whether the kernel has IPv6, which is then switched off */
+  readonly ipv6: boolean
+  /** the value of TERM on a terminal */
+  readonly term: string
+}
+
+/** Where images keep the authorities that clients trust; the gateway's volume takes their place. */
+const CERTIFICATE_DIRECTORIES = ['/etc/ssl/certs', '/etc/pki/tls/certs', '/etc/egress']
+
+/** The client puts the host's own proxies into containers, and their passwords with them. */
+const NO_PROXIES = ['FTP_PROXY', 'ftp_proxy', 'ALL_PROXY', 'all_proxy']
+
+/** The arguments of `docker run` that carry a plan out. Throws a SandboxError. */
+export function containerArguments(input: ContainerInput): string[] {
+  const { plan, name, project } = input
+  const { limits, user } = plan
+  const [program = '', ...args] = plan.command
+  const who = `${String(user.uid)}:${String(user.gid)}`
+  return [
+    ...['run', '--rm', '--init', '--interactive', '--sig-proxy=false', '--name', name],
+    ...['--hostname', plan.hostname],
+    ...['--label', `io.egress.project=${project}`, '--label', `io.egress.sandbox=${plan.id}`],
+    ...['--network', name, '--ip', plan.addresses.own, '--dns', plan.addresses.resolver, '--dns-search', '.'],
+    ...Object.entries(plan.hosts).flatMap(([host, address]) => ['--add-host', `${host}:${address}`]),
+    ...['--cap-drop', 'ALL', '--security-opt', 'no-new-privileges:true', '--read-only', '--user', who],
+    ...['--pids-limit', String(limits.processes), '--memory', String(limits.memoryBytes)],
+    ...['--memory-swap', String(limits.memoryBytes)],
+    ...(limits.processors === null ? [] : ['--cpus', String(limits.processors)]),
+    ...['--ulimit', `nofile=${String(limits.openFiles)}:${String(limits.openFiles)}`, '--ulimit', 'core=0:0'],
+    ...['--ipc', 'private', '--cgroupns', 'private', '--log-driver', 'none', '--no-healthcheck'],
+    ...plan.scratch.flatMap((place) => scratchArguments(place, plan)),
+    ...Object.entries(input.files).flatMap(([path, source]) => bind(source, path, false)),
+    ...CERTIFICATE_DIRECTORIES.flatMap((path) =>
+      mount('type=volume', `source=${project}_certificates`, `target=${path}`, 'readonly', 'volume-nocopy'),
+    ),
+    ...treeArguments(plan, input.emptyFile),
+    ...(plan.terminal ? ['--tty', '--env', `TERM=${input.term}`] : []),
+    ...(input.ipv6 ? ['all', 'default'].flatMap(withoutIpv6) : []),
+    ...NO_PROXIES.flatMap((variable) => ['--env', `${variable}=`]),
+    ...['--workdir', plan.workdir, '--env-file', input.environmentFile],
+    // A file of variables has no way to write a line break.
+    ...Object.entries(plan.environment)
+      .filter(([, value]) => value.includes('\n'))
+      .flatMap(([variable, value]) => ['--env', `${variable}=${value}`]),
+    ...['--entrypoint', program, input.image, ...args],
+  ]
+}
+
+/** The text of an environment file (--env-file). */
+export function environmentText({ environment }: SandboxPlan): string {
+  return Object.entries(environment)
+    .filter(([, value]) => !value.includes('\n'))
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('')
+}
+
+/** The engine mounts from the outside in, whatever the order here. */
+function treeArguments({ shown, pinned, hidden }: SandboxPlan, emptyFile: string): string[] {
+  const files = hidden.filter(({ kind }) => kind === 'file')
+  const directories = hidden.filter(({ kind }) => kind === 'directory')
+  return [
+    ...shown.flatMap(({ path, writable }: ShownTree) => bind(path, path, writable)),
+    // What is a mount cannot be renamed.
+    ...pinned.flatMap((path) => bind(path, path, true)),
+    ...files.flatMap(({ path }) => bind(emptyFile, path, false)),
+    ...directories.flatMap(({ path }) =>
+      mount('type=tmpfs', `target=${path}`, 'tmpfs-size=4096', 'tmpfs-mode=0555'),
+    ),
+  ]
+}
+
+function scratchArguments({ path, mode, own, executable, bytes }: ScratchPlace, plan: SandboxPlan): string[] {
+  const size = String(bytes ?? plan.limits.tmpBytes)
+  // The engine makes this one by itself, and knows its size under this name.
+  if (path === '/dev/shm') return ['--shm-size', size]
+  const owner = own ? `,uid=${String(plan.user.uid)},gid=${String(plan.user.gid)}` : ''
+  const options = `rw,${executable ? 'exec' : 'noexec'},nosuid,nodev,mode=${mode}${owner},size=${size}`
+  return ['--tmpfs', `${path}:${options}`]
+}
+
+const withoutIpv6 = (scope: string) => ['--sysctl', `net.ipv6.conf.${scope}.disable_ipv6=1`]
+
+function bind(source: string, target: string, writable: boolean): string[] {
+  return mount('type=bind', `source=${source}`, `target=${target}`, ...(writable ? [] : ['readonly']))
+}
+
+function mount(...fields: string[]): string[] {
+  return ['--mount', fields.map(csvField).join(',')]
+}
+
+/** RFC 4180, as the client reads it; it would take a carriage return away. */
+function csvField(field: string): string {
+  if (field.includes('\r'))
+    throw dockerError(`${JSON.stringify(field)} has a carriage return in it`, 'rename it')
+  return /[",\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field
+}

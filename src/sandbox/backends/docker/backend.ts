@@ -1,0 +1,119 @@
+import { chmodSync, existsSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { OWN_STREAMS, type CommandStreams, type SandboxBackend } from '../../backend.js'
+import type { SandboxPlan } from '../../plan.js'
+import { containerArguments, environmentText } from './arguments.js'
+import { emptyFileIn, sweep, tellEnd, type CleanUpOrder } from './clean-up.js'
+import type { Gateway } from './gateway.js'
+import type { DockerHost } from './host.js'
+import type { RunNetwork } from './network.js'
+import type { DockerOptions } from './options.js'
+
+/** The client may have been started, and the container not yet. */
+const SIGNAL_ATTEMPTS = 5
+
+export interface DockerBackendInput {
+  readonly host: DockerHost
+  readonly gateway: Gateway
+  readonly options: DockerOptions
+  readonly network: RunNetwork
+  /** the value of TERM on a terminal */
+  readonly term: string
+}
+
+/** Carries a plan out as a container of a Docker engine, in a network that the gateway has joined. */
+export class DockerBackend implements SandboxBackend {
+  readonly #input: DockerBackendInput
+  #streams: CommandStreams = OWN_STREAMS
+  #arguments: readonly string[] = []
+  #exit: Promise<number> | null = null
+  #ended = false
+
+  constructor(input: DockerBackendInput) {
+    this.#input = input
+  }
+
+  attach(streams: CommandStreams): void {
+    this.#streams = streams
+  }
+
+  prepare(plan: SandboxPlan): Promise<void> {
+    const { host, network, options, term } = this.#input
+    const { directory } = host.facts
+    const files = Object.entries(plan.files).map(([path, content], index) => {
+      const source = join(directory, `file-${String(index)}`)
+      writeShown(source, content)
+      return [path, source] as const
+    })
+    const environmentFile = join(directory, 'environment')
+    writeFileSync(environmentFile, environmentText(plan), { mode: 0o600 })
+    this.#arguments = containerArguments({
+      plan,
+      name: network.name,
+      project: options.project,
+      image: options.image,
+      files: Object.fromEntries(files),
+      emptyFile: emptyFileIn(directory),
+      environmentFile,
+      ipv6: !existsSync('/proc/sys/net') || existsSync('/proc/sys/net/ipv6'),
+      term,
+    })
+    return Promise.resolve()
+  }
+
+  start(): void {
+    this.#exit = this.#input.host.attach(this.#arguments, this.#streams)
+  }
+
+  signal(name: NodeJS.Signals): void {
+    void this.#kill(name.replace(/^SIG/, ''))
+  }
+
+  async #kill(name: string): Promise<void> {
+    const { host, network } = this.#input
+    for (let attempt = 0; attempt < SIGNAL_ATTEMPTS && !this.#ended; attempt += 1) {
+      if (attempt > 0) await sleep(1000)
+      if ((await host.docker(['kill', '-s', name, network.name])).code === 0) return
+    }
+  }
+
+  async wait(): Promise<number> {
+    return (await this.#exit) ?? 125
+  }
+
+  async end(exitCode: number | null): Promise<void> {
+    if (this.#ended) return
+    this.#ended = true
+    const { host, network } = this.#input
+    const order = this.#cleanUpOrder()
+    await network.close()
+    if (network.begun) {
+      await tellEnd(host, order, network.name, exitCode)
+    }
+    host.cleanUpLater({ ...order, network: network.begun ? network.name : null })
+  }
+
+  async sweep(): Promise<void> {
+    await sweep(this.#input.host, this.#cleanUpOrder())
+  }
+
+  #cleanUpOrder(): CleanUpOrder {
+    const { host, gateway, options, network } = this.#input
+    const { directory } = host.facts
+    return {
+      project: options.project,
+      place: network.place,
+      containers: { dns: gateway.dns, proxy: gateway.proxy },
+      network: network.name,
+      directories: [directory],
+      emptyFile: emptyFileIn(directory),
+    }
+  }
+}
+
+/** Inside, another user than the one who writes it reads it. */
+export function writeShown(path: string, content: string): void {
+  writeFileSync(path, content)
+  chmodSync(path, 0o644)
+}

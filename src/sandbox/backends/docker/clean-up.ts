@@ -1,0 +1,106 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { DockerHost } from './host.js'
+
+/** The containers of the gateway that runs are connected to. */
+export interface GatewayContainers {
+  readonly dns: string
+  readonly proxy: string
+}
+
+/** What is to be taken away after a run. */
+export interface CleanUpOrder {
+  readonly project: string
+  /** where the run's own processes are: the part of an owner's name before the process */
+  readonly place: string
+  readonly containers: GatewayContainers
+  /** network of the run, null if it has none */
+  readonly network: string | null
+  /** directories of the run */
+  readonly directories: readonly string[]
+  /** an empty file on the host */
+  readonly emptyFile: string
+}
+
+/** A gateway that starts over at this moment leaves a network a second later. */
+const LEAVE_ATTEMPTS = 10
+
+/** The part of an owner's name that says where it is. */
+export const placeOf = (owner: string): string => owner.split('/').slice(0, -2).join('/')
+
+/** Where a run keeps an empty file of its own; it hides files, and tells ends. */
+export const emptyFileIn = (directory: string): string => join(directory, 'empty')
+
+/** Takes a run's things away, and what runs left that were killed. */
+export async function cleanUp(host: DockerHost, order: CleanUpOrder): Promise<void> {
+  if (order.network !== null) await removeNetwork(host, order.containers, order.network)
+  await sweep(host, order)
+  for (const directory of order.directories) await host.removeDirectory(directory)
+}
+
+/** Of processes elsewhere nothing is known; their runs are left alone. */
+export async function sweep(
+  host: DockerHost,
+  order: Pick<CleanUpOrder, 'project' | 'place' | 'containers' | 'emptyFile'>,
+): Promise<void> {
+  const { stdout } = await host.docker([
+    ...['network', 'ls', '--filter', `label=io.egress.project=${order.project}`],
+    ...['--format', '{{.Name}} {{.Label "io.egress.owner"}}'],
+  ])
+  const networks = stdout.split('\n').flatMap((line) => {
+    const [network = '', owner = ''] = line.split(' ')
+    return network === '' ? [] : [{ network, owner }]
+  })
+  for (const { network, owner } of networks) {
+    if (!(await isOver(host, order.place, owner))) continue
+    await tellEnd(host, order, network, null)
+    await removeNetwork(host, order.containers, network)
+  }
+  for (const { directory, owner } of await host.runDirectories())
+    if (await isOver(host, order.place, owner)) await host.removeDirectory(directory)
+}
+
+async function isOver(host: DockerHost, place: string, owner: string): Promise<boolean> {
+  const pid = Number(owner.split('/').at(-2))
+  if (placeOf(owner) !== place || !Number.isInteger(pid) || pid < 1) return false
+  return (await host.owner(pid)) !== owner
+}
+
+/** The file's name tells the gateway, when it looks next. A command that ended has taken its container along. */
+export async function tellEnd(
+  host: DockerHost,
+  { containers, emptyFile }: Pick<CleanUpOrder, 'containers' | 'emptyFile'>,
+  network: string,
+  exitCode: number | null,
+): Promise<void> {
+  if (exitCode === null) await host.docker(['rm', '-f', network])
+  const name = `${network.replace(/^egress-/, '')}.${exitCode === null ? '' : String(exitCode)}`
+  await host.docker(['cp', emptyFile, `${containers.proxy}:/var/lib/egress/shared/ended/${name}`])
+}
+
+/** One that a gateway is still in stays, for the next sweep. */
+export async function removeNetwork(
+  host: DockerHost,
+  { dns, proxy }: GatewayContainers,
+  network: string,
+): Promise<void> {
+  const left = await Promise.all([leave(host, network, dns), leave(host, network, proxy)])
+  if (left.every(Boolean)) await host.docker(['network', 'rm', network])
+}
+
+/**
+ * The engine's word is not enough: a gateway that is just being started over stays in the network all the same, and without
+ * the network it could never start again.
+ */
+async function leave(host: DockerHost, network: string, container: string): Promise<boolean> {
+  for (let attempt = 0; attempt < LEAVE_ATTEMPTS; attempt += 1) {
+    if (attempt > 0) await sleep(1000)
+    await host.docker(['network', 'disconnect', '-f', network, container])
+    const { code, stdout } = await host.docker([
+      ...['container', 'inspect', '--format'],
+      ...['{{range $name, $_ := .NetworkSettings.Networks}}{{$name}} {{end}}', container],
+    ])
+    if (code !== 0 || !stdout.trim().split(' ').includes(network)) return true
+  }
+  return false
+}

@@ -1,0 +1,52 @@
+import { join } from 'node:path'
+import { engineAdvisory } from '../../../doctor/advisories.js'
+import type { DockerHost } from './host.js'
+import { dockerError, type DockerOptions } from './options.js'
+
+/** Version of the engine. Throws a SandboxError. */
+export async function engineVersion(host: DockerHost): Promise<string> {
+  const { code, stdout } = await host.docker(['version', '--format', '{{.Server.Version}}'])
+  if (code !== 0 || stdout.trim() === '')
+    throw dockerError('the version of the Docker engine cannot be read', 'see why with `docker version`')
+  return stdout.trim()
+}
+
+/**
+ * Refuses an engine whose own resolver can be made to ask the host's for what an internal network must not reach
+ * (CVE-2024-29018).
+ *
+ * @returns a warning about one that is merely old, or null
+ */
+export function checkEngine(version: string, allowOldEngine: boolean): string | null {
+  const advisory = engineAdvisory(version)
+  if (advisory === null) return null
+  if (!advisory.startsWith('CVE-'))
+    return `Docker engine ${version}: internal networks resolve names properly from 26.1.3 on; update it`
+  if (allowOldEngine) return null
+  throw dockerError(
+    `Docker engine ${version} is open to ${advisory}: names can leave an internal network`,
+    'update to 26.1.3 or later; --allow-old-engine takes the risk (sandboxes here do not ask that resolver)',
+  )
+}
+
+/** Makes the image that agents run in unless they name another. Throws a SandboxError. */
+export async function buildDefaultImage(
+  host: DockerHost,
+  { image, baseImage }: DockerOptions,
+  say: (message: string) => void,
+): Promise<void> {
+  say('building the default sandbox image (once)…')
+  const directory = join(host.facts.root, 'docker')
+  const { code } = await host.docker(
+    [
+      ...['build', '-q', '-t', image, '--build-arg', `NODE_IMAGE=${baseImage}`],
+      ...['-f', join(directory, 'sandbox.Dockerfile'), directory],
+    ],
+    { showErrors: true },
+  )
+  if (code !== 0)
+    throw dockerError(
+      'the default sandbox image cannot be built',
+      'see the lines above, or name another image with --image',
+    )
+}

@@ -1,0 +1,146 @@
+import { readFileSync, writeFileSync, writeSync } from 'node:fs'
+import { constants } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { quoteCommand } from '../../shell-quote.js'
+import { cleanUp, type CleanUpOrder } from './clean-up.js'
+import type { DockerHost, DockerResult, HostFacts } from './host.js'
+
+/** Standard output, which the front reads orders from. */
+const ORDERS = 1
+
+/**
+ * The host's side where the host has no Node: sandbox-run runs this program in the gateway's image, and does there what it is
+ * told by lines on standard output. What an order is about is a file beside it in the run's directory, quoted for a shell.
+ *
+ *   docker N   run docker with the words of N.sh; then N.out, N.err, and the line `N CODE`
+ *   show N     the same, and errors go to whoever started the run
+ *   attach N   docker with the run's own standard streams; then `N CODE`
+ *   owner N    name the process of N.sh, in N.out; then `N CODE`
+ *   file N     whether N.sh names a file; then `N CODE`
+ *   addresses N, runs N    the host's addresses, the directories of runs, in N.out; then `N CODE`
+ *   remove N   take the run's directory of N.sh away; then `N CODE`
+ *   say N      print N.sh as it is
+ *   exit CODE  end with that code, and go on with what is ordered after it
+ *
+ * Lines come back on standard input: `N CODE`, and `signal NAME` for a signal to the run.
+ */
+export class FrontHost implements DockerHost {
+  readonly facts: HostFacts
+  readonly #waiting = new Map<number, (code: number) => void>()
+  #count = 0
+  /** As signals end a program that does not listen for them. */
+  #onSignal: (name: NodeJS.Signals) => void = (name) => process.exit(128 + constants.signals[name])
+  #later: CleanUpOrder | null = null
+  readonly #lines = createInterface({ input: process.stdin })
+
+  constructor(facts: HostFacts) {
+    this.facts = facts
+    this.#lines.on('line', (line) => this.#hear(line))
+    // The front was killed: what it leaves, the next run sweeps.
+    this.#lines.once('close', () => process.exit())
+  }
+
+  async docker(args: readonly string[], { showErrors = false } = {}): Promise<DockerResult> {
+    return this.#ask(showErrors ? 'show' : 'docker', args)
+  }
+
+  async attach(args: readonly string[]): Promise<number> {
+    return (await this.#ask('attach', args)).code
+  }
+
+  onSignal(listener: (name: NodeJS.Signals) => void): void {
+    this.#onSignal = listener
+  }
+
+  async owner(pid: number): Promise<string | null> {
+    const { code, stdout } = await this.#ask('owner', [String(pid)])
+    return code === 0 && stdout !== '' ? stdout.trim() : null
+  }
+
+  async isFile(path: string): Promise<boolean> {
+    return (await this.#ask('file', [path])).code === 0
+  }
+
+  async addresses(): Promise<string[]> {
+    return (await this.#ask('addresses', [])).stdout.split(/\s+/).filter((word) => /^[0-9.]+$/.test(word))
+  }
+
+  async runDirectories(): Promise<{ directory: string; owner: string }[]> {
+    const lines = (await this.#ask('runs', [])).stdout.split('\n').filter((line) => line !== '')
+    return lines.map((line) => {
+      const at = line.indexOf(' ')
+      return { owner: line.slice(0, at), directory: line.slice(at + 1) }
+    })
+  }
+
+  async removeDirectory(directory: string): Promise<void> {
+    await this.#ask('remove', [directory])
+  }
+
+  cleanUpLater(order: CleanUpOrder): void {
+    this.#later = order
+  }
+
+  /** Prints on the run's standard error. */
+  say(text: string): void {
+    this.#order('say', text)
+  }
+
+  /** Gives the run its exit code, and does what has to be done after it. */
+  async leave(code: number): Promise<void> {
+    writeSync(ORDERS, `exit ${String(code)}\n`)
+    if (this.#later !== null) await cleanUp(this, this.#later)
+    process.exit(code)
+  }
+
+  async #ask(what: string, words: readonly string[]): Promise<DockerResult> {
+    const number = this.#order(what, `set -- ${quoteCommand(words)}\n`)
+    const code = await new Promise<number>((resolve) => this.#waiting.set(number, resolve))
+    return { code, stdout: this.#read(`${String(number)}.out`), stderr: this.#read(`${String(number)}.err`) }
+  }
+
+  #order(what: string, text: string): number {
+    this.#count += 1
+    writeFileSync(join(this.facts.directory, `${String(this.#count)}.sh`), text)
+    writeSync(ORDERS, `${what} ${String(this.#count)}\n`)
+    return this.#count
+  }
+
+  #read(name: string): string {
+    try {
+      return readFileSync(join(this.facts.directory, name), 'utf8')
+    } catch {
+      return ''
+    }
+  }
+
+  #hear(line: string): void {
+    const [, name] = /^signal ([A-Z0-9]+)$/.exec(line) ?? []
+    if (name !== undefined) {
+      this.#onSignal(`SIG${name}` as NodeJS.Signals)
+      return
+    }
+    const [number, code] = line.split(' ').map(Number)
+    if (number === undefined || code === undefined) return
+    this.#waiting.get(number)?.(code)
+    this.#waiting.delete(number)
+  }
+}
+
+/** What the front says of the host in variables; null where the program was not started by it. */
+export function frontFacts(env: Readonly<Record<string, string | undefined>>): HostFacts | null {
+  const directory = env['EGRESS_FRONT_DIRECTORY']
+  const root = env['EGRESS_FRONT_ROOT']
+  if (directory === undefined || root === undefined) return null
+  const number = (name: string) => Number(env[name] ?? '')
+  const terminals = env['EGRESS_FRONT_TERMINALS'] ?? ''
+  return {
+    pid: number('EGRESS_FRONT_PID'),
+    uid: number('EGRESS_FRONT_UID'),
+    gid: number('EGRESS_FRONT_GID'),
+    terminals: { input: terminals.includes('0'), output: terminals.includes('1') },
+    root,
+    directory,
+  }
+}

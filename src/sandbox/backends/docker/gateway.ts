@@ -1,0 +1,115 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { GatewayContainers } from './clean-up.js'
+import type { DockerHost } from './host.js'
+import { dockerError, type DockerOptions } from './options.js'
+
+/** The gateway as Compose has made it. */
+export interface Gateway extends GatewayContainers {
+  /** whether both containers run */
+  readonly running: boolean
+}
+
+const HEALTH_ATTEMPTS = 60
+
+/** `unset` where the gateway was never set up, `no engine` where no engine answers. */
+export type FoundGateway = Gateway | 'unset' | 'no engine'
+
+/** The gateway's containers. */
+export async function findGateway(
+  host: DockerHost,
+  { project }: Pick<DockerOptions, 'project'>,
+): Promise<FoundGateway> {
+  const { code, stdout } = await host.docker([
+    ...['ps', '-a', '--filter', `label=com.docker.compose.project=${project}`],
+    ...['--filter', 'label=io.egress.role', '--format', '{{.Label "io.egress.role"}} {{.ID}} {{.State}}'],
+  ])
+  if (code !== 0) return 'no engine'
+  const found = stdout
+    .split('\n')
+    .map((line) => line.trim().split(' '))
+    .filter(([role]) => role === 'dns' || role === 'proxy')
+  const containerOf = (role: string) => found.find(([of]) => of === role)?.[1]
+  const dns = containerOf('dns')
+  const proxy = containerOf('proxy')
+  if (dns === undefined || proxy === undefined) return 'unset'
+  return { dns, proxy, running: found.every(([, , state]) => state === 'running') }
+}
+
+/** A gateway that runs and answers: as it was found, started again, or made by Compose. Throws a SandboxError. */
+export async function openGateway(
+  host: DockerHost,
+  found: FoundGateway,
+  options: Pick<DockerOptions, 'project'>,
+  say: (message: string) => void,
+): Promise<Gateway> {
+  if (found === 'no engine')
+    throw dockerError('no Docker engine answers', 'start it, or see why with `docker info`')
+  if (found !== 'unset' && found.running) return found
+  const gateway = found === 'unset' ? await composeUp(host, options, say) : await restart(host, found)
+  await untilHealthy(host, gateway)
+  return gateway
+}
+
+async function restart(host: DockerHost, gateway: Gateway): Promise<Gateway> {
+  const { code } = await host.docker(['start', gateway.proxy, gateway.dns], { showErrors: true })
+  if (code !== 0) throw dockerError('the gateway cannot be started', 'see the lines above')
+  return gateway
+}
+
+async function composeUp(
+  host: DockerHost,
+  options: Pick<DockerOptions, 'project'>,
+  say: (message: string) => void,
+): Promise<Gateway> {
+  if ((await host.docker(['compose', 'version'])).code !== 0)
+    throw dockerError(
+      'the gateway is not running, and Docker Compose is not installed to start it',
+      'install the Compose plugin (docker compose version), then run `docker compose up -d`',
+    )
+  say('starting the gateway (the first time builds its image)…')
+  const { root } = host.facts
+  const { code } = await host.docker(
+    [
+      ...['compose', '--project-directory', root, '-f', join(root, 'docker-compose.yml')],
+      ...['-p', options.project, 'up', '-d'],
+    ],
+    { showErrors: true },
+  )
+  if (code !== 0)
+    throw dockerError(
+      'the gateway cannot be started',
+      'see the lines above; "Pool overlaps" means that EGRESS_AGENTS_SUBNET must be another (docs/docker.md)',
+    )
+  const found = await findGateway(host, options)
+  if (typeof found === 'string')
+    throw dockerError('the gateway did not come up', 'see why with `docker compose logs`')
+  return found
+}
+
+async function untilHealthy(host: DockerHost, gateway: Gateway): Promise<void> {
+  for (let attempt = 1; attempt < HEALTH_ATTEMPTS; attempt += 1) {
+    const asked = [gateway.proxy, gateway.dns].map((id) =>
+      host.docker(['exec', id, 'egress-admin', 'health']),
+    )
+    if ((await Promise.all(asked)).every(({ code }) => code === 0)) return
+    if (attempt % 5 === 0) {
+      const { stdout } = await host.docker(['inspect', '--format', '{{.State.Status}}', gateway.proxy])
+      if (stdout.trim() === 'restarting') break
+    }
+    await sleep(1000)
+  }
+  throw await gatewayAway(host, gateway)
+}
+
+/** It ends at once where the policy is wrong, and the engine starts it over and over: what it said last is why. */
+export async function gatewayAway(host: DockerHost, { proxy }: GatewayContainers): Promise<Error> {
+  const { stdout, stderr } = await host.docker(['logs', '--tail', '20', proxy])
+  const lines = `${stdout}${stderr}`.split('\n')
+  const at = lines.findLastIndex((line) => /^egress: |^[^ ]*egress\.yaml/.test(line))
+  const said = at === -1 ? '' : `\n${lines.slice(at, at + 2).join('\n')}`
+  return dockerError(
+    `the gateway does not answer${said}`,
+    'fix the error above, then `docker compose restart proxy`; see `docker compose logs`',
+  )
+}

@@ -1,0 +1,113 @@
+import { spawn } from 'node:child_process'
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { constants, networkInterfaces, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { isatty } from 'node:tty'
+import { fileURLToPath } from 'node:url'
+import type { CommandStreams } from '../../backend.js'
+import type { CleanUpOrder } from './clean-up.js'
+import type { DockerHost, DockerResult, HostFacts } from './host.js'
+import { ownerName } from './owner.js'
+
+const ROOT = fileURLToPath(new URL('../../../../../', import.meta.url))
+const CLEAN_UP = fileURLToPath(new URL('./clean-up-main.js', import.meta.url))
+const RUN_DIRECTORY = 'egress-run.'
+
+const SIGNALS: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2']
+
+/** The host's side where this program runs on the host itself. */
+export class LocalHost implements DockerHost {
+  #directory: string | null = null
+
+  get facts(): HostFacts {
+    // Made when it is asked for: a run that is refused before leaves nothing.
+    const directory = () => (this.#directory ??= makeRunDirectory())
+    return {
+      pid: process.pid,
+      uid: process.getuid?.() ?? 0,
+      gid: process.getgid?.() ?? 0,
+      terminals: { input: isatty(0), output: isatty(1) },
+      root: ROOT,
+      get directory() {
+        return directory()
+      },
+    }
+  }
+
+  docker(args: readonly string[], { showErrors = false } = {}): Promise<DockerResult> {
+    return new Promise((resolve) => {
+      const child = spawn('docker', args, { stdio: ['ignore', 'pipe', showErrors ? 2 : 'pipe'] })
+      const output = { stdout: '', stderr: '' }
+      child.stdout?.on('data', (chunk: Buffer) => (output.stdout += chunk.toString()))
+      child.stderr?.on('data', (chunk: Buffer) => (output.stderr += chunk.toString()))
+      child.once('error', (error) => resolve({ code: 127, stdout: '', stderr: error.message }))
+      child.once('close', (code) => resolve({ code: code ?? 1, ...output }))
+    })
+  }
+
+  attach(args: readonly string[], streams: CommandStreams): Promise<number> {
+    const hasTerminal = args.includes('--tty')
+    return new Promise((resolve) => {
+      // What the terminal sends to all of its programs is told to the command by `signal`, once.
+      const child = spawn('docker', args, { stdio: [...streams], detached: !hasTerminal })
+      child.once('error', () => resolve(125))
+      child.once('exit', (code, signal) =>
+        resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])),
+      )
+    })
+  }
+
+  onSignal(listener: (name: NodeJS.Signals) => void): void {
+    for (const name of SIGNALS) process.on(name, () => listener(name))
+  }
+
+  owner(pid: number): Promise<string | null> {
+    return Promise.resolve(ownerName(pid))
+  }
+
+  isFile(path: string): Promise<boolean> {
+    return Promise.resolve(statSync(path, { throwIfNoEntry: false })?.isFile() ?? false)
+  }
+
+  addresses(): Promise<string[]> {
+    const all = Object.values(networkInterfaces()).flatMap((list) => list ?? [])
+    return Promise.resolve(
+      all.filter(({ internal, family }) => !internal && family === 'IPv4').map(({ address }) => address),
+    )
+  }
+
+  runDirectories(): Promise<{ directory: string; owner: string }[]> {
+    const names = readdirSync(tmpdir()).filter((name) => name.startsWith(RUN_DIRECTORY))
+    return Promise.resolve(
+      names.flatMap((name) => {
+        const directory = join(tmpdir(), name)
+        try {
+          return [{ directory, owner: readFileSync(join(directory, 'owner'), 'utf8').trim() }]
+        } catch {
+          return []
+        }
+      }),
+    )
+  }
+
+  removeDirectory(directory: string): Promise<void> {
+    rmSync(directory, { recursive: true, force: true })
+    return Promise.resolve()
+  }
+
+  /** By a process of its own: whoever started the run has its exit code, and waits for nothing more. */
+  cleanUpLater(order: CleanUpOrder): void {
+    spawn(process.execPath, [CLEAN_UP, JSON.stringify(order)], {
+      stdio: 'ignore',
+      detached: true,
+    }).unref()
+  }
+}
+
+function makeRunDirectory(): string {
+  const directory = mkdtempSync(join(tmpdir(), RUN_DIRECTORY))
+  // As mkdtemp(3) makes it, whatever the umask.
+  chmodSync(directory, 0o700)
+  writeFileSync(join(directory, 'owner'), `${ownerName(process.pid) ?? ''}\n`)
+  return directory
+}

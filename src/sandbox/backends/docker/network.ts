@@ -1,0 +1,168 @@
+import { randomBytes } from 'node:crypto'
+import { RUN_BITS } from '../../../serve/registry.js'
+import { addressNumber, addressText, baseOf, hostIn, type Subnet } from '../../../serve/subnet.js'
+import { SandboxError } from '../../sandbox-error.js'
+import { placeOf, removeNetwork, tellEnd } from './clean-up.js'
+import { gatewayAway, type Gateway } from './gateway.js'
+import type { DockerHost, DockerResult } from './host.js'
+import { dockerError, type DockerOptions } from './options.js'
+
+/** Networks drawn before a pool counts as taken. */
+const MAX_DRAWS = 40
+
+/** A run's network with the gateway in it, and what the gateway said of the sandbox. */
+export interface Connection {
+  readonly subnet: Subnet
+  readonly environment: Readonly<Record<string, string>>
+  /** processors of the engine's machine */
+  readonly processors: number
+}
+
+/** The network that one run has for itself: made, joined by the gateway, told to it, and told again when it ends. */
+export class RunNetwork {
+  /** of the sandbox */
+  readonly id: string
+  readonly #host: DockerHost
+  readonly #gateway: Gateway
+  readonly #options: DockerOptions
+  readonly #owner: string
+  readonly #emptyFile: string
+  /** Whatever the engine is doing for this network. */
+  readonly #pending = new Set<Promise<DockerResult>>()
+  #begun = false
+  #closed = false
+
+  constructor(
+    id: string,
+    context: { host: DockerHost; gateway: Gateway; options: DockerOptions; owner: string; emptyFile: string },
+  ) {
+    this.id = id
+    this.#host = context.host
+    this.#gateway = context.gateway
+    this.#options = context.options
+    this.#owner = context.owner
+    this.#emptyFile = context.emptyFile
+  }
+
+  /** Of the network and of the container. */
+  get name(): string {
+    return `egress-${this.id}`
+  }
+
+  /** Whether there is something to take away. */
+  get begun(): boolean {
+    return this.#begun
+  }
+
+  get place(): string {
+    return placeOf(this.#owner)
+  }
+
+  /** Rejects with a SandboxError. Addresses that are taken already are drawn again. */
+  async connect(agent: string, command: string): Promise<Connection> {
+    for (let draw = 1; ; draw += 1) {
+      const connection = await this.#try(drawSubnet(this.#options.pool), agent, command, draw < MAX_DRAWS)
+      if (connection !== null) return connection
+      // An end that is told before the gateway has heard of the beginning ends nothing.
+      await this.#settle()
+      await tellEnd(this.#host, { containers: this.#gateway, emptyFile: this.#emptyFile }, this.name, null)
+      await removeNetwork(this.#host, this.#gateway, this.name)
+    }
+  }
+
+  /**
+   * Begins nothing more, and waits for what was begun. What the engine has begun to make comes into being, whoever waits for
+   * it: a gateway that joined a network after that was taken away could never start again.
+   */
+  async close(): Promise<void> {
+    this.#closed = true
+    await this.#settle()
+  }
+
+  async #settle(): Promise<void> {
+    while (this.#pending.size > 0) await Promise.all(this.#pending)
+  }
+
+  /** Null where the addresses are someone else's and may be drawn again. */
+  async #try(subnet: Subnet, agent: string, command: string, mayRepeat: boolean): Promise<Connection | null> {
+    const { dns, proxy } = this.#gateway
+    const text = `${addressText(subnet.base)}/${String(subnet.bits)}`
+    this.#goOn()
+    this.#begun = true
+    const made = this.#docker([
+      ...['network', 'create', '--internal', '--subnet', text],
+      ...['--opt', 'com.docker.network.bridge.inhibit_ipv4=true'],
+      ...['--label', `io.egress.project=${this.#options.project}`],
+      ...['--label', `io.egress.owner=${this.#owner}`, this.name],
+    ])
+    const told = this.#docker(['exec', proxy, 'egress-admin', 'add', this.id, text, agent, command])
+    const network = await made
+    if (network.code !== 0) {
+      if (mayRepeat && network.stderr.includes('overlap')) return null
+      throw dockerError(
+        `the sandbox's network cannot be made: ${network.stderr.trim()}`,
+        'if the pool is taken, name another with EGRESS_POOL (10.231.0.0/16 unless set)',
+      )
+    }
+    this.#goOn()
+    const joined = [
+      this.#docker(['network', 'connect', '--ip', hostIn(subnet, 'dns'), this.name, dns]),
+      this.#docker(['network', 'connect', '--ip', hostIn(subnet, 'proxy'), this.name, proxy]),
+    ]
+    const answer = await told
+    if (answer.code !== 0) {
+      if (mayRepeat && answer.stderr.includes('overlap')) return null
+      throw await this.#denial(answer)
+    }
+    const results = await Promise.all(joined)
+    if (results.some(({ code }) => code !== 0))
+      throw dockerError(
+        `the gateway cannot join the sandbox's network: ${results.map(({ stderr }) => stderr.trim()).join(' ')}`,
+        'see whether it runs: docker compose ps',
+      )
+    return readResponse(subnet, answer.stdout)
+  }
+
+  #goOn(): void {
+    if (this.#closed) throw dockerError('the run has ended already', 'start it again')
+  }
+
+  /** Without two lines of its own it was the engine that spoke, or nothing did. */
+  async #denial({ stderr }: DockerResult): Promise<Error> {
+    const [, problem, fix] = /^egress: (.*)\n {2}(.*)$/m.exec(stderr) ?? []
+    if (problem === undefined || fix === undefined) return gatewayAway(this.#host, this.#gateway)
+    return new SandboxError('EGRESS_SANDBOX_REFUSED', problem, fix)
+  }
+
+  #docker(args: readonly string[]): Promise<DockerResult> {
+    const call = this.#host.docker(args)
+    this.#pending.add(call)
+    void call.finally(() => this.#pending.delete(call))
+    return call
+  }
+}
+
+/** `# processors N`, then the environment, a variable a line. */
+function readResponse(subnet: Subnet, text: string): Connection {
+  const lines = text.split('\n')
+  const processors = Number(/^# processors (\d+)$/.exec(lines[0] ?? '')?.[1] ?? 1)
+  const pairs = lines.flatMap((line): [string, string][] => {
+    const at = line.indexOf('=')
+    return line.startsWith('#') || at < 1 ? [] : [[line.slice(0, at), line.slice(at + 1)]]
+  })
+  return { subnet, processors, environment: Object.fromEntries(pairs) }
+}
+
+/** One of the networks of eight addresses that the pool is cut into. Throws a SandboxError. */
+export function drawSubnet(pool: string): Subnet {
+  const [, address = '', length = ''] = /^([0-9.]+)\/(\d{1,2})$/.exec(pool) ?? []
+  const number = addressNumber(address)
+  if (number === null)
+    throw dockerError(`EGRESS_POOL \`${pool}\` is not a network`, 'write for example 10.231.0.0/16')
+  const bits = Number(length)
+  if (bits < 8 || bits > 26)
+    throw dockerError(`EGRESS_POOL \`${pool}\` is too small or too large`, 'give it between /8 and /26')
+  const count = 2 ** (RUN_BITS - bits)
+  const drawn = randomBytes(4).readUInt32BE() % count
+  return { base: baseOf(number, bits) + drawn * 2 ** (32 - RUN_BITS), bits: RUN_BITS }
+}

@@ -1,0 +1,34 @@
+import { SandboxError } from '../../sandbox-error.js'
+
+export const DEFAULT_IMAGE = 'agent-egress-sandbox:local'
+
+/** How the Docker backend is set up, from the environment and the options of a run. */
+export interface DockerOptions {
+  /** the Compose project that the gateway is */
+  readonly project: string
+  /** network that the networks of runs are cut from */
+  readonly pool: string
+  readonly image: string
+  /** base of the default image, for a mirror */
+  readonly baseImage: string
+  readonly allowOldEngine: boolean
+}
+
+export function dockerOptions(
+  env: Readonly<Record<string, string | undefined>>,
+  given: { readonly image: string | undefined; readonly allowOldEngine: boolean },
+): DockerOptions {
+  const or = (value: string | undefined, standard: string) =>
+    value === undefined || value === '' ? standard : value
+  return {
+    project: or(env['COMPOSE_PROJECT_NAME'], 'egress'),
+    pool: or(env['EGRESS_POOL'], '10.231.0.0/16'),
+    image: given.image ?? or(env['EGRESS_IMAGE'], DEFAULT_IMAGE),
+    baseImage: or(env['NODE_IMAGE'], 'node:24-bookworm-slim'),
+    allowOldEngine: given.allowOldEngine || or(env['EGRESS_ALLOW_OLD_ENGINE'], '') !== '',
+  }
+}
+
+export function dockerError(problem: string, fix: string): SandboxError {
+  return new SandboxError('EGRESS_SANDBOX_DOCKER', problem, fix)
+}

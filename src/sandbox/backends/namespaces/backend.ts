@@ -1,0 +1,134 @@
+import type { Socket as DatagramSocket } from 'node:dgram'
+import { readFileSync } from 'node:fs'
+import type { Server } from 'node:net'
+import { fileURLToPath } from 'node:url'
+import { OWN_STREAMS, type CommandStreams, type SandboxBackend } from '../../backend.js'
+import { rootEtcFiles } from '../../etc-files.js'
+import type { SandboxPlan } from '../../plan.js'
+import { SandboxError } from '../../sandbox-error.js'
+import type { SandboxFiles } from '../../spec.js'
+import { signalAgent } from './agent-process.js'
+import { formatAgentScript, type AgentTools } from './agent-script.js'
+import type { HelperOrder } from './helper-messages.js'
+import { findTool } from './host-tools.js'
+import { formatInitScript, formatStartScript } from './init-script.js'
+import { checkFiles, launchScript, planMounts } from './mount-plan.js'
+import { parseMountinfo } from './mount-table.js'
+import { findProcFiles } from './proc-files.js'
+import { rememberTerminal, startProcessTree, type ProcessTree } from './process-tree.js'
+import { stage, withoutStaging, type Staging } from './staging.js'
+import { filterInstaller } from './syscall-filter.js'
+import { listSystemFiles } from './system-files.js'
+
+/**
+ * Builds a sandbox out of Linux namespaces. Nothing is written outside the sandbox's own memory and every process dies with
+ * its parent, so nothing is left behind however it ends.
+ */
+export class NamespacesBackend implements SandboxBackend {
+  readonly #lateFiles: () => Promise<SandboxFiles>
+  #streams: CommandStreams = OWN_STREAMS
+  #script: string | null = null
+  #tree: ProcessTree | null = null
+  #exit: Promise<{ code: number }> = Promise.resolve({ code: 125 })
+
+  /** @param lateFiles further files of the sandbox, asked for while its processes start: a certificate takes time to make */
+  constructor(lateFiles: () => Promise<SandboxFiles> = () => Promise.resolve({})) {
+    this.#lateFiles = lateFiles
+  }
+
+  attach(streams: CommandStreams): void {
+    this.#streams = streams
+  }
+
+  async prepare(plan: SandboxPlan): Promise<void> {
+    const staging = plan.runAs
+      ? stage(plan.shown, process.execPath)
+      : withoutStaging(plan.shown, process.execPath)
+    this.#script = plan.terminal ? findTool('script') : null
+    const agent = formatAgentScript({
+      command: plan.command,
+      workdir: plan.workdir,
+      environment: plan.environment,
+      limits: plan.limits,
+      tools: agentTools(),
+      filter: filterPrefix(),
+      leaveTerminal: this.#script === null,
+    })
+    const restoreTerminal = plan.terminal ? rememberTerminal() : () => undefined
+    const helper = readFileSync(fileURLToPath(new URL('./socket-helper.js', import.meta.url)), 'utf8')
+    this.#tree = await startProcessTree({
+      init: formatInitScript({
+        root: staging.root,
+        node: staging.node,
+        helper,
+        tmpBytes: plan.limits.tmpBytes,
+      }),
+      order: async () => orderFor(plan, staging, await this.#lateFiles(), agent),
+      staging:
+        plan.runAs && staging.script !== null ? { script: staging.script, identity: plan.runAs } : null,
+      keepsTerminal: this.#script !== null,
+      descriptors: this.#streams,
+    })
+    this.#exit = this.#tree.exit.finally(restoreTerminal)
+  }
+
+  /** By name, open in the sandbox's network namespace, living in this process; after `prepare`. */
+  get sockets(): ReadonlyMap<string, Server | DatagramSocket> {
+    return this.#tree?.sockets ?? new Map()
+  }
+
+  start(): void {
+    this.#tree?.finishScript(formatStartScript(this.#script))
+  }
+
+  signal(name: NodeJS.Signals): void {
+    if (this.#tree !== null) signalAgent(this.#tree.pid, this.#script !== null, name)
+  }
+
+  async wait(): Promise<number> {
+    return (await this.#exit).code
+  }
+
+  async end(): Promise<void> {
+    this.#tree?.kill()
+    await this.#exit
+  }
+
+  /** The kernel has taken everything away already. */
+  sweep(): Promise<void> {
+    return Promise.resolve()
+  }
+}
+
+function orderFor(plan: SandboxPlan, staging: Staging, late: SandboxFiles, agent: string): HelperOrder {
+  const system = listSystemFiles()
+  const trees = [...plan.shown, ...system.filter(({ kind }) => kind !== 'link')].map(({ path }) => path)
+  checkFiles(Object.keys(late), trees)
+  return planMounts({
+    plan,
+    root: staging.root,
+    table: parseMountinfo(readFileSync('/proc/self/mountinfo', 'utf8')),
+    system,
+    trees: staging.trees,
+    ...findProcFiles(),
+    files: { ...rootEtcFiles(plan), ...plan.files, ...late, [launchScript]: agent },
+  }).order
+}
+
+function agentTools(): AgentTools {
+  return { env: tool('env'), prlimit: tool('prlimit'), setpriv: tool('setpriv'), setsid: tool('setsid') }
+}
+
+function filterPrefix(): string[] {
+  const prefix = filterInstaller(process.arch, { perl: findTool('perl'), python: findTool('python3') })
+  if (prefix === null)
+    throw new SandboxError('EGRESS_SANDBOX_TOOLS', 'no system call filter', 'install perl or python3')
+  return prefix
+}
+
+function tool(name: string): string {
+  const found = findTool(name)
+  if (found === null)
+    throw new SandboxError('EGRESS_SANDBOX_TOOLS', `${name} is missing`, 'install util-linux')
+  return found
+}

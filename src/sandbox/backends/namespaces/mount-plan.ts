@@ -1,0 +1,184 @@
+import { formatFstab, type FstabEntry } from './fstab.js'
+import type { HelperOrder } from './helper-messages.js'
+import { bindOptions, mountOf, mountsBeneath, visibleMounts, type MountEntry } from './mount-table.js'
+import { isWithin } from '../../paths.js'
+import type { MaskedPath, SandboxPlan, ShownTree } from '../../plan.js'
+import { SandboxError } from '../../sandbox-error.js'
+import type { SystemFile } from './system-files.js'
+
+/** A shown tree, and where to bind it from, which differs from its path where root has staged it. */
+export interface StagedTree extends ShownTree {
+  source: string
+}
+
+export interface MountPlanInput {
+  plan: Pick<SandboxPlan, 'hidden' | 'pinned' | 'scratch' | 'links' | 'listen'>
+  /** where the new root is mounted while it is being built */
+  root: string
+  table: readonly MountEntry[]
+  system: readonly SystemFile[]
+  trees: readonly StagedTree[]
+  /** path inside -> content: /etc, the caller's files, the agent's start script */
+  files: Readonly<Record<string, string>>
+  /** which of the files of /proc that are to be hidden exist here */
+  hiddenProc: readonly MaskedPath[]
+  readOnlyProc: readonly string[]
+}
+
+export interface MountPlan {
+  order: HelperOrder
+  /** everything that is mounted on the new root */
+  tree: FstabEntry[]
+  /** what must come last, because the steps before still write there */
+  seal: FstabEntry[]
+}
+
+/** Where the launcher keeps its own few files inside. */
+export const ownDirectory = '/.sandbox'
+export const launchScript = `${ownDirectory}/launch`
+const emptyFile = `${ownDirectory}/hidden-file`
+const emptyDirectory = `${ownDirectory}/hidden-directory`
+/** Where the writable tmpfs is mounted while the root is being built. */
+export const scratchRoot = `${ownDirectory}/scratch`
+export const treeFstab = `${ownDirectory}/tree.fstab`
+export const sealFstab = `${ownDirectory}/seal.fstab`
+
+const deviceNodes = ['null', 'zero', 'full', 'random', 'urandom', 'tty']
+
+const deviceLinks: Record<string, string> = {
+  '/dev/fd': '/proc/self/fd',
+  '/dev/stdin': '/proc/self/fd/0',
+  '/dev/stdout': '/proc/self/fd/1',
+  '/dev/stderr': '/proc/self/fd/2',
+  '/dev/ptmx': 'pts/ptmx',
+}
+
+/** A file that a mount would cover is an error: the agent would not have it, and nothing would tell. */
+export function checkFiles(files: readonly string[], trees: readonly string[]): void {
+  for (const path of files) {
+    const tree = trees.find((candidate) => isWithin(path, candidate))
+    if (tree === undefined && path.startsWith('/') && !isWithin(path, ownDirectory)) continue
+    throw new SandboxError(
+      'EGRESS_SANDBOX_FILE',
+      `${path} cannot be written inside${tree === undefined ? '' : `: ${tree} is mounted from the host`}`,
+      'choose a path below /etc, /run or the home directory of the agent',
+    )
+  }
+}
+
+/** Orders every mount, directory and file of a sandbox; nothing is touched here. */
+export function planMounts(input: MountPlanInput): MountPlan {
+  const { root, table, plan } = input
+  const system = input.system.filter(({ kind }) => kind !== 'link')
+  const userTrees = [...input.trees].sort((a, b) => a.path.length - b.path.length)
+  const mounted = new Set(visibleMounts(table).map(({ path }) => path))
+  const tree = [
+    ...system.flatMap(({ path }) => bindTree(input, path, path, false)),
+    ...plan.scratch.map(({ path, executable }) =>
+      bind(root + scratchRoot + path, root + path, [
+        'nosuid',
+        'nodev',
+        ...(executable ? [] : ['noexec']),
+        'rw',
+      ]),
+    ),
+    ...deviceNodes.map((name) => bind(`/dev/${name}`, `${root}/dev/${name}`, ['nosuid', 'noexec', 'rw'])),
+    special('devpts', `${root}/dev/pts`, 'nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,max=256'),
+    special('proc', `${root}/proc`, 'nosuid,nodev,noexec'),
+    ...userTrees.flatMap(({ source, path, writable }) => bindTree(input, source, path, writable)),
+    // What is a mount point already cannot be renamed either.
+    ...plan.pinned
+      .filter((path) => !mounted.has(path))
+      .map((path) => bind(root + path, root + path, bindOptions(mountOf(table, path), true), true)),
+    ...plan.hidden.map((mask) => hide(root, mask)),
+    ...Object.keys(input.files)
+      .filter((path) => inScratch(path, plan))
+      .map((path) => bind(root + path, root + path, ['ro', 'nosuid', 'nodev'])),
+  ]
+  const seal = [
+    ...input.readOnlyProc.map((path) => bind(root + path, root + path, ['ro', 'nosuid', 'nodev', 'noexec'])),
+    ...input.hiddenProc.map((mask) => hide(root, mask)),
+  ]
+  return { order: orderSkeleton(input, [...system, ...userTrees], tree, seal), tree, seal }
+}
+
+function orderSkeleton(
+  { root, plan, ...input }: MountPlanInput,
+  bound: readonly { path: string; kind: string }[],
+  tree: readonly FstabEntry[],
+  seal: readonly FstabEntry[],
+): HelperOrder {
+  const place = (path: string) => placeOf(path, plan)
+  const placeKeys = (record: Readonly<Record<string, string>>) =>
+    Object.fromEntries(Object.entries(record).map(([path, value]) => [place(path), value]))
+  const of = (kind: string) => bound.filter((item) => item.kind === kind).map(({ path }) => place(path))
+  const systemLinks = input.system
+    .filter(({ kind }) => kind === 'link')
+    .map(({ path, link }): [string, string] => [path, link])
+  const emptyFiles = [...of('file'), emptyFile, ...deviceNodes.map((name) => `/dev/${name}`)]
+  return {
+    root,
+    directories: [
+      ...[...plan.scratch.map(({ path }) => path), '/proc', '/dev/pts', emptyDirectory].map((path) => ({
+        path,
+        mode: '0755',
+      })),
+      ...plan.scratch.map(({ path, mode }) => ({ path: place(path), mode })),
+      ...of('directory').map((path) => ({ path, mode: '0755' })),
+    ],
+    links: { ...Object.fromEntries(systemLinks), ...placeKeys(plan.links), ...deviceLinks },
+    files: {
+      ...Object.fromEntries(emptyFiles.map((path) => [path, ''])),
+      ...placeKeys(input.files),
+      [treeFstab]: formatFstab(tree),
+      [sealFstab]: formatFstab(seal),
+    },
+    listen: plan.listen,
+  }
+}
+
+function inScratch(path: string, { scratch }: Pick<SandboxPlan, 'scratch'>): boolean {
+  return scratch.some((place) => isWithin(path, place.path))
+}
+
+/** Where to create something that will stand at `path`, while the scratch places are not mounted yet. */
+function placeOf(path: string, plan: Pick<SandboxPlan, 'scratch'>): string {
+  return inScratch(path, plan) ? scratchRoot + path : path
+}
+
+/** The whole tree with its sub-mounts, and each of them under its own locked flags. */
+function bindTree(
+  { root, table }: MountPlanInput,
+  source: string,
+  path: string,
+  writable: boolean,
+): FstabEntry[] {
+  const beneath = mountsBeneath(table, path)
+  return [
+    bind(source, root + path, [...bindOptions(mountOf(table, path), writable)], beneath.length > 0),
+    ...beneath.map((entry) => ({
+      source: 'none',
+      target: root + entry.path,
+      type: 'none',
+      options: ['remount', 'bind', ...bindOptions(entry, writable)],
+    })),
+  ]
+}
+
+function bind(source: string, target: string, options: readonly string[], recursive = false): FstabEntry {
+  return { source, target, type: 'none', options: [recursive ? 'rbind' : 'bind', ...options] }
+}
+
+function special(type: string, target: string, options: string): FstabEntry {
+  return { source: type, target, type, options: [options] }
+}
+
+/** Empty and readable rather than forbidden: most programs take an absent setting well and a refused one badly. */
+function hide(root: string, { path, kind }: MaskedPath): FstabEntry {
+  return bind(root + (kind === 'file' ? emptyFile : emptyDirectory), root + path, [
+    'ro',
+    'nosuid',
+    'nodev',
+    'noexec',
+  ])
+}

@@ -1,0 +1,109 @@
+import { spawnSync } from 'node:child_process'
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { createServer, type Server } from 'node:net'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import type { SandboxBackend } from '#src/sandbox/backend.js'
+import { MASKED_NAMES } from '#src/sandbox/masked-names.js'
+import { HARD_NAMES, SECRET } from './probes.js'
+
+/** The user that owns the trees where root runs the tests: as a sandbox on Docker has it for root. */
+const OWNER = 1000
+
+/** Files for probes to look at, as an ordinary user's project would have them. */
+export class Workspace {
+  readonly root = realpathSync(mkdtempSync(join(tmpdir(), 'egress-backends-')))
+  readonly work = join(this.root, 'work')
+  /** Where most of it is: a work directory with so many credentials would be taken for a home directory. */
+  readonly project = join(this.work, 'project')
+  readonly beside = join(this.root, 'beside')
+  readonly #socket: Server
+  #count = 0
+
+  constructor() {
+    for (const { kind, examples } of MASKED_NAMES)
+      for (const path of examples)
+        this.#write(kind === 'directory' ? `${path}/secret` : path, contentOf(path))
+    this.#write(`odd, "dir'/.env`, SECRET)
+    this.#write('config/inner/.env', SECRET)
+    this.#write('../egress.yaml', `# ${SECRET}\n`)
+    this.#write('settings', SECRET)
+    symlinkSync('settings', join(this.project, '.env.link'))
+    for (const path of ['.env.example', 'id_rsa.pub', 'clean/.git/config']) this.#write(path, 'shown\n')
+    this.#write('public.pem', '-----BEGIN CERTIFICATE-----\nshown\n')
+    for (const name of HARD_NAMES) this.#write(name, 'shown')
+    this.#write('../../beside/file', 'shown')
+    this.#write('../../beside/.envrc', SECRET)
+    this.#socket = createServer().listen(join(this.project, 'socket'))
+    spawnSync('mkfifo', [join(this.project, 'pipe')])
+    chmodSync(this.root, 0o755)
+    if (process.getuid?.() === 0)
+      for (const name of ['', ...readdirSync(this.root, { recursive: true, encoding: 'utf8' })])
+        if (!name.endsWith('.env.link')) chownSync(join(this.root, name), OWNER, OWNER)
+  }
+
+  /** Runs what has been prepared, with files as its streams; its code and what it printed. */
+  async run(
+    backend: SandboxBackend,
+    prepare: () => Promise<void>,
+    { input = '', signal }: { readonly input?: string; readonly signal?: NodeJS.Signals | undefined } = {},
+  ): Promise<{ code: number; output: string }> {
+    this.#count += 1
+    const place = join(this.root, `run-${String(this.#count)}`)
+    writeFileSync(`${place}.in`, input)
+    const descriptors = [
+      openSync(`${place}.in`, 'r'),
+      openSync(`${place}.out`, 'a'),
+      openSync(`${place}.err`, 'a'),
+    ]
+    const [stdin = 0, stdout = 1, stderr = 2] = descriptors
+    let code: number | null = null
+    try {
+      backend.attach([stdin, stdout, stderr])
+      await prepare()
+      backend.start()
+      if (signal !== undefined) {
+        await untilPrinted(`${place}.out`)
+        backend.signal(signal)
+      }
+      code = await backend.wait()
+      return { code, output: readFileSync(`${place}.out`, 'utf8') }
+    } finally {
+      await backend.end(code)
+      for (const descriptor of descriptors) closeSync(descriptor)
+    }
+  }
+
+  close(): void {
+    this.#socket.close()
+    rmSync(this.root, { recursive: true, force: true })
+  }
+
+  #write(path: string, content: string): void {
+    const file = join(this.project, path)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, content)
+  }
+}
+
+function contentOf(path: string): string {
+  return path.includes('.git/') ? `\turl = https://${SECRET}@github.com/a/b\n` : SECRET
+}
+
+async function untilPrinted(file: string): Promise<void> {
+  for (let tries = 0; tries < 300 && readFileSync(file, 'utf8') === ''; tries += 1)
+    await new Promise((resolve) => setTimeout(resolve, 50))
+}
