@@ -166,11 +166,11 @@ void t.test('what dns2 and dns-packet encode, we read', (t) => {
         const flags = packet.RECURSION_DESIRED
         const first = packet.encode({ type: 'query', id, flags, questions, additionals })
         const question = { name: name.toLowerCase(), type, class: 1 }
-        deepStrictEqual(read(first), { id, rd: true, diagnostic: null, question, udpSize })
+        deepStrictEqual(read(first), { id, rd: true, error: null, question, udpSize })
         const second = new Packet()
         second.header = new Packet.Header({ id, rd: 1 })
         second.questions.push(new Packet.Question({ name, type, class: 1 }))
-        deepStrictEqual(read(second.toBuffer()), { id, rd: true, diagnostic: null, question, udpSize: null })
+        deepStrictEqual(read(second.toBuffer()), { id, rd: true, error: null, question, udpSize: null })
       },
     ),
     { numRuns: 200 },

@@ -369,7 +369,7 @@ void t.test('egress presets', (t) => {
   }
   t.equal(show({}).trimEnd().split('\n').length, PRESETS.length)
   t.match(show({}), /^jira {13}Jira Data Center/m)
-  t.match(show({ name: 'github-readonly' }), /# Means:[\s\S]*deny: "\* \/\*\/\*\/git-receive-pack"/)
+  t.match(show({ name: 'github-readonly' }), /# Expands to:[\s\S]*deny: "\* \/\*\/\*\/git-receive-pack"/)
   const lines = show({ json: true }).trimEnd().split('\n')
   t.match(JSON.parse(lines[0] ?? ''), {
     name: 'jira',

@@ -58,6 +58,10 @@ export const REASONS = {
 
 export type Reason = keyof typeof REASONS
 
+export function isReason(text: string): text is Reason {
+  return Object.hasOwn(REASONS, text)
+}
+
 export function statusOf(reason: Reason): number {
   return REASONS[reason][0]
 }

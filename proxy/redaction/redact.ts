@@ -50,7 +50,7 @@ export class Redactor {
   #found: { readonly start: number; readonly end: number }[] = []
   /** Where the last secret ended; one that overlaps it is not counted again. */
   #lastEnd = 0
-  /** What went on last: a secret that becomes known later may have begun in it. */
+  /** What came last: a secret that becomes known later may have begun in it. */
   readonly #tail = new Tail()
 
   /** @param part whether the stream is a part of something longer (RFC 9110 section 15.3.7) */
@@ -65,9 +65,8 @@ export class Redactor {
 
   /** Takes the next bytes; returns those that may go on, which may be none. */
   push(chunk: Buffer): Buffer {
-    const passed = this.#scanner === null || chunk.length === 0 ? chunk : this.#search(this.#scanner, chunk)
-    this.#tail.add(passed)
-    return passed
+    this.#tail.add(chunk)
+    return this.#scanner === null || chunk.length === 0 ? chunk : this.#search(this.#scanner, chunk)
   }
 
   /**
@@ -79,13 +78,20 @@ export class Redactor {
     if (all === this.#secretPatterns) return
     this.#secretPatterns = all
     if (this.#part) this.#reach = longest(all.bytes)
-    const tail = this.#tail.read()
-    const scanner = this.#newScanner(all, tail.length)
-    this.#scanner = scanner
     this.#lastEnd = 0
+    // Nothing has gone on yet, and what has come is searched once there is enough of it.
+    if (this.#opening !== null) {
+      this.#scanner = this.#newScanner(all, 0)
+      return
+    }
+    // As it came, not as it went on: a secret may overlap one that was replaced.
+    const remembered = this.#tail.read(this.#pending.length)
+    const tail = remembered.length < this.#pending.length ? this.#pending : remembered
+    const from = tail.length - this.#pending.length
+    const scanner = this.#newScanner(all, from)
+    this.#scanner = scanner
     scanner.scan(tail)
-    scanner.scan(this.#pending)
-    this.#star(this.#pending, tail.length)
+    this.#star(this.#pending, from)
   }
 
   /** @param from where in what it scans those bytes begin that have not gone on yet */

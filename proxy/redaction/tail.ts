@@ -22,8 +22,9 @@ export class Tail {
     if (this.#chunks.length > MAX_CHUNKS) this.#chunks = [Buffer.concat(this.#chunks)]
   }
 
-  read(): Buffer {
-    return Buffer.concat(this.#chunks).subarray(-MIN_BYTES)
+  /** @param least bytes that are needed, where they are more than the least that are remembered */
+  read(least: number): Buffer {
+    return Buffer.concat(this.#chunks).subarray(-Math.max(MIN_BYTES, least))
   }
 
   clear(): void {

@@ -1,18 +1,29 @@
-import { localName } from '#dns/local-names.js'
+import { addressesOf, type Addresses } from '#dns/answer.js'
+import { CLASS_IN, rcodeName, TYPE } from '#dns/codes.js'
+import { newInquiry, type Decision } from '#dns/flow.js'
+import type { DnsReason } from '#dns/replies.js'
+import { decideQuery } from '#dns/steps.js'
+import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
+import type { Scheme } from '#firewall/contracts/origin.js'
+import type { Destination } from '#firewall/contracts/policy.js'
+import { isReason, statusOf, textOf, type Reason } from '#firewall/contracts/reasons.js'
+import type { Rule } from '#firewall/contracts/rule.js'
+import type { NameDecision } from '#firewall/contracts/verdict.js'
 import {
   describeDestination,
+  describeLocations,
   describeQuota,
   describeRule,
-  describeLocations,
 } from '#firewall/judge/describe.js'
-import type { Denied, NameDecision } from '#firewall/contracts/verdict.js'
-import { checkName, type NamePolicy } from '#firewall/judge/name-policy.js'
-import type { Destination } from '#firewall/contracts/policy.js'
-import type { Rule } from '#firewall/contracts/rule.js'
-import type { SandboxRef } from '#firewall/contracts/identity.js'
-import type { Scheme } from '#firewall/contracts/origin.js'
-import { statusOf, textOf, type Reason } from '#firewall/contracts/reasons.js'
-import { parseRequestTarget } from '#firewall/rules/request-path.js'
+import { checkName } from '#firewall/judge/name-policy.js'
+import { Ledger } from '#firewall/ledger/ledger.js'
+import { authorityText } from '#firewall/names/default-port.js'
+import { decideName, evaluateAuthority } from '#proxy/connection/evaluate-name.js'
+import type { Denial } from '#proxy/contracts/denial.js'
+import { newInquiry as newRequestInquiry, type RequestConnection } from '#proxy/request/exchange.js'
+import { decideInquiry } from '#proxy/request/decision-steps.js'
+import { GATEWAY_HOST, PORTS } from '../environment.js'
+import { createSnapshot } from '../gateway/snapshot.js'
 import { placeOf, type PolicyOnDisk } from './policy-file.js'
 
 /** A verdict, as data for `--json` and as lines of text. */
@@ -23,8 +34,7 @@ export interface Explained {
 
 interface ExplainInput {
   readonly loaded: PolicyOnDisk
-  readonly namePolicy: NamePolicy
-  readonly sandbox: SandboxRef
+  readonly agent: string
   /** In the form that `parseHostname` returns. */
   readonly host: string
 }
@@ -37,69 +47,119 @@ interface ExplainRequest extends ExplainInput {
   readonly target: string
 }
 
-/** The resolver's answer: NXDOMAIN for a name that is not listed, REFUSED for a listed one that a limit denies. */
-export function explainName({ loaded, namePolicy, sandbox, host }: ExplainInput): Explained {
-  const local = explainLocalName(loaded, host)
-  if (local !== null) return local
-  const decision = checkName(namePolicy, sandbox, host, 0, false)
-  const { verdict, features, budget } = decision
-  if (verdict.allowed) {
-    const client = "A record with the gateway's address; AAAA if the gateway has IPv6; other types are empty"
-    const { rule, wildcard } = verdict
-    return {
-      data: {
-        verdict: 'ALLOW',
-        name: host,
-        rule,
-        place: placeOf(loaded, rule),
-        wildcard: wildcard?.text ?? null,
-        client,
-        features,
-        budget,
+/** A question comes from no sandbox: what it uses up is counted for a ledger that is thrown away. */
+const NOW = 0
+const PEER = { address: '127.0.0.1', port: 0 }
+const sandboxOf = (agent: string): RegisteredSandbox => ({ id: 'explain', agent, placeholders: new Map() })
+
+/** The resolver's decision: NXDOMAIN for a name that is not listed, REFUSED for a listed one that a limit denies. */
+export function explainName({ loaded, agent, host }: ExplainInput): Explained {
+  const ledger = new Ledger()
+  const { dns: snapshot } = createSnapshot(loaded, ledger, () => NOW)
+  const sandbox = sandboxOf(agent)
+  // Before the decision charges for the name: what a new sandbox would have left.
+  const measured = checkName(snapshot.namePolicy, sandbox, host, NOW, false)
+  const decision = decideQuery(
+    newInquiry({
+      context: {
+        identify: () => sandbox,
+        limiter: ledger.queries,
+        addressOf: () => GATEWAY_ADDRESSES,
       },
-      lines: [`ALLOW  dns ${host}`, ...ruleLines(loaded, rule), `client  ${client}`, ...figures(decision)],
+      snapshot,
+      query: {
+        id: 0,
+        opcode: 0,
+        rd: true,
+        question: { name: host, type: TYPE.A, class: CLASS_IN, raw: Buffer.alloc(0) },
+        edns: null,
+        error: null,
+      },
+      peer: PEER,
+      transport: 'udp',
+      time: NOW,
+    }),
+  )
+  if (decision.address !== null && decision.address !== GATEWAY_ADDRESSES.ipv4)
+    return localName(host, decision)
+  const { features, budget } = measured
+  if (decision.verdict === 'allow') {
+    const client = "A record with the gateway's address; AAAA if the gateway has IPv6; other types are empty"
+    const rule = decision.rule ?? ''
+    const wildcard = measured.verdict.allowed ? (measured.verdict.wildcard?.text ?? null) : null
+    const place = placeOf(loaded, rule)
+    return {
+      data: { verdict: 'ALLOW', name: host, rule, place, wildcard, client, features, budget },
+      lines: [`ALLOW  dns ${host}`, ...ruleLines(loaded, rule), `client  ${client}`, ...figures(measured)],
     }
   }
-  const code = verdict.reason === 'host-not-listed' ? 'NXDOMAIN' : 'REFUSED'
-  return denied(loaded, verdict, `dns ${host}`, { name: host, client: code, features, budget }, [
-    `client  ${code}`,
-    ...figures(decision),
-  ])
+  const client = decision.rcode === null ? 'no answer' : rcodeName(decision.rcode)
+  const { reason, rule } = decision
+  return denied(
+    loaded,
+    { reason: reason ?? 'internal', rule },
+    `dns ${host}`,
+    { name: host, client, features, budget },
+    [`client  ${client}`, ...figures(measured)],
+  )
 }
 
-/** Names that the resolver answers without the policy engine. */
-function explainLocalName({ policy: { dns } }: PolicyOnDisk, host: string): Explained | null {
-  const fixed = Object.hasOwn(dns.hosts, host) ? dns.hosts[host] : undefined
-  const local = fixed === undefined ? localName(host) : null
-  const address = fixed ?? (local?.kind === 'exists' ? local.addresses.ipv4?.text : null)
-  if (address == null) return null
-  const rule = local?.kind === 'exists' ? local.rule : 'dns.hosts'
-  const client = `the address ${address}, not the gateway's`
+/** Stands for the gateway's own, which only the sandbox's network knows. */
+const GATEWAY_ADDRESSES: Addresses = addressesOf('127.0.0.1')
+
+/** A name that the resolver answers without the policy's destinations. */
+function localName(host: string, { rule, address }: Decision): Explained {
+  const client = `the address ${address?.text ?? ''}, not the gateway's`
   return {
     data: { verdict: 'ALLOW', name: host, rule, client },
-    lines: [`ALLOW  dns ${host}`, `rule  ${rule}`, `client  ${client}`],
+    lines: [`ALLOW  dns ${host}`, `rule  ${rule ?? ''}`, `client  ${client}`],
   }
 }
 
-/** The checks of the request pipeline that need no network, in the same order: name, host and port, path, method. */
+/** What the gateway decides about a request that comes by TLS, by plain HTTP or to a base URL. */
 export function explainRequest(input: ExplainRequest): Explained {
-  const { loaded, namePolicy, sandbox, method, scheme, host, port, target } = input
-  const what = `${method} ${scheme}://${host}${port === (scheme === 'https' ? 443 : 80) ? '' : `:${port}`}${target}`
-  const deny = (verdict: Denied): Explained =>
-    denied(loaded, verdict, what, { request: what, status: statusOf(verdict.reason) })
-  const { verdict: name } = checkName(namePolicy, sandbox, host, 0, false)
-  if (!name.allowed) return deny(name)
-  const connection = { agent: sandbox.agent, scheme, host, port }
-  const authority = namePolicy.policyEngine.evaluateAuthority(connection)
-  if (!authority.allowed) return deny(authority)
-  const [first] = authority.destinations
-  if (first.mode === 'tunnel') return allowed(input, what, first, null, null)
-  const path = parseRequestTarget(target)
-  if (typeof path === 'string') return deny({ allowed: false, reason: path, rule: null })
-  const verdict = namePolicy.policyEngine.evaluateRequest({ ...connection, method, path })
-  return verdict.allowed
-    ? allowed(input, what, verdict.destination, verdict.rule, verdict.agentRule)
-    : deny(verdict)
+  const { loaded, agent, method, scheme, host, port, target } = input
+  const ledger = new Ledger()
+  const { proxy: snapshot } = createSnapshot(loaded, ledger, () => NOW)
+  const sandbox = sandboxOf(agent)
+  const isBaseUrl = host === GATEWAY_HOST && port === PORTS.reverse
+  const what = `${method} ${scheme}://${authorityText(scheme, host, port)}${target}`
+  const deny = ({ reason, rule }: Pick<Denial, 'reason' | 'rule'>, request = what): Explained =>
+    denied(loaded, { reason, rule }, request, { request, status: statusOf(reason) })
+  let checkedName: RequestConnection['checkedName'] = null
+  if (scheme === 'https' && !isBaseUrl) {
+    // The server name comes first, and a tunnel shows nothing else.
+    const name = { snapshot, sandbox, host, port }
+    const denial = decideName(name, scheme, NOW, false)
+    if (denial !== null) return deny(denial)
+    const destination = evaluateAuthority(name, scheme)
+    if (!('reason' in destination) && destination.mode === 'tunnel')
+      return allowed(input, what, destination, null, null)
+    checkedName = { host, snapshot }
+  }
+  const inquiry = newRequestInquiry({
+    connection: {
+      listener: isBaseUrl ? 'reverse' : 'transparent',
+      sandbox,
+      peer: PEER,
+      checkedName,
+      ...(isBaseUrl ? { host: null, scheme: null, port: null } : { host, scheme, port }),
+    },
+    snapshot,
+    charge: false,
+    method,
+    requestTarget: target,
+    headers: { host: authorityText(scheme, host, port) },
+  })
+  const denial = decideInquiry(inquiry, { ledger, now: () => NOW })
+  const { origin, verdict } = inquiry
+  const asked =
+    origin === null
+      ? what
+      : `${method} ${origin.scheme}://${authorityText(origin.scheme, origin.host, origin.port)}${inquiry.target ?? ''}`
+  if (denial !== null) return deny(denial, asked)
+  if (verdict === null) throw new Error('an allowed request has a verdict')
+  return allowed(input, asked, verdict.destination, verdict.rule, verdict.agentRule)
 }
 
 function allowed(
@@ -151,22 +211,33 @@ function allowed(
 
 function denied(
   loaded: PolicyOnDisk,
-  { reason, rule }: { readonly reason: Reason; readonly rule: string | null },
+  { reason, rule }: { readonly reason: DnsReason; readonly rule: string | null },
   what: string,
   data: Readonly<Record<string, unknown>>,
   lines: readonly string[] = [],
 ): Explained {
   const place = rule === null ? null : placeOf(loaded, rule)
   const text = rule === null ? null : ruleText(loaded, rule)
+  const explanation = isReason(reason) ? textOf(reason) : DNS_ONLY[reason]
   return {
-    data: { verdict: 'DENY', ...data, reason, explanation: textOf(reason), rule, text, place },
+    data: { verdict: 'DENY', ...data, reason, explanation, rule, text, place },
     lines: [
       `DENY  ${what}`,
       ...(rule === null ? [] : ruleLines(loaded, rule)),
-      `reason  ${reason}: ${textOf(reason)}`,
+      `reason  ${reason}: ${explanation}`,
       ...lines,
     ],
   }
+}
+
+/** What the resolver alone can say. */
+const DNS_ONLY: Readonly<Record<Exclude<DnsReason, Reason>, string>> = {
+  'reverse-name': 'The gateway has no reverse records.',
+  'malformed-query': 'The query is malformed.',
+  'edns-version': 'The EDNS version is unknown.',
+  'name-bytes': 'The name contains bytes that no host name has.',
+  opcode: 'Only standard queries are answered.',
+  class: 'Only class IN is answered.',
 }
 
 function ruleLines(loaded: PolicyOnDisk, id: string, text = ruleText(loaded, id)): string[] {

@@ -1,12 +1,9 @@
 import { METHODS } from 'node:http'
+import { defaultPort } from '#firewall/names/default-port.js'
 import { parseAuthority, parseHostname } from '#firewall/names/hostname.js'
-import { PolicyEngine } from '#firewall/judge/policy-engine.js'
-import { ExfiltrationBudget } from '#firewall/ledger/exfiltration-budget.js'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
-import type { Policy } from '#firewall/contracts/policy.js'
 import type { Scheme } from '#firewall/contracts/origin.js'
-import { GATEWAY_HOST, PORTS } from '../environment.js'
 import { EgressError, EXIT, exitCodeOf, formatError } from '../errors.js'
 import { explainName, explainRequest, type Explained } from './explain-verdict.js'
 import type { CommandIo } from './io.js'
@@ -21,7 +18,8 @@ export interface ExplainArgs {
 }
 
 /**
- * `egress explain`: shows the decision of the gateway's own policy engine. It charges no budget and reads no secret.
+ * `egress explain`: runs the steps of the gateway itself, up to the first one with an effect. It charges no budget and reads
+ * no secret.
  *
  * @returns 0 if allowed, 1 if denied, 2 if the arguments or the policy are invalid
  */
@@ -59,20 +57,8 @@ function explain(args: readonly string[], agent: string, loaded: PolicyOnDisk): 
       args.length < 2 ? 'Missing argument' : 'Too many arguments',
       'Use `egress explain GET https://host/path` or `egress explain dns host`',
     )
-  const namePolicy = {
-    policyEngine: new PolicyEngine(policy),
-    limits: policy.dns.nameLimits,
-    budget: new ExfiltrationBudget(),
-  }
-  const sandbox = { id: 'explain', agent }
-  if (first === 'dns') return explainName({ loaded, namePolicy, sandbox, host: readHost(second) })
-  return explainRequest({
-    loaded,
-    namePolicy,
-    sandbox,
-    method: readMethod(first),
-    ...throughBaseUrl(policy, readUrl(second)),
-  })
+  if (first === 'dns') return explainName({ loaded, agent, host: readHost(second) })
+  return explainRequest({ loaded, agent, method: readMethod(first), ...readUrl(second) })
 }
 
 function readHost(text: string): string {
@@ -102,19 +88,6 @@ interface ParsedUrl {
   readonly target: string
 }
 
-/** Translates a URL of the base-URL listener. If a service has several targets, only a request header selects one. */
-function throughBaseUrl(policy: Policy, url: ParsedUrl): ParsedUrl {
-  if (url.host !== GATEWAY_HOST || url.port !== PORTS.reverse) return url
-  const [, name = '', rest = ''] = /^\/([^/?]+)(.*)$/s.exec(url.target) ?? []
-  const [target, ...others] = policy.services.get(name)?.targets ?? []
-  if (target === undefined || others.length > 0)
-    throw usage(
-      `Service \`${name}\` does not exist or has several targets`,
-      'Use the full URL that `egress check` prints',
-    )
-  return { ...target.origin, target: `${target.basePath}${rest.startsWith('/') ? '' : '/'}${rest}` }
-}
-
 /** Not parsed with `URL`, which would normalise the text that the gateway must check unchanged. */
 function readUrl(text: string): ParsedUrl {
   const match = /^(https?):\/\/([^/?#]*)([^#]*)$/i.exec(text)
@@ -126,7 +99,7 @@ function readUrl(text: string): ParsedUrl {
   }
   const rest = match[3] ?? ''
   const target = rest.startsWith('/') ? rest : `/${rest}`
-  return { scheme, host: authority.host, port: authority.port ?? (scheme === 'https' ? 443 : 80), target }
+  return { scheme, host: authority.host, port: authority.port ?? defaultPort(scheme), target }
 }
 
 function usage(problem: string, fix: string): EgressError {
