@@ -8,6 +8,7 @@ import { writeFiles } from '#config/test-fixtures.js'
 import { addressesOf } from '#dns/answer.js'
 import { bench, query, resolveNow } from '#dns/fixtures.js'
 import { Ledger } from '#firewall/ledger/ledger.js'
+import type { HttpDecision } from '#proxy/contracts/events.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { runExplain } from '#src/cli/explain.js'
 import { createSnapshot } from '#src/gateway/snapshot.js'
@@ -99,13 +100,13 @@ async function explain(cwd: string, ...args: readonly string[]): Promise<Record<
     env: {},
     cwd,
   }
-  await runExplain({ args, json: true }, io as never, CREDENTIAL_KINDS)
+  await runExplain({ args, json: true }, io, CREDENTIAL_KINDS)
   if (out === '') throw new Error(err)
   return JSON.parse(out) as Record<string, unknown>
 }
 
 /** What the gateway decides about the request, as it records it. */
-async function decide(gateway: TestGateway, asked: Request): Promise<Record<string, unknown> | undefined> {
+async function decide(gateway: TestGateway, asked: Request): Promise<HttpDecision | undefined> {
   const before = gateway.decisions.length
   const text = (path: string, host: string) =>
     `${asked.method} ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`
@@ -155,16 +156,16 @@ void t.test('explain says of a request what the gateway decides', { timeout: 240
             : `${one.scheme}://${one.host}${one.target}`
           const said = await explain(cwd, one.method, url)
           const done = await decide(gateway, one)
-          const reason = AFTER.has(String(done?.['reason'])) ? null : (done?.['reason'] ?? null)
+          const reason = AFTER.has(done?.reason ?? '') ? null : (done?.reason ?? null)
           asked += 1
           if (said['verdict'] === 'ALLOW') allowed += 1
           if ((said['reason'] ?? null) !== reason)
             throw new Error(
               `${one.method} ${url}: explain ${String(said['reason'])}, gateway ${String(reason)}`,
             )
-          if (reason !== null && said['rule'] !== done?.['rule'])
+          if (reason !== null && said['rule'] !== done?.rule)
             throw new Error(
-              `${one.method} ${url}: explain ${String(said['rule'])}, not ${String(done?.['rule'])}`,
+              `${one.method} ${url}: explain ${String(said['rule'])}, not ${String(done?.rule)}`,
             )
         }
       } finally {
