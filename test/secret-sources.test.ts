@@ -74,7 +74,7 @@ void t.test('a file that the gateway reads again may not be written by the comma
   t.equal(code, 125)
   t.match(
     stderr,
-    /^egress: The command could modify .*stored-token, which the gateway rereads for a secret.*\n {4}Move /,
+    /^egress: The command could modify .*stored-token, which the gateway rereads for a secret.*\n {2}Move /,
   )
 })
 
