@@ -2,7 +2,7 @@ import t from 'tap'
 import { BodyBufferLimit } from './body-buffer-limit.js'
 
 const MIB = 1024 ** 2
-const TOO_MUCH = { code: 'EGRESS_HOLDS_TOO_MUCH' }
+const TOO_MUCH = { code: 'EGRESS_BUFFER_LIMIT' }
 
 void t.test('64 MiB of one sandbox, 256 of all', (t) => {
   const bodies = new BodyBufferLimit()

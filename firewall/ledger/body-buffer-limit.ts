@@ -6,7 +6,7 @@ const OF_ALL = 256 * MIB
 
 /** The gateway holds as much as it may. */
 export class BufferLimitExceeded extends Error {
-  readonly code = 'EGRESS_HOLDS_TOO_MUCH'
+  readonly code = 'EGRESS_BUFFER_LIMIT'
 }
 
 /**
@@ -38,7 +38,7 @@ export class BodyBufferLimit {
 }
 
 export interface BufferReservation {
-  /** Holds so many bytes more. @throws HoldsTooMuch, and holds none of them */
+  /** Reserves so many bytes more. @throws BufferLimitExceeded, and reserves none of them */
   reserve(bytes: number): void
   /** So many were sent; unless said otherwise, all there are, or they never will be. */
   release(bytes?: number): void

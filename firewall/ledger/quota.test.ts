@@ -4,51 +4,51 @@ import { QuotaCounter } from './quota.js'
 const HOUR = 3_600_000
 
 void t.test('requests in a window', (t) => {
-  const meter = new QuotaCounter()
+  const counter = new QuotaCounter()
   const quota = { requests: 2, bytes: null, windowMs: HOUR }
-  t.equal(meter.take('sb/jira', quota, 0, 0), 0)
-  t.equal(meter.take('sb/jira', quota, 1e12, 1000), 0)
-  t.equal(meter.take('sb/jira', quota, 0, 2000), HOUR - 2000)
-  t.equal(meter.take('sb/git', quota, 0, 2000), 0, 'another service has its own')
-  t.equal(meter.take('sb/jira', quota, 0, HOUR), 0, 'a new window')
+  t.equal(counter.take('sb/jira', quota, 0, 0), 0)
+  t.equal(counter.take('sb/jira', quota, 1e12, 1000), 0)
+  t.equal(counter.take('sb/jira', quota, 0, 2000), HOUR - 2000)
+  t.equal(counter.take('sb/git', quota, 0, 2000), 0, 'another service has its own')
+  t.equal(counter.take('sb/jira', quota, 0, HOUR), 0, 'a new window')
   t.end()
 })
 
 void t.test('bytes are counted when a request has ended', (t) => {
-  const meter = new QuotaCounter()
+  const counter = new QuotaCounter()
   const quota = { requests: null, bytes: 100, windowMs: HOUR }
-  t.equal(meter.take('sb/s3', quota, 101, 0), HOUR, 'a body that is announced to be too large')
-  t.equal(meter.take('sb/s3', quota, 100, 0), 0, 'its control')
-  meter.spend('sb/s3', 60, 10)
-  t.equal(meter.take('sb/s3', quota, 41, 20), HOUR - 20)
-  t.equal(meter.take('sb/s3', quota, 40, 20), 0)
-  meter.spend('sb/s3', 1000, 30)
+  t.equal(counter.take('sb/s3', quota, 101, 0), HOUR, 'a body that is announced to be too large')
+  t.equal(counter.take('sb/s3', quota, 100, 0), 0, 'its control')
+  counter.spend('sb/s3', 60, 10)
+  t.equal(counter.take('sb/s3', quota, 41, 20), HOUR - 20)
+  t.equal(counter.take('sb/s3', quota, 40, 20), 0)
+  counter.spend('sb/s3', 1000, 30)
   t.equal(
-    meter.take('sb/s3', quota, 0, 40),
+    counter.take('sb/s3', quota, 0, 40),
     HOUR - 40,
     'what crossed the limit was let through, and is paid for',
   )
-  meter.spend('sb/s3', 1000, HOUR + 1)
-  t.equal(meter.take('sb/s3', quota, 0, HOUR + 2), 0)
-  meter.spend('nobody', 1, 0)
+  counter.spend('sb/s3', 1000, HOUR + 1)
+  t.equal(counter.take('sb/s3', quota, 0, HOUR + 2), 0)
+  counter.spend('nobody', 1, 0)
   t.end()
 })
 
 void t.test('a clock that was set back, and a sandbox that is gone', (t) => {
-  const meter = new QuotaCounter()
+  const counter = new QuotaCounter()
   const quota = { requests: 1, bytes: null, windowMs: HOUR }
-  t.equal(meter.take('sb/a', quota, 0, 10 * HOUR), 0)
-  t.equal(meter.take('sb/a', quota, 0, 0), 0, 'nobody waits for eleven hours')
-  t.not(meter.take('sb/a', quota, 0, 1), 0)
-  meter.prune((key) => key !== 'sb/a')
-  t.equal(meter.take('sb/a', quota, 0, 1), 0)
+  t.equal(counter.take('sb/a', quota, 0, 10 * HOUR), 0)
+  t.equal(counter.take('sb/a', quota, 0, 0), 0, 'nobody waits for eleven hours')
+  t.not(counter.take('sb/a', quota, 0, 1), 0)
+  counter.prune((key) => key !== 'sb/a')
+  t.equal(counter.take('sb/a', quota, 0, 1), 0)
   t.end()
 })
 
 void t.test('windows that have ended are dropped', (t) => {
-  const meter = new QuotaCounter()
+  const counter = new QuotaCounter()
   const quota = { requests: 1, bytes: null, windowMs: 1000 }
-  for (let i = 0; i < 5000; i += 1) meter.take(`sb${String(i)}/a`, quota, 0, i)
-  t.equal(meter.take('sb4999/a', quota, 0, 5000), 999)
+  for (let i = 0; i < 5000; i += 1) counter.take(`sb${String(i)}/a`, quota, 0, i)
+  t.equal(counter.take('sb4999/a', quota, 0, 5000), 999)
   t.end()
 })

@@ -20,5 +20,5 @@ export class BodyTooLarge extends Error {
 
 /** A token request failed. The message is safe to log: it is made of names and codes alone. */
 export class TokenRequestError extends Error {
-  readonly code = 'EGRESS_GATEWAY_REQUEST'
+  readonly code = 'EGRESS_TOKEN_REQUEST'
 }

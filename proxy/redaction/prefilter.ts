@@ -196,10 +196,10 @@ function makeTables({ alphabet, filter }: Matcher): Tables {
 }
 
 /** A table by the low four bits of a special byte, and another byte. */
-function verdicts(judge: (special: number, other: number) => number): Uint8Array {
+function verdicts(combine: (special: number, other: number) => number): Uint8Array {
   const table = new Uint8Array(16 * 256)
   for (const special of SPECIALS)
-    for (let other = 0; other < 256; other += 1) table[(special % 16) * 256 + other] = judge(special, other)
+    for (let other = 0; other < 256; other += 1) table[(special % 16) * 256 + other] = combine(special, other)
   return table
 }
 

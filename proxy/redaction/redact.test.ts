@@ -102,7 +102,7 @@ void t.test('secrets that overlap, or are part of one another, go whole', (t) =>
 
 const small = fc.stringMatching(/^[ab]{1,6}$/)
 /** Short ones, which are looked for byte by byte, and long ones, to which the scanner skips. */
-const needleLists = fc.oneof(
+const patternLists = fc.oneof(
   fc.array(fc.oneof(small, fc.stringMatching(/^[abc-]{3,12}$/)).map(bytes), { minLength: 1, maxLength: 4 }),
   fc.array(fc.stringMatching(/^[abc-]{8,20}$/).map(bytes), { minLength: 1, maxLength: 4 }),
 )
@@ -114,7 +114,7 @@ void t.test('any secrets, any bytes, any chunks: as on the whole at once', (t) =
   let found = 0
   fc.assert(
     fc.property(
-      needleLists,
+      patternLists,
       pieces,
       fc.array(fc.nat(), { maxLength: 12 }),
       fc.array(fc.nat(9)),
@@ -164,7 +164,7 @@ void t.test('at every split, in one byte at a time, at both ends', (t) => {
 void t.test('no more is held back than may be the beginning of a secret', (t) => {
   fc.assert(
     fc.property(
-      needleLists,
+      patternLists,
       pieces,
       fc.array(fc.nat(), { maxLength: 12 }),
       (secretPatterns, parts, places) => {

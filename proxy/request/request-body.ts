@@ -14,12 +14,12 @@ import { BodySizeLimit } from './body-size-limit.js'
 /**
  * A request's body on its way: untouched until somebody asks for it, and then read no faster than it is taken.
  *
- *     sandbox ──▶ meter ──▶ (what a credential does to it) ──▶ upstream
+ *     sandbox ──▶ size limit ──▶ (what a credential does to it) ──▶ upstream
  */
 export class RequestBody implements OutgoingBody {
   readonly #downstream: Pick<Downstream, 'body'>
   readonly #headers: Headers
-  readonly #meter: BodySizeLimit
+  readonly #sizeLimit: BodySizeLimit
   readonly #reservation: BufferReservation
   #begun = false
   #released = false
@@ -39,18 +39,18 @@ export class RequestBody implements OutgoingBody {
     this.#reservation = reservation
     this.#downstream = downstream
     this.#headers = headers
-    this.#meter = new BodySizeLimit(limit)
+    this.#sizeLimit = new BodySizeLimit(limit)
   }
 
   /** Bytes that the sandbox has sent. */
   get bytes(): number {
-    return this.#meter.bytes
+    return this.#sizeLimit.bytes
   }
 
   /** Why the body was cut short. Null if it was not, or if the sandbox simply disconnected. */
   get failure(): InjectionFailure | null {
     const error = this.#content instanceof Readable ? this.#content.errored : null
-    if (this.#meter.errored instanceof BodyTooLarge) return { reason: 'too-large', detail: null }
+    if (this.#sizeLimit.errored instanceof BodyTooLarge) return { reason: 'too-large', detail: null }
     if (error instanceof BufferLimitExceeded) return { reason: 'busy', detail: null }
     return error instanceof UnsupportedBody
       ? { reason: 'credential-unsupported', detail: error.message }
@@ -110,9 +110,9 @@ export class RequestBody implements OutgoingBody {
   }
 
   #source(): BodySizeLimit {
-    if (this.#begun) return this.#meter
+    if (this.#begun) return this.#sizeLimit
     this.#begun = true
-    pipeline(this.#downstream.body(), this.#meter, () => undefined)
-    return this.#meter
+    pipeline(this.#downstream.body(), this.#sizeLimit, () => undefined)
+    return this.#sizeLimit
   }
 }

@@ -34,11 +34,11 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
     let told: number | null = null
     let denial: Denial | null = null
     let malformed = false
-    let settled = false
+    let done = false
     let call: { destroy(): void } | null = null
     const settle = (aborted: ForwardResult['aborted']) => {
-      if (settled) return
-      settled = true
+      if (done) return
+      done = true
       forgetShutdown()
       forgetClient()
       leave()

@@ -44,9 +44,9 @@ export function dial(
 ): Promise<Socket | string> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port, noDelay: true })
-    const giveUp = (code: string) => socket.destroy(Object.assign(new Error(), { code }))
-    const timer = setTimeout(() => giveUp('ETIMEDOUT'), timeoutMs)
-    const onGone = () => giveUp('ECONNABORTED')
+    const abandon = (code: string) => socket.destroy(Object.assign(new Error(), { code }))
+    const timer = setTimeout(() => abandon('ETIMEDOUT'), timeoutMs)
+    const onGone = () => abandon('ECONNABORTED')
     client.once('close', onGone)
     const settle = (result: Socket | string) => {
       clearTimeout(timer)

@@ -36,7 +36,7 @@ export const PROBES: readonly Probe[] = [
     exposes: 'every address outside: the gateway is optional',
     fix: START_BY_SANDBOX_RUN,
     // Engine 20.10 sets a gateway that nobody is: what counts is that nobody answers.
-    run: async () => judged(await all(OUTSIDE.map((host) => tryTcp(host, 443)))),
+    run: async () => assess(await all(OUTSIDE.map((host) => tryTcp(host, 443)))),
   },
   {
     title: 'the host, on every address',
@@ -46,7 +46,7 @@ export const PROBES: readonly Probe[] = [
       const own = addressesOf('IPv4')[0] ?? ''
       const gateway = own.replace(/\d+$/, (last) => String(Number(last) - (Number(last) % 8) + 1))
       const names = [...hosts, ...(own === '' ? [] : [gateway])]
-      return judged(await all(names.flatMap((host) => [22, 80, 2375].map((port) => tryTcp(host, port)))))
+      return assess(await all(names.flatMap((host) => [22, 80, 2375].map((port) => tryTcp(host, port)))))
     },
   },
   {
@@ -74,14 +74,14 @@ export const PROBES: readonly Probe[] = [
     title: 'other sandboxes and networks',
     exposes: 'other agents, and the gateway under another identity',
     fix: 'give every agent a network of its own',
-    run: async ({ others }) => judged(await all(others.map((host) => tryTcp(host, 80)))),
+    run: async ({ others }) => assess(await all(others.map((host) => tryTcp(host, 80)))),
   },
   {
     title: 'other resolvers: UDP, TCP, DoT, DoH',
     exposes: 'data in names, to whoever owns a zone',
     fix: START_BY_SANDBOX_RUN,
     run: async () =>
-      judged(
+      assess(
         await all([
           ...OUTSIDE.map((host) => askName(host, 'example.com')),
           ...OUTSIDE.flatMap((host) => [53, 853, 443].map((port) => tryTcp(host, port))),
@@ -101,14 +101,14 @@ export const PROBES: readonly Probe[] = [
     title: 'cloud metadata',
     exposes: 'the machine’s own credentials',
     fix: START_BY_SANDBOX_RUN,
-    run: async () => judged(await all([tryTcp('169.254.169.254', 80), tryTcp('100.100.100.200', 80)])),
+    run: async () => assess(await all([tryTcp('169.254.169.254', 80), tryTcp('100.100.100.200', 80)])),
   },
   {
     title: 'QUIC and other UDP',
     exposes: 'HTTP/3 around the proxy',
     fix: START_BY_SANDBOX_RUN,
     run: async () =>
-      judged(await all(OUTSIDE.map((host) => sendUdp(host, 443, Buffer.from('probe'), () => 'answered')))),
+      assess(await all(OUTSIDE.map((host) => sendUdp(host, 443, Buffer.from('probe'), () => 'answered')))),
   },
   {
     title: 'ICMP and raw packets',
@@ -212,7 +212,7 @@ function gatewayProbe(title: string, ask: () => Promise<string>, expected: RegEx
 const all = (attempts: readonly Promise<string>[]) => Promise.all(attempts)
 
 /** Nobody answered, by whatever way. */
-function judged(results: readonly string[]): ProbeResult {
+function assess(results: readonly string[]): ProbeResult {
   const bad = results.filter(
     (result) => answered(result) || /^(answered|NOERROR|NXDOMAIN|REFUSED|SERVFAIL)/.test(result),
   )

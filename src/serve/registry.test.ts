@@ -70,7 +70,7 @@ void t.test('a file that cannot be read is nobody', (t) => {
     '{}',
     'null',
     '[]',
-    '{"id":1,"agent":"a","subnet":"x","command":"c","standIns":{}}',
+    '{"id":1,"agent":"a","subnet":"x","command":"c","placeholders":{}}',
   ]) {
     writeFileSync(join(directory, '10.231.0.8.json'), text)
     t.equal(registry.identify({ address: '10.231.0.12' }), null, text)
