@@ -1,6 +1,6 @@
 import { isDiagnostic } from '#firewall/contracts/diagnostic.js'
 import { parseHostPattern } from '#firewall/names/host-pattern.js'
-import { PolicyEngine } from '#firewall/judge/policy-engine.js'
+import { PolicyEngine } from '#firewall/policy-engine/policy-engine.js'
 import { DEFAULT_NAMES } from '#firewall/names/name-profiles.js'
 import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
 import type { Destination, Policy } from '#firewall/contracts/policy.js'

@@ -1,6 +1,6 @@
 import type { Peer } from '#firewall/contracts/peer.js'
 import type { BudgetVerdict } from '#firewall/contracts/limits.js'
-import type { NamePolicy } from '#firewall/judge/name-policy.js'
+import type { NamePolicy } from '#firewall/policy-engine/name-policy.js'
 import type { NameFeatures } from '#firewall/contracts/names.js'
 import type { SandboxRef } from '#firewall/contracts/identity.js'
 import type { Addresses, AddressRecord, ExtendedError } from './answer.js'

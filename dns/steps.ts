@@ -1,5 +1,5 @@
 import { parseHostname } from '#firewall/names/hostname.js'
-import { checkName } from '#firewall/judge/name-policy.js'
+import { checkName } from '#firewall/policy-engine/name-policy.js'
 import { measureName } from '#firewall/names/name-features.js'
 import { type Addresses, type AddressRecord, answerLimit, encodeAnswer } from './answer.js'
 import { RCODE, TYPE } from './codes.js'

@@ -5,10 +5,10 @@
 import { writeSync } from 'node:fs'
 import type { Socket as DatagramSocket } from 'node:dgram'
 import { Server } from 'node:net'
-import { closeInheritedDescriptors } from '../src/sandbox/descriptors.js'
-import { NamespacesBackend } from '../src/sandbox/backends/namespaces/backend.js'
-import { planNamespaces } from '../src/sandbox/backends/namespaces/setting.js'
-import { SandboxError } from '../src/sandbox/sandbox-error.js'
+import { closeInheritedDescriptors } from '#src/sandbox/descriptors.js'
+import { NamespacesBackend } from '#src/sandbox/backends/namespaces/backend.js'
+import { planNamespaces } from '#src/sandbox/backends/namespaces/setting.js'
+import { SandboxError } from '#src/sandbox/sandbox-error.js'
 import type { BenchSpec } from './sandbox-bench.js'
 
 const { spec, keepDescriptors, hold } = JSON.parse(process.argv[2] ?? '') as {

@@ -1,6 +1,6 @@
 import type { Agent, Destination } from '#firewall/contracts/policy.js'
 import type { Service } from '#firewall/contracts/service.js'
-import { describeOrigin } from '#firewall/judge/describe.js'
+import { describeOrigin } from '#firewall/policy-engine/describe.js'
 import { agentOfBoth } from '../agents/agents.js'
 import type { IssueList, Path } from '../issues/issue.js'
 import { quote } from '../issues/quote.js'

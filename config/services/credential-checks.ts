@@ -1,6 +1,6 @@
 import type { Credential } from '#firewall/contracts/credential.js'
 import type { ServiceTarget } from '#firewall/contracts/service.js'
-import { describeOrigin } from '#firewall/judge/describe.js'
+import { describeOrigin } from '#firewall/policy-engine/describe.js'
 import type { IssueList, Path } from '../issues/issue.js'
 import { quote } from '../issues/quote.js'
 import type { ServiceFile } from '../schema/policy.js'

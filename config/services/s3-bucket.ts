@@ -1,4 +1,4 @@
-import { describeOrigin } from '#firewall/judge/describe.js'
+import { describeOrigin } from '#firewall/policy-engine/describe.js'
 import type { Destination } from '#firewall/contracts/policy.js'
 import { isHttpRule, type HttpRule } from '#firewall/rules/http.js'
 import type { IssueList, Path } from '../issues/issue.js'

@@ -1,7 +1,7 @@
 import type { Destination } from '#firewall/contracts/policy.js'
 import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 import type { Scheme } from '#firewall/contracts/origin.js'
-import { checkName } from '#firewall/judge/name-policy.js'
+import { checkName } from '#firewall/policy-engine/name-policy.js'
 import type { ProxySnapshot } from '../context/snapshot.js'
 import { deny, type Denial } from '../contracts/denial.js'
 

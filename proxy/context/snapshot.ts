@@ -1,5 +1,5 @@
-import { PolicyEngine } from '#firewall/judge/policy-engine.js'
-import type { NamePolicy } from '#firewall/judge/name-policy.js'
+import { PolicyEngine } from '#firewall/policy-engine/policy-engine.js'
+import type { NamePolicy } from '#firewall/policy-engine/name-policy.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
 import { AgentSecretPatterns } from '../redaction/agent-secret-patterns.js'

@@ -1,6 +1,6 @@
 import type { Headers } from '#firewall/contracts/credential.js'
-import { checkName } from '#firewall/judge/name-policy.js'
-import { findPlaceholders } from '#firewall/judge/placeholders.js'
+import { checkName } from '#firewall/policy-engine/name-policy.js'
+import { findPlaceholders } from '#firewall/policy-engine/placeholders.js'
 import type { Overrides } from '#firewall/rules/http.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
 import { limitKey } from '#firewall/ledger/limit-key.js'

@@ -5,7 +5,7 @@ import {
   describeQuota,
   describeRule,
   describeLocations,
-} from '#firewall/judge/describe.js'
+} from '#firewall/policy-engine/describe.js'
 import type { NameLimits } from '#firewall/contracts/names.js'
 import type { Destination, Policy } from '#firewall/contracts/policy.js'
 import type { Service } from '#firewall/contracts/service.js'

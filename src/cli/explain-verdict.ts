@@ -14,8 +14,8 @@ import {
   describeLocations,
   describeQuota,
   describeRule,
-} from '#firewall/judge/describe.js'
-import { checkName } from '#firewall/judge/name-policy.js'
+} from '#firewall/policy-engine/describe.js'
+import { checkName } from '#firewall/policy-engine/name-policy.js'
 import { Ledger } from '#firewall/ledger/ledger.js'
 import { authorityText } from '#firewall/names/default-port.js'
 import { decideName, evaluateAuthority } from '#proxy/connection/evaluate-name.js'

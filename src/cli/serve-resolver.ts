@@ -1,6 +1,6 @@
 import { loadPolicy, type LoadedPolicy } from '#config/load.js'
 import { readSettings } from '#config/settings.js'
-import { PolicyEngine } from '#firewall/judge/policy-engine.js'
+import { PolicyEngine } from '#firewall/policy-engine/policy-engine.js'
 import { Ledger } from '#firewall/ledger/ledger.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { serveAdmin } from '../control/admin-server.js'

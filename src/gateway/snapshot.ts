@@ -1,7 +1,7 @@
 import type { SecretRefresher } from '#config/secrets/secret-refresher.js'
 import { addressesOf } from '#dns/answer.js'
 import type { ResolverSnapshot } from '#dns/flow.js'
-import type { NamePolicy } from '#firewall/judge/name-policy.js'
+import type { NamePolicy } from '#firewall/policy-engine/name-policy.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
 import { createProxySnapshot, type ProxySnapshot } from '#proxy/context/snapshot.js'
