@@ -51,7 +51,7 @@ void t.test('sandbox-run without Node', { skip: skipWithoutDocker() }, async (t)
     t.match(ended, { code: 42, stdout: `it's|$HOME|a\nb|`, stderr: /^error\n/ })
     t.equal((await run('--', 'no-such-program')).code, 127)
     const unknown = await run('--agent', 'nobody', '--', 'true')
-    t.match(unknown, { code: 125, stderr: 'the policy has no agent `nobody`' })
+    t.match(unknown, { code: 125, stderr: 'Unknown agent `nobody`' })
     t.match(await run('--mount', '/', '--', 'true'), { code: 125, stderr: 'is too much to show to an agent' })
     t.match(await run('--no-such-option', '--', 'true'), { code: 125, stderr: 'no-such-option' })
     t.match(await run('--backend', 'namespaces', '--', 'true'), {
