@@ -1,5 +1,5 @@
 import type { CommanderError } from 'commander'
-import { EgressError } from './errors.js'
+import { EgressError } from './common/errors.js'
 
 const COMMANDS: readonly string[] = ['run', 'serve', 'doctor', 'check', 'explain', 'init', 'presets', 'logs']
 

@@ -14,12 +14,6 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
 }
 const FREE = ['test', 'bench']
 
-/**
- * Rooms whose sub-folders still import each other in a circle. The test demands that each of them does, so a room that is
- * put in order has to be taken off the list.
- */
-const STILL_CYCLIC: readonly string[] = ['src']
-
 /** At 400 lines a file wants to be two. */
 const MAX_LINES = 400
 
@@ -179,13 +173,6 @@ void t.test('a circle of sub-folders is found', (t) => {
 })
 
 for (const room of Object.keys(ARROWS)) {
-  if (STILL_CYCLIC.includes(room)) {
-    void t.test(`sub-folders of ${room} still make a circle`, (t) => {
-      t.not(cyclesOf(room).length, 0, `${room} has none any more: take it off STILL_CYCLIC`)
-      t.end()
-    })
-    continue
-  }
   void t.test(`sub-folders of ${room} make no circle, at any level`, (t) => {
     t.strictSame(cyclesOf(room), [])
     t.end()
@@ -199,6 +186,19 @@ void t.test('contracts are types and tables: they import nothing but the types o
       .filter((target) => !/^firewall\/(?:contracts|secrets)\//.test(target))
     t.strictSame(others, [], source.path)
   }
+  t.end()
+})
+
+/** A variable of the module itself, or an empty collection there that only code can fill. */
+const MODULE_STATE =
+  /^(?:export )?(?:let |var |const \w+(?:: [^=]+)? = (?:new (?:Weak)?(?:Map|Set)(?:<.*>)?\(\)|\[\]|\{\})(?: as .*)?$)/m
+
+void t.test('no module has state of its own: what a thing needs is handed to it', (t) => {
+  t.match('const a = new Map<string, number>()', MODULE_STATE)
+  t.match('export let count = 0', MODULE_STATE)
+  t.notMatch('const a: ReadonlyMap<string, number> = new Map([[1, 2]])', MODULE_STATE)
+  const found = PRODUCT.filter((source) => MODULE_STATE.test(codeOf(source))).map(({ path }) => path)
+  t.strictSame(found, [])
   t.end()
 })
 

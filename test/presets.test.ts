@@ -9,7 +9,7 @@ import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
 import { parseRequestTarget } from '#firewall/rules/request-path.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { runPresets } from '#src/cli/presets.js'
-import { makePlaceholders, sandboxEnvironment } from '#src/environment.js'
+import { makePlaceholders, sandboxEnvironment } from '#src/common/environment.js'
 
 const VALUE = 'a-real-value-0123456789'
 

@@ -200,7 +200,10 @@ void t.test('a file that goes bad is logged, and the last good value goes on', a
     { outcome: 'failure', reason: /not found/ },
     { outcome: 'success', reason: null },
   ])
-  t.match(warnings, [/Could not refresh secret TOKEN, so the previous value stays in use: TOKEN has fewer/, /not found/])
+  t.match(warnings, [
+    /Could not refresh secret TOKEN, so the previous value stays in use: TOKEN has fewer/,
+    /not found/,
+  ])
   await gateway.close()
   write(VALUES[2])
   await sleep(2_500)

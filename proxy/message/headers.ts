@@ -56,7 +56,7 @@ export function isConnectionHeader(name: string): boolean {
   return HOP_BY_HOP.has(name)
 }
 
-const NONE: readonly string[] = []
+const NONE: readonly string[] = Object.freeze([])
 
 /** Names in a `Connection` header, lower case. */
 function nominated(value: string | readonly string[] | undefined): readonly string[] {

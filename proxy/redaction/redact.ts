@@ -25,7 +25,7 @@ export class Tally {
   }
 }
 
-const NONE: ReadonlyMap<string | null, number> = new Map()
+const NONE: ReadonlyMap<string | null, number> = Object.freeze(new Map<string | null, number>())
 
 /**
  * Replaces secrets in a byte stream by stars, as many as the secret is long: Content-Length, chunk and WebSocket frame

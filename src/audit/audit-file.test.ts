@@ -14,7 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { formatError } from '../errors.js'
+import { formatError } from '../common/errors.js'
 import { AuditFile, AuditUnavailable } from './audit-file.js'
 
 const MODULE = JSON.stringify(new URL('./audit-file.js', import.meta.url).href)

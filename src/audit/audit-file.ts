@@ -10,8 +10,8 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
-import { EgressError } from '../errors.js'
-import { makeDirectory } from '../make-directory.js'
+import { EgressError } from '../common/errors.js'
+import { makeDirectory } from '../common/make-directory.js'
 
 /** A crash of the machine loses at most what was written in this time, in milliseconds; a crash of ours loses nothing. */
 const FSYNC_MS = 1_000

@@ -11,7 +11,7 @@ import type { Destination, Policy } from '#firewall/contracts/policy.js'
 import type { Service } from '#firewall/contracts/service.js'
 import type { Rule } from '#firewall/contracts/rule.js'
 import { isHttpRule } from '#firewall/rules/http.js'
-import { placeOf, type PolicyOnDisk } from './policy-file.js'
+import { placeOf, type PolicyOnDisk } from '../common/policy-file.js'
 
 const DAY_MS = 86_400_000
 

@@ -1,9 +1,9 @@
 import { PolicyError } from '#config/issues/issue.js'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { describePolicy, summarisePolicy } from './check-report.js'
-import { EXIT, exitCodeOf, formatError } from '../errors.js'
-import type { CommandIo } from './io.js'
-import { noPolicy, openPolicy } from './policy-file.js'
+import { EXIT, exitCodeOf, formatError } from '../common/errors.js'
+import type { CommandIo } from '../common/io.js'
+import { noPolicy, openPolicy } from '../common/policy-file.js'
 
 export interface CheckArgs {
   /** The policy file (default: the one in the settings). */

@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { TEST_KINDS, writeFiles } from '#config/test-fixtures.js'
-import { EgressError, exitCodeOf, formatError } from '../errors.js'
+import { EgressError, exitCodeOf, formatError } from '../common/errors.js'
 import { runCheck } from './check.js'
 import { runExplain, type ExplainArgs } from './explain.js'
 import { runInit } from './init.js'
-import type { CommandIo } from './io.js'
+import type { CommandIo } from '../common/io.js'
 
 const POLICY = `services:
   jira:

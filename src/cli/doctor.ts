@@ -7,7 +7,7 @@ import { withDockerHost } from '../run/with-host.js'
 import type { FoundGateway } from '../sandbox/backends/docker/gateway.js'
 import type { DockerHost } from '../sandbox/backends/docker/host.js'
 import { parseLimits } from '../sandbox/limits.js'
-import type { CommandIo } from './io.js'
+import type { CommandIo } from '../common/io.js'
 
 const INSIDE = fileURLToPath(new URL('../doctor/inside.js', import.meta.url))
 

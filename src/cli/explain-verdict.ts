@@ -22,9 +22,9 @@ import { decideName, evaluateAuthority } from '#proxy/connection/evaluate-name.j
 import type { Denial } from '#proxy/contracts/denial.js'
 import { newInquiry as newRequestInquiry, type RequestConnection } from '#proxy/request/exchange.js'
 import { decideInquiry } from '#proxy/request/decision-steps.js'
-import { GATEWAY_HOST, PORTS } from '../environment.js'
+import { GATEWAY_HOST, PORTS } from '../common/environment.js'
 import { createSnapshot } from '../gateway/snapshot.js'
-import { placeOf, type PolicyOnDisk } from './policy-file.js'
+import { placeOf, type PolicyOnDisk } from '../common/policy-file.js'
 
 /** A verdict, as data for `--json` and as lines of text. */
 export interface Explained {

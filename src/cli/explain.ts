@@ -4,10 +4,10 @@ import { parseAuthority, parseHostname } from '#firewall/names/hostname.js'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
 import type { Scheme } from '#firewall/contracts/origin.js'
-import { EgressError, EXIT, exitCodeOf, formatError } from '../errors.js'
+import { EgressError, EXIT, exitCodeOf, formatError } from '../common/errors.js'
 import { explainName, explainRequest, type Explained } from './explain-verdict.js'
-import type { CommandIo } from './io.js'
-import { isNamed, noPolicy, openPolicy, type PolicyOnDisk } from './policy-file.js'
+import type { CommandIo } from '../common/io.js'
+import { isNamed, noPolicy, openPolicy, type PolicyOnDisk } from '../common/policy-file.js'
 
 export interface ExplainArgs {
   /** `[METHOD, URL]` or `['dns', NAME]`. */

@@ -1,9 +1,9 @@
 import { linkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
-import { EgressError, EXIT, exitCodeOf, formatError } from '../errors.js'
-import type { CommandIo } from './io.js'
-import { policyFile } from './policy-file.js'
+import { EgressError, EXIT, exitCodeOf, formatError } from '../common/errors.js'
+import type { CommandIo } from '../common/io.js'
+import { policyFile } from '../common/policy-file.js'
 import { STARTER_POLICY } from './starter-policy.js'
 
 export interface InitArgs {

@@ -1,10 +1,10 @@
 import { readdirSync } from 'node:fs'
 import type { AuditRole } from '../audit/audit.js'
-import { EgressError, EXIT } from '../errors.js'
+import { EgressError, EXIT } from '../common/errors.js'
 import { followLog } from '../logs/follow.js'
 import { formatEvent, painter } from '../logs/format.js'
 import { readLog, type LogLine } from '../logs/read.js'
-import type { CommandIo } from './io.js'
+import type { CommandIo } from '../common/io.js'
 
 /** Options of `egress logs`. */
 export interface LogsOptions {

@@ -4,8 +4,8 @@ import { nearest } from '#firewall/rules/nearest.js'
 import { PRESETS } from '#config/presets/index.js'
 import type { Preset } from '#config/presets/preset.js'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
-import { EgressError, EXIT } from '../errors.js'
-import type { CommandIo } from './io.js'
+import { EgressError, EXIT } from '../common/errors.js'
+import type { CommandIo } from '../common/io.js'
 
 export interface PresetsArgs {
   /** The preset to show (default: list all). */

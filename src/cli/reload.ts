@@ -1,7 +1,7 @@
 import { askAdmin } from '../control/ask-admin.js'
-import { EgressError, EXIT } from '../errors.js'
-import { adminSocketIn, stateDirectories } from '../serve/state.js'
-import type { CommandIo } from './io.js'
+import { EgressError, EXIT } from '../common/errors.js'
+import { adminSocketIn, stateDirectories } from '../common/state.js'
+import type { CommandIo } from '../common/io.js'
 
 /**
  * `egress reload`: tells the gateway that runs here (`egress serve`) to read its policy again, and waits for what becomes of it.

@@ -1,7 +1,7 @@
 import { chooseBackend } from '../run/choose-backend.js'
 import type { RunOptions } from '../run/options.js'
 import { withDockerHost } from '../run/with-host.js'
-import type { CommandIo } from './io.js'
+import type { CommandIo } from '../common/io.js'
 
 /**
  * Runs a command in a sandbox: of namespaces behind a gateway of its own, or on Docker behind the one that runs there.

@@ -2,7 +2,7 @@ import { networkInterfaces } from 'node:os'
 import { readSettings, type Settings } from '#config/settings.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { serveAdmin } from '../control/admin-server.js'
-import { EgressError, EXIT } from '../errors.js'
+import { EgressError, EXIT } from '../common/errors.js'
 import type { Gateway } from '../gateway/gateway.js'
 import { openCa } from '../serve/ca-store.js'
 import { EndedSandboxes } from '../serve/ended.js'
@@ -11,9 +11,9 @@ import { publishPolicy, readTextOrNull, watchResolver } from '../serve/published
 import { Reloader } from '../serve/reloader.js'
 import { endSandbox, sandboxAdmin, type AdminContext } from '../serve/sandbox-admin.js'
 import { bindDns, bindProxy } from '../serve/sockets.js'
-import { adminSocketIn, endedIn, policyIn } from '../serve/state.js'
-import type { CommandIo } from './io.js'
-import { noPolicy, openPolicy, type PolicyOnDisk } from './policy-file.js'
+import { adminSocketIn, endedIn, policyIn } from '../common/state.js'
+import type { CommandIo } from '../common/io.js'
+import { noPolicy, openPolicy, type PolicyOnDisk } from '../common/policy-file.js'
 import {
   hangups,
   NOT_RELOADED,

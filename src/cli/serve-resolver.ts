@@ -9,9 +9,9 @@ import { createResolverSnapshot } from '../gateway/snapshot.js'
 import { nextVersion, readTextOrNull } from '../serve/published-policy.js'
 import { Reloader } from '../serve/reloader.js'
 import { bindDns } from '../serve/sockets.js'
-import { adminSocketIn, policyIn } from '../serve/state.js'
-import type { CommandIo } from './io.js'
-import { policyFile } from './policy-file.js'
+import { adminSocketIn, policyIn } from '../common/state.js'
+import type { CommandIo } from '../common/io.js'
+import { policyFile } from '../common/policy-file.js'
 import {
   hangups,
   NOT_RELOADED,

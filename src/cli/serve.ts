@@ -1,6 +1,6 @@
 import { tuneGarbageCollector } from '../gateway/gc-tuning.js'
-import { EgressError, exitCodeOf } from '../errors.js'
-import type { CommandIo } from './io.js'
+import { EgressError, exitCodeOf } from '../common/errors.js'
+import type { CommandIo } from '../common/io.js'
 import { serveGateway } from './serve-gateway.js'
 import type { RoleFlags } from './serve-parts.js'
 import { serveResolver } from './serve-resolver.js'

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { AdminReply, AdminRequest } from './admin-protocol.js'
 import { askAdmin } from './ask-admin.js'
-import { adminSocketIn, stateDirectories } from '../serve/state.js'
+import { adminSocketIn, stateDirectories } from '../common/state.js'
 
 // What sandbox-run and the health check start inside the gateway's container: a start-up of a few milliseconds counts, so
 // it asks the gateway that runs already, and loads nothing else.

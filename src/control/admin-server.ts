@@ -1,7 +1,7 @@
 import { mkdirSync, rmSync } from 'node:fs'
 import { createServer, type Socket } from 'node:net'
 import { dirname } from 'node:path'
-import { EgressError, exitCodeOf, formatError } from '../errors.js'
+import { EgressError, exitCodeOf, formatError } from '../common/errors.js'
 import { MAX_REQUEST_BYTES, type AdminReply, type AdminRequest } from './admin-protocol.js'
 
 /** Answers in lines of text, or throws what the caller is told. */

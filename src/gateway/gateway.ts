@@ -11,7 +11,7 @@ import { OpenStreams } from '#proxy/context/open-streams.js'
 import { Shutdown } from '#proxy/contracts/shutdown.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import type { Audit } from '../audit/audit.js'
-import { GATEWAY_HOST } from '../environment.js'
+import { GATEWAY_HOST } from '../common/environment.js'
 import { serveDns, type DnsSockets, type GatewayAddress } from './serve-dns.js'
 import { createSnapshot, type CheckedPolicy, type GatewaySnapshot } from './snapshot.js'
 

@@ -1,5 +1,5 @@
-import type { CommandIo } from '../cli/io.js'
-import { newSandboxId } from '../sandbox-id.js'
+import type { CommandIo } from '../common/io.js'
+import { newSandboxId } from '../common/sandbox-id.js'
 import { DockerBackend, writeShown } from '../sandbox/backends/docker/backend.js'
 import { emptyFileIn } from '../sandbox/backends/docker/clean-up.js'
 import { buildDefaultImage, checkEngine, engineVersion } from '../sandbox/backends/docker/engine.js'

@@ -1,4 +1,4 @@
-import type { CommandIo } from '../cli/io.js'
+import type { CommandIo } from '../common/io.js'
 import { engineVersion } from '../sandbox/backends/docker/engine.js'
 import { openGateway, type Gateway, type FoundGateway } from '../sandbox/backends/docker/gateway.js'
 import type { DockerHost } from '../sandbox/backends/docker/host.js'

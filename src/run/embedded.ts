@@ -9,25 +9,25 @@ import type { Policy } from '#firewall/contracts/policy.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import type { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import { Audit } from '../audit/audit.js'
-import { chooseAgent } from '../choose-agent.js'
+import { chooseAgent } from '../common/choose-agent.js'
 import {
   certificateFiles,
   GATEWAY_HOST,
   makePlaceholders,
   PORTS,
   sandboxEnvironment,
-} from '../environment.js'
+} from '../common/environment.js'
 import type { Gateway, GatewaySockets } from '../gateway/gateway.js'
 import type * as gatewayModule from '../gateway/gateway.js'
 import { tuneGarbageCollector } from '../gateway/gc-tuning.js'
-import { createLog } from '../log.js'
-import { newSandboxId } from '../sandbox-id.js'
+import { createLog } from '../common/log.js'
+import { newSandboxId } from '../common/sandbox-id.js'
 import { closeInheritedDescriptors } from '../sandbox/descriptors.js'
 import { NamespacesBackend } from '../sandbox/backends/namespaces/backend.js'
 import { planNamespaces } from '../sandbox/backends/namespaces/setting.js'
-import type { CommandIo } from '../cli/io.js'
-import { isNamed, noPolicy, openPolicy } from '../cli/policy-file.js'
-import { refuseWritable } from '../cli/trusted-files.js'
+import type { CommandIo } from '../common/io.js'
+import { isNamed, noPolicy, openPolicy } from '../common/policy-file.js'
+import { refuseWritable } from './trusted-files.js'
 import { FORWARDED, parseEnvironment, requestOf, type RunOptions } from './options.js'
 
 /**

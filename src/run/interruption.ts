@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import { EgressError } from '../errors.js'
+import { EgressError } from '../common/errors.js'
 import type { DockerHost } from '../sandbox/backends/docker/host.js'
 
 /** The run was told to end before its command existed. */

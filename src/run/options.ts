@@ -1,5 +1,5 @@
 import { resolve } from 'node:path'
-import { EgressError } from '../errors.js'
+import { EgressError } from '../common/errors.js'
 import type { SandboxLimits, SandboxRequest } from '../sandbox/spec.js'
 
 /** The options of `egress run`. */

@@ -1,5 +1,5 @@
-import type { CommandIo } from '../cli/io.js'
-import { exitCodeOf, formatError } from '../errors.js'
+import type { CommandIo } from '../common/io.js'
+import { exitCodeOf, formatError } from '../common/errors.js'
 import { FrontHost, frontFacts } from '../sandbox/backends/docker/front-host.js'
 import type { DockerHost } from '../sandbox/backends/docker/host.js'
 import { LocalHost } from '../sandbox/backends/docker/local-host.js'

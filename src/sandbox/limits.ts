@@ -1,4 +1,4 @@
-import { EgressError } from '../errors.js'
+import { EgressError } from '../common/errors.js'
 import type { SandboxLimits } from './spec.js'
 
 const GIB = 2 ** 30

@@ -1,4 +1,4 @@
-import { EgressError } from '../errors.js'
+import { EgressError } from '../common/errors.js'
 
 /** `docker run` conventions: the sandbox failed, the command cannot be executed, the command was not found. */
 export type LaunchExitCode = 125 | 126 | 127

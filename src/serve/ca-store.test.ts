@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { openCa } from './ca-store.js'
-import { stateDirectories } from './state.js'
+import { stateDirectories } from '../common/state.js'
 
 const YEAR_MS = 365 * 86_400_000
 

@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
-import { certificateFiles } from '../environment.js'
-import { writeWholeFile } from '../write-file.js'
-import type { StateDirectories } from './state.js'
+import { certificateFiles } from '../common/environment.js'
+import { writeWholeFile } from '../common/write-file.js'
+import type { StateDirectories } from '../common/state.js'
 
 /** The gateway's authority, kept over restarts: what a sandbox trusts must not change under it. */
 export async function openCa(

@@ -1,4 +1,4 @@
-import { EgressError } from '../errors.js'
+import { EgressError } from '../common/errors.js'
 import type { FixedNetwork } from './registry.js'
 import { parseSubnet } from './subnet.js'
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Policy } from '#firewall/contracts/policy.js'
-import { makePlaceholders } from '../environment.js'
-import { writeWholeFile } from '../write-file.js'
+import { makePlaceholders } from '../common/environment.js'
+import { writeWholeFile } from '../common/write-file.js'
 import type { FixedNetwork } from './registry.js'
 
 /**

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { followLog } from '../logs/follow.js'
 import type { AuditRole } from '../audit/audit.js'
-import { writeWholeFile } from '../write-file.js'
+import { writeWholeFile } from '../common/write-file.js'
 
 /** Milliseconds between two looks at the policy that the proxy hands over. */
 const POLL_MS = 500

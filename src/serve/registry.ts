@@ -2,7 +2,7 @@ import type { Peer } from '#firewall/contracts/peer.js'
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { RegisteredSandbox, SandboxRef } from '#firewall/contracts/identity.js'
-import { writeWholeFile } from '../write-file.js'
+import { writeWholeFile } from '../common/write-file.js'
 import { addressNumber, addressText, baseOf, hostIn, HOSTS, parseSubnet, type Subnet } from './subnet.js'
 
 /** Size of the network that every run has for itself: the engine, two gateways and one sandbox. */

@@ -1,7 +1,7 @@
 import type { LoadedPolicy } from '#config/load.js'
 import { redactMessage } from '#config/issues/redact-message.js'
 import type { Audit } from '../audit/audit.js'
-import { formatError } from '../errors.js'
+import { formatError } from '../common/errors.js'
 import { policyHash } from './policy-hash.js'
 
 export type ReloadOutcome =

@@ -1,7 +1,7 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { createServer, type Server } from 'node:net'
-import { PORTS } from '../environment.js'
-import { EgressError } from '../errors.js'
+import { PORTS } from '../common/environment.js'
+import { EgressError } from '../common/errors.js'
 import type { GatewaySockets } from '../gateway/gateway.js'
 import type { DnsSockets } from '../gateway/serve-dns.js'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { newSandboxId } from '#src/sandbox-id.js'
+import { newSandboxId } from '#src/common/sandbox-id.js'
 import { DockerBackend, writeShown } from '#src/sandbox/backends/docker/backend.js'
 import { emptyFileIn } from '#src/sandbox/backends/docker/clean-up.js'
 import { findGateway, openGateway } from '#src/sandbox/backends/docker/gateway.js'

@@ -1,7 +1,7 @@
 import { readlinkSync, realpathSync } from 'node:fs'
 import { basename, dirname, join, resolve } from 'node:path'
 import { isWithin } from '../sandbox/paths.js'
-import { EgressError } from '../errors.js'
+import { EgressError } from '../common/errors.js'
 
 /** Linux follows at most this many symbolic links in one path. */
 const MAX_LINKS = 40

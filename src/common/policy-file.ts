@@ -2,7 +2,7 @@ import { isAbsolute, relative } from 'node:path'
 import { loadPolicy, type LoadedPolicy } from '#config/load.js'
 import { readSettings } from '#config/settings.js'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
-import { EgressError } from '../errors.js'
+import { EgressError } from './errors.js'
 import type { CommandIo } from './io.js'
 
 export interface PolicyOnDisk extends LoadedPolicy {
