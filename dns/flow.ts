@@ -72,10 +72,10 @@ export interface QueryInquiry {
   budget: BudgetVerdict | null
 }
 
-/** A query before its first step. */
-export function newInquiry<C extends DecisionContext>(
-  given: Pick<QueryInquiry, 'snapshot' | 'query' | 'peer' | 'transport' | 'time'> & { readonly context: C },
-): QueryInquiry & { readonly context: C } {
+/** A query before its first step. Not for the resolver itself, where copying an object costs a tenth of a query. */
+export function newInquiry(
+  given: Pick<QueryInquiry, 'context' | 'snapshot' | 'query' | 'peer' | 'transport' | 'time'>,
+): QueryInquiry {
   return { ...given, sandbox: null, wildcard: null, features: null, budget: null }
 }
 

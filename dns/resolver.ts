@@ -1,4 +1,4 @@
-import { newInquiry, type QueryFlow, type QueryStep, type ResolverContext, type Transport } from './flow.js'
+import type { QueryFlow, QueryStep, ResolverContext, Transport } from './flow.js'
 import type { Peer } from '#firewall/contracts/peer.js'
 import { deny, QUERY_STEPS } from './steps.js'
 import { parseQuery } from './wire.js'
@@ -27,7 +27,16 @@ export function resolveQuery(
     return
   }
   const flow: QueryFlow = {
-    ...newInquiry({ context, snapshot: context.snapshot(), query, peer, transport, time: context.now() }),
+    context,
+    snapshot: context.snapshot(),
+    query,
+    peer,
+    transport,
+    time: context.now(),
+    sandbox: null,
+    wildcard: null,
+    features: null,
+    budget: null,
     decision: null,
     response: null,
   }
