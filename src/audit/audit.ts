@@ -153,7 +153,7 @@ class Log {
     for (const { settle } of batch) settle(failure)
     if (failure !== null && !this.#failing) this.#options.onChange(failure.message)
     if (failure === null && this.#failing) {
-      this.#options.onChange('the audit log can be written again; service resumes')
+      this.#options.onChange('The audit log is writable again. Traffic resumes')
     }
     this.#failing = failure !== null
     return failure

@@ -48,7 +48,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
     ca: await openCa(state, Date.now()),
     identify: (peer) => registry.identify(peer),
     address: (sandbox) => registry.proxyFor(sandbox),
-    fail: (error) => log.error('the gateway failed on one connection', error),
+    fail: (error) => log.error('Internal error on a connection', error),
     warn: (message) => log.warn(message),
   })
   if (both) gateway.serve({ ...(await bindDns()), ...(await bindProxy()) })
@@ -68,7 +68,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
     request.do === 'reload' ? reload.andWait() : administer(request),
   )
   if (loaded.empty !== null) log.warn(nothingAllowed(loaded.file, loaded.empty))
-  log.info(`ready: ${both ? 'resolver and proxy' : 'proxy'}`)
+  log.info(`Ready: ${both ? 'resolver and proxy' : 'proxy'}`)
   setImmediate(() => gateway.warmUp())
   pruneCounters(gateway, registry)
   reapStaleSandboxes(context)
@@ -116,8 +116,8 @@ function reloading(given: Reloading) {
         if (loaded.empty !== null) log.warn(nothingAllowed(loaded.file, loaded.empty))
         const { auditDir = settings.auditDir } = loaded.settings
         if (flags.auditDir === undefined && auditDir !== (current.settings.auditDir ?? settings.auditDir))
-          log.warn('settings.audit_dir has changed: it takes effect when the gateway is started again')
-        log.info('the policy was reloaded')
+          log.warn('settings.audit_dir has changed. Restart the gateway to apply it')
+        log.info('Policy reloaded')
       }
     },
     audit,
@@ -131,7 +131,7 @@ function reloading(given: Reloading) {
     try {
       return publishPolicy(text, policyIn(state))
     } catch (error) {
-      log.error('the policy could not be handed to the resolver, which keeps the one before', error)
+      log.error('Could not pass the policy to the resolver, so its previous policy stays in force', error)
       return true
     }
   }
@@ -146,7 +146,7 @@ function reloading(given: Reloading) {
         const said = await resolver(outcome.hash)
         if (said !== 'loaded') throw notInResolver(said)
       }
-      return ['the policy was reloaded']
+      return ['Policy reloaded']
     },
   }
 }
@@ -156,9 +156,9 @@ function notInResolver(said: 'rejected' | 'silent'): EgressError {
     code: 'EGRESS_NOT_RELOADED',
     problem:
       said === 'rejected'
-        ? 'the proxy has reloaded the policy, the resolver has rejected it'
-        : 'the proxy has reloaded the policy, the resolver has not said so in its log',
-    fix: 'see why with `docker compose logs dns`',
+        ? 'The proxy reloaded the policy, but the resolver rejected it'
+        : 'The proxy reloaded the policy, but the resolver did not confirm it',
+    fix: 'Check the output of `docker compose logs dns`',
     exitCode: EXIT.failed,
   })
 }
@@ -179,5 +179,5 @@ function reapStaleSandboxes(context: AdminContext): void {
 
 function nothingAllowed(file: string, empty: 'missing' | 'empty'): string {
   const place = `${file} is ${empty}, so everything is denied.`
-  return `${place} Write a policy (with Compose: egress.yaml beside docker-compose.yml, as docs/docker.md shows), then run \`egress reload\``
+  return `${place} Create a policy (with Compose: egress.yaml beside docker-compose.yml, see docs/docker.md), then run \`egress reload\``
 }

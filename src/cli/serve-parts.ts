@@ -89,14 +89,14 @@ export function hangups(): { listen(listener: () => void): void } {
   }
 }
 
-export const NOT_RELOADED = 'the policy was not reloaded; the one before stays in force'
+export const NOT_RELOADED = 'Could not reload the policy, so the previous policy stays in force'
 
 /** As whoever asked for a reload is told: the policy was refused. */
 export function notReloaded(outcome: Extract<ReloadOutcome, { loaded: false }>): EgressError {
   return new EgressError({
     code: 'EGRESS_NOT_RELOADED',
     problem: `${NOT_RELOADED}\n${outcome.message.trimEnd()}`,
-    fix: 'fix the error above, then reload again',
+    fix: 'Fix the error above, then reload again',
     exitCode: EXIT.failed,
   })
 }

@@ -54,7 +54,7 @@ export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<nu
       const next = snapshotOf(loaded)
       return () => {
         snapshot = next
-        log.info('the policy was reloaded')
+        log.info('Policy reloaded')
       }
     },
     audit,
@@ -70,15 +70,15 @@ export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<nu
     identify: (peer) => registry.identify(peer),
     address: (sandbox) => registry.proxyFor(sandbox),
     record: audit.dns,
-    fail: (error) => log.error('the resolver failed on one query', error),
+    fail: (error) => log.error('Internal error on a DNS query', error),
   })
   const admin = await serveAdmin(adminSocketIn(state.run), async (request) => {
     if (request.do !== 'reload') return []
     const outcome = await reloader.reload()
     if (!outcome.loaded) throw notReloaded(outcome)
-    return ['the policy was reloaded']
+    return ['Policy reloaded']
   })
-  log.info('ready: resolver')
+  log.info('Ready: resolver')
   pruneCounters(ledger, registry)
   hangup.listen(() => void reloader.reload())
   const following = followPolicy(first, version, reloader)

@@ -20,7 +20,7 @@ export async function serve({ role, ...flags }: ServeOptions, io: CommandIo): Pr
     throw new EgressError({
       code: 'EGRESS_USAGE',
       problem: `Unknown role \`${role}\``,
-      fix: 'write `egress serve dns`, `egress serve proxy`, or `egress serve` for both in one process',
+      fix: 'Use dns, proxy, or no role for both in one process',
     })
   tuneGarbageCollector()
   try {

@@ -36,14 +36,14 @@ async function ask(request: AdminRequest): Promise<AdminReply> {
   }
   return {
     problem: 'The gateway is not responding',
-    fix: 'Look for the reason in `docker compose logs proxy dns`',
+    fix: 'Check the output of `docker compose logs proxy dns`',
     exitCode: 125,
   }
 }
 
 const request = readWords(process.argv.slice(2))
 if (request === null) {
-  process.stderr.write('egress: internal command: health | list | add | environment\n')
+  process.stderr.write('egress: Internal command. Usage: egress-admin health | list | add | environment\n')
   process.exitCode = 2
 } else {
   const reply = await ask(request)

@@ -47,7 +47,7 @@ async function replyTo(text: string, handle: AdminHandler): Promise<AdminReply> 
     const { problem, fix } =
       error instanceof EgressError
         ? error
-        : { problem: formatError(error).trim(), fix: 'see the gateway’s log' }
+        : { problem: formatError(error).trim(), fix: 'Check the log of the gateway' }
     return { problem, fix, exitCode: exitCodeOf(error) }
   }
 }

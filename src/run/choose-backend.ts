@@ -24,18 +24,18 @@ export async function chooseBackend(
   if (backend === 'namespaces') {
     if (onlyDocker)
       throw usage(
-        '--image, --tty, --limit cpus and --allow-old-engine are options of the Docker backend',
-        'leave them out, or add --backend docker',
+        'The options --image, --tty, --limit cpus and --allow-old-engine require the Docker backend',
+        'Remove them, or add --backend docker',
       )
     return { name: 'namespaces' }
   }
-  if (backend !== 'auto') throw usage(`Unknown backend \`${backend}\``, 'write docker or namespaces')
+  if (backend !== 'auto') throw usage(`Unknown backend \`${backend}\``, 'Use docker, namespaces or auto')
   if (onlyNamespaces) return { name: 'namespaces' }
   const found = await gateway()
   if (found === 'no engine' && onlyDocker)
     throw dockerError(
-      '--image, --tty, --limit cpus and --allow-old-engine need Docker, and no engine answers',
-      'start it, or see why with `docker info`',
+      'The options --image, --tty, --limit cpus and --allow-old-engine require Docker, and the Docker engine is not responding',
+      'Start Docker (details: `docker info`)',
     )
   return onlyDocker || typeof found !== 'string'
     ? { name: 'docker', gateway: Promise.resolve(found) }

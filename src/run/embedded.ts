@@ -57,7 +57,7 @@ export async function runEmbedded(
   const log = createLog(settings.logLevel, (line) => io.stderr.write(line))
   if (empty === 'missing' && isNamed(options.policy, io)) throw noPolicy(loaded.file)
   if (empty !== null)
-    log.warn(`${loaded.file} is ${empty}, so everything is denied; \`egress init\` writes a policy`)
+    log.warn(`${loaded.file} is ${empty}, so everything is denied. Create a policy with \`egress init\``)
   const identity = identify(options.agent, policy)
   const request = requestOf(command, options, { cwd: io.cwd, terminal: isatty(0) && isatty(1) })
   const writable = [
@@ -102,7 +102,7 @@ export async function runEmbedded(
       ca,
       identify: () => identity,
       address: { ipv4: '127.0.0.1', ipv6: null },
-      fail: (error) => log.error('the gateway failed on one connection', error),
+      fail: (error) => log.error('Internal error on a connection', error),
       refresher,
       warn: (message) => log.warn(message),
     })
@@ -162,6 +162,6 @@ function forwardSignals(sandbox: NamespacesBackend, warn: (message: string) => v
   process.on('SIGHUP', () => {
     if (hadTerminal && !hasTerminal()) sandbox.signal('SIGHUP')
     // A policy that was reloaded could name files of secrets that the running sandbox sees.
-    else warn('a run keeps the policy that it was started with; SIGHUP has no effect')
+    else warn('SIGHUP has no effect: a run keeps the policy that it was started with')
   })
 }

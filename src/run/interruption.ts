@@ -7,8 +7,8 @@ export class InterruptedError extends EgressError {
   constructor(signal: NodeJS.Signals) {
     super({
       code: 'EGRESS_INTERRUPTED',
-      problem: `ended by ${signal} before the command was started`,
-      fix: 'nothing is left to do',
+      problem: `${signal} received before the command was started`,
+      fix: 'Run it again if the signal was not intended',
       exitCode: 128 + constants.signals[signal],
     })
   }

@@ -55,7 +55,10 @@ function parseMount(text: string, cwd: string): { path: string; writable: boolea
   const path = text.replace(/:r[ow]$/, '')
   // `--mount "$UNSET:rw"` would be the work directory, writable.
   if (path === '')
-    throw usage(`--mount \`${text}\` names no path`, 'write for example --mount ~/data, or ~/data:rw')
+    throw usage(
+      `--mount \`${text}\` has no path`,
+      'Write a path, such as --mount ~/data or --mount ~/data:rw',
+    )
   return { path: resolve(cwd, path), writable: text.endsWith(':rw') }
 }
 
@@ -66,8 +69,8 @@ export function parseEnvironment(pairs: readonly string[]): Record<string, strin
       const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(pair)
       if (match === null)
         throw usage(
-          `--env \`${pair.split('=')[0] ?? ''}\` is not NAME=VALUE`,
-          'write for example --env DEBUG=1',
+          `Invalid --env value \`${pair.split('=')[0] ?? ''}\``,
+          'Use NAME=VALUE, such as --env DEBUG=1',
         )
       return [match[1] ?? '', match[2] ?? '']
     }),

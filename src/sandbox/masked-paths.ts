@@ -54,8 +54,8 @@ export function maskExplicit(paths: readonly string[], trees: readonly string[])
     if (inside !== undefined) {
       throw new SandboxError(
         'EGRESS_SANDBOX_MASK',
-        `${inside} lies in ${path}, which no agent may see`,
-        'start the agent elsewhere, or move the policy and the audit log out of its work directory',
+        `${inside} is in ${path}, which is hidden from all agents`,
+        'Use another work directory, or move the policy and the audit log out of this one',
       )
     }
     return [{ path: real, kind: statSync(real).isDirectory() ? 'directory' : 'file' }]
@@ -149,6 +149,6 @@ function tooLarge(tree: string, bounds: MaskBounds): SandboxError {
   return new SandboxError(
     'EGRESS_SANDBOX_TOO_LARGE',
     `${tree} has more than ${bounds.entries} entries or ${bounds.masks} credential-like files to hide`,
-    'start the agent in the project that it works on instead of in a directory of projects',
+    'Use the directory of one project as the work directory, not a directory of projects',
   )
 }

@@ -63,7 +63,7 @@ export function resolveMounts(workdir: string, extra: readonly ExtraMount[], wri
   const work = look({ path: workdir, writable })
   const others = extra.map(look)
   if (work.kind !== 'directory') {
-    throw denial(workdir, 'is not a directory', 'start in a directory, and add single files with --mount')
+    throw denial(workdir, 'is not a directory', 'Choose a directory, and add single files with --mount')
   }
   const asked = others.some(({ path }) => path === work.path)
   const found = credentialPlaces.filter((place) => existsSync(join(work.path, place)))
@@ -71,7 +71,7 @@ export function resolveMounts(workdir: string, extra: readonly ExtraMount[], wri
     throw denial(
       workdir,
       `is a home directory: it contains ${found.join(', ')}`,
-      `start in a project directory, or add --mount ${work.path} if the agent may read all of it`,
+      `Start in a project directory, or add --mount ${work.path} if the agent may read all of it`,
     )
   }
   const byPath = new Map([work, ...others].map((mount) => [mount.path, mount]))
@@ -95,15 +95,20 @@ function isHome(directory: string): boolean {
 }
 
 function resolveMount({ path, writable }: ExtraMount): ShownTree {
-  if (!isAbsolute(path)) throw denial(path, 'is not absolute', 'give an absolute path')
+  if (!isAbsolute(path)) throw denial(path, 'is not an absolute path', 'Use an absolute path')
   let real: string
   try {
     real = realpathSync(path)
   } catch (cause) {
-    throw denial(path, 'cannot be read', 'check that it exists and that you may read it', cause)
+    throw denial(
+      path,
+      'cannot be read',
+      'Check that it exists and that you have permission to read it',
+      cause,
+    )
   }
   if (tooWide.includes(real))
-    throw denial(path, 'is too much to show to an agent', 'name a directory inside it')
+    throw denial(path, 'is too broad to share with an agent', 'Choose a directory inside it')
   if (ownTrees.some((tree) => isWithin(real, tree))) {
     throw denial(path, 'cannot be mounted: every sandbox has its own', 'Choose another path')
   }

@@ -19,8 +19,8 @@ export function readFixedNetworks(env: Readonly<Record<string, string | undefine
     if (subnet === null || agent === '' || rest.length > 0) {
       throw new EgressError({
         code: 'EGRESS_NETWORK',
-        problem: `${variable} is not a network and the name of an agent: \`${value}\``,
-        fix: 'write for example `10.231.255.16/28 default`; the network holds at least 8 addresses',
+        problem: `Invalid value of ${variable}: \`${value}\``,
+        fix: 'Use a network of at least 8 addresses and the name of an agent, such as `10.231.255.16/28 default`',
       })
     }
     return [

@@ -56,8 +56,8 @@ function add(
   if (!/^sb-[0-9a-f]{10}$/.test(id) || parseSubnet(subnet)?.bits !== RUN_BITS) {
     throw new EgressError({
       code: 'EGRESS_USAGE',
-      problem: 'this is no sandbox and its network',
-      fix: 'start sandboxes with ./sandbox-run',
+      problem: 'Invalid sandbox id or network',
+      fix: 'Start sandboxes with ./sandbox-run',
       exitCode: 125,
     })
   }
@@ -65,8 +65,8 @@ function add(
   if (registry.holder(subnet) !== null) {
     throw new EgressError({
       code: 'EGRESS_NETWORK',
-      problem: `the network ${subnet} overlaps with that of another sandbox`,
-      fix: 'draw another one',
+      problem: `The network ${subnet} overlaps with that of another sandbox`,
+      fix: 'Choose another network',
       exitCode: 125,
     })
   }
@@ -108,8 +108,8 @@ function environmentOf(network: string, { policy, registry }: AdminContext): rea
   if (identity !== null) return environmentLines(policy(), identity)
   throw new EgressError({
     code: 'EGRESS_USAGE',
-    problem: `there is no network \`${network}\` of agents`,
-    fix: 'write the NAME of a variable EGRESS_NETWORK_NAME of the gateway, in lower case',
+    problem: `Unknown network \`${network}\``,
+    fix: 'Use the NAME part of an EGRESS_NETWORK_NAME variable of the gateway, in lower case',
     exitCode: 2,
   })
 }

@@ -107,6 +107,6 @@ function mount(...fields: string[]): string[] {
 /** RFC 4180, as the client reads it; it would take a carriage return away. */
 function csvField(field: string): string {
   if (field.includes('\r'))
-    throw dockerError(`${JSON.stringify(field)} has a carriage return in it`, 'rename it')
+    throw dockerError(`${JSON.stringify(field)} contains a carriage return`, 'Rename the file or directory')
   return /[",\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field
 }

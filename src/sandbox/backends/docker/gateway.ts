@@ -44,7 +44,7 @@ export async function openGateway(
   say: (message: string) => void,
 ): Promise<Gateway> {
   if (found === 'no engine')
-    throw dockerError('no Docker engine answers', 'start it, or see why with `docker info`')
+    throw dockerError('The Docker engine is not responding', 'Start Docker (details: `docker info`)')
   if (found !== 'unset' && found.running) return found
   const gateway = found === 'unset' ? await composeUp(host, options, say) : await restart(host, found)
   await untilHealthy(host, gateway)
@@ -53,7 +53,7 @@ export async function openGateway(
 
 async function restart(host: DockerHost, gateway: Gateway): Promise<Gateway> {
   const { code } = await host.docker(['start', gateway.proxy, gateway.dns], { showErrors: true })
-  if (code !== 0) throw dockerError('the gateway cannot be started', 'see the lines above')
+  if (code !== 0) throw dockerError('Could not start the gateway', 'Fix the error above')
   return gateway
 }
 
@@ -64,10 +64,10 @@ async function composeUp(
 ): Promise<Gateway> {
   if ((await host.docker(['compose', 'version'])).code !== 0)
     throw dockerError(
-      'the gateway is not running, and Docker Compose is not installed to start it',
-      'install the Compose plugin (docker compose version), then run `docker compose up -d`',
+      'The gateway is not running, and Docker Compose is not installed',
+      'Install the Docker Compose plugin, then run `docker compose up -d`',
     )
-  say('starting the gateway (the first time builds its image)…')
+  say('Starting the gateway (the first start builds its image)…')
   const { root } = host.facts
   const { code } = await host.docker(
     [
@@ -78,12 +78,12 @@ async function composeUp(
   )
   if (code !== 0)
     throw dockerError(
-      'the gateway cannot be started',
-      'see the lines above; "Pool overlaps" means that EGRESS_AGENTS_SUBNET must be another (docs/docker.md)',
+      'Could not start the gateway',
+      'Fix the error above; if it says "Pool overlaps", set EGRESS_AGENTS_SUBNET to another network (docs/docker.md)',
     )
   const found = await findGateway(host, options)
   if (typeof found === 'string')
-    throw dockerError('the gateway did not come up', 'see why with `docker compose logs`')
+    throw dockerError('The gateway did not start', 'Check the output of `docker compose logs`')
   return found
 }
 
@@ -109,7 +109,7 @@ export async function gatewayAway(host: DockerHost, { proxy }: GatewayContainers
   const at = lines.findLastIndex((line) => /^egress: |^[^ ]*egress\.yaml/.test(line))
   const said = at === -1 ? '' : `\n${lines.slice(at, at + 2).join('\n')}`
   return dockerError(
-    `the gateway does not answer${said}`,
-    'fix the error above, then `docker compose restart proxy`; see `docker compose logs`',
+    `The gateway is not responding${said}`,
+    'Fix the error above, then run `docker compose restart proxy` (details: `docker compose logs`)',
   )
 }

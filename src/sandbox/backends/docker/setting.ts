@@ -36,8 +36,8 @@ export function viewForDocker(request: SandboxRequest, host: DockerHost): Docker
   const { processes } = request.limits
   if (processes < MIN_PROCESSES)
     throw dockerError(
-      `--limit \`processes=${String(processes)}\` is too little: the container itself needs some`,
-      'write for example processes=100',
+      `--limit \`processes=${String(processes)}\` is too low: the container itself needs several processes`,
+      `Use at least processes=${String(MIN_PROCESSES)}`,
     )
   return { trees, user }
 }
@@ -46,8 +46,8 @@ export function viewForDocker(request: SandboxRequest, host: DockerHost): Docker
 function checkWritable(workdir: string, { uid, gid }: UnixUser): void {
   if (permits(statSync(workdir), { uid, gid }, 3)) return
   throw dockerError(
-    `${workdir} cannot be written by the agent, which is user ${String(uid)} when root starts it`,
-    `run: chown -R ${String(uid)}:${String(gid)} ${quoteWord(workdir)}, or start as an ordinary user`,
+    `The agent cannot write to ${workdir}: when root starts it, it runs as user ${String(uid)}`,
+    `Run: chown -R ${String(uid)}:${String(gid)} ${quoteWord(workdir)}, or start as an ordinary user`,
   )
 }
 
@@ -121,7 +121,7 @@ function real(path: string): string {
 function checkProcessors({ processors }: SandboxLimits, available: number): void {
   if (processors === null || processors <= available) return
   throw dockerError(
-    `--limit cpus=${String(processors)} is more than there are: ${String(available)}`,
-    `write cpus=${String(available)} or less`,
+    `--limit cpus=${String(processors)} exceeds the number of processors (${String(available)})`,
+    `Use cpus=${String(available)} or less`,
   )
 }
