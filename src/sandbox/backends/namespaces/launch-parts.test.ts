@@ -53,7 +53,7 @@ void t.test('only the work directory is advised to be given to the agent', (t) =
   })
   t.throws(() => checkAccess('/elsewhere', trees, who), {
     code: 'EGRESS_SANDBOX_ACCESS',
-    fix: /leave this --mount out/,
+    fix: /remove this --mount/,
   })
   t.end()
 })
