@@ -7,8 +7,8 @@ export type Choice =
   { readonly name: 'namespaces' } | { readonly name: 'docker'; readonly gateway: Promise<FoundGateway> }
 
 /**
- * The backend that a run takes. A gateway that was set up once is meant to be used: `auto` takes Docker where there is one,
- * and where an option asks for what only Docker has. Throws an EgressError.
+ * Chooses the backend of a run. `auto` chooses Docker if a gateway was set up, or if an option requires Docker; otherwise
+ * namespaces. Throws an EgressError.
  */
 export async function chooseBackend(
   options: RunOptions,

@@ -17,8 +17,8 @@ import { Interruption } from './interruption.js'
 import { parseEnvironment, requestOf, usage, type RunOptions } from './options.js'
 
 /**
- * Runs a command in a container behind the gateway that Compose has started. One flow, top to bottom: gateway, network,
- * engine, files, plan, container, and away with it again.
+ * Runs a command in a container behind the gateway that Compose started. One flow, top to bottom: gateway, network,
+ * engine, files, plan, container, clean-up.
  *
  * @returns the command's exit code (128 + n for signal n)
  */
@@ -55,7 +55,7 @@ export async function runDocker(
     await interruption.orEnd(async () => {
       const connecting = network.connect(options.agent ?? '', (command[0] ?? '').replace(/^.*\//, ''))
       const checked = checkHost(host, gateway, docker, say)
-      // Either may fail while the other is waited for.
+      // Mark both as handled: one may reject while the code below still awaits the other.
       for (const work of [connecting, checked]) work.catch(() => undefined)
       const policyDirectory = await checked
       const hidden = hideForDocker(view.trees, policyDirectory)
@@ -84,10 +84,10 @@ function refuseNamespaceOptions({ policy, auditDir }: RunOptions): void {
 }
 
 /**
- * Refuses an engine with a known hole, and makes the default image where it is missing; another is fetched by `docker run`, or
- * it says why not.
+ * Rejects an engine with a known vulnerability, and builds the default image if it is missing. Other images are pulled by
+ * `docker run`, which reports its own errors.
  *
- * @returns where the gateway reads its policy from, null where that cannot be told
+ * @returns the host directory of the gateway's policy, null if it is unknown
  */
 async function checkHost(
   host: DockerHost,
@@ -110,7 +110,7 @@ async function checkHost(
   return stdout.split('\n')[0] || null
 }
 
-/** A policy beside the agent has no effect on Docker, and a gateway without one denies everything. */
+/** Warns if the gateway has no policy, or if the work directory has a policy that is ignored. */
 async function tellPolicy(
   host: DockerHost,
   workdir: string,
@@ -129,7 +129,7 @@ async function tellPolicy(
     )
 }
 
-/** What docker and its init say of a command that cannot be started does not say what to do. */
+/** Adds a fix to the exit codes of docker: 125 (no container), 126 (not executable) and 127 (not found). */
 function explainCode(code: number, image: string, io: CommandIo): void {
   if (code === 125)
     io.stderr.write('egress: Could not start the container\n  Fix the error that docker printed above\n')

@@ -18,7 +18,7 @@ export interface RunOptions {
   readonly allowOldEngine: boolean
 }
 
-/** A run of which nothing was said; `limits` are what `parseLimits([])` gives. */
+/** The defaults; `limits` is the result of `parseLimits([])`. */
 export const noOptions = (limits: SandboxLimits): RunOptions => ({
   backend: undefined,
   agent: undefined,
@@ -34,7 +34,7 @@ export const noOptions = (limits: SandboxLimits): RunOptions => ({
   allowOldEngine: false,
 })
 
-/** What of the options is about the sandbox itself, with every path absolute. */
+/** The options that describe the sandbox itself, with absolute paths. */
 export function requestOf(
   command: readonly string[],
   options: RunOptions,
@@ -81,7 +81,7 @@ export function usage(problem: string, fix: string): EgressError {
   return new EgressError({ code: 'EGRESS_USAGE', problem, fix, exitCode: 125 })
 }
 
-/** Signals that end a program or speak to it: the agent gets them, and its end is ours. */
+/** Signals that are passed to the agent; the run ends when the agent does. */
 export const FORWARDED: readonly NodeJS.Signals[] = [
   'SIGTERM',
   'SIGINT',

@@ -6,10 +6,10 @@ import type { HostView, ShownTree } from './plan.js'
 import { SandboxError } from './sandbox-error.js'
 import type { ExtraMount } from './spec.js'
 
-/** Trees that the sandbox has its own of. */
+/** Trees that every sandbox has its own version of. */
 const ownTrees = ['/proc', '/sys', '/dev', '/.sandbox']
 
-/** Directories that hold far more than anybody means when naming them: other people's files, daemons' sockets. */
+/** Directories that contain much more than an agent needs: files of other users, sockets of daemons. */
 const tooWide = [
   '/',
   '/bin',
@@ -29,7 +29,7 @@ const tooWide = [
   '/Users',
 ]
 
-/** What a home directory holds, one of which a project may hold too. */
+/** Paths that are typical of a home directory. A project may contain one of them, but hardly two. */
 const credentialPlaces = [
   '.ssh',
   '.aws',
@@ -46,12 +46,12 @@ const credentialPlaces = [
   '.git-credentials',
 ]
 
-/** What is shown of the host, before it has been searched for what to hide. */
+/** The trees to show, not yet searched for files to hide. */
 export type ShownTrees = Omit<HostView, 'hidden'>
 
 /**
- * Looks up the work directory and the extra mounts. A home directory is refused as a work directory, since no list of
- * names hides all that is secret in one; who means it names it as an extra mount too.
+ * Resolves the work directory and the extra mounts. A home directory is rejected as the work directory, because no list of
+ * names covers all secrets in it. To use one anyway, add it as an extra mount too.
  */
 export function resolveMounts(workdir: string, extra: readonly ExtraMount[], writable: boolean): ShownTrees {
   const links: Record<string, string> = {}
@@ -79,7 +79,7 @@ export function resolveMounts(workdir: string, extra: readonly ExtraMount[], wri
   return { workdir: work.path, shown: [...byPath.values()], links }
 }
 
-/** Whether an account of this host calls it home; also true of the caller's own, wherever accounts come from. */
+/** Whether it is the home directory of the caller or of an account in /etc/passwd. */
 function isHome(directory: string): boolean {
   const homes = [process.env.HOME ?? '', homedir()]
   try {
@@ -89,7 +89,7 @@ function isHome(directory: string): boolean {
         .map((line) => line.split(':')[5] ?? ''),
     )
   } catch {
-    // Accounts from elsewhere: HOME has to do.
+    // Accounts may come from another source; then only HOME is checked.
   }
   return homes.includes(directory)
 }
