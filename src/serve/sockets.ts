@@ -6,8 +6,8 @@ import type { GatewaySockets } from '../gateway/gateway.js'
 import type { DnsSockets } from '../gateway/serve-dns.js'
 
 /**
- * Sockets on every address that the gateway has now or gets later: each sandbox network that it joins is one more. What
- * comes in on any other is answered by a refusal, since nobody there is known.
+ * Listen on every address, because the gateway gets a new one with each sandbox network that it joins. Requests from other
+ * networks are denied: their peers are not registered.
  */
 const ANY = '0.0.0.0'
 
