@@ -25,13 +25,13 @@ import {
   type RoleParts,
 } from './serve-parts.js'
 
-/** Milliseconds between two looks for runs that were killed while they began. */
+/** Milliseconds between two checks for runs that were killed during start-up. */
 const REAP_MS = 60_000
 
-/** Milliseconds in which a run that begins has made its network, on the slowest machine. */
+/** Milliseconds that a run may take to create its network, on the slowest machine. */
 const STALE_MS = 300_000
 
-/** Proxy, or both roles around one policy engine and one ledger. */
+/** Serves the proxy, or both roles with one policy engine and one ledger. */
 export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandIo): Promise<number> {
   const hangup = hangups()
   const stop = stopSignal()
@@ -87,12 +87,12 @@ interface Reloading extends RoleParts {
   readonly flags: RoleFlags
   readonly io: CommandIo
   readonly settings: Settings
-  /** What the gateway has started with. */
+  /** The policy with which the gateway started. */
   readonly loaded: PolicyOnDisk
   readonly gateway: Gateway
 }
 
-/** The two ways in which a policy is reloaded: at a signal, and for somebody who waits for the outcome in both roles. */
+/** Two ways to reload the policy: on a signal, and for `egress reload`, which waits for the result of both roles. */
 function reloading(given: Reloading) {
   const { both, flags, io, settings, loaded: current, gateway, log, state, registry, audit, networks } = given
   let published = false
@@ -102,7 +102,7 @@ function reloading(given: Reloading) {
     current,
     async load() {
       const loaded = await openPolicy(flags.policy, io, CREDENTIAL_KINDS)
-      // A file that is gone for a moment, or for good, is no wish to cut every agent off.
+      // A missing file is an error: it must not cut off all agents.
       if (loaded.empty === 'missing' && current.text !== null) throw noPolicy(loaded.file)
       return loaded
     },
@@ -171,7 +171,7 @@ function reapStaleSandboxes(context: AdminContext): void {
       const stale = context.registry.stale(context.now() - STALE_MS, (address) => own.has(address))
       for (const { id } of stale) endSandbox(id, null, context)
     } catch {
-      // The log cannot be written, or descriptors are out: later, then.
+      // The log cannot be written, or no file descriptors are left. Try again later.
     }
   }
   setInterval(end, REAP_MS).unref()
