@@ -12,10 +12,9 @@ export async function engineVersion(host: DockerHost): Promise<string> {
 }
 
 /**
- * Refuses an engine whose own resolver can be made to ask the host's for what an internal network must not reach
- * (CVE-2024-29018).
+ * Throws for an engine whose resolver can forward queries from an internal network to the host's resolver (CVE-2024-29018).
  *
- * @returns a warning about one that is merely old, or null
+ * @returns a warning if the engine is merely outdated, otherwise null
  */
 export function checkEngine(version: string, allowOldEngine: boolean): string | null {
   const advisory = engineAdvisory(version)
@@ -29,7 +28,7 @@ export function checkEngine(version: string, allowOldEngine: boolean): string | 
   )
 }
 
-/** Makes the image that agents run in unless they name another. Throws a SandboxError. */
+/** Builds the default image of sandboxes. Throws a SandboxError. */
 export async function buildDefaultImage(
   host: DockerHost,
   { image, baseImage }: DockerOptions,

@@ -4,18 +4,18 @@ import type { GatewayContainers } from './clean-up.js'
 import type { DockerHost } from './host.js'
 import { dockerError, type DockerOptions } from './options.js'
 
-/** The gateway as Compose has made it. */
+/** The gateway's containers, as Compose created them. */
 export interface Gateway extends GatewayContainers {
-  /** whether both containers run */
+  /** whether both containers are running */
   readonly running: boolean
 }
 
 const HEALTH_ATTEMPTS = 60
 
-/** `unset` where the gateway was never set up, `no engine` where no engine answers. */
+/** `unset` if the gateway was never set up, `no engine` if the engine is not responding. */
 export type FoundGateway = Gateway | 'unset' | 'no engine'
 
-/** The gateway's containers. */
+/** Finds the gateway's containers. */
 export async function findGateway(
   host: DockerHost,
   { project }: Pick<DockerOptions, 'project'>,
@@ -36,7 +36,7 @@ export async function findGateway(
   return { dns, proxy, running: found.every(([, , state]) => state === 'running') }
 }
 
-/** A gateway that runs and answers: as it was found, started again, or made by Compose. Throws a SandboxError. */
+/** Returns a running gateway; starts or creates it if necessary. Throws a SandboxError. */
 export async function openGateway(
   host: DockerHost,
   found: FoundGateway,
@@ -102,7 +102,7 @@ async function untilHealthy(host: DockerHost, gateway: Gateway): Promise<void> {
   throw await gatewayAway(host, gateway)
 }
 
-/** It ends at once where the policy is wrong, and the engine starts it over and over: what it said last is why. */
+/** Explains a gateway that is not responding with its last error: with an invalid policy it exits, and Docker restarts it. */
 export async function gatewayAway(host: DockerHost, { proxy }: GatewayContainers): Promise<Error> {
   const { stdout, stderr } = await host.docker(['logs', '--tail', '20', proxy])
   const lines = `${stdout}${stderr}`.split('\n')
