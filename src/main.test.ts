@@ -48,7 +48,7 @@ void t.test('a usage error is two lines: the problem and the fix', (t) => {
 void t.test('an empty path of --mount is not the work directory', (t) => {
   const { code, err } = egress(['run', '--mount', ':rw', '--', 'true'], t.testdir({}))
   t.equal(code, 125)
-  t.match(err, /--mount `:rw` names no path\n {2}write for example/)
+  t.match(err, /--mount `:rw` has no path\n {2}Write a path/)
   t.end()
 })
 

@@ -52,7 +52,10 @@ void t.test('sandbox-run without Node', { skip: skipWithoutDocker() }, async (t)
     t.equal((await run('--', 'no-such-program')).code, 127)
     const unknown = await run('--agent', 'nobody', '--', 'true')
     t.match(unknown, { code: 125, stderr: 'Unknown agent `nobody`' })
-    t.match(await run('--mount', '/', '--', 'true'), { code: 125, stderr: 'is too much to show to an agent' })
+    t.match(await run('--mount', '/', '--', 'true'), {
+      code: 125,
+      stderr: 'is too broad to share with an agent',
+    })
     t.match(await run('--no-such-option', '--', 'true'), { code: 125, stderr: 'no-such-option' })
     t.match(await run('--backend', 'namespaces', '--', 'true'), {
       code: 125,

@@ -210,7 +210,7 @@ void t.test('runs on Docker', { skip: skipWithoutDocker() }, async (t) => {
     t.match((await start([], { EGRESS_BACKEND: 'namespaces' })).stdout, namespaces)
     const refused = await start(['--backend', 'docker'], noEngine)
     t.equal(refused.code, 125)
-    t.match(refused.stderr, 'no Docker engine answers')
+    t.match(refused.stderr, 'The Docker engine is not responding')
   })
 
   await t.test('unknown clients on the gateway’s networks are refused', async (t) => {

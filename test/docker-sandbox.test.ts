@@ -137,15 +137,24 @@ void t.test('a sandbox on Docker', { skip: skipWithoutDocker() }, async (t) => {
     t.equal((await gateway.run('--', '/etc/hostname')).code, 126)
     const unknown = await gateway.run('--agent', 'nobody', '--', 'true')
     t.equal(unknown.code, 125)
-    t.match(unknown.stderr, 'the policy has no agent `nobody`')
+    t.match(unknown.stderr, /^egress: Unknown agent `nobody`\n {2}Choose one with --agent: default$/m)
     t.equal((await gateway.run('--policy', 'x', '--', 'true')).code, 125)
     t.equal((await gateway.run('--limit', 'tmp=lots', '--', 'true')).code, 125)
     t.equal((await gateway.run('--mount', '/var/run/docker.sock', '--', 'true')).code, 125)
     t.equal((await gateway.run('--mount', '/', '--', 'true')).code, 125)
     for (const [words, problem] of [
-      [['--limit', 'memory=1'], /^egress: --limit `memory=1` is too little.*\n {2}write/],
-      [['--limit', 'processes=1'], /^egress: --limit `processes=1` is too little.*\n {2}write/],
-      [['--limit', 'cpus=999'], /^egress: --limit cpus=999 is more than there are.*\n {2}write/],
+      [
+        ['--limit', 'memory=1'],
+        /^egress: --limit `memory=1` is too low to run any command\n {2}Use at least memory=6m/,
+      ],
+      [
+        ['--limit', 'processes=1'],
+        /^egress: --limit `processes=1` is too low.*\n {2}Use at least processes=8/,
+      ],
+      [
+        ['--limit', 'cpus=999'],
+        /^egress: --limit cpus=999 exceeds the number of processors.*\n {2}Use cpus=/,
+      ],
       [['--tty'], /^egress: --tty requires a terminal.*\n {2}Remove/],
     ] as const)
       t.match(await gateway.run(...words, '--', 'true'), { code: 125, stderr: problem })
@@ -178,7 +187,7 @@ void t.test('a sandbox on Docker', { skip: skipWithoutDocker() }, async (t) => {
     if (process.getuid?.() === 0) {
       t.match(written, {
         code: 125,
-        stderr: /cannot be written by the agent.*\n {2}run: chown -R 1000:1000 /,
+        stderr: /The agent cannot write to .*\n {2}Run: chown -R 1000:1000 /,
       })
       chownSync(gateway.work, 1000, 1000)
     }

@@ -55,7 +55,7 @@ upstream:
     test.match(errors, /Cannot write the audit log .* \(ENOSPC\)/)
     rmSync(filler)
     await until(/^200 fine$/m)
-    test.match(errors, /can be written again/)
+    test.match(errors, /is writable again/)
     writeFileSync(join(space.directory, 'stop'), '')
     test.equal(await new Promise((resolve) => agent.once('close', resolve)), 0)
 

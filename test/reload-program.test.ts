@@ -73,26 +73,26 @@ function workspaceOf(t: Test): { workspace: Workspace; write: (text: string) => 
 void t.test('one process: SIGHUP and `egress reload`', { skip }, async (t) => {
   const { workspace, write, run } = workspaceOf(t)
   const { child, stderr } = start(t, workspace, run, ['serve'])
-  t.ok(await eventually(() => stderr().includes('ready: resolver and proxy'), WAIT_MS), stderr())
+  t.ok(await eventually(() => stderr().includes('Ready: resolver and proxy'), WAIT_MS), stderr())
 
   write(BROKEN)
   child.kill('SIGHUP')
-  t.ok(await eventually(() => stderr().includes('the one before stays in force'), WAIT_MS), stderr())
+  t.ok(await eventually(() => stderr().includes('the previous policy stays in force'), WAIT_MS), stderr())
   t.match(stderr(), /^egress\.yaml:2:1: Unknown key `allowed`/m, 'the error with its line')
   const refused = await workspace.run(['reload'])
   t.equal(refused.code, 1)
   t.match(
     refused.stderr,
-    /^egress: the policy was not reloaded; the one before stays in force\negress\.yaml:2:1: /,
+    /^egress: Could not reload the policy, so the previous policy stays in force\negress\.yaml:2:1: /,
   )
   t.equal(refused.stdout, '')
   t.strictSame(actions(workspace, 'http'), ['policy-rejected', 'policy-rejected'])
 
   write(AFTER)
   child.kill('SIGHUP')
-  t.ok(await eventually(() => stderr().includes('the policy was reloaded'), WAIT_MS), stderr())
+  t.ok(await eventually(() => stderr().includes('Policy reloaded'), WAIT_MS), stderr())
   const loaded = await workspace.run(['reload'])
-  t.strictSame(loaded, { code: 0, stdout: 'the policy was reloaded\n', stderr: '' })
+  t.strictSame(loaded, { code: 0, stdout: 'Policy reloaded\n', stderr: '' })
   const records = policyRecords(workspace, 'http')
   t.strictSame(
     records.map(({ event }) => event.action),
@@ -115,11 +115,11 @@ void t.test('two processes: the resolver follows, and who asked waits for both',
   const { workspace, write, run } = workspaceOf(t)
   const proxy = start(t, workspace, run, ['serve', 'proxy'])
   const dns = start(t, workspace, join(workspace.directory, 'run-dns'), ['serve', 'dns'])
-  t.ok(await eventually(() => proxy.stderr().includes('ready: proxy'), WAIT_MS), proxy.stderr())
-  t.ok(await eventually(() => dns.stderr().includes('ready: resolver'), WAIT_MS), dns.stderr())
+  t.ok(await eventually(() => proxy.stderr().includes('Ready: proxy'), WAIT_MS), proxy.stderr())
+  t.ok(await eventually(() => dns.stderr().includes('Ready: resolver'), WAIT_MS), dns.stderr())
 
   write(AFTER)
-  t.strictSame(await workspace.run(['reload']), { code: 0, stdout: 'the policy was reloaded\n', stderr: '' })
+  t.strictSame(await workspace.run(['reload']), { code: 0, stdout: 'Policy reloaded\n', stderr: '' })
   t.strictSame(actions(workspace, 'dns'), ['policy-loaded'], 'in the resolver, by the time that it is said')
   t.strictSame(actions(workspace, 'http'), ['policy-loaded'])
   t.equal(
@@ -141,7 +141,7 @@ void t.test('two processes: the resolver follows, and who asked waits for both',
   write(AFTER)
   const silent = await workspace.run(['reload'])
   t.equal(silent.code, 1)
-  t.match(silent.stderr, /the proxy has reloaded the policy, the resolver has not said so/)
+  t.match(silent.stderr, /The proxy reloaded the policy, but the resolver did not confirm it/)
 })
 
 void t.test('where no gateway runs', async (t) => {

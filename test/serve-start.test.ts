@@ -17,5 +17,5 @@ void t.test('a gateway whose port is taken says so and ends', async (t) => {
   const { code, stderr } = await workspace.run(['serve', 'proxy'])
   t.equal(code, 1)
   // Who may not bind port 80 is told of that instead.
-  t.match(stderr, /^egress: port (3128|80|443) cannot be bound \((EADDRINUSE|EACCES)\)\n {2}\S.*\n$/m)
+  t.match(stderr, /^egress: Cannot listen on port (3128|80|443) \((EADDRINUSE|EACCES)\)\n {2}\S.*\n$/m)
 })

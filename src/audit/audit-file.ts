@@ -13,13 +13,13 @@ import { dirname } from 'node:path'
 import { EgressError } from '../common/errors.js'
 import { makeDirectory } from '../common/make-directory.js'
 
-/** A crash of the machine loses at most what was written in this time, in milliseconds; a crash of ours loses nothing. */
+/** Milliseconds between two fsync calls. A crash of the machine loses at most this much; a crash of the process loses nothing. */
 const FSYNC_MS = 1_000
 
-/** Size at which a file is set aside, in bytes. */
+/** Size at which a file is rotated, in bytes. */
 const ROTATE_BYTES = 256 * 1024 * 1024
 
-/** Room for what comes in one turn of the event loop, at most; what is not used takes no memory. */
+/** Buffer size for the records of one turn of the event loop, in bytes. Unused pages take no memory. */
 const SCRATCH_BYTES = 256 * 1024
 
 const LF = 0x0a
@@ -42,14 +42,14 @@ export class AuditUnavailable extends EgressError {
 }
 
 /**
- * A file of lines, one record each, that belongs to this process alone. What was appended is in the file when `append`
- * returns, or nothing of it is: what was cut short by a full disk is taken back.
+ * A file of lines, one record each, written only by this process. When `append` returns, all its lines are in the file. If it
+ * throws, none are: a write that a full disk cut short is undone.
  */
 export class AuditFile {
   readonly #path: string
   #fd: number
   #size: number
-  /** Where lines are encoded: memory of their own for each write would be more work than the write. */
+  /** Reused for encoding: allocating a buffer for each write would cost more than the write. */
   readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
   #dirty = false
   #broken: unknown = null
@@ -93,7 +93,7 @@ export class AuditFile {
     try {
       fsyncSync(this.#fd)
     } catch {
-      // There is no next record that could be refused.
+      // No later record could report the error.
     }
     closeSync(this.#fd)
   }
@@ -111,7 +111,7 @@ export class AuditFile {
     return scratch.subarray(0, at)
   }
 
-  /** Beside the requests, not between them: a slow disk would hold every one of them up. */
+  /** Asynchronous, because a slow disk would otherwise delay every request. */
   #sync(): void {
     if (!this.#dirty) return
     this.#dirty = false
@@ -125,7 +125,7 @@ export class AuditFile {
     try {
       ftruncateSync(this.#fd, this.#size)
     } catch {
-      // What cannot be cut cannot be written either, and the next append says so.
+      // If truncating fails, the next append fails too and reports the error.
     }
   }
 

@@ -125,7 +125,7 @@ void t.test(
     t.strictSame(outcomes, ['ok', unavailable, unavailable, 'ok'])
     t.equal(told.length, 3, 'told once when it stops, once when it works again')
     t.match(told[0], /Cannot write the audit log .* \(EFBIG\)/)
-    t.match(told[1], /can be written again/)
+    t.match(told[1], /is writable again/)
     t.strictSame(
       read(place, 'http').map(({ event, egress }) => [
         event.sequence,

@@ -17,17 +17,17 @@ export interface AuditOptions {
   /** Name of this gateway process, in every record. */
   readonly gateway: string
   readonly now: () => number
-  /** Told once when the log stops working, and once when it works again. */
+  /** Called once when the log stops working, and once when it works again. */
   readonly onChange: (message: string) => void
-  /** The files that are this process's own; all unless said otherwise. What belongs to another is not opened. */
+  /** The files that this process writes (default: all). Files of other processes are not opened. */
   readonly roles?: readonly AuditRole[]
-  /** Told of every event whose record is in its file. */
+  /** Receive every event after its record is written. */
   readonly sinks?: readonly EventSink[]
 }
 
 /**
- * The audit log of one gateway. A decision that cannot be written throws or rejects, and then nothing passes; the end of a
- * request that cannot be written is counted and told later, for the request is over already.
+ * The audit log of one gateway. If a decision cannot be written, the call throws or rejects, and the request must not pass. If
+ * the end of a request cannot be written, it is counted and reported later, because the request is already over.
  */
 export class Audit {
   readonly #files: ReadonlyMap<AuditRole, Log>
@@ -39,7 +39,7 @@ export class Audit {
     this.#files = new Map(roles.map((role) => [role, new Log(role, options)]))
   }
 
-  /** Tells `done` that the record is in the file, or of the AuditUnavailable that kept it out. */
+  /** Calls `done` with null when the record is in the file, or with the AuditUnavailable that prevented it. */
   readonly dns = (event: DnsEvent, done: (error: Error | null) => void): void => {
     this.#file('dns').write({ at: event.time, event: { type: 'query', event }, settle: done })
   }
@@ -67,7 +67,7 @@ export class Audit {
     this.#file('sandbox').writeNow(event.at, { type: 'sandbox', event })
   }
 
-  /** In the log of whoever puts the policy in force: the proxy's, or the one of a resolver alone. @throws AuditUnavailable */
+  /** Written to the HTTP log, or to the DNS log if this process is only a resolver. @throws AuditUnavailable */
   readonly policy = (event: PolicyEvent): void => {
     this.#file(this.#files.has('http') ? 'http' : 'dns').writeNow(event.at, { type: 'policy', event })
   }
@@ -84,24 +84,24 @@ export class Audit {
   }
 }
 
-/** A record that waits for its place in the file. */
+/** A record that is not yet in the file. */
 interface Waiting {
   readonly at: number
   readonly event: GatewayEvent
-  /** Told that the record is in the file, or why it is not. */
+  /** Called with null when the record is in the file, otherwise with the error. */
   readonly settle: (error: Error | null) => void
 }
 
 /**
- * One role's file with its counter. Records that come in one turn of the event loop are written together, for one write
- * costs as much as all the rest of a small request.
+ * One role's file with its counter. Records of one turn of the event loop are written together, because one write costs as
+ * much as all other work of a small request.
  */
 class Log {
   readonly #options: AuditOptions
   readonly #file: AuditFile
   readonly #timestamps = new Timestamps()
   #waiting: Waiting[] = []
-  /** Records of this turn, and whether the turn before had one only. */
+  /** Number of records in this turn, and whether the previous turn had at most one. */
   #turn = 0
   #calm = true
   #sequence = 0
@@ -118,7 +118,7 @@ class Log {
     this.#turn += 1
     if (this.#turn > 1) return
     setImmediate(() => this.#endTurn())
-    // Where records come one by one, none has to wait for another.
+    // At low load, write the first record of a turn immediately.
     if (this.#calm) this.#flush()
   }
 
@@ -153,13 +153,13 @@ class Log {
     for (const { settle } of batch) settle(failure)
     if (failure !== null && !this.#failing) this.#options.onChange(failure.message)
     if (failure === null && this.#failing) {
-      this.#options.onChange('the audit log can be written again; service resumes')
+      this.#options.onChange('The audit log is writable again. Traffic resumes')
     }
     this.#failing = failure !== null
     return failure
   }
 
-  /** Writes all of them, behind a record of those that are missing, or nothing. */
+  /** Writes all records or none. If closing records were lost, their number is recorded first. */
   #append(batch: readonly Waiting[]): Error | null {
     const { gateway: observer, now, sinks = [] } = this.#options
     const events: Pick<Waiting, 'at' | 'event'>[] = [...batch]

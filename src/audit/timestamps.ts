@@ -1,6 +1,6 @@
 /**
- * Times as ISO 8601 in milliseconds. What stands before the milliseconds is made once a second, for `toISOString` takes as
- * long as checking a name.
+ * Formats times as ISO 8601 with milliseconds. The part before the milliseconds is cached for a second, because `toISOString`
+ * takes as long as checking a name.
  */
 export class Timestamps {
   #second = NaN

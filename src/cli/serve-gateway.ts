@@ -25,13 +25,13 @@ import {
   type RoleParts,
 } from './serve-parts.js'
 
-/** Milliseconds between two looks for runs that were killed while they began. */
+/** Milliseconds between two checks for runs that were killed during start-up. */
 const REAP_MS = 60_000
 
-/** Milliseconds in which a run that begins has made its network, on the slowest machine. */
+/** Milliseconds that a run may take to create its network, on the slowest machine. */
 const STALE_MS = 300_000
 
-/** Proxy, or both roles around one policy engine and one ledger. */
+/** Serves the proxy, or both roles with one policy engine and one ledger. */
 export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandIo): Promise<number> {
   const hangup = hangups()
   const stop = stopSignal()
@@ -48,7 +48,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
     ca: await openCa(state, Date.now()),
     identify: (peer) => registry.identify(peer),
     address: (sandbox) => registry.proxyFor(sandbox),
-    fail: (error) => log.error('the gateway failed on one connection', error),
+    fail: (error) => log.error('Internal error on a connection', error),
     warn: (message) => log.warn(message),
   })
   if (both) gateway.serve({ ...(await bindDns()), ...(await bindProxy()) })
@@ -68,7 +68,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
     request.do === 'reload' ? reload.andWait() : administer(request),
   )
   if (loaded.empty !== null) log.warn(nothingAllowed(loaded.file, loaded.empty))
-  log.info(`ready: ${both ? 'resolver and proxy' : 'proxy'}`)
+  log.info(`Ready: ${both ? 'resolver and proxy' : 'proxy'}`)
   setImmediate(() => gateway.warmUp())
   pruneCounters(gateway, registry)
   reapStaleSandboxes(context)
@@ -87,12 +87,12 @@ interface Reloading extends RoleParts {
   readonly flags: RoleFlags
   readonly io: CommandIo
   readonly settings: Settings
-  /** What the gateway has started with. */
+  /** The policy with which the gateway started. */
   readonly loaded: PolicyOnDisk
   readonly gateway: Gateway
 }
 
-/** The two ways in which a policy is reloaded: at a signal, and for somebody who waits for the outcome in both roles. */
+/** Two ways to reload the policy: on a signal, and for `egress reload`, which waits for the result of both roles. */
 function reloading(given: Reloading) {
   const { both, flags, io, settings, loaded: current, gateway, log, state, registry, audit, networks } = given
   let published = false
@@ -102,7 +102,7 @@ function reloading(given: Reloading) {
     current,
     async load() {
       const loaded = await openPolicy(flags.policy, io, CREDENTIAL_KINDS)
-      // A file that is gone for a moment, or for good, is no wish to cut every agent off.
+      // A missing file is an error: it must not cut off all agents.
       if (loaded.empty === 'missing' && current.text !== null) throw noPolicy(loaded.file)
       return loaded
     },
@@ -116,8 +116,8 @@ function reloading(given: Reloading) {
         if (loaded.empty !== null) log.warn(nothingAllowed(loaded.file, loaded.empty))
         const { auditDir = settings.auditDir } = loaded.settings
         if (flags.auditDir === undefined && auditDir !== (current.settings.auditDir ?? settings.auditDir))
-          log.warn('settings.audit_dir has changed: it takes effect when the gateway is started again')
-        log.info('the policy was reloaded')
+          log.warn('settings.audit_dir has changed. Restart the gateway to apply it')
+        log.info('Policy reloaded')
       }
     },
     audit,
@@ -131,7 +131,7 @@ function reloading(given: Reloading) {
     try {
       return publishPolicy(text, policyIn(state))
     } catch (error) {
-      log.error('the policy could not be handed to the resolver, which keeps the one before', error)
+      log.error('Could not pass the policy to the resolver, so its previous policy stays in force', error)
       return true
     }
   }
@@ -146,7 +146,7 @@ function reloading(given: Reloading) {
         const said = await resolver(outcome.hash)
         if (said !== 'loaded') throw notInResolver(said)
       }
-      return ['the policy was reloaded']
+      return ['Policy reloaded']
     },
   }
 }
@@ -156,9 +156,9 @@ function notInResolver(said: 'rejected' | 'silent'): EgressError {
     code: 'EGRESS_NOT_RELOADED',
     problem:
       said === 'rejected'
-        ? 'the proxy has reloaded the policy, the resolver has rejected it'
-        : 'the proxy has reloaded the policy, the resolver has not said so in its log',
-    fix: 'see why with `docker compose logs dns`',
+        ? 'The proxy reloaded the policy, but the resolver rejected it'
+        : 'The proxy reloaded the policy, but the resolver did not confirm it',
+    fix: 'Check the output of `docker compose logs dns`',
     exitCode: EXIT.failed,
   })
 }
@@ -171,7 +171,7 @@ function reapStaleSandboxes(context: AdminContext): void {
       const stale = context.registry.stale(context.now() - STALE_MS, (address) => own.has(address))
       for (const { id } of stale) endSandbox(id, null, context)
     } catch {
-      // The log cannot be written, or descriptors are out: later, then.
+      // The log cannot be written, or no file descriptors are left. Try again later.
     }
   }
   setInterval(end, REAP_MS).unref()
@@ -179,5 +179,5 @@ function reapStaleSandboxes(context: AdminContext): void {
 
 function nothingAllowed(file: string, empty: 'missing' | 'empty'): string {
   const place = `${file} is ${empty}, so everything is denied.`
-  return `${place} Write a policy (with Compose: egress.yaml beside docker-compose.yml, as docs/docker.md shows), then run \`egress reload\``
+  return `${place} Create a policy (with Compose: egress.yaml beside docker-compose.yml, see docs/docker.md), then run \`egress reload\``
 }

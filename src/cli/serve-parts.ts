@@ -15,7 +15,7 @@ import { sandboxesIn, stateDirectories, type StateDirectories } from '../common/
 import type { ReloadOutcome } from '../serve/reloader.js'
 import type { CommandIo } from '../common/io.js'
 
-/** What both roles of `egress serve` are told. */
+/** Options of both roles of `egress serve`. */
 export interface RoleFlags {
   readonly policy: string | undefined
   readonly auditDir: string | undefined
@@ -26,11 +26,11 @@ export interface RoleParts {
   readonly state: StateDirectories
   readonly registry: SandboxRegistry
   readonly audit: Audit
-  /** The networks that stay, as the environment names them. */
+  /** The fixed networks from the environment. */
   readonly networks: readonly FixedNetwork[]
 }
 
-/** What both roles begin with. Decisions are shown as they are recorded. */
+/** Opens the parts that both roles share. Decisions are printed as they are recorded. */
 export function openRole(
   roles: readonly AuditRole[],
   settings: Settings,
@@ -55,7 +55,7 @@ export function openRole(
 
 const FORGET_MS = 60_000
 
-/** A gateway that goes on for months must not keep what it counted for every sandbox that there ever was. */
+/** Removes the counters of sandboxes that have ended, so that a gateway can run for months. */
 export function pruneCounters(counters: Pick<Ledger, 'prune'>, registry: SandboxRegistry): void {
   const forget = () => {
     try {
@@ -74,7 +74,7 @@ export function stopSignal(): Promise<undefined> {
   })
 }
 
-/** Takes SIGHUP, which would end the process, from now on; one that comes too early is told to the listener when there is one. */
+/** Handles SIGHUP, which would otherwise end the process. A signal before `listen` is delivered when the listener is set. */
 export function hangups(): { listen(listener: () => void): void } {
   let missed = false
   let tell = () => {
@@ -89,14 +89,14 @@ export function hangups(): { listen(listener: () => void): void } {
   }
 }
 
-export const NOT_RELOADED = 'the policy was not reloaded; the one before stays in force'
+export const NOT_RELOADED = 'Could not reload the policy, so the previous policy stays in force'
 
-/** As whoever asked for a reload is told: the policy was refused. */
+/** The error of `egress reload` for a rejected policy. */
 export function notReloaded(outcome: Extract<ReloadOutcome, { loaded: false }>): EgressError {
   return new EgressError({
     code: 'EGRESS_NOT_RELOADED',
     problem: `${NOT_RELOADED}\n${outcome.message.trimEnd()}`,
-    fix: 'fix the error above, then reload again',
+    fix: 'Fix the error above, then reload again',
     exitCode: EXIT.failed,
   })
 }

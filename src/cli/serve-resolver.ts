@@ -23,8 +23,8 @@ import {
 } from './serve-parts.js'
 
 /**
- * The resolver alone: names and nothing else. It has no upstream, no secret, and no need of either. Its policy is what the
- * proxy hands over, and it takes up each new one as soon as it is there.
+ * Serves the resolver only. It has no upstream and no secret. It reads its policy from the proxy, and loads each new version
+ * as soon as it appears.
  */
 export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<number> {
   const settings = readSettings({ flags, env: io.env, cwd: io.cwd })
@@ -54,7 +54,7 @@ export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<nu
       const next = snapshotOf(loaded)
       return () => {
         snapshot = next
-        log.info('the policy was reloaded')
+        log.info('Policy reloaded')
       }
     },
     audit,
@@ -70,15 +70,15 @@ export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<nu
     identify: (peer) => registry.identify(peer),
     address: (sandbox) => registry.proxyFor(sandbox),
     record: audit.dns,
-    fail: (error) => log.error('the resolver failed on one query', error),
+    fail: (error) => log.error('Internal error on a DNS query', error),
   })
   const admin = await serveAdmin(adminSocketIn(state.run), async (request) => {
     if (request.do !== 'reload') return []
     const outcome = await reloader.reload()
     if (!outcome.loaded) throw notReloaded(outcome)
-    return ['the policy was reloaded']
+    return ['Policy reloaded']
   })
-  log.info('ready: resolver')
+  log.info('Ready: resolver')
   pruneCounters(ledger, registry)
   hangup.listen(() => void reloader.reload())
   const following = followPolicy(first, version, reloader)
@@ -90,7 +90,7 @@ export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<nu
   return 0
 }
 
-/** Until there is no next version. */
+/** Reloads each new version, until `version` resolves with undefined. */
 async function followPolicy(
   first: string,
   version: (known: string) => Promise<string | undefined>,

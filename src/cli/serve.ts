@@ -7,20 +7,20 @@ import { serveResolver } from './serve-resolver.js'
 
 /** The words of `egress serve`. */
 export interface ServeOptions extends RoleFlags {
-  /** Both roles in one process unless one is named. */
+  /** Default: both roles in one process. */
   readonly role: string | undefined
 }
 
-/** Milliseconds that what is open at the end (a look-up that nobody answers) may hold the process up. */
+/** Milliseconds after which the process exits even if something is still open, such as an unanswered DNS lookup. */
 const EXIT_MS = 500
 
-/** A gateway that goes on until it is told to stop, for sandboxes that come and go. */
+/** `egress serve`: runs the gateway for many sandboxes until it receives a stop signal. */
 export async function serve({ role, ...flags }: ServeOptions, io: CommandIo): Promise<number> {
   if (role !== undefined && role !== 'dns' && role !== 'proxy')
     throw new EgressError({
       code: 'EGRESS_USAGE',
       problem: `Unknown role \`${role}\``,
-      fix: 'write `egress serve dns`, `egress serve proxy`, or `egress serve` for both in one process',
+      fix: 'Use dns, proxy, or no role for both in one process',
     })
   tuneGarbageCollector()
   try {
@@ -29,7 +29,7 @@ export async function serve({ role, ...flags }: ServeOptions, io: CommandIo): Pr
     endSoon(code)
     return code
   } catch (error) {
-    // The sockets that were opened before would hold it up for ever.
+    // Sockets that are already open would keep the process alive.
     endSoon(exitCodeOf(error))
     throw error
   }

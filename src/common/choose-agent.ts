@@ -2,7 +2,7 @@ import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
 import { EgressError } from './errors.js'
 
 /**
- * The agent that a run is for: the one that was named, or `default` where the policy has it.
+ * The agent of a run: the named one, otherwise `default` if the policy has it.
  *
  * @throws EgressError
  */

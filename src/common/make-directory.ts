@@ -2,8 +2,8 @@ import { mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /**
- * `mkdir -p`. Node's own `recursive` spins for ever where the kernel says ENOENT below a directory that exists, as it does
- * in /proc and in a directory that was removed.
+ * `mkdir -p`. Node's `recursive` option loops forever if the kernel returns ENOENT below an existing directory, as in /proc or
+ * in a directory that was removed.
  */
 export function makeDirectory(path: string, mode = 0o777): void {
   if (attempt(path, mode) === null) return

@@ -1,14 +1,14 @@
 import { join } from 'node:path'
 
-/** What a gateway that goes on keeps on its disk. Each directory is a volume of its own: not everybody may see each. */
+/** Directories in which `egress serve` stores its state. Each is a separate volume, because containers see different ones. */
 export interface StateDirectories {
-  /** What the proxy hands to the resolver: the policy's text and the registered sandboxes. No secret. */
+  /** Read by the resolver: the policy's text and the registered sandboxes. Contains no secret. */
   readonly shared: string
-  /** The certificate authority with its key. The proxy's alone. */
+  /** The certificate authority with its key. Only the proxy sees it. */
   readonly ca: string
   /** Certificates that sandboxes trust; they see this directory, read-only. */
   readonly certificates: string
-  /** The socket of the admin side. In memory, and in no sandbox's file system. */
+  /** The admin socket. In memory, and not in the file system of any sandbox. */
   readonly run: string
 }
 

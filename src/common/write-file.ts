@@ -2,8 +2,8 @@ import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 /**
- * Writes a file whole: whoever reads it meanwhile sees the old text or the new one, also when the disk fills up or the program
- * is killed. Its directory is made if it is not there.
+ * Replaces a file atomically: readers see the old text or the new one, even if the disk is full or the program is killed.
+ * Creates its directory if necessary.
  *
  * @param mode permissions of the file
  */

@@ -4,8 +4,8 @@ import type { AdminReply, AdminRequest } from './admin-protocol.js'
 import { askAdmin } from './ask-admin.js'
 import { adminSocketIn, stateDirectories } from '../common/state.js'
 
-// What sandbox-run and the health check start inside the gateway's container: a start-up of a few milliseconds counts, so
-// it asks the gateway that runs already, and loads nothing else.
+// Started in the gateway's container by each run and by the health check. Start-up time matters, so it only sends a request to
+// the running gateway, and loads nothing else.
 
 function readWords([action, ...args]: readonly string[]): AdminRequest | null {
   const [first = '', second = '', third = '', fourth = ''] = args
@@ -22,7 +22,7 @@ function readWords([action, ...args]: readonly string[]): AdminRequest | null {
   }
 }
 
-/** Milliseconds that a gateway which starts at this moment is waited for. */
+/** Milliseconds to wait for a gateway that is starting. */
 const STARTUP_TIMEOUT_MS = 15_000
 const PAUSE_MS = 100
 
@@ -36,14 +36,14 @@ async function ask(request: AdminRequest): Promise<AdminReply> {
   }
   return {
     problem: 'The gateway is not responding',
-    fix: 'Look for the reason in `docker compose logs proxy dns`',
+    fix: 'Check the output of `docker compose logs proxy dns`',
     exitCode: 125,
   }
 }
 
 const request = readWords(process.argv.slice(2))
 if (request === null) {
-  process.stderr.write('egress: internal command: health | list | add | environment\n')
+  process.stderr.write('egress: Internal command. Usage: egress-admin health | list | add | environment\n')
   process.exitCode = 2
 } else {
   const reply = await ask(request)

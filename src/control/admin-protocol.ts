@@ -1,11 +1,11 @@
-/** One request a connection, one line of JSON each way, over a socket in the gateway's own memory. */
+/** One request per connection, one line of JSON in each direction, over a Unix socket in the gateway's container. */
 export type AdminRequest =
   | { readonly do: 'health' }
   | {
       readonly do: 'add'
       readonly id: string
       readonly subnet: string
-      /** Empty for none. */
+      /** Empty: the default agent. */
       readonly agent: string
       readonly command: string
     }
@@ -17,5 +17,5 @@ export type AdminReply =
   | { readonly lines: readonly string[] }
   | { readonly problem: string; readonly fix: string; readonly exitCode: number }
 
-/** Bytes of a request; a command's first word and a name fit many times over. */
+/** Maximum size of a request in bytes; far more than a command's first word and a name need. */
 export const MAX_REQUEST_BYTES = 65_536

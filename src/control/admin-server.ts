@@ -4,15 +4,15 @@ import { dirname } from 'node:path'
 import { EgressError, exitCodeOf, formatError } from '../common/errors.js'
 import { MAX_REQUEST_BYTES, type AdminReply, type AdminRequest } from './admin-protocol.js'
 
-/** Answers in lines of text, or throws what the caller is told. */
+/** Returns lines of text, or throws the error for the caller. */
 export type AdminHandler = (request: AdminRequest) => readonly string[] | Promise<readonly string[]>
 
-/** Milliseconds in which a request must come. The answer may take longer: secrets are read again from wherever they are. */
+/** Milliseconds in which a request must arrive. The reply may take longer, because a reload reads all secrets again. */
 const REQUEST_TIMEOUT_MS = 5_000
 
 /**
- * The admin side: a socket in a directory that only the gateway's own container has, so that whoever may run programs there
- * may speak to it, and no sandbox can.
+ * Serves the admin socket. It is in a directory of the gateway's own container, so only programs in that container can use it,
+ * and no sandbox can.
  */
 export async function serveAdmin(path: string, handle: AdminHandler): Promise<{ close(): void }> {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
@@ -47,7 +47,7 @@ async function replyTo(text: string, handle: AdminHandler): Promise<AdminReply> 
     const { problem, fix } =
       error instanceof EgressError
         ? error
-        : { problem: formatError(error).trim(), fix: 'see the gateway’s log' }
+        : { problem: formatError(error).trim(), fix: 'Check the log of the gateway' }
     return { problem, fix, exitCode: exitCodeOf(error) }
   }
 }

@@ -4,8 +4,7 @@ import type { SandboxRef } from '#firewall/contracts/identity.js'
 import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
 
 /**
- * Everything that happens, by name. `records.ts` is the one place that spells its fields, for writing and for reading;
- * whoever watches subscribes as an `EventSink`.
+ * All events of a gateway. `records.ts` defines their fields in the audit log; observers receive them as an `EventSink`.
  */
 export type GatewayEvent =
   | { readonly type: 'query'; readonly event: DnsEvent }
@@ -22,21 +21,21 @@ export interface SandboxEvent {
   readonly at: number
   readonly sandbox: SandboxRef
   readonly action: 'sandbox-start' | 'sandbox-end'
-  /** The command's first word; its arguments may hold what should not be in a log. */
+  /** The command's first word; its arguments may contain secrets. */
   readonly command: string
   readonly exitCode: number | null
 }
 
-/** A policy that was put in force while the gateway runs, or one that was refused, so that the one before stays. */
+/** A reload: the policy was put in force, or it was rejected and the previous one stays in force. */
 export interface PolicyEvent {
   /** Milliseconds since 1970. */
   readonly at: number
   readonly action: 'policy-loaded' | 'policy-rejected'
-  /** SHA-256 of the file's text, in hex; null where there is no file. */
+  /** SHA-256 of the file's text, in hex; null if there is no file. */
   readonly hash: string | null
-  /** The same of the policy in force until now. */
+  /** SHA-256 of the previous policy's text, likewise. */
   readonly previousHash: string | null
-  /** The first line of what is wrong with it, without any secret; null when it was loaded. */
+  /** The first line of the error, without secrets; null if the policy was loaded. */
   readonly problem: string | null
 }
 
@@ -48,8 +47,8 @@ export interface GapEvent {
 }
 
 /**
- * What a person is shown of an event. All of it is in the record, so a line reads the same as it happens and later. An action
- * that this program does not know is shown by its name.
+ * The part of an event that is shown to users. The record contains all of it, so a line looks the same live and from the log.
+ * An unknown action is shown by its name.
  */
 export type ShownEvent =
   | {

@@ -1,7 +1,7 @@
-/** Printable ASCII but the quote and the backslash: what JSON writes as it is (RFC 8259 section 7). */
+/** Printable ASCII except quote and backslash: characters that JSON does not escape (RFC 8259 section 7). */
 const PLAIN = /^[ !#-[\]-~]*$/
 
-/** A string or null as JSON, byte for byte what `JSON.stringify` makes of it. */
+/** A string or null as JSON, identical to the output of `JSON.stringify`. */
 export function jsonText(text: string | null): string {
   if (text === null) return 'null'
   return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text)

@@ -2,21 +2,21 @@ import type { DnsEvent } from '#dns/events.js'
 import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
 import type { PolicyEvent, SandboxEvent, ShownEvent } from './events.js'
 
-/** One record, read back. */
+/** One parsed record. */
 export interface LogEntry {
   /** ISO 8601, UTC. */
   readonly time: string
-  /** Id of the sandbox; null for none that the gateway knows. */
+  /** Id of the sandbox; null if the record has none. */
   readonly sandbox: string | null
   readonly shown: ShownEvent
 }
 
-/** A value of a record by the path that `records.ts` writes it under; undefined where there is none. */
+/** A value of a record by its path, as in `records.ts`; undefined if the record has none. */
 type Field = (path: string) => unknown
 
 /**
- * Null for a line that is no record. Logs of older versions are read as well: they have other names for fields that nobody is
- * shown (`egress.gateway`, `egress.door`, `egress.shape`), and `secret-renewal` for `secret-rotation`.
+ * Null if the line is not a record. Logs of older versions are supported: they have other names for fields that are not shown
+ * (`egress.gateway`, `egress.door`, `egress.shape`), and `secret-renewal` for `secret-rotation`.
  */
 export function readRecord(line: string): LogEntry | null {
   let record: unknown

@@ -6,19 +6,18 @@ import type { GapEvent, GatewayEvent, PolicyEvent, SandboxEvent } from './events
 import { jsonText } from './json-text.js'
 
 /**
- * The audit records, in nested ECS (Elastic Common Schema 8) field names; what ECS has no name for stands under
- * `egress`. They are spelled here, and nowhere else but in their reader beside it (`read-record.ts`) and their description for
- * machines (docs/audit.schema.json); a test holds the three together. Records are built field by field: nothing that is not
- * named here can get into the log.
+ * The audit records, in nested ECS (Elastic Common Schema 8) field names; fields without an ECS name are under `egress`.
+ * Field names appear only here, in the reader (`read-record.ts`) and in the schema (docs/audit.schema.json); a test compares
+ * the three. Records are built field by field, so nothing else can get into the log.
  */
 export type AuditRecord = Readonly<Record<string, unknown>>
 
-/** What every record begins with. `sequence` counts the records of one file from 0. */
+/** The first fields of every record. `sequence` counts the records of one file from 0. */
 export interface Header {
   /** ISO 8601, UTC. */
   readonly time: string
   readonly sequence: number
-  /** Name of one gateway process. */
+  /** Name of the gateway process. */
   readonly observer: string
 }
 
@@ -47,8 +46,8 @@ const NANOSECONDS = 1_000_000
 const ECS = { version: '8.17.0' }
 
 /**
- * The record of a query as its line of JSON. Written out by hand, for `JSON.stringify` would take longer than all the
- * checking; a test holds the two together.
+ * The record of a query as a line of JSON. Written by hand, because `JSON.stringify` takes longer than the whole policy check;
+ * a test compares the two.
  */
 export function dnsLine(header: Header, event: DnsEvent): string {
   const { question, sandbox, features, budget } = event
@@ -75,7 +74,7 @@ export function dnsLine(header: Header, event: DnsEvent): string {
   )
 }
 
-/** The record of a decision as its line of JSON, by hand as the one of a query is. */
+/** The record of a decision as a line of JSON, also written by hand. */
 export function decisionLine(header: Header, event: HttpDecision): string {
   const allowed = event.verdict === 'allow'
   return (
@@ -96,7 +95,7 @@ export function decisionLine(header: Header, event: HttpDecision): string {
   )
 }
 
-/** The record of a request's end, likewise. */
+/** The record of the end of a request, also written by hand. */
 export function closeLine(header: Header, event: HttpClose): string {
   const { redactions } = event
   return (
@@ -113,7 +112,7 @@ export function closeLine(header: Header, event: HttpClose): string {
   )
 }
 
-/** What every record begins with. */
+/** The first fields of every record. */
 function begin({ time, observer }: Header): string {
   return `{"@timestamp":"${time}","ecs":{"version":"${ECS.version}"},"observer":{"name":${jsonText(observer)},"type":"firewall"},`
 }
@@ -163,7 +162,7 @@ export function rotationRecord(header: Header, event: SecretRotationEvent): Audi
   }
 }
 
-/** A policy that was put in force or refused. */
+/** A policy that was put in force or rejected. */
 export function policyRecord(header: Header, event: PolicyEvent): AuditRecord {
   return {
     ...beginning(header),
@@ -184,7 +183,7 @@ export function policyRecord(header: Header, event: PolicyEvent): AuditRecord {
   }
 }
 
-/** Closing records that could not be written while the log was unavailable, said once it is available again. */
+/** The number of closing records that were lost while the log was unavailable. Written when it is available again. */
 export function gapRecord(header: Header, { lost }: GapEvent): AuditRecord {
   return {
     ...beginning(header),

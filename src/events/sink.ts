@@ -1,8 +1,8 @@
 import type { GatewayEvent } from './events.js'
 
 /**
- * Watches what happens. It cannot refuse anything, for it is told of an event once its record is in the audit log; the audit
- * log alone can refuse, and is no sink.
+ * Observes events. It receives an event after its record is in the audit log, so it cannot block anything. The audit log can,
+ * and therefore is not a sink.
  */
 export interface EventSink {
   /**
@@ -11,6 +11,6 @@ export interface EventSink {
    * @param time as the record has it: ISO 8601, UTC, milliseconds
    */
   take(time: string, event: GatewayEvent): void
-  /** Nothing more happens: what was kept back is written now. */
+  /** No more events follow. Writes all buffered output. */
   end(): void
 }

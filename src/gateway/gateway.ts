@@ -20,21 +20,21 @@ export interface GatewaySockets extends ProxySockets, DnsSockets {}
 
 export interface GatewayOptions extends CheckedPolicy {
   readonly audit: Audit
-  /** Made anew unless given. */
+  /** Default: a new one. */
   readonly ca?: CertificateAuthority
-  /** Who is behind an address. */
+  /** The sandbox behind an address; null if there is none. */
   readonly identify: (peer: Peer) => RegisteredSandbox | null
-  /** The address that allowed names are answered with. */
+  /** The address in answers to allowed names. */
   readonly address: GatewayAddress
   /** Bugs, for the program's log. */
   readonly fail: (error: unknown) => void
-  /** What went wrong and stops nothing, for the program's log. */
+  /** Problems that do not stop the gateway, for the program's log. */
   readonly warn?: (message: string) => void
 }
 
 /**
- * Both roles in one process, around one policy engine and one ledger. What it holds survives a change of policy; what one
- * policy file says is in its snapshot.
+ * Both roles in one process, with one policy engine and one ledger. The fields of this class survive a change of policy;
+ * everything derived from one policy file is in its snapshot.
  */
 export class Gateway {
   /** The certificate authority's certificate, PEM. */
@@ -78,8 +78,8 @@ export class Gateway {
   }
 
   /**
-   * Puts another policy in force, whole and at once: what comes after this is decided by it, and what was decided before goes
-   * on. Open streams to a host that it forbids end, and the others are searched for its secrets, too.
+   * Puts another policy in force, as a whole and immediately: it decides everything after this call, and earlier decisions
+   * stand. Open streams to a host that it does not allow are closed; in the others, its secrets are redacted too.
    */
   replace(checked: CheckedPolicy): void {
     const before = this.#snapshot
@@ -90,7 +90,7 @@ export class Gateway {
     this.#proxy.streams.replaced(snapshot.proxy)
   }
 
-  /** Loads what the first request would wait for. It takes a tenth of a second, in which nothing is answered. */
+  /** Loads the modules of the first request ahead of it. Takes a tenth of a second, in which no request is answered. */
   warmUp(): void {
     this.#snapshot.proxy.pools.load()
   }
@@ -113,18 +113,18 @@ export class Gateway {
     this.serveProxy(sockets)
   }
 
-  /** Serves as a proxy alone, where the resolver is another process. */
+  /** Serves as a proxy only; the resolver is another process. */
   serveProxy(sockets: ProxySockets): void {
     const proxy = serveProxy(sockets, this.#proxy)
     this.#closers.push(() => proxy.close())
   }
 
-  /** Forgets what was counted for a sandbox that has ended. */
+  /** Removes the counters of a sandbox that has ended. */
   drop(sandbox: string): void {
     this.#ledger.drop(sandbox)
   }
 
-  /** Forgets what was counted for every sandbox that is not active. */
+  /** Removes the counters of every sandbox that is not active. */
   prune(isActive: (sandbox: string) => boolean): void {
     this.#ledger.prune(isActive)
   }

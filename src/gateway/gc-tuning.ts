@@ -1,20 +1,20 @@
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 
-/** Bytes of dead buffers that may wait, and milliseconds between two looks at them. */
+/** Maximum bytes of dead buffers, and milliseconds between two checks. */
 const MAX_WAITING = 8 * 2 ** 20
 const LOOK_EVERY_MS = 25
 
 /**
- * Fits V8's collector to a gateway, before it has served anything. Each was a fifth to a third of a request's processor time.
+ * Tunes V8's garbage collector for a gateway. Call it before serving. Each default below took a fifth to a third of the
+ * processor time of a request.
  *
- * - Pretenuring: V8 learns from the listeners of sockets, which live long, that lists of listeners do, and puts those of
- *   every request into the old generation at once; all that a request consisted of hangs on them until the next full
- *   collection.
- * - Parallel scavenges: the young generation of a gateway is nearly all dead, so its helpers cost more than they do.
+ * - Pretenuring: sockets live long, so V8 allocates all listener arrays in the old generation, also those of requests. They
+ *   keep all objects of a request alive until the next full collection.
+ * - Parallel scavenges: almost all young objects of a gateway are dead, so the helper threads cost more than they save.
  *
- * What bodies pass through lies outside of V8's heap, and V8 scavenges by what lies inside: at full speed, some 25 MB of
- * dead buffers would wait for the next time.
+ * Body buffers are outside V8's heap, but V8 schedules scavenges by the size of the heap. At full speed, about 25 MB of dead
+ * buffers would accumulate, so this function also starts a scavenge when too many have.
  */
 export function tuneGarbageCollector(): void {
   setFlagsFromString('--no-allocation-site-pretenuring')

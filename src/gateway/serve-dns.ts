@@ -12,13 +12,13 @@ export interface DnsSockets {
   readonly dnsTcp: TcpServer
 }
 
-/** Where sandboxes find the gateway: all at the same place, or each at an IPv4 address in its own network. */
+/** The gateway's address: one for all sandboxes, or an IPv4 address in the network of each. */
 export type GatewayAddress =
   { readonly ipv4: string; readonly ipv6: string | null } | ((sandbox: SandboxRef) => string)
 
 export interface DnsOptions extends Pick<ResolverContext, 'identify' | 'snapshot' | 'record' | 'fail'> {
   readonly queries: QueryLimiter
-  /** The address that allowed names are answered with. */
+  /** The address in answers to allowed names. */
   readonly address: GatewayAddress
 }
 
@@ -26,7 +26,7 @@ export interface DnsService {
   close(): void
 }
 
-/** The resolver on both transports. */
+/** Serves DNS over UDP and TCP. */
 export function serveDns(sockets: DnsSockets, { queries, address, ...given }: DnsOptions): DnsService {
   const context: ResolverContext = {
     ...given,

@@ -6,17 +6,17 @@ import type { Policy } from '#firewall/contracts/policy.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
 import { createProxySnapshot, type ProxySnapshot } from '#proxy/context/snapshot.js'
 
-/** One policy file as it was read and checked: what `Gateway.replace` takes. */
+/** A policy file after loading and checking; the input of `Gateway.replace`. */
 export interface CheckedPolicy {
   readonly policy: Policy
-  /** Keeps the policy's secrets up to date while it is in force; null where nothing has to. */
+  /** Keeps the policy's secrets up to date while it is in force; null if no secret needs it. */
   readonly refresher?: SecretRefresher | null
 }
 
 /**
- * Everything that the gateway derives from one policy file. Immutable, and replaced as a whole between two events of the
- * loop: a query, a connection or a request takes it once. What must survive a change is in `Gateway`: sandboxes and their
- * placeholders, the ledger, the audit log, the authority, open streams.
+ * Everything that the gateway derives from one policy file. Immutable, and replaced as a whole between two events of the event
+ * loop: a query, connection or request reads it once. State that must survive a change is in `Gateway`: sandboxes and their
+ * placeholders, the ledger, the audit log, the certificate authority, open streams.
  */
 export interface GatewaySnapshot {
   readonly policy: Policy
@@ -25,7 +25,7 @@ export interface GatewaySnapshot {
   readonly refresher: SecretRefresher | null
 }
 
-/** @param previous the snapshot in force, of which is kept what does not depend on what has changed */
+/** @param previous the snapshot in force; parts that are not affected by the change are reused */
 export function createSnapshot(
   { policy, refresher = null }: CheckedPolicy,
   ledger: Ledger,
@@ -36,7 +36,7 @@ export function createSnapshot(
   return { policy, proxy, dns: createResolverSnapshot(policy, proxy.namePolicy), refresher }
 }
 
-/** The part of a resolver that is a process of its own. */
+/** The part that the resolver needs, also when it is a separate process. */
 export function createResolverSnapshot({ dns }: Policy, namePolicy: NamePolicy): ResolverSnapshot {
   return {
     namePolicy,

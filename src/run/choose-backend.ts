@@ -7,8 +7,8 @@ export type Choice =
   { readonly name: 'namespaces' } | { readonly name: 'docker'; readonly gateway: Promise<FoundGateway> }
 
 /**
- * The backend that a run takes. A gateway that was set up once is meant to be used: `auto` takes Docker where there is one,
- * and where an option asks for what only Docker has. Throws an EgressError.
+ * Chooses the backend of a run. `auto` chooses Docker if a gateway was set up, or if an option requires Docker; otherwise
+ * namespaces. Throws an EgressError.
  */
 export async function chooseBackend(
   options: RunOptions,
@@ -24,18 +24,18 @@ export async function chooseBackend(
   if (backend === 'namespaces') {
     if (onlyDocker)
       throw usage(
-        '--image, --tty, --limit cpus and --allow-old-engine are options of the Docker backend',
-        'leave them out, or add --backend docker',
+        'The options --image, --tty, --limit cpus and --allow-old-engine require the Docker backend',
+        'Remove them, or add --backend docker',
       )
     return { name: 'namespaces' }
   }
-  if (backend !== 'auto') throw usage(`Unknown backend \`${backend}\``, 'write docker or namespaces')
+  if (backend !== 'auto') throw usage(`Unknown backend \`${backend}\``, 'Use docker, namespaces or auto')
   if (onlyNamespaces) return { name: 'namespaces' }
   const found = await gateway()
   if (found === 'no engine' && onlyDocker)
     throw dockerError(
-      '--image, --tty, --limit cpus and --allow-old-engine need Docker, and no engine answers',
-      'start it, or see why with `docker info`',
+      'The options --image, --tty, --limit cpus and --allow-old-engine require Docker, and the Docker engine is not responding',
+      'Start Docker (details: `docker info`)',
     )
   return onlyDocker || typeof found !== 'string'
     ? { name: 'docker', gateway: Promise.resolve(found) }

@@ -17,8 +17,8 @@ import { Interruption } from './interruption.js'
 import { parseEnvironment, requestOf, usage, type RunOptions } from './options.js'
 
 /**
- * Runs a command in a container behind the gateway that Compose has started. One flow, top to bottom: gateway, network,
- * engine, files, plan, container, and away with it again.
+ * Runs a command in a container behind the gateway that Compose started. One flow, top to bottom: gateway, network,
+ * engine, files, plan, container, clean-up.
  *
  * @returns the command's exit code (128 + n for signal n)
  */
@@ -32,7 +32,7 @@ export async function runDocker(
   refuseNamespaceOptions(options)
   const { facts } = host
   if (options.tty && !facts.terminals.input)
-    throw usage('--tty needs a terminal, and the input is none', 'leave it out')
+    throw usage('--tty requires a terminal on standard input', 'Remove --tty')
   const terminal = options.tty || (facts.terminals.input && facts.terminals.output)
   const request = requestOf(command, options, { cwd: io.cwd, terminal })
   const env = parseEnvironment(options.env)
@@ -42,7 +42,8 @@ export async function runDocker(
   const gateway = await openGateway(host, await found, docker, say)
   const view = viewForDocker(request, host)
   const owner = await host.owner(facts.pid)
-  if (owner === null) throw dockerError('this process cannot be named', 'is /proc mounted, or ps installed?')
+  if (owner === null)
+    throw dockerError('Cannot determine when this process started', 'Mount /proc or install ps')
   const emptyFile = emptyFileIn(facts.directory)
   writeShown(emptyFile, '')
   const network = new RunNetwork(newSandboxId(), { host, gateway, options: docker, owner, emptyFile })
@@ -54,7 +55,7 @@ export async function runDocker(
     await interruption.orEnd(async () => {
       const connecting = network.connect(options.agent ?? '', (command[0] ?? '').replace(/^.*\//, ''))
       const checked = checkHost(host, gateway, docker, say)
-      // Either may fail while the other is waited for.
+      // Mark both as handled: one may reject while the code below still awaits the other.
       for (const work of [connecting, checked]) work.catch(() => undefined)
       const policyDirectory = await checked
       const hidden = hideForDocker(view.trees, policyDirectory)
@@ -77,16 +78,16 @@ function refuseNamespaceOptions({ policy, auditDir }: RunOptions): void {
   const name = policy === undefined ? '--audit-dir' : '--policy'
   if (policy !== undefined || auditDir !== undefined)
     throw usage(
-      `${name} belongs to the namespace backend: with Docker the gateway has the policy and the log`,
-      'leave it out, or add --backend namespaces',
+      `${name} requires the namespaces backend; with Docker the gateway has its own policy and audit log`,
+      `Remove ${name}, or add --backend namespaces`,
     )
 }
 
 /**
- * Refuses an engine with a known hole, and makes the default image where it is missing; another is fetched by `docker run`, or
- * it says why not.
+ * Rejects an engine with a known vulnerability, and builds the default image if it is missing. Other images are pulled by
+ * `docker run`, which reports its own errors.
  *
- * @returns where the gateway reads its policy from, null where that cannot be told
+ * @returns the host directory of the gateway's policy, null if it is unknown
  */
 async function checkHost(
   host: DockerHost,
@@ -109,7 +110,7 @@ async function checkHost(
   return stdout.split('\n')[0] || null
 }
 
-/** A policy beside the agent has no effect on Docker, and a gateway without one denies everything. */
+/** Warns if the gateway has no policy, or if the work directory has a policy that is ignored. */
 async function tellPolicy(
   host: DockerHost,
   workdir: string,
@@ -120,21 +121,21 @@ async function tellPolicy(
   const policy = `${policyDirectory}/egress.yaml`
   if (!(await host.isFile(policy)))
     io.stderr.write(
-      `egress: WARNING: the gateway has no policy, so everything is denied\n  write ${policy}, then \`docker compose restart proxy\`\n`,
+      `egress: WARNING: The gateway has no policy, so everything is denied\n  Create ${policy}, then run \`docker compose exec proxy egress reload\`\n`,
     )
   else if (policyDirectory !== workdir && (await host.isFile(`${workdir}/egress.yaml`)))
     io.stderr.write(
-      `egress: NOTE: egress.yaml in this directory is not used: on Docker the policy is ${policy}\n  to use it, add --backend namespaces\n`,
+      `egress: NOTE: egress.yaml in this directory is ignored; with Docker the policy is ${policy}\n  To use it, add --backend namespaces\n`,
     )
 }
 
-/** What docker and its init say of a command that cannot be started does not say what to do. */
+/** Adds a fix to the exit codes of docker: 125 (no container), 126 (not executable) and 127 (not found). */
 function explainCode(code: number, image: string, io: CommandIo): void {
   if (code === 125)
-    io.stderr.write('egress: the container could not be started\n  fix what docker says above\n')
+    io.stderr.write('egress: Could not start the container\n  Fix the error that docker printed above\n')
   if (code === 126 || code === 127)
     io.stderr.write(
-      `egress: exit code ${String(code)}: the command may be missing from the image ${image}, or may not be executable\n` +
-        '  name another with --image, write its whole path, or make it executable (chmod +x)\n',
+      `egress: Exit code ${String(code)}: the command may be missing from image ${image} or not executable\n` +
+        '  Use another image with --image, write the full path of the command, or make it executable (chmod +x)\n',
     )
 }

@@ -4,7 +4,7 @@ import { openGateway, type Gateway, type FoundGateway } from '../sandbox/backend
 import type { DockerHost } from '../sandbox/backends/docker/host.js'
 import { dockerOptions } from '../sandbox/backends/docker/options.js'
 
-/** What the probes inside cannot find out by themselves, as their arguments, and the image that they are in. */
+/** Facts that the probes cannot find out inside the sandbox, as arguments for them, and the image that contains the probes. */
 export async function factsForDoctor(
   host: DockerHost,
   io: CommandIo,

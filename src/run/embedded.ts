@@ -31,7 +31,7 @@ import { refuseWritable } from './trusted-files.js'
 import { FORWARDED, parseEnvironment, requestOf, type RunOptions } from './options.js'
 
 /**
- * Runs a command in a sandbox behind a gateway of its own. One flow, top to bottom: policy, sandbox, gateway, serve, start,
+ * Runs a command in a sandbox behind its own gateway. One flow, top to bottom: policy, sandbox, gateway, serve, start,
  * wait, close.
  *
  * @returns the command's exit code (128 + n for signal n)
@@ -57,7 +57,7 @@ export async function runEmbedded(
   const log = createLog(settings.logLevel, (line) => io.stderr.write(line))
   if (empty === 'missing' && isNamed(options.policy, io)) throw noPolicy(loaded.file)
   if (empty !== null)
-    log.warn(`${loaded.file} is ${empty}, so everything is denied; \`egress init\` writes a policy`)
+    log.warn(`${loaded.file} is ${empty}, so everything is denied. Create a policy with \`egress init\``)
   const identity = identify(options.agent, policy)
   const request = requestOf(command, options, { cwd: io.cwd, terminal: isatty(0) && isatty(1) })
   const writable = [
@@ -102,7 +102,7 @@ export async function runEmbedded(
       ca,
       identify: () => identity,
       address: { ipv4: '127.0.0.1', ipv6: null },
-      fail: (error) => log.error('the gateway failed on one connection', error),
+      fail: (error) => log.error('Internal error on a connection', error),
       refresher,
       warn: (message) => log.warn(message),
     })
@@ -127,7 +127,7 @@ interface LoadedGateway {
   readonly module: Promise<typeof gatewayModule>
 }
 
-/** While other processes build the sandbox: first what it waits for, then the rest. */
+/** Runs while other processes build the sandbox: first the certificate, for which they wait, then the gateway's modules. */
 async function loadGateway(): Promise<LoadedGateway> {
   const { CertificateAuthority } = await import('#proxy/tls/certificate-authority.js')
   return { ca: await CertificateAuthority.create(Date.now()), module: import('../gateway/gateway.js') }
@@ -138,7 +138,7 @@ function identify(named: string | undefined, policy: Policy): RegisteredSandbox 
   return { id: newSandboxId(), agent, placeholders: makePlaceholders(policy, agent) }
 }
 
-/** Runs sort by their beginning. */
+/** A directory name that sorts by start time. */
 function runName(id: string): string {
   return `${new Date().toISOString().replace(/[-:]|\.\d+/g, '')}-${id}`
 }
@@ -161,7 +161,7 @@ function forwardSignals(sandbox: NamespacesBackend, warn: (message: string) => v
   const hadTerminal = hasTerminal()
   process.on('SIGHUP', () => {
     if (hadTerminal && !hasTerminal()) sandbox.signal('SIGHUP')
-    // A policy that was reloaded could name files of secrets that the running sandbox sees.
-    else warn('a run keeps the policy that it was started with; SIGHUP has no effect')
+    // A reloaded policy could refer to secret files that are already visible in the running sandbox.
+    else warn('SIGHUP has no effect: a run keeps the policy that it was started with')
   })
 }

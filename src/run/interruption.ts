@@ -2,19 +2,19 @@ import { constants } from 'node:os'
 import { EgressError } from '../common/errors.js'
 import type { DockerHost } from '../sandbox/backends/docker/host.js'
 
-/** The run was told to end before its command existed. */
+/** A signal ended the run before its command was started. */
 export class InterruptedError extends EgressError {
   constructor(signal: NodeJS.Signals) {
     super({
       code: 'EGRESS_INTERRUPTED',
-      problem: `ended by ${signal} before the command was started`,
-      fix: 'nothing is left to do',
+      problem: `${signal} received before the command was started`,
+      fix: 'Run it again if the signal was not intended',
       exitCode: 128 + constants.signals[signal],
     })
   }
 }
 
-/** What a signal to the run does: it ends what is being prepared, and goes to the command once there is one. */
+/** Handles signals to the run: they cancel the preparation, or go to the command once it has started. */
 export class Interruption {
   #deliver: (name: NodeJS.Signals) => void = () => undefined
   readonly #early: Promise<never>
@@ -23,17 +23,17 @@ export class Interruption {
     this.#early = new Promise((_resolve, reject) => {
       this.#deliver = (name) => reject(new InterruptedError(name))
     })
-    // Without a listener at that moment it would end the program.
+    // Without a handler, an early rejection would end the process.
     this.#early.catch(() => undefined)
     host.onSignal((name) => this.#deliver(name))
   }
 
-  /** Rejects with an InterruptedError when a signal comes first. */
+  /** Waits for `work`, or rejects with an InterruptedError if a signal arrives first. */
   async orEnd(work: () => Promise<void>): Promise<void> {
     await Promise.race([work(), this.#early])
   }
 
-  /** From now on, signals go there. */
+  /** Passes all later signals to `deliver`. */
   passOn(deliver: (name: NodeJS.Signals) => void): void {
     this.#deliver = deliver
   }

@@ -18,7 +18,7 @@ export interface RunOptions {
   readonly allowOldEngine: boolean
 }
 
-/** A run of which nothing was said; `limits` are what `parseLimits([])` gives. */
+/** The defaults; `limits` is the result of `parseLimits([])`. */
 export const noOptions = (limits: SandboxLimits): RunOptions => ({
   backend: undefined,
   agent: undefined,
@@ -34,7 +34,7 @@ export const noOptions = (limits: SandboxLimits): RunOptions => ({
   allowOldEngine: false,
 })
 
-/** What of the options is about the sandbox itself, with every path absolute. */
+/** The options that describe the sandbox itself, with absolute paths. */
 export function requestOf(
   command: readonly string[],
   options: RunOptions,
@@ -55,7 +55,10 @@ function parseMount(text: string, cwd: string): { path: string; writable: boolea
   const path = text.replace(/:r[ow]$/, '')
   // `--mount "$UNSET:rw"` would be the work directory, writable.
   if (path === '')
-    throw usage(`--mount \`${text}\` names no path`, 'write for example --mount ~/data, or ~/data:rw')
+    throw usage(
+      `--mount \`${text}\` has no path`,
+      'Write a path, such as --mount ~/data or --mount ~/data:rw',
+    )
   return { path: resolve(cwd, path), writable: text.endsWith(':rw') }
 }
 
@@ -66,8 +69,8 @@ export function parseEnvironment(pairs: readonly string[]): Record<string, strin
       const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(pair)
       if (match === null)
         throw usage(
-          `--env \`${pair.split('=')[0] ?? ''}\` is not NAME=VALUE`,
-          'write for example --env DEBUG=1',
+          `Invalid --env value \`${pair.split('=')[0] ?? ''}\``,
+          'Use NAME=VALUE, such as --env DEBUG=1',
         )
       return [match[1] ?? '', match[2] ?? '']
     }),
@@ -78,7 +81,7 @@ export function usage(problem: string, fix: string): EgressError {
   return new EgressError({ code: 'EGRESS_USAGE', problem, fix, exitCode: 125 })
 }
 
-/** Signals that end a program or speak to it: the agent gets them, and its end is ours. */
+/** Signals that are passed to the agent; the run ends when the agent does. */
 export const FORWARDED: readonly NodeJS.Signals[] = [
   'SIGTERM',
   'SIGINT',

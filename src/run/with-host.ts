@@ -4,7 +4,7 @@ import { FrontHost, frontFacts } from '../sandbox/backends/docker/front-host.js'
 import type { DockerHost } from '../sandbox/backends/docker/host.js'
 import { LocalHost } from '../sandbox/backends/docker/local-host.js'
 
-/** Hands over the host's side of Docker: this program's own, or the shell that has started it in a container. */
+/** Calls `work` with the host: this program's own, or, in a container, the shell that started it. */
 export async function withDockerHost(
   io: CommandIo,
   work: (host: DockerHost, io: CommandIo) => Promise<number>,

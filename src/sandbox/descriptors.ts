@@ -5,7 +5,7 @@ const closeOnExec = 0o2000000
 
 /**
  * The descriptors, beyond the standard three, that would reach every program that this process starts. Node opens its own
- * with O_CLOEXEC, so these came from whoever started it: a shell's `9<secret`, a supervisor's socket.
+ * with O_CLOEXEC, so these come from the parent process: a shell's `9<secret`, a supervisor's socket.
  */
 export function findInheritedDescriptors(): number[] {
   return readdirSync('/proc/self/fd')
@@ -13,15 +13,15 @@ export function findInheritedDescriptors(): number[] {
     .filter((descriptor) => descriptor > 2 && isInheritable(descriptor))
 }
 
-/** To be called once, first thing in the program: nothing may be open yet that is worth keeping. */
+/** Closes inherited descriptors. Call it once, before the program opens anything of its own. */
 export function closeInheritedDescriptors(): void {
-  // The channel of a parent that is Node as well is one of them, and libuv watches it.
+  // One of them may be the IPC channel of a Node parent, which libuv watches.
   if (process.connected) process.disconnect()
   for (const descriptor of findInheritedDescriptors()) {
     try {
       closeSync(descriptor)
     } catch {
-      // Closed meanwhile, which is what was wanted.
+      // Already closed.
     }
   }
 }

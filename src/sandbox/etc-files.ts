@@ -14,7 +14,7 @@ export interface SharedEtcInput {
   resolverOptions: string
 }
 
-/** The files of /etc that are the sandbox's own with every backend. */
+/** The files of /etc that every backend replaces. */
 export function sharedEtcFiles({ user, shell, resolver, resolverOptions }: SharedEtcInput) {
   return {
     '/etc/passwd': lines(
@@ -23,13 +23,13 @@ export function sharedEtcFiles({ user, shell, resolver, resolverOptions }: Share
       'nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin',
     ),
     '/etc/group': lines('root:x:0:', 'tty:x:5:', `${agentUser}:x:${user.gid}:`, 'nogroup:x:65534:'),
-    // No search domain: it would send every refused name a second time under another suffix, and tell the agent the host's
-    // domain.
+    // No search domain: clients would ask again for every denied name under another suffix, and the agent would learn the
+    // host's domain.
     '/etc/resolv.conf': lines(`nameserver ${resolver}`, `options ${resolverOptions}`),
   }
 }
 
-/** Further files of /etc, for a root that no image brings along. */
+/** Further files of /etc, for a root that does not come from an image. */
 export function rootEtcFiles({
   hosts,
   workdir,
@@ -40,7 +40,7 @@ export function rootEtcFiles({
     '/etc/fstab': '',
     '/etc/hostname': lines(sandboxHostname),
     '/etc/hosts': lines('127.0.0.1 localhost', `127.0.0.1 ${sandboxHostname}`, ...extraHosts),
-    // No resolve, mymachines or mdns: they speak to daemons over the host's sockets instead of asking the gateway.
+    // No resolve, mymachines or mdns: these would ask daemons over the host's sockets instead of the gateway.
     '/etc/nsswitch.conf': lines(
       'passwd: files',
       'group: files',
@@ -52,7 +52,7 @@ export function rootEtcFiles({
       'ethers: files',
       'rpc: files',
     ),
-    // Where root starts the sandbox its files belong to an id that is not mapped inside, and git refuses those.
+    // If root starts the sandbox, files belong to an id that is not mapped inside, and git rejects such repositories.
     '/etc/gitconfig': lines('[safe]', `\tdirectory = ${JSON.stringify(workdir)}`),
   }
 }

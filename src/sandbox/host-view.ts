@@ -4,7 +4,7 @@ import type { HostView } from './plan.js'
 import { resolveMounts, type ShownTrees } from './resolve-mounts.js'
 import type { SandboxRequest } from './spec.js'
 
-/** What the sandbox is to see of the host, as far as the request says it. Throws a SandboxError. */
+/** The files of the host that the request shares with the sandbox. Throws a SandboxError. */
 export function viewTrees({ workdir, mounts, writable }: SandboxRequest): ShownTrees {
   return resolveMounts(workdir, mounts, writable)
 }
@@ -12,13 +12,13 @@ export function viewTrees({ workdir, mounts, writable }: SandboxRequest): ShownT
 export interface HidingRules {
   /** paths to hide wherever they would be visible; one that does not exist yet cannot be hidden */
   masked: readonly string[]
-  /** what the backend shows of the host by itself */
+  /** further trees of the host that the backend always shows */
   systemTrees: readonly string[]
   runAs: UnixUser | null
   bounds?: MaskBounds
 }
 
-/** Searches the trees for what has to be hidden. Throws a SandboxError. */
+/** Searches the trees for files to hide. Throws a SandboxError. */
 export function hideIn(trees: ShownTrees, { masked, systemTrees, runAs, bounds }: HidingRules): HostView {
   const visible = [...trees.shown.map(({ path }) => path), ...systemTrees]
   const directories = trees.shown.filter(({ kind }) => kind === 'directory')

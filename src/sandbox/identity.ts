@@ -1,12 +1,12 @@
 import type { Stats } from 'node:fs'
 
-/** A user and group of the host's. */
+/** A user and group of the host. */
 export interface UnixUser {
   uid: number
   gid: number
 }
 
-/** Beyond what distributions give to people, daemons and containers, and below the ranges of /etc/subuid. */
+/** Above the ids that distributions assign to users, daemons and containers, and below the ranges of /etc/subuid. */
 const unusedId = 61000
 
 export interface IdentityInput {
@@ -17,8 +17,8 @@ export interface IdentityInput {
 }
 
 /**
- * Who runs the sandbox where root starts it, null where it is the caller. Never uid 0: /proc/sys belongs to that id in every
- * user namespace, and whoever writes kernel.core_pattern runs programs on the host.
+ * The user that runs the sandbox if root starts it; null if the caller runs it. Never uid 0: /proc/sys belongs to that id in
+ * every user namespace, and writing to kernel.core_pattern runs programs on the host.
  */
 export function chooseUser({ uid, sudoUid, sudoGid, owner }: IdentityInput): UnixUser | null {
   if (uid !== 0) return null
@@ -34,7 +34,7 @@ function parseId(text: string | undefined): number | null {
   return id < 0xffffffff ? id : null
 }
 
-/** Whether the permission bits give `wanted` (r=4, w=2, x=1) to an identity that has no further groups. */
+/** Whether the permission bits grant `wanted` (r=4, w=2, x=1) to a user without supplementary groups. */
 export function permits(file: Pick<Stats, 'uid' | 'gid' | 'mode'>, who: UnixUser, wanted: number): boolean {
   const shift = file.uid === who.uid ? 6 : file.gid === who.gid ? 3 : 0
   return ((file.mode >> shift) & wanted) === wanted

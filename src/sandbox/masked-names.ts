@@ -1,4 +1,4 @@
-/** Content that decides where the name alone does not. */
+/** A check of the content, for names that alone do not decide. */
 export type MaskedContent = 'not-a-public-pem' | 'git-credential'
 
 /** One kind of file or directory that no sandbox may see, recognised by its path. */
@@ -6,17 +6,17 @@ export interface MaskedName {
   readonly kind: 'directory' | 'file'
   /** tested against the absolute path */
   readonly path: RegExp
-  /** paths that `path` matches and that are harmless all the same */
+  /** harmless paths that `path` also matches */
   readonly except?: RegExp
-  /** hidden only if the content is of this sort */
+  /** hidden only if the content matches this check */
   readonly content?: MaskedContent
   /** paths in a project that are hidden; the parity test creates each of them on every backend */
   readonly examples: readonly string[]
 }
 
 /**
- * What every backend hides, in one place: a name that one backend forgot would be a secret shown. Names of directories also
- * hide a file or a link of that name.
+ * The names that every backend hides. One list for all, because a name that a backend forgot would expose a secret. A
+ * directory entry also hides a file or link with that name.
  */
 export const MASKED_NAMES: readonly MaskedName[] = [
   {

@@ -7,18 +7,18 @@ import type { MaskedPath } from './plan.js'
 import { SandboxError } from './sandbox-error.js'
 
 export interface MaskBounds {
-  /** directory entries looked at, about a second's worth for each 200,000 */
+  /** maximum number of directory entries to search (about one second per 200,000) */
   entries: number
-  /** paths hidden; each one is a mount */
+  /** maximum number of paths to hide; each one is a mount */
   masks: number
 }
 
 export const defaultMaskBounds: MaskBounds = { entries: 400_000, masks: 2000 }
 
 /**
- * Finds what in `tree` looks like a credential, by name: `.env` files, private keys, the settings of clients that store
- * tokens. Sockets and pipes are hidden too: connecting to one asks neither the network namespace nor a read-only mount.
- * A tree that is too large to be searched is refused, because the part not searched would be shown.
+ * Finds files in `tree` that look like credentials by name: `.env` files, private keys, settings of clients that store
+ * tokens. Sockets and pipes are hidden too: neither a network namespace nor a read-only mount prevents connecting to them.
+ * Throws if the tree is too large to search, because the rest of it would stay visible.
  */
 export function findMaskedPaths(tree: string, bounds: MaskBounds = defaultMaskBounds): MaskedPath[] {
   const found: MaskedPath[] = []
@@ -38,7 +38,7 @@ export function findMaskedPaths(tree: string, bounds: MaskBounds = defaultMaskBo
   return found.flatMap((mask) => followLink(mask, tree))
 }
 
-/** The paths that the caller wants hidden, as far as `trees` would show them. */
+/** The paths that the caller wants to hide, limited to those that `trees` would show. */
 export function maskExplicit(paths: readonly string[], trees: readonly string[]): MaskedPath[] {
   return paths.flatMap((path): MaskedPath[] => {
     let real: string
@@ -54,8 +54,8 @@ export function maskExplicit(paths: readonly string[], trees: readonly string[])
     if (inside !== undefined) {
       throw new SandboxError(
         'EGRESS_SANDBOX_MASK',
-        `${inside} lies in ${path}, which no agent may see`,
-        'start the agent elsewhere, or move the policy and the audit log out of its work directory',
+        `${inside} is in ${path}, which is hidden from all agents`,
+        'Use another work directory, or move the policy and the audit log out of this one',
       )
     }
     return [{ path: real, kind: statSync(real).isDirectory() ? 'directory' : 'file' }]
@@ -81,8 +81,8 @@ export function hideClosedDirectories(
 }
 
 /**
- * Null for a directory that cannot be listed. Threat: whoever owns one may open it again, and may use what is in it by name
- * while it only cannot be listed; so an agent that closed it in one run would see in the next what was not searched.
+ * Null for a directory that cannot be listed. Threat: its owner can make it readable again, or use the files in it by name.
+ * An agent that removes the read permission in one run would see unsearched files in the next.
  */
 function listDirectory(directory: string): Dirent[] | null {
   try {
@@ -109,7 +109,7 @@ const CONTENT_CHECKS: Readonly<Record<MaskedContent, (path: string) => boolean>>
   'git-credential': holdsGitCredential,
 }
 
-/** Certificate bundles lie about in every Python environment, and hiding them breaks TLS while protecting nothing. */
+/** Every Python environment contains certificate bundles. Hiding them would break TLS and protect nothing. */
 function isPublicPem(path: string): boolean {
   const text = readWhole(path)
   return (
@@ -117,7 +117,7 @@ function isPublicPem(path: string): boolean {
   )
 }
 
-/** A token in the remote's URL, or the header in which the usual CI checkout leaves one. Unreadable counts as one too. */
+/** A token in the URL of a remote, or in the header that CI checkouts store. An unreadable file counts as a credential. */
 function holdsGitCredential(path: string): boolean {
   const text = readWhole(path)
   return text === null || /extraheader|:\/\/[^/\s@]+@/i.test(text)
@@ -133,7 +133,7 @@ function readWhole(path: string): string | null {
   }
 }
 
-/** A mount follows links: what has to be hidden is the file that one leads to, if the sandbox shows that file. */
+/** A mount follows links, so hide the target of a link, if the sandbox shows the target. */
 function followLink(mask: MaskedPath, tree: string): MaskedPath[] {
   try {
     const real = realpathSync(mask.path)
@@ -149,6 +149,6 @@ function tooLarge(tree: string, bounds: MaskBounds): SandboxError {
   return new SandboxError(
     'EGRESS_SANDBOX_TOO_LARGE',
     `${tree} has more than ${bounds.entries} entries or ${bounds.masks} credential-like files to hide`,
-    'start the agent in the project that it works on instead of in a directory of projects',
+    'Use the directory of one project as the work directory, not a directory of projects',
   )
 }

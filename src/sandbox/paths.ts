@@ -1,6 +1,6 @@
 import { join, relative, sep } from 'node:path'
 
-/** Whether `path` is `tree` itself or lies beneath it. */
+/** Whether `path` is `tree` itself or is below it. */
 export function isWithin(path: string, tree: string): boolean {
   return path === tree || tree === '/' || path.startsWith(tree + '/')
 }

@@ -3,20 +3,20 @@ import type { UnixUser } from './identity.js'
 import { directoriesAbove, isWithin } from './paths.js'
 import type { ListenRequest, SandboxLimits } from './spec.js'
 
-/** A path that the sandbox does not see, though it lies in a tree that is shown. */
+/** A hidden path inside a tree that is shown. */
 export interface MaskedPath {
   path: string
   kind: 'directory' | 'file'
 }
 
-/** A directory or file of the host's, shown at its own path. */
+/** A directory or file of the host, shown at its own path. */
 export interface ShownTree {
   path: string
   kind: 'directory' | 'file'
   writable: boolean
 }
 
-/** A writable place in memory that ends with the sandbox. */
+/** A writable directory in memory, removed with the sandbox. */
 export interface ScratchPlace {
   path: string
   /** octal */
@@ -25,11 +25,11 @@ export interface ScratchPlace {
   own: boolean
   /** whether programs may be started from it */
   executable: boolean
-  /** bytes; null: as the limit `tmp` says */
+  /** bytes; null: the value of the limit `tmp` */
   bytes: number | null
 }
 
-/** Where the sandbox finds the gateway; IPv4. */
+/** IPv4 addresses of the gateway and of the sandbox. */
 export interface SandboxAddresses {
   resolver: string
   gateway: string
@@ -38,8 +38,8 @@ export interface SandboxAddresses {
 }
 
 /**
- * All that a sandbox is, as plain data: what it sees, what is hidden from it, where it may write, its limits, environment and
- * addresses. A backend carries it out and decides none of it, so that no backend hides less than another.
+ * A complete sandbox as plain data: visible and hidden files, writable directories, limits, environment and addresses. A
+ * backend carries it out and decides none of it, so that no backend hides less than another.
  */
 export interface SandboxPlan {
   /** `sb-` and ten hexadecimal digits */
@@ -59,7 +59,7 @@ export interface SandboxPlan {
   limits: SandboxLimits
   /** user id and group id inside */
   user: UnixUser
-  /** the host's user that the sandbox runs as where root starts it, null: the caller, or as the engine has it */
+  /** the user of the host that runs the sandbox if root starts it; null: the caller, or the engine's default */
   runAs: UnixUser | null
   environment: Readonly<Record<string, string>>
   addresses: SandboxAddresses
@@ -67,13 +67,13 @@ export interface SandboxPlan {
   hosts: Readonly<Record<string, string>>
   /** path inside -> content, read-only */
   files: Readonly<Record<string, string>>
-  /** sockets to open inside on the gateway's address, where the gateway has no network of its own in there */
+  /** sockets to open inside on the gateway's address, for a gateway that is not in the sandbox's network */
   listen: readonly ListenRequest[]
   /** whether standard input and output are a terminal */
   terminal: boolean
 }
 
-/** What was found on the host. */
+/** The files of the host that the sandbox sees, and those that are hidden. */
 export interface HostView {
   workdir: string
   shown: readonly ShownTree[]
@@ -81,7 +81,7 @@ export interface HostView {
   hidden: readonly MaskedPath[]
 }
 
-/** What was asked for, and what the chosen backend and the gateway bring with them. */
+/** The request, and the values that the backend and the gateway add. */
 export interface PlanInput {
   id: string
   command: readonly string[]
@@ -91,7 +91,7 @@ export interface PlanInput {
   runAs: UnixUser | null
   /** the login shell of the sandbox's user */
   shell: string
-  /** complete but for what belongs to the sandbox's user */
+  /** complete, except for HOME */
   environment: Readonly<Record<string, string>>
   addresses: SandboxAddresses
   hosts: Readonly<Record<string, string>>
@@ -111,7 +111,7 @@ const SCRATCH: readonly ScratchPlace[] = [
   { path: agentHome, mode: '0700', own: true, executable: true, bytes: null },
 ]
 
-/** Puts a plan together. Touches nothing; the same input gives the same plan. */
+/** Makes a plan. Pure: no side effects, and the same input gives the same plan. */
 export function makePlan({ view, environment, shell, resolverOptions, ...given }: PlanInput): SandboxPlan {
   const shown = [...view.shown].sort((a, b) => a.path.length - b.path.length)
   return {
@@ -129,9 +129,9 @@ export function makePlan({ view, environment, shell, resolverOptions, ...given }
 }
 
 /**
- * The directories that lead to something hidden in a tree that may be written to, outermost first. Each becomes a mount, and
- * what is a mount cannot be renamed. Threat: an agent that moves `secrets/` to `node_modules/`, or `.git/` to `x/`, leaves a
- * hidden file where the next run does not look for it; moves the audit log away; puts a policy in the place of ours.
+ * The directories above hidden paths in writable trees, outermost first. Each becomes a mount point, because a mount point
+ * cannot be renamed. Threat: an agent that renames `secrets/` to `node_modules/`, or `.git/` to `x/`, moves a hidden file to a
+ * path that the next run does not hide. It could also move the audit log, or replace the policy.
  */
 export function pinnedDirectories(shown: readonly ShownTree[], hidden: readonly MaskedPath[]): string[] {
   const found = hidden.flatMap(({ path }) => {

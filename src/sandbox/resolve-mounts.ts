@@ -6,10 +6,10 @@ import type { HostView, ShownTree } from './plan.js'
 import { SandboxError } from './sandbox-error.js'
 import type { ExtraMount } from './spec.js'
 
-/** Trees that the sandbox has its own of. */
+/** Trees that every sandbox has its own version of. */
 const ownTrees = ['/proc', '/sys', '/dev', '/.sandbox']
 
-/** Directories that hold far more than anybody means when naming them: other people's files, daemons' sockets. */
+/** Directories that contain much more than an agent needs: files of other users, sockets of daemons. */
 const tooWide = [
   '/',
   '/bin',
@@ -29,7 +29,7 @@ const tooWide = [
   '/Users',
 ]
 
-/** What a home directory holds, one of which a project may hold too. */
+/** Paths that are typical of a home directory. A project may contain one of them, but hardly two. */
 const credentialPlaces = [
   '.ssh',
   '.aws',
@@ -46,12 +46,12 @@ const credentialPlaces = [
   '.git-credentials',
 ]
 
-/** What is shown of the host, before it has been searched for what to hide. */
+/** The trees to show, not yet searched for files to hide. */
 export type ShownTrees = Omit<HostView, 'hidden'>
 
 /**
- * Looks up the work directory and the extra mounts. A home directory is refused as a work directory, since no list of
- * names hides all that is secret in one; who means it names it as an extra mount too.
+ * Resolves the work directory and the extra mounts. A home directory is rejected as the work directory, because no list of
+ * names covers all secrets in it. To use one anyway, add it as an extra mount too.
  */
 export function resolveMounts(workdir: string, extra: readonly ExtraMount[], writable: boolean): ShownTrees {
   const links: Record<string, string> = {}
@@ -63,7 +63,7 @@ export function resolveMounts(workdir: string, extra: readonly ExtraMount[], wri
   const work = look({ path: workdir, writable })
   const others = extra.map(look)
   if (work.kind !== 'directory') {
-    throw denial(workdir, 'is not a directory', 'start in a directory, and add single files with --mount')
+    throw denial(workdir, 'is not a directory', 'Choose a directory, and add single files with --mount')
   }
   const asked = others.some(({ path }) => path === work.path)
   const found = credentialPlaces.filter((place) => existsSync(join(work.path, place)))
@@ -71,7 +71,7 @@ export function resolveMounts(workdir: string, extra: readonly ExtraMount[], wri
     throw denial(
       workdir,
       `is a home directory: it contains ${found.join(', ')}`,
-      `start in a project directory, or add --mount ${work.path} if the agent may read all of it`,
+      `Start in a project directory, or add --mount ${work.path} if the agent may read all of it`,
     )
   }
   const byPath = new Map([work, ...others].map((mount) => [mount.path, mount]))
@@ -79,7 +79,7 @@ export function resolveMounts(workdir: string, extra: readonly ExtraMount[], wri
   return { workdir: work.path, shown: [...byPath.values()], links }
 }
 
-/** Whether an account of this host calls it home; also true of the caller's own, wherever accounts come from. */
+/** Whether it is the home directory of the caller or of an account in /etc/passwd. */
 function isHome(directory: string): boolean {
   const homes = [process.env.HOME ?? '', homedir()]
   try {
@@ -89,21 +89,26 @@ function isHome(directory: string): boolean {
         .map((line) => line.split(':')[5] ?? ''),
     )
   } catch {
-    // Accounts from elsewhere: HOME has to do.
+    // Accounts may come from another source; then only HOME is checked.
   }
   return homes.includes(directory)
 }
 
 function resolveMount({ path, writable }: ExtraMount): ShownTree {
-  if (!isAbsolute(path)) throw denial(path, 'is not absolute', 'give an absolute path')
+  if (!isAbsolute(path)) throw denial(path, 'is not an absolute path', 'Use an absolute path')
   let real: string
   try {
     real = realpathSync(path)
   } catch (cause) {
-    throw denial(path, 'cannot be read', 'check that it exists and that you may read it', cause)
+    throw denial(
+      path,
+      'cannot be read',
+      'Check that it exists and that you have permission to read it',
+      cause,
+    )
   }
   if (tooWide.includes(real))
-    throw denial(path, 'is too much to show to an agent', 'name a directory inside it')
+    throw denial(path, 'is too broad to share with an agent', 'Choose a directory inside it')
   if (ownTrees.some((tree) => isWithin(real, tree))) {
     throw denial(path, 'cannot be mounted: every sandbox has its own', 'Choose another path')
   }

@@ -1,4 +1,4 @@
-/** What is asked for one sandbox. All paths are absolute. */
+/** A request for one sandbox. All paths are absolute. */
 export interface SandboxRequest {
   /** argument vector of the agent */
   command: readonly string[]
@@ -17,7 +17,7 @@ export interface SandboxRequest {
 export interface SandboxSpec extends SandboxRequest {
   /** paths to hide wherever they would be visible; one that does not exist yet cannot be hidden */
   masked: readonly string[]
-  /** complete environment of the product; PATH, HOME and the like are added */
+  /** all variables of the gateway; PATH, HOME and similar ones are added */
   env: Readonly<Record<string, string>>
   /** sockets to open on 127.0.0.1 inside */
   listen: readonly ListenRequest[]
@@ -36,13 +36,13 @@ export interface ExtraMount {
 export interface SandboxLimits {
   /** processes and threads, all together */
   processes: number
-  /** data segment of each process with namespaces, the whole sandbox with Docker; bytes */
+  /** bytes; namespaces: data segment of each process, Docker: the whole sandbox */
   memoryBytes: number
-  /** /tmp, the home directory, /run and /dev/shm, all together with namespaces, /tmp and the home directory each with Docker; bytes */
+  /** bytes; namespaces: /tmp, the home directory, /run and /dev/shm together, Docker: /tmp and the home directory, each */
   tmpBytes: number
   /** open files of each process */
   openFiles: number
-  /** processors, a fraction too; null: all. Docker only */
+  /** number of processors, may be a fraction; null: all. Docker only */
   processors: number | null
 }
 

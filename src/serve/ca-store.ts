@@ -5,7 +5,7 @@ import { certificateFiles } from '../common/environment.js'
 import { writeWholeFile } from '../common/write-file.js'
 import type { StateDirectories } from '../common/state.js'
 
-/** The gateway's authority, kept over restarts: what a sandbox trusts must not change under it. */
+/** The gateway's certificate authority, stored across restarts so that running sandboxes keep trusting it. */
 export async function openCa(
   { ca: directory, certificates }: StateDirectories,
   now: number,
@@ -24,7 +24,7 @@ export async function openCa(
   return ca
 }
 
-/** Under the names that clients look for, so that the directory can stand in the place of the system's own. */
+/** Uses the file names that clients look for, so that the directory can replace the system's certificate directory. */
 function publish(pem: string, directory: string): void {
   for (const [path, text] of Object.entries(certificateFiles(pem))) {
     writeWholeFile(join(directory, path.replace(/^.*\//, '')), text)

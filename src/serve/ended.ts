@@ -1,20 +1,20 @@
 import { mkdirSync, readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Milliseconds between two looks for sandboxes that ended. */
+/** Milliseconds between two checks for sandboxes that have ended. */
 const POLL_MS = 500
 
 /**
- * Sandboxes that ended, told by files: sandbox-run copies an empty one named `ID.CODE` into the directory, the code left
- * out when nobody knows it. It takes a quarter of what a program started in the gateway's container takes, and reaches a
- * gateway that stands still, too.
+ * Finds sandboxes that have ended: a run copies an empty file named `ID.CODE` into the directory, or `ID.` if the exit code
+ * is unknown. This takes a quarter of the time of a program in the gateway's container, and also works while the gateway is
+ * not running.
  */
 export class EndedSandboxes {
   readonly #directory: string
   readonly #end: (id: string, exitCode: number | null) => void
   readonly #timer: NodeJS.Timeout
 
-  /** @param end records the end; when it throws, it is asked again later */
+  /** @param end records the end; if it throws, it is called again later */
   constructor(directory: string, end: (id: string, exitCode: number | null) => void) {
     this.#directory = directory
     this.#end = end
@@ -23,7 +23,7 @@ export class EndedSandboxes {
     this.#timer = setInterval(() => this.read(), POLL_MS)
   }
 
-  /** Ends what was told until now. */
+  /** Ends the sandboxes whose files exist now. */
   read(): void {
     // Handle files with an exit code first: a later clean-up may add a second file for the same sandbox without one.
     for (const name of readdirSync(this.#directory).sort().reverse()) {
@@ -33,7 +33,7 @@ export class EndedSandboxes {
         this.#end(id, code === '' ? null : Number(code))
         rmSync(join(this.#directory, name))
       } catch {
-        // The audit log says by itself that it cannot be written.
+        // The audit log reports its own errors.
       }
     }
   }

@@ -5,8 +5,8 @@ import { parseSubnet } from './subnet.js'
 const VARIABLE = /^EGRESS_NETWORK_([A-Z0-9_]+)$/
 
 /**
- * Networks of agents that are not started by sandbox-run, one variable each, so that compose files can be laid over each
- * other: `EGRESS_NETWORK_RESEARCH=10.231.255.16/28 agent` makes one sandbox `research` of all that stands in it.
+ * Networks of agents that sandbox-run does not start. One variable per network, so that several Compose files can be
+ * combined: `EGRESS_NETWORK_RESEARCH=10.231.255.16/28 agent` makes all containers in that network one sandbox, `research`.
  *
  * @throws EgressError
  */
@@ -19,8 +19,8 @@ export function readFixedNetworks(env: Readonly<Record<string, string | undefine
     if (subnet === null || agent === '' || rest.length > 0) {
       throw new EgressError({
         code: 'EGRESS_NETWORK',
-        problem: `${variable} is not a network and the name of an agent: \`${value}\``,
-        fix: 'write for example `10.231.255.16/28 default`; the network holds at least 8 addresses',
+        problem: `Invalid value of ${variable}: \`${value}\``,
+        fix: 'Use a network of at least 8 addresses and the name of an agent, such as `10.231.255.16/28 default`',
       })
     }
     return [

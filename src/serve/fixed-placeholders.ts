@@ -6,8 +6,8 @@ import { writeWholeFile } from '../common/write-file.js'
 import type { FixedNetwork } from './registry.js'
 
 /**
- * Gives networks that stay their worthless values: an agent that goes on keeps those that it was started with, so they
- * are kept over restarts, and only names that the policy has meanwhile gained are added.
+ * Adds the credential placeholders of fixed networks. An agent keeps the placeholders with which it was started, so they are
+ * stored across restarts, and only those for secrets that are new in the policy are added.
  */
 export function withPlaceholders(
   networks: readonly FixedNetwork[],

@@ -4,16 +4,16 @@ import { followLog } from '../logs/follow.js'
 import type { AuditRole } from '../audit/audit.js'
 import { writeWholeFile } from '../common/write-file.js'
 
-/** Milliseconds between two looks at the policy that the proxy hands over. */
+/** Milliseconds between two checks for a new policy from the proxy. */
 const POLL_MS = 500
 
-/** Milliseconds in which a resolver has taken up what was handed over, on the slowest machine. */
+/** Milliseconds that the resolver may take to load a new policy, on the slowest machine. */
 const RESOLVER_MS = 15_000
 
 /**
- * The proxy hands the text that it has checked to the resolver, whole; one that is the same already stays.
+ * Passes the checked policy text to the resolver, as a whole file. An identical file is not written again.
  *
- * @returns whether the resolver has something new to read
+ * @returns whether the file changed
  */
 export function publishPolicy(text: string | null, path: string): boolean {
   if (readTextOrNull(path) === (text ?? '')) return false
@@ -29,7 +29,7 @@ export function readTextOrNull(path: string): string | null {
   }
 }
 
-/** Resolves with the version that stands in the place of the known one. Rejects once the signal fires. */
+/** Resolves with the version of the file when it differs from the known one. Rejects when the signal fires. */
 export async function nextVersion(file: string, known: string | null, signal: AbortSignal): Promise<string> {
   for (;;) {
     const version = versionOf(file)
@@ -46,15 +46,15 @@ function versionOf(file: string): string | null {
 export type ResolverOutcome = 'loaded' | 'rejected' | 'silent'
 
 /**
- * What becomes of a policy in the resolver that is another process: it says so in its audit log, the one thing that it can
- * write and that both see. What is written from this call on counts.
+ * Finds out whether a resolver in another process has loaded a policy. It reads the resolver's audit log, the only file that
+ * the resolver writes and the proxy can read. Only records written after this call count.
  *
- * @returns asks for the outcome of the policy with this hash; never rejects
+ * @returns a function that waits for the outcome of the policy with this hash; never rejects
  */
 export function watchResolver(auditDir: string): (hash: string | null) => Promise<ResolverOutcome> {
   const roles: readonly AuditRole[] = ['dns']
   const lines = followLog(auditDir, roles, AbortSignal.timeout(RESOLVER_MS))
-  // Begun now, so that nothing is missed that is written before somebody asks.
+  // Start reading now, so that no record is missed before the function is called.
   const first = lines.next()
   return async (hash) => {
     try {
@@ -64,7 +64,7 @@ export function watchResolver(auditDir: string): (hash: string | null) => Promis
         return event.action === 'policy-loaded' ? 'loaded' : 'rejected'
       }
     } catch {
-      // The log cannot be read: then nobody knows.
+      // The log cannot be read, so the outcome is unknown.
     } finally {
       void lines.return(undefined)
     }

@@ -5,18 +5,18 @@ import type { RegisteredSandbox, SandboxRef } from '#firewall/contracts/identity
 import { writeWholeFile } from '../common/write-file.js'
 import { addressNumber, addressText, baseOf, hostIn, HOSTS, parseSubnet, type Subnet } from './subnet.js'
 
-/** Size of the network that every run has for itself: the engine, two gateways and one sandbox. */
+/** Prefix length of a run's own network: addresses for the engine, two gateway containers and one sandbox. */
 export const RUN_BITS = 29
 
-/** A network whose every container is one sandbox: agents that somebody else starts and stops. */
+/** A network that is configured as one sandbox, for agents that sandbox-run does not start. */
 export interface FixedNetwork {
   readonly subnet: Subnet
   readonly identity: RegisteredSandbox
 }
 
-/** The sandbox of one run, as the gateway was told of it. */
+/** The sandbox of one run, as it was registered. */
 export interface Registration extends RegisteredSandbox {
-  /** Its network, as `parseSubnet` reads it. */
+  /** Its network, in the format of `parseSubnet`. */
   readonly subnet: string
   /** The command's first word, for the audit log. */
   readonly command: string
@@ -29,13 +29,13 @@ interface CachedRegistration {
 }
 
 /**
- * Who is behind an address: one file for each run's network, named after it. The files outlive the gateway, and whoever
- * answers for the resolver reads the same ones. No sandbox sees them.
+ * Identifies the sandbox of an address. Stores one file per run, named after the run's network. The files survive a restart of
+ * the gateway, and the resolver reads them too. No sandbox can see them.
  */
 export class SandboxRegistry {
   readonly #directory: string
   #fixed: readonly FixedNetwork[]
-  /** What the files held when they were read last, by the network's number. */
+  /** Content of the files when they were last read, by the number of the network. */
   readonly #known = new Map<number, CachedRegistration>()
 
   constructor(directory: string, fixed: readonly FixedNetwork[]) {
@@ -44,8 +44,8 @@ export class SandboxRegistry {
   }
 
   /**
-   * Only the sandbox's own address counts, so that neither gateway can speak as a sandbox, and only what was sent to the
-   * gateway's address in the same network.
+   * Null unless the peer has the sandbox's own address (so that no gateway container can act as a sandbox) and connected to
+   * the gateway's address in the same network.
    */
   identify({
     address,
@@ -68,39 +68,39 @@ export class SandboxRegistry {
     return { id, agent, placeholders }
   }
 
-  /** The networks that stay, with placeholders for names that a new policy has gained. */
+  /** Replaces the fixed networks, after a new policy has added placeholders. */
   replaceFixed(networks: readonly FixedNetwork[]): void {
     this.#fixed = networks
   }
 
-  /** The identity of a network that stays, by its name. */
+  /** The sandbox of a fixed network, by its name; null if there is none. */
   fixed(name: string): RegisteredSandbox | null {
     return this.#fixed.find(({ identity }) => identity.id === name)?.identity ?? null
   }
 
-  /** The proxy's address in the network of a sandbox that was identified just now. */
+  /** The proxy's address in the network of a sandbox that `identify` has just returned. */
   proxyFor({ id }: SandboxRef): string {
     const fixed = this.#fixed.find(({ identity }) => identity.id === id)
     if (fixed !== undefined) return hostIn(fixed.subnet, 'proxy')
     for (const [base, { registration }] of this.#known) {
       if (registration?.id === id) return hostIn({ base, bits: RUN_BITS }, 'proxy')
     }
-    throw new Error(`the sandbox ${id} went away in the middle of its query`)
+    throw new Error(`Sandbox ${id} ended during its query`)
   }
 
-  /** Whose a run's network is; null for nobody's. */
+  /** The sandbox that has this network; null if it is free. */
   holder(subnet: string): Registration | null {
     return this.#read(parseSubnet(subnet)?.base ?? 0)
   }
 
-  /** The file appears whole, with a number of its own, so that nobody takes a new sandbox for an old one. */
+  /** Writes a new file (a new inode), so that readers never confuse a new sandbox with an old one. */
   add(registration: Registration): void {
     const placeholders = Object.fromEntries(registration.placeholders)
     const text = JSON.stringify({ ...registration, placeholders })
     writeWholeFile(this.#path(parseSubnet(registration.subnet)?.base ?? 0), text)
   }
 
-  /** Null when there is no such sandbox (any more). */
+  /** Null if there is no such sandbox, or no longer. */
   find(id: string): Registration | null {
     return this.list().find((one) => one.id === id) ?? null
   }
@@ -109,7 +109,7 @@ export class SandboxRegistry {
     rmSync(this.#path(parseSubnet(subnet)?.base ?? 0), { force: true })
   }
 
-  /** Whether a sandbox is there, by its id, as the files are now. */
+  /** Returns a check whether a sandbox is active, by its id, based on the files as they are now. */
   activeSandboxes(): (id: string) => boolean {
     const there = new Set(
       [...this.list(), ...this.#fixed.map(({ identity }) => identity)].map(({ id }) => id),
@@ -118,8 +118,8 @@ export class SandboxRegistry {
   }
 
   /**
-   * Registered before that time (Unix, ms), in a network that the gateway is not in: whoever began the run was killed before
-   * there was one, or after it was taken away, and told nobody.
+   * Sandboxes registered before that time (Unix, ms) whose network the gateway is not connected to: the run was killed before
+   * its network was created, or after its network was removed, and never reported its end.
    */
   stale(before: number, isOwn: (address: string) => boolean): Registration[] {
     return this.list().filter(({ subnet }) => {
@@ -130,7 +130,7 @@ export class SandboxRegistry {
   }
 
   list(): Registration[] {
-    // It comes with the first registration.
+    // The first registration creates the directory.
     const names = existsSync(this.#directory) ? readdirSync(this.#directory) : []
     return names
       .map((name) => addressNumber(name.replace(/\.json$/, '')))
@@ -157,7 +157,7 @@ export class SandboxRegistry {
   }
 }
 
-/** Null for what cannot be read: an unknown sandbox is refused. */
+/** Null if the text is invalid; the sandbox is then unknown, and its requests are denied. */
 function parseRegistration(text: string): Registration | null {
   try {
     const { id, agent, subnet, command, placeholders } = JSON.parse(text) as Record<string, unknown>

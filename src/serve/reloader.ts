@@ -6,26 +6,26 @@ import { policyHash } from './policy-hash.js'
 
 export type ReloadOutcome =
   | { readonly loaded: true; readonly hash: string | null }
-  /** @param message what is wrong, as it is printed; more than one line */
+  /** @param message the error as printed, several lines */
   | { readonly loaded: false; readonly message: string }
 
 export interface ReloaderOptions<Loaded extends Pick<LoadedPolicy, 'text'>> {
   /** The policy in force. */
   readonly current: Pick<LoadedPolicy, 'text'>
-  /** Reads and checks the policy as it is now, without any effect. Rejects with what is wrong with it. */
+  /** Reads and checks the policy, without side effects. Rejects with its errors. */
   readonly load: () => Promise<Loaded>
-  /** The text of the policy as it is now, where it could be read: of one that was refused, the hash is recorded. */
+  /** The text of the policy file, null if it cannot be read. Needed to record the hash of a rejected policy. */
   readonly readText: () => string | null
-  /** Does what can fail, and returns what puts the policy in force, which cannot. */
+  /** Does everything that can fail, and returns a function that puts the policy in force and cannot fail. */
   readonly prepare: (loaded: Loaded) => () => void
   readonly audit: Pick<Audit, 'policy'>
-  /** Told of every policy that was refused. */
+  /** Called with the error of every rejected policy. */
   readonly rejected: (message: string) => void
   /** Milliseconds since 1970. */
   readonly now: () => number
 }
 
-/** Changes the policy of a gateway that runs. Checked, recorded, then swapped; a bad one changes nothing. */
+/** Changes the policy of a running gateway: checks it, records it, then swaps it. An invalid policy changes nothing. */
 export class Reloader<Loaded extends Pick<LoadedPolicy, 'text'>> {
   readonly #options: ReloaderOptions<Loaded>
   #hash: string | null
@@ -37,7 +37,7 @@ export class Reloader<Loaded extends Pick<LoadedPolicy, 'text'>> {
     this.#hash = policyHash(options.current.text)
   }
 
-  /** Never rejects. Reads the file after the call; calls that come while one is under way share the next one. */
+  /** Never rejects. Reads the file after the call; calls during a running reload share the next one. */
   reload(): Promise<ReloadOutcome> {
     this.#waiting ??= this.#running.then(() => {
       this.#waiting = null
@@ -73,7 +73,7 @@ export class Reloader<Loaded extends Pick<LoadedPolicy, 'text'>> {
     try {
       audit.policy({ at: now(), action: 'policy-rejected', hash, previousHash: this.#hash, problem })
     } catch {
-      // The audit log says by itself that it cannot be written, and nothing has changed.
+      // The audit log reports its own errors, and the policy in force has not changed.
     }
   }
 }

@@ -14,18 +14,18 @@ export interface AdminContext {
   readonly policy: () => Policy
   readonly registry: SandboxRegistry
   readonly audit: Pick<Audit, 'sandbox'>
-  /** Forgets all that was counted for a sandbox. */
+  /** Removes all counters of a sandbox. */
   readonly drop: (sandbox: string) => void
   readonly now: () => number
 }
 
-/** What only the gateway's own process does beside. */
+/** Adds an operation that only the gateway's own process has. */
 export interface AdminOptions extends AdminContext {
-  /** Takes notice of the sandboxes that ended. */
+  /** Processes the reports of sandboxes that have ended. */
   readonly readEnded: () => void
 }
 
-/** What sandbox-run asks of the gateway. */
+/** Answers the requests of a run to the gateway. */
 export function sandboxAdmin({
   readEnded,
   ...context
@@ -46,8 +46,8 @@ export function sandboxAdmin({
 }
 
 /**
- * Recorded first: a sandbox that is in no log is known to nobody. Its environment comes behind a comment with what only the
- * engine's side knows.
+ * Records the sandbox before it registers it, so that no sandbox is active without a record. Returns a comment line with the
+ * number of processors of the engine's machine, then the environment of the sandbox.
  */
 function add(
   { id, subnet, agent: named, command }: Extract<AdminRequest, { do: 'add' }>,
@@ -56,17 +56,17 @@ function add(
   if (!/^sb-[0-9a-f]{10}$/.test(id) || parseSubnet(subnet)?.bits !== RUN_BITS) {
     throw new EgressError({
       code: 'EGRESS_USAGE',
-      problem: 'this is no sandbox and its network',
-      fix: 'start sandboxes with ./sandbox-run',
+      problem: 'Invalid sandbox id or network',
+      fix: 'Start sandboxes with ./sandbox-run',
       exitCode: 125,
     })
   }
-  // The network is made at the same time: until it is, only this says whose the addresses are.
+  // The engine creates the network at the same time. Until then, only this check prevents two sandboxes with the same network.
   if (registry.holder(subnet) !== null) {
     throw new EgressError({
       code: 'EGRESS_NETWORK',
-      problem: `the network ${subnet} overlaps with that of another sandbox`,
-      fix: 'draw another one',
+      problem: `The network ${subnet} overlaps with that of another sandbox`,
+      fix: 'Choose another network',
       exitCode: 125,
     })
   }
@@ -85,7 +85,7 @@ function add(
 }
 
 /**
- * Unknown already is fine: whoever sweeps may come twice. Recorded first, as its beginning was.
+ * Records the end, then removes the registration. An unknown id is ignored: a clean-up may report the same end twice.
  *
  * @throws AuditUnavailable
  */
@@ -102,14 +102,14 @@ export function endSandbox(
   drop(id)
 }
 
-/** For agents that sandbox-run does not start: the same at every call, for they may ask again. */
+/** The environment of an agent that sandbox-run does not start; stable across calls, because the agent may ask again. */
 function environmentOf(network: string, { policy, registry }: AdminContext): readonly string[] {
   const identity = registry.fixed(network)
   if (identity !== null) return environmentLines(policy(), identity)
   throw new EgressError({
     code: 'EGRESS_USAGE',
-    problem: `there is no network \`${network}\` of agents`,
-    fix: 'write the NAME of a variable EGRESS_NETWORK_NAME of the gateway, in lower case',
+    problem: `Unknown network \`${network}\``,
+    fix: 'Use the NAME part of an EGRESS_NETWORK_NAME variable of the gateway, in lower case',
     exitCode: 2,
   })
 }
@@ -118,7 +118,7 @@ function agentOf(named: string, policy: Policy): string {
   return chooseAgent(named === '' ? undefined : named, policy.agents)
 }
 
-/** As `--env-file` takes them; values hold no control bytes, which the policy's loader sees to. */
+/** Lines in the format of `--env-file`. Values contain no control bytes, because the policy loader rejects them. */
 function environmentLines(
   policy: Policy,
   sandbox: Pick<RegisteredSandbox, 'agent' | 'placeholders'>,

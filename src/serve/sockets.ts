@@ -6,8 +6,8 @@ import type { GatewaySockets } from '../gateway/gateway.js'
 import type { DnsSockets } from '../gateway/serve-dns.js'
 
 /**
- * Sockets on every address that the gateway has now or gets later: each sandbox network that it joins is one more. What
- * comes in on any other is answered by a refusal, since nobody there is known.
+ * Listen on every address, because the gateway gets a new one with each sandbox network that it joins. Requests from other
+ * networks are denied: their peers are not registered.
  */
 const ANY = '0.0.0.0'
 
@@ -45,11 +45,11 @@ function bindUdp(port: number): Promise<Socket> {
 function inUse(port: number, cause: NodeJS.ErrnoException): EgressError {
   return new EgressError({
     code: 'EGRESS_BIND',
-    problem: `port ${String(port)} cannot be bound (${cause.code ?? cause.message})`,
+    problem: `Cannot listen on port ${String(port)} (${cause.code ?? cause.message})`,
     fix:
       cause.code === 'EADDRINUSE'
-        ? `stop the program that has it (\`ss -ltnup 'sport = :${String(port)}'\` names it), or run the gateway in a container`
-        : 'run the gateway in a container or a network namespace of its own, where ports below 1024 are free and allowed',
+        ? `Stop the program that uses it (find it with \`ss -ltnup 'sport = :${String(port)}'\`), or run the gateway in a container`
+        : 'Run the gateway in a container or in its own network namespace, where ports below 1024 are available',
     exitCode: 1,
     cause,
   })

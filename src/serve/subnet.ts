@@ -7,7 +7,7 @@ export interface Subnet {
   readonly bits: number
 }
 
-/** What the addresses of a sandbox network are for, counted from its own: the engine keeps the first for itself. */
+/** Offsets of the addresses in a sandbox network from its base address. The engine reserves the first one. */
 export const HOSTS = { engine: 1, dns: 2, proxy: 3, sandbox: 4 } as const
 
 /** `10.231.0.8/29`; null unless it is a network's own address with room for the four hosts. */
@@ -19,7 +19,7 @@ export function parseSubnet(text: string): Subnet | null {
   return baseOf(number, bits) === number ? { base: number, bits } : null
 }
 
-/** Null for what is no dotted IPv4 address. */
+/** Null unless the text is an IPv4 address in dotted form. */
 export function addressNumber(address: string): number | null {
   if (!isIPv4(address)) return null
   return address.split('.').reduce((sum, part) => sum * 256 + Number(part), 0)

@@ -1,7 +1,7 @@
 import type { SandboxPlan, ScratchPlace, ShownTree } from '../../plan.js'
 import { dockerError } from './options.js'
 
-/** What a container has beside its plan. */
+/** A plan, and the further inputs of its container. */
 export interface ContainerInput {
   readonly plan: SandboxPlan
   /** of the container and of its network */
@@ -12,21 +12,21 @@ export interface ContainerInput {
   readonly files: Readonly<Record<string, string>>
   /** an empty file of the host */
   readonly emptyFile: string
-  /** file of the host with the environment, a variable a line */
+  /** file of the host with the environment, one variable per line */
   readonly environmentFile: string
-  /** whether the kernel has IPv6, which is then switched off */
+  /** whether the kernel has IPv6, which is then disabled */
   readonly ipv6: boolean
   /** the value of TERM on a terminal */
   readonly term: string
 }
 
-/** Where images keep the authorities that clients trust; the gateway's volume takes their place. */
+/** Where images keep their trusted CAs; the gateway's volume replaces them. */
 const CERTIFICATE_DIRECTORIES = ['/etc/ssl/certs', '/etc/pki/tls/certs', '/etc/egress']
 
-/** The client puts the host's own proxies into containers, and their passwords with them. */
+/** Docker's client passes the host's proxy settings, including passwords, to containers; these variables clear them. */
 const NO_PROXIES = ['FTP_PROXY', 'ftp_proxy', 'ALL_PROXY', 'all_proxy']
 
-/** The arguments of `docker run` that carry a plan out. Throws a SandboxError. */
+/** The arguments of `docker run` for a plan. Throws a SandboxError. */
 export function containerArguments(input: ContainerInput): string[] {
   const { plan, name, project } = input
   const { limits, user } = plan
@@ -54,7 +54,7 @@ export function containerArguments(input: ContainerInput): string[] {
     ...(input.ipv6 ? ['all', 'default'].flatMap(withoutIpv6) : []),
     ...NO_PROXIES.flatMap((variable) => ['--env', `${variable}=`]),
     ...['--workdir', plan.workdir, '--env-file', input.environmentFile],
-    // A file of variables has no way to write a line break.
+    // An environment file cannot contain line breaks.
     ...Object.entries(plan.environment)
       .filter(([, value]) => value.includes('\n'))
       .flatMap(([variable, value]) => ['--env', `${variable}=${value}`]),
@@ -70,13 +70,13 @@ export function environmentText({ environment }: SandboxPlan): string {
     .join('')
 }
 
-/** The engine mounts from the outside in, whatever the order here. */
+/** The order is irrelevant: the engine mounts parents first. */
 function treeArguments({ shown, pinned, hidden }: SandboxPlan, emptyFile: string): string[] {
   const files = hidden.filter(({ kind }) => kind === 'file')
   const directories = hidden.filter(({ kind }) => kind === 'directory')
   return [
     ...shown.flatMap(({ path, writable }: ShownTree) => bind(path, path, writable)),
-    // What is a mount cannot be renamed.
+    // A mount point cannot be renamed.
     ...pinned.flatMap((path) => bind(path, path, true)),
     ...files.flatMap(({ path }) => bind(emptyFile, path, false)),
     ...directories.flatMap(({ path }) =>
@@ -87,7 +87,7 @@ function treeArguments({ shown, pinned, hidden }: SandboxPlan, emptyFile: string
 
 function scratchArguments({ path, mode, own, executable, bytes }: ScratchPlace, plan: SandboxPlan): string[] {
   const size = String(bytes ?? plan.limits.tmpBytes)
-  // The engine makes this one by itself, and knows its size under this name.
+  // The engine creates /dev/shm itself; this option sets its size.
   if (path === '/dev/shm') return ['--shm-size', size]
   const owner = own ? `,uid=${String(plan.user.uid)},gid=${String(plan.user.gid)}` : ''
   const options = `rw,${executable ? 'exec' : 'noexec'},nosuid,nodev,mode=${mode}${owner},size=${size}`
@@ -104,9 +104,9 @@ function mount(...fields: string[]): string[] {
   return ['--mount', fields.map(csvField).join(',')]
 }
 
-/** RFC 4180, as the client reads it; it would take a carriage return away. */
+/** RFC 4180, as Docker's client parses it. The client would drop a carriage return. */
 function csvField(field: string): string {
   if (field.includes('\r'))
-    throw dockerError(`${JSON.stringify(field)} has a carriage return in it`, 'rename it')
+    throw dockerError(`${JSON.stringify(field)} contains a carriage return`, 'Rename the file or directory')
   return /[",\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field
 }

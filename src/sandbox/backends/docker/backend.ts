@@ -10,7 +10,7 @@ import type { DockerHost } from './host.js'
 import type { RunNetwork } from './network.js'
 import type { DockerOptions } from './options.js'
 
-/** The client may have been started, and the container not yet. */
+/** The container may not have started yet. */
 const SIGNAL_ATTEMPTS = 5
 
 export interface DockerBackendInput {
@@ -22,7 +22,7 @@ export interface DockerBackendInput {
   readonly term: string
 }
 
-/** Carries a plan out as a container of a Docker engine, in a network that the gateway has joined. */
+/** Runs a plan as a Docker container, in a network that the gateway has joined. */
 export class DockerBackend implements SandboxBackend {
   readonly #input: DockerBackendInput
   #streams: CommandStreams = OWN_STREAMS
@@ -112,7 +112,7 @@ export class DockerBackend implements SandboxBackend {
   }
 }
 
-/** Inside, another user than the one who writes it reads it. */
+/** Writes a file that every user can read, because the user in the sandbox is a different one. */
 export function writeShown(path: string, content: string): void {
   writeFileSync(path, content)
   chmodSync(path, 0o644)

@@ -8,10 +8,10 @@ export interface GatewayContainers {
   readonly proxy: string
 }
 
-/** What is to be taken away after a run. */
+/** What to remove after a run. */
 export interface CleanUpOrder {
   readonly project: string
-  /** where the run's own processes are: the part of an owner's name before the process */
+  /** the machine of the run: the part of an owner's name before the process id */
   readonly place: string
   readonly containers: GatewayContainers
   /** network of the run, null if it has none */
@@ -22,23 +22,23 @@ export interface CleanUpOrder {
   readonly emptyFile: string
 }
 
-/** A gateway that starts over at this moment leaves a network a second later. */
+/** A gateway that is restarting leaves a network with a delay of about a second. */
 const LEAVE_ATTEMPTS = 10
 
-/** The part of an owner's name that says where it is. */
+/** The machine in the name of an owner. */
 export const placeOf = (owner: string): string => owner.split('/').slice(0, -2).join('/')
 
-/** Where a run keeps an empty file of its own; it hides files, and tells ends. */
+/** Path of a run's empty file, which is mounted over hidden files and copied to report the end. */
 export const emptyFileIn = (directory: string): string => join(directory, 'empty')
 
-/** Takes a run's things away, and what runs left that were killed. */
+/** Removes a run's network and directories, and the remains of killed runs. */
 export async function cleanUp(host: DockerHost, order: CleanUpOrder): Promise<void> {
   if (order.network !== null) await removeNetwork(host, order.containers, order.network)
   await sweep(host, order)
   for (const directory of order.directories) await host.removeDirectory(directory)
 }
 
-/** Of processes elsewhere nothing is known; their runs are left alone. */
+/** Removes the remains of killed runs of this machine. Runs of other machines are left alone: their processes are not visible here. */
 export async function sweep(
   host: DockerHost,
   order: Pick<CleanUpOrder, 'project' | 'place' | 'containers' | 'emptyFile'>,
@@ -66,7 +66,7 @@ async function isOver(host: DockerHost, place: string, owner: string): Promise<b
   return (await host.owner(pid)) !== owner
 }
 
-/** The file's name tells the gateway, when it looks next. A command that ended has taken its container along. */
+/** Reports the end to the gateway by a file name. Without an exit code, the container may still exist, so remove it. */
 export async function tellEnd(
   host: DockerHost,
   { containers, emptyFile }: Pick<CleanUpOrder, 'containers' | 'emptyFile'>,
@@ -78,7 +78,7 @@ export async function tellEnd(
   await host.docker(['cp', emptyFile, `${containers.proxy}:/var/lib/egress/shared/ended/${name}`])
 }
 
-/** One that a gateway is still in stays, for the next sweep. */
+/** Removes a network. If a gateway container is still connected, the network is left for the next sweep. */
 export async function removeNetwork(
   host: DockerHost,
   { dns, proxy }: GatewayContainers,
@@ -89,8 +89,8 @@ export async function removeNetwork(
 }
 
 /**
- * The engine's word is not enough: a gateway that is just being started over stays in the network all the same, and without
- * the network it could never start again.
+ * Checks the result: `docker network disconnect` can succeed while a restarting gateway stays connected, and a gateway whose
+ * network is removed can never start again.
  */
 async function leave(host: DockerHost, network: string, container: string): Promise<boolean> {
   for (let attempt = 0; attempt < LEAVE_ATTEMPTS; attempt += 1) {

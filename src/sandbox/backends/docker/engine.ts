@@ -7,35 +7,34 @@ import { dockerError, type DockerOptions } from './options.js'
 export async function engineVersion(host: DockerHost): Promise<string> {
   const { code, stdout } = await host.docker(['version', '--format', '{{.Server.Version}}'])
   if (code !== 0 || stdout.trim() === '')
-    throw dockerError('the version of the Docker engine cannot be read', 'see why with `docker version`')
+    throw dockerError('Cannot read the Docker engine version', 'Check the output of `docker version`')
   return stdout.trim()
 }
 
 /**
- * Refuses an engine whose own resolver can be made to ask the host's for what an internal network must not reach
- * (CVE-2024-29018).
+ * Throws for an engine whose resolver can forward queries from an internal network to the host's resolver (CVE-2024-29018).
  *
- * @returns a warning about one that is merely old, or null
+ * @returns a warning if the engine is merely outdated, otherwise null
  */
 export function checkEngine(version: string, allowOldEngine: boolean): string | null {
   const advisory = engineAdvisory(version)
   if (advisory === null) return null
   if (!advisory.startsWith('CVE-'))
-    return `Docker engine ${version}: internal networks resolve names properly from 26.1.3 on; update it`
+    return `Docker engine ${version} is outdated: before 26.1.3, internal networks do not resolve all names. Update Docker`
   if (allowOldEngine) return null
   throw dockerError(
-    `Docker engine ${version} is open to ${advisory}: names can leave an internal network`,
-    'update to 26.1.3 or later; --allow-old-engine takes the risk (sandboxes here do not ask that resolver)',
+    `Docker engine ${version} is vulnerable to ${advisory}: DNS queries can leave an internal network`,
+    'Update to 26.1.3 or later, or accept the risk with --allow-old-engine (sandboxes do not use the resolver of the engine)',
   )
 }
 
-/** Makes the image that agents run in unless they name another. Throws a SandboxError. */
+/** Builds the default image of sandboxes. Throws a SandboxError. */
 export async function buildDefaultImage(
   host: DockerHost,
   { image, baseImage }: DockerOptions,
   say: (message: string) => void,
 ): Promise<void> {
-  say('building the default sandbox image (once)…')
+  say('Building the default sandbox image (once)…')
   const directory = join(host.facts.root, 'docker')
   const { code } = await host.docker(
     [
@@ -46,7 +45,7 @@ export async function buildDefaultImage(
   )
   if (code !== 0)
     throw dockerError(
-      'the default sandbox image cannot be built',
-      'see the lines above, or name another image with --image',
+      'Could not build the default sandbox image',
+      'Fix the error above, or choose another image with --image',
     )
 }

@@ -4,18 +4,18 @@ import type { GatewayContainers } from './clean-up.js'
 import type { DockerHost } from './host.js'
 import { dockerError, type DockerOptions } from './options.js'
 
-/** The gateway as Compose has made it. */
+/** The gateway's containers, as Compose created them. */
 export interface Gateway extends GatewayContainers {
-  /** whether both containers run */
+  /** whether both containers are running */
   readonly running: boolean
 }
 
 const HEALTH_ATTEMPTS = 60
 
-/** `unset` where the gateway was never set up, `no engine` where no engine answers. */
+/** `unset` if the gateway was never set up, `no engine` if the engine is not responding. */
 export type FoundGateway = Gateway | 'unset' | 'no engine'
 
-/** The gateway's containers. */
+/** Finds the gateway's containers. */
 export async function findGateway(
   host: DockerHost,
   { project }: Pick<DockerOptions, 'project'>,
@@ -36,7 +36,7 @@ export async function findGateway(
   return { dns, proxy, running: found.every(([, , state]) => state === 'running') }
 }
 
-/** A gateway that runs and answers: as it was found, started again, or made by Compose. Throws a SandboxError. */
+/** Returns a running gateway; starts or creates it if necessary. Throws a SandboxError. */
 export async function openGateway(
   host: DockerHost,
   found: FoundGateway,
@@ -44,7 +44,7 @@ export async function openGateway(
   say: (message: string) => void,
 ): Promise<Gateway> {
   if (found === 'no engine')
-    throw dockerError('no Docker engine answers', 'start it, or see why with `docker info`')
+    throw dockerError('The Docker engine is not responding', 'Start Docker (details: `docker info`)')
   if (found !== 'unset' && found.running) return found
   const gateway = found === 'unset' ? await composeUp(host, options, say) : await restart(host, found)
   await untilHealthy(host, gateway)
@@ -53,7 +53,7 @@ export async function openGateway(
 
 async function restart(host: DockerHost, gateway: Gateway): Promise<Gateway> {
   const { code } = await host.docker(['start', gateway.proxy, gateway.dns], { showErrors: true })
-  if (code !== 0) throw dockerError('the gateway cannot be started', 'see the lines above')
+  if (code !== 0) throw dockerError('Could not start the gateway', 'Fix the error above')
   return gateway
 }
 
@@ -64,10 +64,10 @@ async function composeUp(
 ): Promise<Gateway> {
   if ((await host.docker(['compose', 'version'])).code !== 0)
     throw dockerError(
-      'the gateway is not running, and Docker Compose is not installed to start it',
-      'install the Compose plugin (docker compose version), then run `docker compose up -d`',
+      'The gateway is not running, and Docker Compose is not installed',
+      'Install the Docker Compose plugin, then run `docker compose up -d`',
     )
-  say('starting the gateway (the first time builds its image)…')
+  say('Starting the gateway (the first start builds its image)…')
   const { root } = host.facts
   const { code } = await host.docker(
     [
@@ -78,12 +78,12 @@ async function composeUp(
   )
   if (code !== 0)
     throw dockerError(
-      'the gateway cannot be started',
-      'see the lines above; "Pool overlaps" means that EGRESS_AGENTS_SUBNET must be another (docs/docker.md)',
+      'Could not start the gateway',
+      'Fix the error above; if it says "Pool overlaps", set EGRESS_AGENTS_SUBNET to another network (docs/docker.md)',
     )
   const found = await findGateway(host, options)
   if (typeof found === 'string')
-    throw dockerError('the gateway did not come up', 'see why with `docker compose logs`')
+    throw dockerError('The gateway did not start', 'Check the output of `docker compose logs`')
   return found
 }
 
@@ -102,14 +102,14 @@ async function untilHealthy(host: DockerHost, gateway: Gateway): Promise<void> {
   throw await gatewayAway(host, gateway)
 }
 
-/** It ends at once where the policy is wrong, and the engine starts it over and over: what it said last is why. */
+/** Explains a gateway that is not responding with its last error: with an invalid policy it exits, and Docker restarts it. */
 export async function gatewayAway(host: DockerHost, { proxy }: GatewayContainers): Promise<Error> {
   const { stdout, stderr } = await host.docker(['logs', '--tail', '20', proxy])
   const lines = `${stdout}${stderr}`.split('\n')
   const at = lines.findLastIndex((line) => /^egress: |^[^ ]*egress\.yaml/.test(line))
   const said = at === -1 ? '' : `\n${lines.slice(at, at + 2).join('\n')}`
   return dockerError(
-    `the gateway does not answer${said}`,
-    'fix the error above, then `docker compose restart proxy`; see `docker compose logs`',
+    `The gateway is not responding${said}`,
+    'Fix the error above, then run `docker compose restart proxy` (details: `docker compose logs`)',
   )
 }

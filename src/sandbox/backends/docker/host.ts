@@ -1,14 +1,14 @@
 import type { CommandStreams } from '../../backend.js'
 import type { CleanUpOrder } from './clean-up.js'
 
-/** What a call of `docker` came to. */
+/** The result of a `docker` command. */
 export interface DockerResult {
   readonly code: number
   readonly stdout: string
   readonly stderr: string
 }
 
-/** What is known of the host that sandboxes are started on. */
+/** Facts about the host on which sandboxes are started. */
 export interface HostFacts {
   /** the process whose end is the end of the run */
   readonly pid: number
@@ -16,20 +16,20 @@ export interface HostFacts {
   readonly gid: number
   /** which of standard input and output are terminals */
   readonly terminals: { readonly input: boolean; readonly output: boolean }
-  /** where this product stands on the host, with docker-compose.yml in it */
+  /** the directory of this program on the host, which contains docker-compose.yml */
   readonly root: string
   /** a directory of this run, open to its user alone; the engine can mount what is in it */
   readonly directory: string
 }
 
 /**
- * The host's side of the Docker backend: `docker` itself, and the little that only a process of the host can tell. The
- * program runs there, or in a container, where a shell on the host does these things for it.
+ * Access to the host for the Docker backend: `docker` itself, and facts that only a process on the host can find out. The
+ * program runs on the host, or in a container, where a shell on the host does these things for it.
  */
 export interface DockerHost {
   readonly facts: HostFacts
 
-  /** Runs `docker` without input, to its end. Never rejects: a client that is not there has code 127. */
+  /** Runs `docker` without input and waits for its end. Never rejects: the code is 127 if `docker` is not installed. */
   docker(args: readonly string[], options?: { readonly showErrors?: boolean }): Promise<DockerResult>
 
   /** Runs `docker` with these streams, out of the reach of the terminal's signals unless it has the terminal; its exit code. */
@@ -38,7 +38,7 @@ export interface DockerHost {
   /** Calls `listener` for every signal that the run gets. Once. */
   onSignal(listener: (name: NodeJS.Signals) => void): void
 
-  /** A name for a process that no later process will have: `PLACE/PID/SINCE`; null where there is no such process. */
+  /** A unique name for a process, `PLACE/PID/SINCE`; null if there is no such process. */
   owner(pid: number): Promise<string | null>
 
   isFile(path: string): Promise<boolean>
@@ -46,11 +46,11 @@ export interface DockerHost {
   /** The host's own addresses, IPv4. */
   addresses(): Promise<string[]>
 
-  /** Directories of runs that have not been taken away, with the owner that each names. */
+  /** Directories of runs that have not been removed, with their owners. */
   runDirectories(): Promise<{ directory: string; owner: string }[]>
 
   removeDirectory(directory: string): Promise<void>
 
-  /** Has the rest done after the run has given its exit code. Once. */
+  /** Runs the clean-up after the run has returned its exit code. Called once. */
   cleanUpLater(order: CleanUpOrder): void
 }

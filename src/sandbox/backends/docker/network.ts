@@ -100,8 +100,8 @@ export class RunNetwork {
     if (network.code !== 0) {
       if (mayRepeat && network.stderr.includes('overlap')) return null
       throw dockerError(
-        `the sandbox's network cannot be made: ${network.stderr.trim()}`,
-        'if the pool is taken, name another with EGRESS_POOL (10.231.0.0/16 unless set)',
+        `Could not create the sandbox network: ${network.stderr.trim()}`,
+        'If its addresses are in use, set EGRESS_POOL to another network (default: 10.231.0.0/16)',
       )
     }
     this.#goOn()
@@ -117,14 +117,14 @@ export class RunNetwork {
     const results = await Promise.all(joined)
     if (results.some(({ code }) => code !== 0))
       throw dockerError(
-        `the gateway cannot join the sandbox's network: ${results.map(({ stderr }) => stderr.trim()).join(' ')}`,
-        'see whether it runs: docker compose ps',
+        `The gateway could not join the sandbox network: ${results.map(({ stderr }) => stderr.trim()).join(' ')}`,
+        'Check that the gateway is running with `docker compose ps`',
       )
     return readResponse(subnet, answer.stdout)
   }
 
   #goOn(): void {
-    if (this.#closed) throw dockerError('the run has ended already', 'start it again')
+    if (this.#closed) throw dockerError('The run has already ended', 'Start it again')
   }
 
   /** Without two lines of its own it was the engine that spoke, or nothing did. */
@@ -158,10 +158,13 @@ export function drawSubnet(pool: string): Subnet {
   const [, address = '', length = ''] = /^([0-9.]+)\/(\d{1,2})$/.exec(pool) ?? []
   const number = addressNumber(address)
   if (number === null)
-    throw dockerError(`EGRESS_POOL \`${pool}\` is not a network`, 'write for example 10.231.0.0/16')
+    throw dockerError(
+      `Invalid EGRESS_POOL \`${pool}\``,
+      'Use a network in CIDR notation, such as 10.231.0.0/16',
+    )
   const bits = Number(length)
   if (bits < 8 || bits > 26)
-    throw dockerError(`EGRESS_POOL \`${pool}\` is too small or too large`, 'give it between /8 and /26')
+    throw dockerError(`Invalid size of EGRESS_POOL \`${pool}\``, 'Use a prefix length between /8 and /26')
   const count = 2 ** (RUN_BITS - bits)
   const drawn = randomBytes(4).readUInt32BE() % count
   return { base: baseOf(number, bits) + drawn * 2 ** (32 - RUN_BITS), bits: RUN_BITS }

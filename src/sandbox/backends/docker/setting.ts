@@ -12,22 +12,22 @@ import type { DockerHost } from './host.js'
 import type { Connection } from './network.js'
 import { dockerError } from './options.js'
 
-/** Each one is a mount, and the engine takes its time for it. */
+/** Fewer masks than with namespaces, because each one is a mount, and mounts are slow in the engine. */
 const BOUNDS = { entries: 400_000, masks: 400 }
 
-/** Root's agent is this user inside; whoever else starts it is itself. */
+/** The user of the sandbox if root starts it; otherwise it is the caller. */
 const ORDINARY: UnixUser = { uid: 1000, gid: 1000 }
 
 /** The container itself needs some processes. */
 const MIN_PROCESSES = 8
 
-/** What is looked up on the host while the engine makes the network. */
+/** Facts from the host, found out while the engine creates the network. */
 export interface DockerView {
   readonly trees: ShownTrees
   readonly user: UnixUser
 }
 
-/** What the sandbox will see, and as whom. Throws a SandboxError. */
+/** Resolves the trees and the user of the sandbox. Throws a SandboxError. */
 export function viewForDocker(request: SandboxRequest, host: DockerHost): DockerView {
   const trees = viewTrees(request)
   const { uid, gid } = host.facts
@@ -36,18 +36,18 @@ export function viewForDocker(request: SandboxRequest, host: DockerHost): Docker
   const { processes } = request.limits
   if (processes < MIN_PROCESSES)
     throw dockerError(
-      `--limit \`processes=${String(processes)}\` is too little: the container itself needs some`,
-      'write for example processes=100',
+      `--limit \`processes=${String(processes)}\` is too low: the container itself needs several processes`,
+      `Use at least processes=${String(MIN_PROCESSES)}`,
     )
   return { trees, user }
 }
 
-/** Root's agent is an ordinary user, and would learn too late that it may not write. */
+/** If root starts the agent, it runs as an ordinary user; check early that it can write to the work directory. */
 function checkWritable(workdir: string, { uid, gid }: UnixUser): void {
   if (permits(statSync(workdir), { uid, gid }, 3)) return
   throw dockerError(
-    `${workdir} cannot be written by the agent, which is user ${String(uid)} when root starts it`,
-    `run: chown -R ${String(uid)}:${String(gid)} ${quoteWord(workdir)}, or start as an ordinary user`,
+    `The agent cannot write to ${workdir}: when root starts it, it runs as user ${String(uid)}`,
+    `Run: chown -R ${String(uid)}:${String(gid)} ${quoteWord(workdir)}, or start as an ordinary user`,
   )
 }
 
@@ -62,9 +62,9 @@ export interface DockerPlanInput {
 }
 
 /**
- * Searches what is shown for what to hide. Throws a SandboxError.
+ * Searches the trees for files to hide. Throws a SandboxError.
  *
- * @param policyDirectory the host's directory that the gateway reads its policy from, null where that cannot be told
+ * @param policyDirectory the host directory of the gateway's policy, null if it is unknown
  */
 export function hideForDocker(trees: ShownTrees, policyDirectory: string | null): HostView {
   return hideIn(trees, {
@@ -85,7 +85,7 @@ export function planForDocker({ id, request, view, user, connection, env }: Dock
     id,
     command: request.command,
     view,
-    // All of them, said: with none it would be as the engine's settings have it.
+    // Set explicitly, because the engine may have another default.
     limits: { ...request.limits, processors: request.limits.processors ?? processors },
     user,
     runAs: null,
@@ -99,7 +99,7 @@ export function planForDocker({ id, request, view, user, connection, env }: Dock
   })
 }
 
-/** The policy, where the gateway reads it from a directory that the sandbox sees, and any file in the place of one. */
+/** The gateway's policy and every `egress.yaml` at the top of a shown tree, if the sandbox would see them. */
 function policyFiles({ shown }: ShownTrees, policyDirectory: string | null): string[] {
   const directories = [
     ...(policyDirectory === null ? [] : [policyDirectory]),
@@ -121,7 +121,7 @@ function real(path: string): string {
 function checkProcessors({ processors }: SandboxLimits, available: number): void {
   if (processors === null || processors <= available) return
   throw dockerError(
-    `--limit cpus=${String(processors)} is more than there are: ${String(available)}`,
-    `write cpus=${String(available)} or less`,
+    `--limit cpus=${String(processors)} exceeds the number of processors (${String(available)})`,
+    `Use cpus=${String(available)} or less`,
   )
 }

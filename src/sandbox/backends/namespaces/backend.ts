@@ -122,13 +122,17 @@ function agentTools(): AgentTools {
 function filterPrefix(): string[] {
   const prefix = filterInstaller(process.arch, { perl: findTool('perl'), python: findTool('python3') })
   if (prefix === null)
-    throw new SandboxError('EGRESS_SANDBOX_TOOLS', 'no system call filter', 'install perl or python3')
+    throw new SandboxError(
+      'EGRESS_SANDBOX_TOOLS',
+      'Cannot install the system call filter',
+      'Install perl or python3',
+    )
   return prefix
 }
 
 function tool(name: string): string {
   const found = findTool(name)
   if (found === null)
-    throw new SandboxError('EGRESS_SANDBOX_TOOLS', `${name} is missing`, 'install util-linux')
+    throw new SandboxError('EGRESS_SANDBOX_TOOLS', `${name} not found`, 'Install util-linux')
   return found
 }

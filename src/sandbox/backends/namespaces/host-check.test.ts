@@ -25,7 +25,7 @@ const cases: [Partial<HostFacts>, string, RegExp, RegExp][] = [
   [{ platform: 'darwin' }, 'PLATFORM', /darwin/, /Docker/],
   [{ architecture: 'riscv64' }, 'ARCHITECTURE', /riscv64/, /Docker/],
   [{ missingTools: ['unshare', 'setpriv'] }, 'TOOLS', /unshare, setpriv/, /util-linux/],
-  [{ hasInterpreter: false }, 'TOOLS', /perl/, /install/],
+  [{ hasInterpreter: false }, 'TOOLS', /perl/, /^Install perl/],
   [{ maxUserNamespaces: null }, 'USERNS', /no user namespaces/, /CONFIG_USER_NS/],
   [{ maxUserNamespaces: 0 }, 'USERNS', /max_user_namespaces is 0/, /sysctl -w user.max_user_namespaces/],
   [

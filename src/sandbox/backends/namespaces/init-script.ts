@@ -76,7 +76,7 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 fcntl.ioctl(s, 0x8914, struct.pack("16sh22x", b"lo", 0x49))
 fcntl.ioctl(s, 0x8916, struct.pack("=16sHHI16x", b"lo:1", 2, 0, socket.htonl(0xc0000201)))' 2>/dev/null ||
 { busybox ip link set lo up && busybox ip address add 192.0.2.1/32 dev lo; } 2>/dev/null ||
-{ echo "the loopback interface cannot be brought up: none of ip, perl, python3, busybox works" >&2; exit 1; }`
+{ echo "cannot enable the loopback interface: ip, perl, python3 and busybox all failed" >&2; exit 1; }`
 
 /**
  * The second part, sent by \`start\`. PID 1 stays a shell, because somebody has to reap what the agent leaves behind. It

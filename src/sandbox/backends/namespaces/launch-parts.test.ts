@@ -49,11 +49,11 @@ void t.test('only the work directory is advised to be given to the agent', (t) =
   const who = { uid: 61000, gid: 61000 }
   t.throws(() => checkAccess(path, trees, who), {
     code: 'EGRESS_SANDBOX_ACCESS',
-    fix: /^run: chown -R 61000:61000 /,
+    fix: /^Run: chown -R 61000:61000 /,
   })
   t.throws(() => checkAccess('/elsewhere', trees, who), {
     code: 'EGRESS_SANDBOX_ACCESS',
-    fix: /leave this --mount out/,
+    fix: /remove this --mount/,
   })
   t.end()
 })

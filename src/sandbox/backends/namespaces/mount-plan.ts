@@ -60,8 +60,8 @@ export function checkFiles(files: readonly string[], trees: readonly string[]): 
     if (tree === undefined && path.startsWith('/') && !isWithin(path, ownDirectory)) continue
     throw new SandboxError(
       'EGRESS_SANDBOX_FILE',
-      `${path} cannot be written inside${tree === undefined ? '' : `: ${tree} is mounted from the host`}`,
-      'choose a path below /etc, /run or the home directory of the agent',
+      `Cannot create ${path} in the sandbox${tree === undefined ? '' : `: ${tree} is mounted from the host`}`,
+      'Choose a path below /etc, /run or the home directory of the agent',
     )
   }
 }

@@ -115,7 +115,11 @@ interface StandardStreams {
 
 function standardStreams({ stdin, stdout, stderr }: ChildProcess): StandardStreams {
   if (!stdin || !stdout || !stderr)
-    throw new SandboxError('EGRESS_SANDBOX_SETUP', 'out of descriptors', 'raise ulimit -n')
+    throw new SandboxError(
+      'EGRESS_SANDBOX_SETUP',
+      'Too many open files',
+      'Increase the limit with `ulimit -n`',
+    )
   return { input: stdin, output: stdout, error: stderr }
 }
 

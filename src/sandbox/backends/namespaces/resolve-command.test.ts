@@ -74,7 +74,7 @@ void t.test('what only the host has is refused with the mount that would help', 
   for (const [command, mount] of Object.entries(cases)) {
     const { exitCode, fix } = denial(command)
     t.equal(exitCode, 127, command)
-    t.equal(fix, `add ${mount.replace('--mount ', `--mount ${root}/`)}`)
+    t.equal(fix, `Add ${mount.replace('--mount ', `--mount ${root}/`)}`)
   }
   t.end()
 })

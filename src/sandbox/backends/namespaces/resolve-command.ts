@@ -35,7 +35,7 @@ export function pathInside(path: string, trees: readonly string[]): string {
 /** Finds the command as the sandbox will; throws with exit code 127 (not found) or 126 (not executable). */
 export function resolveCommand({ command, workdir, path, trees }: CommandInput): ResolvedCommand {
   if (command === '' || command.includes('='))
-    throw failure(127, `'${command}' is not a command`, 'name a program')
+    throw failure(127, `Invalid command \`${command}\``, 'Use the name or path of a program')
   const named = command.includes('/')
   const search = (directories: readonly string[]) => directories.map((directory) => join(directory, command))
   const outside = named ? [resolve(workdir, command)] : search(path.split(delimiter).filter(isAbsolute))
@@ -51,17 +51,21 @@ export function resolveCommand({ command, workdir, path, trees }: CommandInput):
   }
   if (foundOutside !== undefined) {
     const add = mountsFor(foundOutside, trees)
-    throw failure(127, `${foundOutside} exists on this host but not in the sandbox`, `add ${add}`)
+    throw failure(127, `${foundOutside} exists on the host but not in the sandbox`, `Add ${add}`)
   }
   const useless = [...inside, ...outside].find((file) => lookAt(file) !== null)
   if (useless !== undefined) {
     throw failure(
       126,
       `${useless} is not an executable file`,
-      `run: chmod +x ${useless}, or name its interpreter`,
+      `Run: chmod +x ${useless}, or put its interpreter before it`,
     )
   }
-  throw failure(127, `${command}: not found`, 'check the spelling, or give the path of the program')
+  throw failure(
+    127,
+    `Command \`${command}\` not found`,
+    'Check the spelling, or use the full path of the program',
+  )
 }
 
 /** The --mount options that make a program visible: it, and what it is a link to. */

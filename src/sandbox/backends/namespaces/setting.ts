@@ -30,8 +30,8 @@ export async function planNamespaces(id: string, spec: SandboxSpec): Promise<Nam
   if (spec.limits.processors !== null) {
     throw new SandboxError(
       'EGRESS_SANDBOX_LIMIT',
-      'namespaces cannot limit processors',
-      'leave --limit cpus out, or add --backend docker',
+      'The namespaces backend cannot limit processors',
+      'Remove --limit cpus, or add --backend docker',
     )
   }
   const trees = viewTrees(spec)
@@ -74,7 +74,7 @@ export async function planNamespaces(id: string, spec: SandboxSpec): Promise<Nam
     terminal: spec.terminal,
   })
   const noScript =
-    'script(1) is missing (Debian: bsdutils, Fedora: util-linux-script): no job control in the sandbox'
+    'No job control in the sandbox, because script(1) is not installed (Debian: bsdutils, Fedora: util-linux-script)'
   const warnings = [
     ...(warning === null ? [] : [warning]),
     ...(spec.terminal && findTool('script') === null ? [noScript] : []),

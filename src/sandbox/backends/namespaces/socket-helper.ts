@@ -14,7 +14,7 @@ import type { HelperOrder, HelperReport } from './helper-messages.js'
 
 // What Node writes about an error by itself is a screen long, and its last lines say nothing.
 process.once('uncaughtException', (error) => {
-  process.stderr.write(`the helper that opens the sockets failed: ${error.message}\n`)
+  process.stderr.write(`could not open the gateway sockets: ${error.message}\n`)
   process.exit(1)
 })
 // Without the gateway there is nobody to decide anything: no channel, no sandbox.

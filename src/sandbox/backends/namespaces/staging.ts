@@ -70,7 +70,10 @@ exec "$@"
 /** Refuses before anything is started what the identity could not use inside. */
 export function checkAccess(workdir: string, trees: readonly ShownTree[], who: UnixUser): void {
   for (const { path, kind, writable } of trees) {
-    const fix = path === workdir ? giveAway(path, who) : 'start as a user who may, or leave this --mount out'
+    const fix =
+      path === workdir
+        ? giveAway(path, who)
+        : 'Start as a user who has this permission, or remove this --mount'
     const found = statSync(path)
     const traverse = kind === 'directory' ? 1 : 0
     if (!permits(found, who, 4 | traverse)) throw denial(path, 'read', who, fix)
@@ -80,13 +83,13 @@ export function checkAccess(workdir: string, trees: readonly ShownTree[], who: U
 
 /** Never said of a mount, which may be the system's: /etc/shadow, given to the agent. */
 function giveAway(path: string, { uid, gid }: UnixUser): string {
-  return `run: chown -R ${uid}:${gid} ${quoteWord(path)} (the agent then runs as that owner), or start as an ordinary user`
+  return `Run: chown -R ${uid}:${gid} ${quoteWord(path)} (the agent then runs as that owner), or start as an ordinary user`
 }
 
 function denial(path: string, what: string, { uid }: UnixUser, fix: string): SandboxError {
   return new SandboxError(
     'EGRESS_SANDBOX_ACCESS',
-    `started as root, the agent runs as uid ${uid}, which may not ${what} ${path}`,
+    `The agent cannot ${what} ${path}: when root starts it, it runs as uid ${uid}`,
     fix,
   )
 }
