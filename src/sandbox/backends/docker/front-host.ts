@@ -6,12 +6,12 @@ import { quoteCommand } from '../../shell-quote.js'
 import { cleanUp, type CleanUpOrder } from './clean-up.js'
 import type { DockerHost, DockerResult, HostFacts } from './host.js'
 
-/** Standard output, which the front reads orders from. */
+/** Standard output, from which sandbox-run reads orders. */
 const ORDERS = 1
 
 /**
- * The host's side where the host has no Node: sandbox-run runs this program in the gateway's image, and does there what it is
- * told by lines on standard output. What an order is about is a file beside it in the run's directory, quoted for a shell.
+ * Host access for a host without Node.js: sandbox-run runs this program in the gateway's image and carries out the orders on its
+ * standard output. The arguments of order N are in the file N.sh in the run's directory, quoted for a shell.
  *
  *   docker N   run docker with the words of N.sh; then N.out, N.err, and the line `N CODE`
  *   show N     the same, and errors go to whoever started the run
@@ -29,7 +29,7 @@ export class FrontHost implements DockerHost {
   readonly facts: HostFacts
   readonly #waiting = new Map<number, (code: number) => void>()
   #count = 0
-  /** As signals end a program that does not listen for them. */
+  /** Default: exit, like a program without a signal handler. */
   #onSignal: (name: NodeJS.Signals) => void = (name) => process.exit(128 + constants.signals[name])
   #later: CleanUpOrder | null = null
   readonly #lines = createInterface({ input: process.stdin })
@@ -37,7 +37,7 @@ export class FrontHost implements DockerHost {
   constructor(facts: HostFacts) {
     this.facts = facts
     this.#lines.on('line', (line) => this.#hear(line))
-    // The front was killed: what it leaves, the next run sweeps.
+    // sandbox-run was killed. The next run removes its remains.
     this.#lines.once('close', () => process.exit())
   }
 
@@ -87,7 +87,7 @@ export class FrontHost implements DockerHost {
     this.#order('say', text)
   }
 
-  /** Gives the run its exit code, and does what has to be done after it. */
+  /** Returns the exit code of the run, then cleans up. */
   async leave(code: number): Promise<void> {
     writeSync(ORDERS, `exit ${String(code)}\n`)
     if (this.#later !== null) await cleanUp(this, this.#later)
@@ -128,7 +128,7 @@ export class FrontHost implements DockerHost {
   }
 }
 
-/** What the front says of the host in variables; null where the program was not started by it. */
+/** Facts that sandbox-run passes in variables; null if it did not start this program. */
 export function frontFacts(env: Readonly<Record<string, string | undefined>>): HostFacts | null {
   const directory = env['EGRESS_FRONT_DIRECTORY']
   const root = env['EGRESS_FRONT_ROOT']

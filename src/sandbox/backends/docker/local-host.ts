@@ -15,12 +15,12 @@ const RUN_DIRECTORY = 'egress-run.'
 
 const SIGNALS: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2']
 
-/** The host's side where this program runs on the host itself. */
+/** Host access for a program that runs on the host itself. */
 export class LocalHost implements DockerHost {
   #directory: string | null = null
 
   get facts(): HostFacts {
-    // Made when it is asked for: a run that is refused before leaves nothing.
+    // Created on first use, so that a run that is rejected earlier leaves nothing.
     const directory = () => (this.#directory ??= makeRunDirectory())
     return {
       pid: process.pid,
@@ -48,7 +48,7 @@ export class LocalHost implements DockerHost {
   attach(args: readonly string[], streams: CommandStreams): Promise<number> {
     const hasTerminal = args.includes('--tty')
     return new Promise((resolve) => {
-      // What the terminal sends to all of its programs is told to the command by `signal`, once.
+      // Detached from the terminal, whose signals would otherwise reach the command twice (`signal` passes them on).
       const child = spawn('docker', args, { stdio: [...streams], detached: !hasTerminal })
       child.once('error', () => resolve(125))
       child.once('exit', (code, signal) =>
@@ -95,7 +95,7 @@ export class LocalHost implements DockerHost {
     return Promise.resolve()
   }
 
-  /** By a process of its own: whoever started the run has its exit code, and waits for nothing more. */
+  /** In a separate process, so that the run can exit immediately. */
   cleanUpLater(order: CleanUpOrder): void {
     spawn(process.execPath, [CLEAN_UP, JSON.stringify(order)], {
       stdio: 'ignore',

@@ -7,10 +7,10 @@ import { gatewayAway, type Gateway } from './gateway.js'
 import type { DockerHost, DockerResult } from './host.js'
 import { dockerError, type DockerOptions } from './options.js'
 
-/** Networks drawn before a pool counts as taken. */
+/** Attempts before the pool is considered full. */
 const MAX_DRAWS = 40
 
-/** A run's network with the gateway in it, and what the gateway said of the sandbox. */
+/** A run's network, connected to the gateway, and the gateway's reply to the registration. */
 export interface Connection {
   readonly subnet: Subnet
   readonly environment: Readonly<Record<string, string>>
@@ -18,7 +18,7 @@ export interface Connection {
   readonly processors: number
 }
 
-/** The network that one run has for itself: made, joined by the gateway, told to it, and told again when it ends. */
+/** The network of one run: creates it, connects the gateway to it, and registers the sandbox. */
 export class RunNetwork {
   /** of the sandbox */
   readonly id: string
@@ -27,7 +27,7 @@ export class RunNetwork {
   readonly #options: DockerOptions
   readonly #owner: string
   readonly #emptyFile: string
-  /** Whatever the engine is doing for this network. */
+  /** Calls of `docker` in progress for this network. */
   readonly #pending = new Set<Promise<DockerResult>>()
   #begun = false
   #closed = false
@@ -49,7 +49,7 @@ export class RunNetwork {
     return `egress-${this.id}`
   }
 
-  /** Whether there is something to take away. */
+  /** Whether there may be something to remove. */
   get begun(): boolean {
     return this.#begun
   }
@@ -58,12 +58,12 @@ export class RunNetwork {
     return placeOf(this.#owner)
   }
 
-  /** Rejects with a SandboxError. Addresses that are taken already are drawn again. */
+  /** Rejects with a SandboxError. If the addresses are in use, it tries other ones. */
   async connect(agent: string, command: string): Promise<Connection> {
     for (let draw = 1; ; draw += 1) {
       const connection = await this.#try(drawSubnet(this.#options.pool), agent, command, draw < MAX_DRAWS)
       if (connection !== null) return connection
-      // An end that is told before the gateway has heard of the beginning ends nothing.
+      // The end must be reported after the registration, or it has no effect.
       await this.#settle()
       await tellEnd(this.#host, { containers: this.#gateway, emptyFile: this.#emptyFile }, this.name, null)
       await removeNetwork(this.#host, this.#gateway, this.name)
@@ -71,8 +71,8 @@ export class RunNetwork {
   }
 
   /**
-   * Begins nothing more, and waits for what was begun. What the engine has begun to make comes into being, whoever waits for
-   * it: a gateway that joined a network after that was taken away could never start again.
+   * Starts no further calls, and waits for those in progress. The engine completes a call even if its client is gone: a
+   * gateway that joined a network after its removal could never start again.
    */
   async close(): Promise<void> {
     this.#closed = true
@@ -83,7 +83,7 @@ export class RunNetwork {
     while (this.#pending.size > 0) await Promise.all(this.#pending)
   }
 
-  /** Null where the addresses are someone else's and may be drawn again. */
+  /** Null if the addresses are in use and another attempt is allowed. */
   async #try(subnet: Subnet, agent: string, command: string, mayRepeat: boolean): Promise<Connection | null> {
     const { dns, proxy } = this.#gateway
     const text = `${addressText(subnet.base)}/${String(subnet.bits)}`
@@ -127,7 +127,7 @@ export class RunNetwork {
     if (this.#closed) throw dockerError('The run has already ended', 'Start it again')
   }
 
-  /** Without two lines of its own it was the engine that spoke, or nothing did. */
+  /** The gateway's own error if the output has one; otherwise the gateway is not responding. */
   async #denial({ stderr }: DockerResult): Promise<Error> {
     const [, problem, fix] = /^egress: (.*)\n {2}(.*)$/m.exec(stderr) ?? []
     if (problem === undefined || fix === undefined) return gatewayAway(this.#host, this.#gateway)
@@ -142,7 +142,7 @@ export class RunNetwork {
   }
 }
 
-/** `# processors N`, then the environment, a variable a line. */
+/** Parses `# processors N`, then the environment, one variable per line. */
 function readResponse(subnet: Subnet, text: string): Connection {
   const lines = text.split('\n')
   const processors = Number(/^# processors (\d+)$/.exec(lines[0] ?? '')?.[1] ?? 1)
@@ -153,7 +153,7 @@ function readResponse(subnet: Subnet, text: string): Connection {
   return { subnet, processors, environment: Object.fromEntries(pairs) }
 }
 
-/** One of the networks of eight addresses that the pool is cut into. Throws a SandboxError. */
+/** Chooses a random network of eight addresses from the pool. Throws a SandboxError. */
 export function drawSubnet(pool: string): Subnet {
   const [, address = '', length = ''] = /^([0-9.]+)\/(\d{1,2})$/.exec(pool) ?? []
   const number = addressNumber(address)

@@ -2,11 +2,11 @@ import { SandboxError } from '../../sandbox-error.js'
 
 export const DEFAULT_IMAGE = 'agent-egress-sandbox:local'
 
-/** How the Docker backend is set up, from the environment and the options of a run. */
+/** Settings of the Docker backend, from the environment and the options of a run. */
 export interface DockerOptions {
-  /** the Compose project that the gateway is */
+  /** the Compose project of the gateway */
   readonly project: string
-  /** network that the networks of runs are cut from */
+  /** address range for the networks of runs, in CIDR notation */
   readonly pool: string
   readonly image: string
   /** base of the default image, for a mirror */

@@ -3,8 +3,8 @@ import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
 
 /**
- * Where a process is, which, and since when: a name that no later process will have. sandbox-run makes the same names where
- * there is no Node.
+ * A unique name for a process: machine, process id and start time. Null if there is no such process. sandbox-run makes the
+ * same names on hosts without Node.js.
  */
 export function ownerName(pid: number): string | null {
   const since = startOf(pid)
@@ -20,7 +20,7 @@ function place(): string {
   }
 }
 
-/** The 22nd field of proc(5)'s stat, counted from behind the program's name, which may hold anything; else what ps says. */
+/** Start time: field 22 of /proc/PID/stat (the program's name before it may contain any character), otherwise from ps. */
 function startOf(pid: number): string | null {
   try {
     const stat = readFileSync(`/proc/${String(pid)}/stat`, 'utf8')

@@ -11,7 +11,7 @@ interface Obstacle {
 
 const orDocker = 'or run `./sandbox-run --backend docker -- command`'
 
-/** In the order in which they are to be reported: the first that applies explains those after it. */
+/** In order of reporting: the first that applies may cause those after it. */
 export const obstacles: readonly Obstacle[] = [
   {
     code: 'EGRESS_SANDBOX_PLATFORM',
@@ -77,13 +77,13 @@ export function diagnoseHost(facts: HostFacts): SandboxError | null {
   return found ? new SandboxError(found.code, found.problem(facts), found.fix) : null
 }
 
-/** Whether this host can build a sandbox, as far as that can be seen without trying. */
+/** Null if this host seems able to build a sandbox (without trying it), otherwise why it cannot. */
 // eslint-disable-next-line @typescript-eslint/require-await -- callers are not to depend on how the facts are gathered
 export async function checkHost(): Promise<SandboxError | null> {
   return diagnoseHost(gatherHostFacts())
 }
 
-/** What the tools say when a step fails, and what that means. */
+/** Error messages of the tools, and their causes. */
 const failures: readonly { said: RegExp; problem: string; fix: string }[] = [
   {
     said: /unshare failed: Operation not permitted/,
@@ -107,7 +107,7 @@ const failures: readonly { said: RegExp; problem: string; fix: string }[] = [
   },
 ]
 
-/** Why the sandbox was not built, out of what the tools wrote. */
+/** Turns the error output of the tools into a SandboxError. */
 export function explainFailure(said: string): SandboxError {
   const known = failures.find((failure) => failure.said.test(said))
   const detail = said.trim().split('\n').slice(-3).join('; ') || 'a process of the sandbox was killed'

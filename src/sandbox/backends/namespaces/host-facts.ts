@@ -3,21 +3,21 @@ import { release } from 'node:os'
 import { findTool } from './host-tools.js'
 import { parseMountinfo, visibleMounts, type MountEntry } from './mount-table.js'
 
-/** All that decides whether this host can build a sandbox. */
+/** Facts that decide whether this host can build a sandbox. */
 export interface HostFacts {
   platform: string
   architecture: string
   /** as uname -r prints it */
   kernel: string
-  /** which of the launcher's tools are not there */
+  /** required tools that were not found */
   missingTools: readonly string[]
-  /** whether perl or python3 is there to install the system call filter */
+  /** whether perl or python3 is available to install the system call filter */
   hasInterpreter: boolean
   /** user.max_user_namespaces, null without user namespaces in the kernel */
   maxUserNamespaces: number | null
-  /** kernel.unprivileged_userns_clone, null where the kernel has no such setting */
+  /** kernel.unprivileged_userns_clone, null if the kernel has no such setting */
   usernsClone: number | null
-  /** kernel.apparmor_restrict_unprivileged_userns, null where the kernel has no such setting */
+  /** kernel.apparmor_restrict_unprivileged_userns, null if the kernel has no such setting */
   apparmorRestriction: number | null
   /** what is mounted over a part of /proc */
   procOvermounts: readonly string[]
@@ -55,7 +55,7 @@ export function gatherHostFacts(): HostFacts {
   }
 }
 
-/** What hides a part of /proc, empty if some instance of proc is whole. */
+/** Mounts that hide a part of /proc; empty if some instance of proc is complete. */
 export function findProcOvermounts(table: readonly MountEntry[]): string[] {
   const visible = visibleMounts(table)
   const instances = visible.filter(({ type, path }) => type === 'proc' && !path.slice(1).includes('proc/'))

@@ -10,20 +10,20 @@ export interface CommandInput {
   workdir: string
   /** the caller's PATH */
   path: string
-  /** what the sandbox shows */
+  /** trees that the sandbox shows */
   trees: readonly string[]
 }
 
 export interface ResolvedCommand {
   /** where it is, on the host and inside */
   file: string
-  /** whether another file would run outside, and how to have that one inside */
+  /** set if the same command is another file on the host; says how to use that file */
   warning: string | null
 }
 
 const usualPath = ['/usr/local/bin', '/usr/bin', '/bin', '/usr/local/sbin', '/usr/sbin', '/sbin']
 
-/** The caller's PATH as far as the sandbox shows it, else the usual one. */
+/** The directories of the caller's PATH that the sandbox shows, otherwise the usual PATH. */
 export function pathInside(path: string, trees: readonly string[]): string {
   const kept = path
     .split(delimiter)
@@ -68,7 +68,7 @@ export function resolveCommand({ command, workdir, path, trees }: CommandInput):
   )
 }
 
-/** The --mount options that make a program visible: it, and what it is a link to. */
+/** The --mount options that make a program and the target of its links visible. */
 function mountsFor(file: string, trees: readonly string[]): string {
   const directories: string[] = []
   for (const needed of [file, real(file)]) {

@@ -16,7 +16,7 @@ const LOOPBACK = '127.0.0.1'
 
 export interface NamespacesPlan {
   plan: SandboxPlan
-  /** what the operator should know, one line each */
+  /** warnings for the operator, one line each */
   warnings: string[]
 }
 
@@ -68,7 +68,7 @@ export async function planNamespaces(id: string, spec: SandboxSpec): Promise<Nam
     }),
     addresses: { resolver: LOOPBACK, gateway: LOOPBACK, own: LOOPBACK },
     hosts: spec.hosts,
-    // The gateway answers or refuses at once, so a second attempt only delays the error.
+    // The gateway answers every query immediately, so a second attempt would only delay the error.
     resolverOptions: 'timeout:5 attempts:1',
     listen: spec.listen,
     terminal: spec.terminal,
@@ -82,7 +82,7 @@ export async function planNamespaces(id: string, spec: SandboxSpec): Promise<Nam
   return { plan, warnings }
 }
 
-/** What of the host every sandbox sees. */
+/** The trees of the host that every sandbox sees. */
 export function systemTrees(): string[] {
   return listSystemFiles()
     .filter(({ kind }) => kind !== 'link')

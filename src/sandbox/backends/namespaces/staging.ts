@@ -15,7 +15,7 @@ export interface Staging {
   root: string
   trees: StagedTree[]
   node: string
-  /** what root does before it becomes somebody else, null where an ordinary user launches */
+  /** script that root runs before it changes to the sandbox's user; null for an ordinary user */
   script: string | null
 }
 
@@ -67,7 +67,7 @@ exec "$@"
   }
 }
 
-/** Refuses before anything is started what the identity could not use inside. */
+/** Throws early if the user of the sandbox could not use a tree. */
 export function checkAccess(workdir: string, trees: readonly ShownTree[], who: UnixUser): void {
   for (const { path, kind, writable } of trees) {
     const fix =
@@ -81,7 +81,7 @@ export function checkAccess(workdir: string, trees: readonly ShownTree[], who: U
   }
 }
 
-/** Never said of a mount, which may be the system's: /etc/shadow, given to the agent. */
+/** Only for the work directory: a mount may be a system file, such as /etc/shadow, that must not be given to the agent. */
 function giveAway(path: string, { uid, gid }: UnixUser): string {
   return `Run: chown -R ${uid}:${gid} ${quoteWord(path)} (the agent then runs as that owner), or start as an ordinary user`
 }
