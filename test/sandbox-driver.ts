@@ -1,14 +1,15 @@
 /*
  * A small gateway for the tests: launches one sandbox, serves its sockets, tells on stderr what happened in lines that start
- * with @@. Started as a process of its own, so that it can be run by another user, have a terminal, and be killed.
+ * with @@. Started as a process of its own, so that it can be run by another user, have a terminal, and be killed. It is copied
+ * with `src/sandbox` to a directory of its own, where only relative imports work.
  */
 import { writeSync } from 'node:fs'
 import type { Socket as DatagramSocket } from 'node:dgram'
 import { Server } from 'node:net'
-import { closeInheritedDescriptors } from '#src/sandbox/descriptors.js'
-import { NamespacesBackend } from '#src/sandbox/backends/namespaces/backend.js'
-import { planNamespaces } from '#src/sandbox/backends/namespaces/setting.js'
-import { SandboxError } from '#src/sandbox/sandbox-error.js'
+import { closeInheritedDescriptors } from '../src/sandbox/descriptors.js'
+import { NamespacesBackend } from '../src/sandbox/backends/namespaces/backend.js'
+import { planNamespaces } from '../src/sandbox/backends/namespaces/setting.js'
+import { SandboxError } from '../src/sandbox/sandbox-error.js'
 import type { BenchSpec } from './sandbox-bench.js'
 
 const { spec, keepDescriptors, hold } = JSON.parse(process.argv[2] ?? '') as {
