@@ -1,3 +1,4 @@
+import { defaultPort } from '#firewall/names/default-port.js'
 import { isDiagnostic } from '#firewall/contracts/diagnostic.js'
 import type { HostPattern, NameLimits } from '#firewall/contracts/names.js'
 import type { Destination } from '#firewall/contracts/policy.js'
@@ -31,7 +32,7 @@ export function buildAllow(
   }
   checkWildcardKeys(file, host, path, context)
   const scheme = file.scheme ?? 'https'
-  const ports = file.ports ?? [scheme === 'https' ? 443 : 80]
+  const ports = file.ports ?? [defaultPort(scheme)]
   if (new Set(ports).size < ports.length) {
     issues.add([...path, 'ports'], { problem: 'Duplicate port', fix: 'List each port once' })
   }

@@ -1,3 +1,4 @@
+import { defaultPort } from '#firewall/names/default-port.js'
 import { isIP } from 'node:net'
 import { parseAuthority } from '#firewall/names/hostname.js'
 import type { Diagnostic } from '#firewall/contracts/diagnostic.js'
@@ -50,7 +51,7 @@ export function parseTargetUrl(text: string): ServiceTarget | Diagnostic {
   const diagnostic = basePathError(basePath)
   if (diagnostic !== null) return diagnostic
   return {
-    origin: { scheme, host: parsed.host, port: parsed.port ?? (scheme === 'https' ? 443 : 80) },
+    origin: { scheme, host: parsed.host, port: parsed.port ?? defaultPort(scheme) },
     basePath,
   }
 }

@@ -1,3 +1,4 @@
+import { authorityText, defaultPort } from '../names/default-port.js'
 import type { CredentialLocations } from '../contracts/credential.js'
 import { RULE_KINDS } from '../rules/index.js'
 import type { Destination } from '../contracts/policy.js'
@@ -12,12 +13,12 @@ export function describeRule(rule: Rule): string {
 
 /** An origin as a URL, without the standard port. */
 export function describeOrigin({ scheme, host, port }: Origin): string {
-  return `${scheme}://${host}${port === (scheme === 'https' ? 443 : 80) ? '' : `:${String(port)}`}`
+  return `${scheme}://${authorityText(scheme, host, port)}`
 }
 
 /** The address of a destination in plain English: `https://api.example.com`, `https on ports 443, 8443 of *.example.com`. */
 export function describeDestination({ host, scheme, ports, mode }: Destination): string {
-  const standard = scheme === 'https' ? 443 : 80
+  const standard = defaultPort(scheme)
   const where =
     ports.length === 1
       ? `${scheme}://${host.text}${ports[0] === standard ? '' : `:${String(ports[0])}`}`

@@ -1,3 +1,4 @@
+import { defaultPort } from '#firewall/names/default-port.js'
 import { parseAuthority } from '#firewall/names/hostname.js'
 import type { Origin } from '#firewall/contracts/origin.js'
 import { parseRequestTarget } from '#firewall/rules/request-path.js'
@@ -20,7 +21,7 @@ export function readEndpoint(text: string): TokenEndpoint | null {
   const named = parseAuthority(authority)
   const read = parseRequestTarget(target === '' ? '/' : target)
   if (named === null || typeof read === 'string') return null
-  const origin = { scheme, host: named.host, port: named.port ?? (scheme === 'https' ? 443 : 80) } as const
+  const origin = { scheme, host: named.host, port: named.port ?? defaultPort(scheme) } as const
   const url = new URL(`${scheme}://${named.host}:${String(origin.port)}${read.path}${read.query}`)
   return { url, origin }
 }

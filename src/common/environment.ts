@@ -1,3 +1,4 @@
+import { authorityText } from '#firewall/names/default-port.js'
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { rootCertificates } from 'node:tls'
@@ -108,8 +109,7 @@ function fillIn(template: string, service: Service, placeholders: ReadonlyMap<st
 function serviceUrl({ targets: [first] }: Service): string {
   if (first === undefined) return ''
   const { scheme, host, port } = first.origin
-  const standard = scheme === 'https' ? 443 : 80
-  return `${scheme}://${host}${port === standard ? '' : `:${String(port)}`}${first.basePath}`
+  return `${scheme}://${authorityText(scheme, host, port)}${first.basePath}`
 }
 
 const ALPHABETS: Readonly<Record<PlaceholderFormat['alphabet'], string>> = {

@@ -1,3 +1,4 @@
+import { defaultPort } from '#firewall/names/default-port.js'
 import type { ShownEvent } from '../events/events.js'
 
 /** Returns the text in a colour, or unchanged if colour is off. */
@@ -67,7 +68,7 @@ function decisionLine(event: Shown<'decision'>, paint: Paint): string {
 function placeOf({ scheme, host, port, path, query }: Shown<'decision'>): string {
   const rest = `${path ?? ''}${query ?? ''}`
   if (host === null) return rest === '' ? '(no host)' : rest
-  const standard = scheme !== null && port === (scheme === 'http' ? 80 : 443)
+  const standard = scheme !== null && port === defaultPort(scheme)
   const shownPort = port === null || standard ? '' : `:${String(port)}`
   return `${scheme === null ? '' : `${scheme}://`}${host}${shownPort}${rest}`
 }
