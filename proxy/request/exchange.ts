@@ -91,6 +91,7 @@ export function newInquiry(
   }
 }
 
+/** A request before its first step. Written out, for copying an inquiry costs every request more than all of its early steps. */
 export function newExchange(
   connection: RequestConnection,
   snapshot: ProxySnapshot,
