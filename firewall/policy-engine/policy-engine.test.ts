@@ -169,6 +169,31 @@ void t.test('what servers may read in two ways must get one answer', (t) => {
   t.end()
 })
 
+void t.test('a rule that names `%2F` says how the server reads a path', (t) => {
+  const rules = [
+    'deny * /projects/*/variables/**',
+    'allow POST /projects/acme%2Fapp/issues',
+    'allow GET /projects/*%2F*/issues',
+    'allow GET /projects/*/labels',
+  ]
+  const policyEngine = policyEngineOf(destination('https://a.example', rules, { id: 'd' }))
+  for (const [request, expected] of [
+    ['POST /projects/acme%2Fapp/issues', 'd.rules[1]'],
+    ['POST /projects/acme%2fapp/issues', 'd.rules[1]'],
+    ['GET /projects/any%2Fsub%2Fapp/issues', 'd.rules[2]'],
+    ['GET /projects/7/labels', 'd.rules[3]'],
+    ['POST /projects/acme/app/issues', 'no-rule'],
+    ['POST /projects/acme%2Fother/issues', 'no-rule'],
+    ['POST /projects/acme%2Fapp%2Fissues', 'no-rule'],
+    ['GET /projects/acme%2Fapp/labels', 'ambiguous-path'],
+    ['GET /projects/7%2Fvariables/issues', 'ambiguous-path'],
+  ] as const) {
+    const [method = '', path = ''] = request.split(' ')
+    t.equal(verdict(policyEngine, method, `https://a.example${path}`), expected, request)
+  }
+  t.end()
+})
+
 void t.test('agents see what is theirs', (t) => {
   const policyEngine = new PolicyEngine(
     policy(

@@ -172,9 +172,11 @@ function agreed(
   place: string | null,
 ): RuleAllowed | Denied {
   const [verdict, ...others] = readings.map((reading) => firstMatch(kind, destinations, reading))
-  if (others.some((other) => other?.rule !== verdict?.rule)) {
-    return { allowed: false, reason: 'ambiguous-path', rule: place }
-  }
+  // As sent, the path matches a rule that says how the server reads it: other readings only must not be denied.
+  const named = verdict?.rule.effect === 'allow' && kind.namesReading?.(verdict.rule.match) === true
+  const agrees = (other: typeof verdict | undefined) =>
+    other?.rule === verdict?.rule || (named && (other == null || other.rule.effect === 'allow'))
+  if (!others.every(agrees)) return { allowed: false, reason: 'ambiguous-path', rule: place }
   if (verdict == null) return { allowed: false, reason: 'no-rule', rule: place }
   const { destination, rule } = verdict
   if (rule.effect !== 'allow') return { allowed: false, reason: 'denied-by-rule', rule: rule.id }

@@ -47,6 +47,7 @@ export const http: RuleKind<HttpMatch, HttpSubject> = {
   },
   matches: ({ methods, path }, subject) =>
     matchMethod(methods, subject.method) && matchPath(path, subject.path),
+  namesReading: ({ path }) => path.text.includes('%2F'),
   covers(earlier, later) {
     const over = [...earlier.entries()].filter(([, { path }]) => coversPath(path, later.path))
     const any = over.find(([, { methods }]) => methods === null)

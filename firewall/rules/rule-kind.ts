@@ -24,6 +24,12 @@ export interface RuleKind<Match = unknown, Subject = unknown> {
    */
   matches(match: Match, subject: Subject): boolean
   /**
+   * True if the match itself names a way to read the subject, so that it decides although other readings match no rule:
+   * `/projects/acme%2Fapp` says that this server keeps `%2F` in a segment. A deny rule for another reading still decides.
+   * Kinds without such matches leave it out.
+   */
+  namesReading?(match: Match): boolean
+  /**
    * Finds rules that can never decide. `earlier` are the rules above, in their order.
    *
    * @returns indexes of earlier rules that together match all that `later` matches; null if there are none, or if that cannot
