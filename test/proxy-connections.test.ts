@@ -180,3 +180,15 @@ async function exchange(socket: Socket, head: string): Promise<void> {
   socket.write(head)
   await new Promise((resolve) => setTimeout(resolve, 50))
 }
+
+void t.test('a certificate is made for a name that was allowed, and for no other', async (test) => {
+  const { gateway } = await setUp(test)
+  const denied = ['evil.example', 'other.api.example', 'wild.example']
+  for (const servername of denied)
+    await failedHandshake(connect(gateway.ports.https, '127.0.0.1'), gateway.ca, { servername })
+  const mismatched = (await connectThrough(gateway, 'api.example:443')).socket
+  await failedHandshake(mismatched, gateway.ca, { servername: 'a.wild.example' })
+  test.strictSame(gateway.minted, [])
+  for (const listener of HTTPS_LISTENERS.slice(0, 2)) (await listener.open(gateway, 'api.example')).destroy()
+  test.strictSame(gateway.minted, ['api.example', 'api.example'])
+})

@@ -138,6 +138,21 @@ void t.test('an endpoint whose certificate nobody vouches for is told nothing', 
   checkSecrecy(t)
 })
 
+void t.test('an endpoint at a private address that the policy does not allow is told nothing', async (t) => {
+  const { gateway, endpoint, ask } = await startTokenGateway(t, { publicOnly: true })
+  t.match(await ask(), { status: 503 })
+  t.strictSame(endpoint.requests, [])
+  const [decision] = gateway.decisions.filter(({ kind }) => kind === 'token')
+  t.match(decision, {
+    verdict: 'deny',
+    reason: 'address-refused',
+    detail: 'the address 127.0.0.1 is private',
+  })
+  const allowed = await startTokenGateway(t)
+  t.match(await allowed.ask(), { status: 200 })
+  t.ok(allowed.endpoint.requests.length > 0, 'where the policy allows it, it is asked')
+})
+
 void t.test('a credential can send to its own endpoints alone', async (t) => {
   const elsewhere: CredentialKind = {
     ...oauth2,

@@ -10,19 +10,20 @@ const require = createRequire(import.meta.url)
 /** Loaded with the first pool, for it is as much as all the rest of the gateway, and an agent that starts need not wait for it. */
 const loadUndici = () => require('undici') as typeof Undici
 
-/** Pools kept; beyond it the least recently used one is closed once its requests are done. */
-const MAX_POOLS = 256
+/** Pools kept of one owner's sandbox; beyond it the least recently used one is closed once its requests are done. */
+const MAX_POOLS = 32
 
-/** Sockets to one upstream. */
+/** Sockets of one pool. How many requests a sandbox has open is limited before this. */
 const MAX_CONNECTIONS = 256
 
 /**
- * Keep-alive pools, one for each upstream and set of pinned addresses. A connection is dialled to a checked address and
- * its certificate verified for the checked name, so a name that changes its address gets another pool, never this one.
+ * Keep-alive pools, one for each owner, upstream and set of pinned addresses. A connection is dialled to a checked address
+ * and its certificate verified for the checked name, so a name that changes its address gets another pool, never this one.
  */
 export class Http1Upstreams implements Upstreams {
   readonly #limits: HttpLimits
-  readonly #pools = new Map<string, Undici.Pool>()
+  /** Pools of each sandbox by key, the least recently used first; those of the gateway itself under ``. */
+  readonly #pools = new Map<string, Map<string, Undici.Pool>>()
   /** Pools that take no more requests, until those that they have are done. */
   readonly #draining = new Set<Undici.Pool>()
   /** Set by `handOver`. */
@@ -43,20 +44,34 @@ export class Http1Upstreams implements Upstreams {
     this.#poolOf(upstream).dispatch({ method, path, headers, body }, new Call(handler))
   }
 
+  drop(sandbox: string): void {
+    for (const pool of this.#pools.get(sandbox)?.values() ?? []) this.#drain(pool)
+    this.#pools.delete(sandbox)
+    this.#successor?.drop(sandbox)
+  }
+
+  prune(isActive: (sandbox: string) => boolean): void {
+    for (const sandbox of [...this.#pools.keys()]) {
+      if (sandbox !== GATEWAY && !isActive(sandbox)) this.drop(sandbox)
+    }
+  }
+
   #poolOf(upstream: ResolvedUpstream): Undici.Dispatcher {
     if (this.#successor !== null) return this.#successor.#poolOf(upstream)
-    const { origin, addresses, port, ca, clientCertificate: shown } = upstream
-    const { scheme, host } = origin
-    const key = `${scheme}://${host}:${String(origin.port)} ${addresses.join()} ${String(port)} ${ca ?? ''}${
-      // A connection that was opened with a certificate is that client's alone.
-      shown === null ? '' : ` ${shown.certificate} ${String(shown.key.version)}`
-    }`
-    const pool = this.#pools.get(key) ?? this.#open(upstream)
-    this.#pools.delete(key)
-    this.#pools.set(key, pool)
-    const [oldest] = this.#pools
-    if (this.#pools.size > MAX_POOLS && oldest !== undefined) {
-      this.#pools.delete(oldest[0])
+    const { owner } = upstream
+    const sandbox = owner.sandbox ?? GATEWAY
+    let pools = this.#pools.get(sandbox)
+    if (pools === undefined) {
+      pools = new Map<string, Undici.Pool>()
+      this.#pools.set(sandbox, pools)
+    }
+    const key = keyOf(upstream)
+    const pool = pools.get(key) ?? this.#open(upstream)
+    pools.delete(key)
+    pools.set(key, pool)
+    const [oldest] = pools
+    if (pools.size > MAX_POOLS && oldest !== undefined) {
+      pools.delete(oldest[0])
       this.#drain(oldest[1])
     }
     return pool
@@ -77,16 +92,20 @@ export class Http1Upstreams implements Upstreams {
    */
   handOver(successor: Http1Upstreams): void {
     this.#successor = successor
-    for (const pool of [...this.#pools.values(), ...this.#draining]) successor.#drain(pool)
+    for (const pool of this.#all()) successor.#drain(pool)
     this.#pools.clear()
     this.#draining.clear()
   }
 
   async close(): Promise<void> {
     this.#closed = true
-    const pools = [...this.#pools.values(), ...this.#draining]
+    const pools = this.#all()
     this.#pools.clear()
     await Promise.all(pools.map((pool) => pool.destroy()))
+  }
+
+  #all(): Undici.Pool[] {
+    return [...[...this.#pools.values()].flatMap((pools) => [...pools.values()]), ...this.#draining]
   }
 
   #drain(pool: Undici.Pool): void {
@@ -107,6 +126,17 @@ export class Http1Upstreams implements Upstreams {
     if (this.#closed) void pool.destroy()
     return pool
   }
+}
+
+/** The gateway's own place among the sandboxes, whose ids are never empty. */
+const GATEWAY = ''
+
+/** Two requests of a sandbox may share a connection only where all of this is the same. */
+function keyOf({ owner, origin, addresses, port, ca, clientCertificate: shown }: ResolvedUpstream): string {
+  const { scheme, host } = origin
+  const key = `${owner.destination} ${scheme}://${host}:${String(origin.port)} ${addresses.join()} ${String(port)} ${ca ?? ''}`
+  // A connection that was opened with a certificate is that client's alone.
+  return shown === null ? key : `${key} ${shown.certificate} ${String(shown.key.version)}`
 }
 
 /** One request, as undici tells of it. */

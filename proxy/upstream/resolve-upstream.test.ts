@@ -137,6 +137,12 @@ void t.test('DNS rebinding: what is pinned stays, and the next look is checked a
   t.match(await pin('rebind.example.com'), { addresses: ['1.1.1.1'] })
 })
 
+void t.test('the address that a denial names is the one that was refused', async (t) => {
+  const { pin } = await serve(t, () => ['93.184.216.34', '1.1.1.1', '10.0.0.8', '169.254.169.254'])
+  t.match(await pin('third.example.com'), { detail: 'the address 10.0.0.8 is private' })
+  t.match(await pin('third.example.com', true), { detail: /^the address 169\.254\.169\.254 is / })
+})
+
 void t.test('an answer that alternates between two calls is refused whenever it is bad', async (t) => {
   let turn = 0
   const { pin, clock } = await serve(t, (_name, type) => {

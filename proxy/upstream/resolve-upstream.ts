@@ -6,7 +6,7 @@ import { codeOf } from '../contracts/errors.js'
 import type { Recorder } from '../contracts/recorder.js'
 import { connectionDecision } from '../records/connection-decision.js'
 import type { UpstreamResolver } from './resolver.js'
-import type { ResolvedUpstream } from './upstream.js'
+import type { ConnectionOwner, ResolvedUpstream } from './upstream.js'
 
 /**
  * Like `resolveOnce` for a request from a sandbox, but logs the lookup first if it sends a name under a wildcard to an
@@ -20,10 +20,11 @@ export function resolveUpstream(
   destination: Destination,
 ): Promise<ResolvedUpstream | Denial> {
   const { host, id } = destination
+  const owner = { sandbox: connection.sandbox?.id ?? null, destination: id }
   if (host.kind !== 'wildcard' || snapshot.resolver.isCached(origin.host))
-    return resolveOnce(snapshot, origin, destination)
+    return resolveOnce(snapshot, origin, destination, owner)
   return recordLookup(recorder, connection, origin, id).then(
-    () => resolveOnce(snapshot, origin, destination),
+    () => resolveOnce(snapshot, origin, destination, owner),
     () => deny('audit-unavailable', { rule: id }),
   )
 }
@@ -37,20 +38,20 @@ export async function resolveOnce(
   { resolver }: { readonly resolver: UpstreamResolver },
   origin: Origin,
   { id, host: pattern, allowPrivateAddresses, ca }: Destination,
+  owner: ConnectionOwner,
 ): Promise<ResolvedUpstream | Denial> {
   const resolution = await resolver
     .resolve(origin.host, pattern.kind === 'wildcard')
     .catch((error: unknown) => codeOf(error))
   if (typeof resolution === 'string') return deny('unresolvable', { rule: id, detail: resolution })
-  for (const [i, kind] of resolution.kinds.entries()) {
-    if (kind !== 'public' && !(kind === 'private' && allowPrivateAddresses)) {
-      const detail = `the address ${resolution.addresses[i] ?? ''} is ${kind}`
-      return deny('address-refused', { rule: id, detail })
-    }
+  for (const { address, kind } of resolution.addresses) {
+    if (kind !== 'public' && !(kind === 'private' && allowPrivateAddresses))
+      return deny('address-refused', { rule: id, detail: `the address ${address} is ${kind}` })
   }
   return {
+    owner,
     origin,
-    addresses: resolution.addresses,
+    addresses: resolution.addresses.map(({ address }) => address),
     port: resolution.port ?? origin.port,
     ca,
     clientCertificate: null,

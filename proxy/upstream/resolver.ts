@@ -1,18 +1,17 @@
-import { lookup, Resolver } from 'node:dns/promises'
+import { Resolver } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { classifyAddress, type AddressClass } from '#firewall/addresses/address.js'
 import type { UpstreamNames } from '#firewall/contracts/policy.js'
+import { lookUpAbsolute } from './system-names.js'
 
 /** Where a name leads: addresses in order of preference, and a port when the policy sends it to another one. */
 export interface Resolution {
-  readonly addresses: readonly string[]
-  /** What the addresses are, each once. */
-  readonly kinds: readonly AddressClass[]
+  readonly addresses: readonly { readonly address: string; readonly kind: AddressClass }[]
   readonly port: number | null
 }
 
 function resolution(addresses: readonly string[], port: number | null): Resolution {
-  return { addresses, kinds: [...new Set(addresses.map(classifyAddress))], port }
+  return { addresses: addresses.map((address) => ({ address, kind: classifyAddress(address) })), port }
 }
 
 /** How long an answer is used again, in milliseconds: short, since the system's TTL is not ours to see. */
@@ -107,18 +106,17 @@ export class UpstreamResolver {
 
   async #lookUp(host: string): Promise<Resolution> {
     const found =
-      this.#resolver === null
-        ? (await lookup(host, { all: true, order: 'ipv4first' })).map(({ address }) => address)
-        : await resolveBoth(this.#resolver, host)
+      this.#resolver === null ? await lookUpAbsolute(host) : await resolveBoth(this.#resolver, host)
     const addresses = found.filter((address) => isIP(address) !== 0)
     if (addresses.length === 0) throw new Error(`no address for ${host}`)
     return resolution(addresses, null)
   }
 }
 
-/** A and AAAA; one of them may be missing, not both. */
+/** A and AAAA of exactly this name; one of them may be missing, not both. */
 async function resolveBoth(resolver: Resolver, host: string): Promise<string[]> {
-  const [four, six] = await Promise.allSettled([resolver.resolve4(host), resolver.resolve6(host)])
+  const name = `${host}.`
+  const [four, six] = await Promise.allSettled([resolver.resolve4(name), resolver.resolve6(name)])
   if (four.status === 'rejected' && six.status === 'rejected') throw four.reason
   return [four, six].flatMap((result) => (result.status === 'fulfilled' ? result.value : []))
 }

@@ -67,7 +67,9 @@ export async function sendTokenRequest(
     throw new TokenRequestError('the policy names no such endpoint')
   }
   const host = { kind: 'exact', host: url.hostname, text: url.hostname } as const
-  const upstream = await resolveOnce(tokenContext, origin, { ...tokenContext.destination, host })
+  // The gateway's own connections: what a sandbox sends never travels on them.
+  const owner = { sandbox: null, destination: tokenContext.credential.id }
+  const upstream = await resolveOnce(tokenContext, origin, { ...tokenContext.destination, host }, owner)
   if ('reason' in upstream) {
     const { reason, detail } = upstream
     await decide({ reason, detail })

@@ -3,8 +3,20 @@ import type { ClientCertificate, Headers } from '#firewall/contracts/credential.
 import type { HttpLimits } from '#firewall/contracts/policy.js'
 import type { Origin } from '#firewall/contracts/origin.js'
 
+/**
+ * Whose connections carry a request. Threat: an upstream that can be led to see two requests where one was sent answers the
+ * hidden one later, on the same connection, to whoever uses it next. So nobody uses it but the one who made it.
+ */
+export interface ConnectionOwner {
+  /** Id of the sandbox; null for the gateway's own requests. */
+  readonly sandbox: string | null
+  /** The destination in the policy, with which the credential is fixed: `services.jira`, `allow[2]`. */
+  readonly destination: string
+}
+
 /** An upstream whose addresses were all checked. Nothing is resolved again after this. */
 export interface ResolvedUpstream {
+  readonly owner: ConnectionOwner
   readonly origin: Origin
   /** In order of preference. Never empty. */
   readonly addresses: readonly string[]
@@ -53,7 +65,7 @@ export interface UpstreamHandler {
 }
 
 /**
- * The way to upstreams, with its connections kept alive. `http1.ts` is the one implementation. It dials pinned addresses
+ * The way to upstreams, with its connections kept alive, each for one owner. `http1.ts` is the one implementation. It dials pinned addresses
  * alone, verifies certificates for the pinned name, follows no redirect and repeats nothing.
  */
 export interface Upstreams {
@@ -61,6 +73,10 @@ export interface Upstreams {
   load(): void
   /** Sends a request. Never throws: what fails is told to the handler. */
   open(upstream: ResolvedUpstream, request: UpstreamRequest, handler: UpstreamHandler): void
+  /** Closes the connections of a sandbox that has ended, once its requests are done. */
+  drop(sandbox: string): void
+  /** The same for every sandbox that is not active. */
+  prune(isActive: (sandbox: string) => boolean): void
   /** Whether connections made for these limits would be the same. */
   hasLimits(limits: HttpLimits): boolean
   /** A policy with other limits is in force: later requests go through the successor, and those under way end as they began. */

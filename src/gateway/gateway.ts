@@ -119,14 +119,16 @@ export class Gateway {
     this.#closers.push(() => proxy.close())
   }
 
-  /** Removes the counters of a sandbox that has ended. */
+  /** Removes the counters and the upstream connections of a sandbox that has ended. */
   drop(sandbox: string): void {
     this.#ledger.drop(sandbox)
+    this.#snapshot.proxy.pools.drop(sandbox)
   }
 
-  /** Removes the counters of every sandbox that is not active. */
+  /** The same for every sandbox that is not active. */
   prune(isActive: (sandbox: string) => boolean): void {
     this.#ledger.prune(isActive)
+    this.#snapshot.proxy.pools.prune(isActive)
   }
 
   /** Starts the refresher of the policy in force, instead of the one before. */
