@@ -4,9 +4,9 @@ import { adminSocketIn, stateDirectories } from '../common/state.js'
 import type { CommandIo } from '../common/io.js'
 
 /**
- * `egress reload`: tells the gateway that runs here (`egress serve`) to read its policy again, and waits for what becomes of it.
+ * `egress reload`: makes the running gateway (`egress serve`) read its policy again, and waits for the result.
  *
- * @returns 0 when the new policy is in force in both roles, 1 when it is not; then the one before still is where it was refused
+ * @returns 0 if the new policy is in force in both roles; 1 if not: a role that rejected it keeps its previous policy
  */
 export async function runReload(io: CommandIo): Promise<number> {
   const socket = adminSocketIn(stateDirectories(io.env).run)
@@ -14,8 +14,8 @@ export async function runReload(io: CommandIo): Promise<number> {
   if (reply === null)
     throw new EgressError({
       code: 'EGRESS_NO_GATEWAY',
-      problem: `no gateway answers at ${socket}`,
-      fix: 'start one with `egress serve`; with Compose: `docker compose exec proxy egress reload`',
+      problem: `No gateway is running here (tried ${socket})`,
+      fix: 'Start one with `egress serve`; with Compose, run `docker compose exec proxy egress reload`',
       exitCode: EXIT.failed,
     })
   if ('lines' in reply) {

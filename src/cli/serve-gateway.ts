@@ -95,9 +95,6 @@ interface Reloading extends RoleParts {
 /** Two ways to reload the policy: on a signal, and for `egress reload`, which waits for the result of both roles. */
 function reloading(given: Reloading) {
   const { both, flags, io, settings, loaded: current, gateway, log, state, registry, audit, networks } = given
-  let published = false
-  /** Whether the last reload gave the resolver something new. */
-  const wasPublished = () => published
   const reloader = new Reloader<PolicyOnDisk>({
     current,
     async load() {
@@ -112,7 +109,7 @@ function reloading(given: Reloading) {
       return () => {
         registry.replaceFixed(known)
         gateway.replace(loaded)
-        published = publish(loaded.text)
+        publish(loaded.text)
         if (loaded.empty !== null) log.warn(nothingAllowed(loaded.file, loaded.empty))
         const { auditDir = settings.auditDir } = loaded.settings
         if (flags.auditDir === undefined && auditDir !== (current.settings.auditDir ?? settings.auditDir))
@@ -127,25 +124,21 @@ function reloading(given: Reloading) {
     },
     now: Date.now,
   })
-  const publish = (text: string | null): boolean => {
+  const publish = (text: string | null): void => {
     try {
-      return publishPolicy(text, policyIn(state))
+      publishPolicy(text, policyIn(state))
     } catch (error) {
       log.error('Could not pass the policy to the resolver, so its previous policy stays in force', error)
-      return true
     }
   }
   return {
     start: () => reloader.reload(),
     async andWait(): Promise<readonly string[]> {
       const resolver = both ? null : watchResolver(settings.auditDir)
-      published = false
       const outcome = await reloader.reload()
       if (!outcome.loaded) throw notReloaded(outcome)
-      if (resolver !== null && wasPublished()) {
-        const said = await resolver(outcome.hash)
-        if (said !== 'loaded') throw notInResolver(said)
-      }
+      const said = await resolver?.(outcome.hash)
+      if (said !== undefined && said !== 'loaded') throw notInResolver(said)
       return ['Policy reloaded']
     },
   }

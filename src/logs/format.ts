@@ -92,7 +92,7 @@ function policyLine({ action, hash, problem }: Shown<'policy'>, paint: Paint): s
   const id = clean(hash?.slice(0, 12) ?? 'none')
   return action === 'policy-loaded'
     ? `POLICY ${paint('green', 'loaded')} ${id}`
-    : `POLICY ${paint('red', 'rejected')} ${id}, the one before stays: ${clean(problem ?? '')}`
+    : `POLICY ${paint('red', 'rejected')} ${id}, the previous policy stays in force: ${clean(problem ?? '')}`
 }
 
 function verdictWord({ verdict }: { readonly verdict: 'allow' | 'deny' }, paint: Paint): string {

@@ -322,7 +322,7 @@ void t.test(
     t.strictSame(written, [later.join('')])
     t.match(written[0], /sandbox-end sb-1 sh exit 3\n/)
     t.match(written[0], /POLICY loaded abcdefabcdef\n/)
-    t.match(written[0], /POLICY rejected none, the one before stays: egress\.yaml:3:1: bad\n/)
+    t.match(written[0], /POLICY rejected none, the previous policy stays in force: egress\.yaml:3:1: bad\n/)
     sink.end()
     t.equal(written.length, 1, 'nothing is written twice')
   },

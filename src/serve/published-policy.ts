@@ -11,14 +11,11 @@ const POLL_MS = 500
 const RESOLVER_MS = 15_000
 
 /**
- * Passes the checked policy text to the resolver, as a whole file. An identical file is not written again.
- *
- * @returns whether the file changed
+ * Passes the checked policy text to the resolver, as a whole file. A new file, also with the same text, is a new version to the
+ * resolver: it may have rejected the one before, for example because its audit log could not be written.
  */
-export function publishPolicy(text: string | null, path: string): boolean {
-  if (readTextOrNull(path) === (text ?? '')) return false
+export function publishPolicy(text: string | null, path: string): void {
   writeWholeFile(path, text ?? '')
-  return true
 }
 
 export function readTextOrNull(path: string): string | null {
