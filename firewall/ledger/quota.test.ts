@@ -52,3 +52,15 @@ void t.test('windows that have ended are dropped', (t) => {
   t.equal(counter.take('sb4999/a', quota, 0, 5000), 999)
   t.end()
 })
+
+void t.test('a new policy with other windows gives nobody a second quota', (t) => {
+  const counter = new QuotaCounter()
+  const daily = { requests: 2, bytes: null, windowMs: 24 * HOUR }
+  const hourly = { ...daily, windowMs: HOUR }
+  t.equal(counter.take('sb/a', daily, 0, 0), 0)
+  t.equal(counter.take('sb/a', daily, 0, 0), 0)
+  t.equal(counter.take('sb/a', hourly, 0, 1000), HOUR, 'what was counted counts on')
+  t.equal(counter.take('sb/a', daily, 0, 2000), HOUR - 1000, 'and that window ends once')
+  t.equal(counter.take('sb/a', hourly, 0, 1000 + HOUR), 0)
+  t.end()
+})

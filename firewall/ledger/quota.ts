@@ -2,6 +2,8 @@ import type { Quota } from '../contracts/limits.js'
 
 interface Window {
   readonly ends: number
+  /** Milliseconds from its first request to its end. */
+  readonly length: number
   requests: number
   bytes: number
 }
@@ -59,8 +61,10 @@ export class QuotaCounter {
   #presentOf(key: string, { windowMs }: Quota, now: number): Window {
     const present = this.#windows.get(key)
     // A clock that was set back must not make a window longer than it is.
-    if (present !== undefined && present.ends > now && present.ends - now <= windowMs) return present
-    return { ends: now + windowMs, requests: 0, bytes: 0 }
+    if (present === undefined || present.ends <= now || present.ends - now > present.length)
+      return { ends: now + windowMs, length: windowMs, requests: 0, bytes: 0 }
+    // A new policy may have shorter windows: what was counted counts on.
+    return present.ends - now <= windowMs ? present : { ...present, ends: now + windowMs, length: windowMs }
   }
 
   #dropEnded(now: number): void {
