@@ -41,7 +41,7 @@ export function createProxySnapshot(
       limits: policy.dns.nameLimits,
       budget: ledger.names,
     },
-    secretPatterns: new AgentSecretPatterns(policy),
+    secretPatterns: new AgentSecretPatterns(policy, previous?.secretPatterns ?? null),
     resolver: keepsResolver ? previous.resolver : new UpstreamResolver(upstream, http.connectTimeoutMs, now),
     pools: previous?.pools.hasLimits(http) === true ? previous.pools : new Http1Upstreams(http),
   }

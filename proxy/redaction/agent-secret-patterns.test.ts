@@ -31,3 +31,24 @@ void t.test('an agent is kept from the secrets of every service that it may use,
   t.ok(texts('default').includes('secret-of-a-0123'), 'the one before may still be on its way')
   t.end()
 })
+
+void t.test('the secrets of the policies before are kept, once each, up to a number', (t) => {
+  const policyOf = (value: string) => {
+    const credential = bearer.bind('a/bearer', { token: new Secret('A', value) })
+    return testPolicy({ destinations: [], services: [service('a', 'https://a.example', credential)] })
+  }
+  const value = (index: number) => `secret-of-a-${String(index).padStart(6, '0')}`
+  let sets = new AgentSecretPatterns(policyOf(value(0)))
+  const { length } = sets.of('default').bytes
+  for (let i = 0; i < 3; i += 1) sets = new AgentSecretPatterns(policyOf(value(0)), sets)
+  t.equal(sets.of('default').bytes.length, length, 'the same policy again')
+  for (let i = 1; i < 1000; i += 1) sets = new AgentSecretPatterns(policyOf(value(i)), sets)
+  const texts = sets.of('default').bytes.map(String)
+  t.ok(texts.includes(value(999)))
+  t.ok(texts.includes(value(990)))
+  t.notOk(texts.includes(value(0)), 'not for ever')
+  t.ok(texts.length < 3_000)
+  const none = new AgentSecretPatterns(testPolicy({ destinations: [], services: [] }), sets)
+  t.ok(none.of('default').bytes.map(String).includes(value(999)), 'a service that is gone')
+  t.end()
+})

@@ -9,6 +9,9 @@ interface PatternSet {
   union: SecretPatterns
 }
 
+/** Patterns kept of earlier policies: those of some fifty secrets, in all their encodings. */
+const MAX_RETIRED = 2_048
+
 /**
  * What must not come back to an agent: the secrets of every service that it may use, not only of the one that it asks.
  * Threat: a secret that one service stored (a token pasted into a ticket) is read back through another.
@@ -16,9 +19,20 @@ interface PatternSet {
 export class AgentSecretPatterns {
   readonly #policy: Policy
   readonly #sets = new Map<string, PatternSet>()
+  /** By agent: what it was kept from before this policy. */
+  readonly #retired: ReadonlyMap<string, SecretPatterns>
 
-  constructor(policy: Policy) {
+  /**
+   * Threat: a token that a new policy has replaced or dropped, or an access token that was fetched under the one before, may
+   * still be valid, and still stored where the agent can read it.
+   *
+   * @param previous those of the policy before
+   */
+  constructor(policy: Policy, previous: AgentSecretPatterns | null = null) {
     this.#policy = policy
+    this.#retired = new Map(
+      previous === null ? [] : [...policy.agents.keys()].map((agent) => [agent, newest(previous.of(agent))]),
+    )
   }
 
   /** The same object until a secret changes. */
@@ -29,7 +43,7 @@ export class AgentSecretPatterns {
     set.of = credentials.map((credential) => credential.secretPatterns())
     set.union = SecretPatterns.union(
       credentials.map(({ id }, index) => [id, set.of[index] ?? SecretPatterns.NONE]),
-    )
+    ).plus(this.#retired.get(agent) ?? SecretPatterns.NONE)
     return set.union
   }
 
@@ -38,8 +52,14 @@ export class AgentSecretPatterns {
     const credentials = [...this.#policy.services.values()].flatMap(({ name, credential }) =>
       credential !== null && (usable === null || usable.includes(name)) ? [credential] : [],
     )
-    const set = { credentials, of: [], union: SecretPatterns.NONE }
+    const set = { credentials, of: [], union: this.#retired.get(agent) ?? SecretPatterns.NONE }
     this.#sets.set(agent, set)
     return set
   }
+}
+
+/** Those of the policy before come first, and then those that it had kept itself. */
+function newest(patterns: SecretPatterns): SecretPatterns {
+  if (patterns.bytes.length <= MAX_RETIRED) return patterns
+  return new SecretPatterns(patterns.bytes.slice(0, MAX_RETIRED), patterns.owners.slice(0, MAX_RETIRED))
 }
