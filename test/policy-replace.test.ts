@@ -4,6 +4,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { connect as connectTls } from 'node:tls'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { Secret } from '#firewall/secrets/secret.js'
 import type { Policy } from '#firewall/contracts/policy.js'
@@ -25,15 +26,18 @@ const NEW = 'new-secret-abcdefghij'
 const credential = (name: string, value: string) =>
   bearer.bind(`${name}/bearer`, { token: new Secret(name.toUpperCase(), value) })
 
-/** `api.example` with a credential, and a TLS tunnel to `tunnel.example`; `other` has a secret of its own. */
+/**
+ * `api.example` with a credential, and a TLS tunnel to `tunnel.example`; `other` has a secret of its own. `plain.example` has
+ * none, and `read` is the host of the tunnel without a tunnel.
+ */
 function policyOf(
   port: number,
-  hosts: readonly ('api' | 'tunnel' | 'other')[],
+  hosts: readonly ('api' | 'tunnel' | 'other' | 'plain' | 'read')[],
   idleTimeoutMs = 60_000,
   tunnelPort = port,
 ): Policy {
   const url = (name: string) => `http://${name}.example`
-  const services = hosts.filter((name) => name !== 'tunnel')
+  const services = hosts.filter((name) => name === 'api' || name === 'other')
   return testPolicy({
     destinations: [
       ...services.map((name) =>
@@ -42,6 +46,10 @@ function policyOf(
       ...(hosts.includes('tunnel')
         ? [destination('https://tunnel.example', [], { id: 'allow[0]', mode: 'tunnel' })]
         : []),
+      ...(hosts.includes('read')
+        ? [destination('https://tunnel.example', ['allow GET /public'], { id: 'allow[0]' })]
+        : []),
+      ...(hosts.includes('plain') ? [destination(url('plain'), ['allow * /**'], { id: 'allow[1]' })] : []),
     ],
     services: services.map((name) =>
       service(name, url(name), credential(name, name === 'other' ? NEW : OLD)),
@@ -107,7 +115,7 @@ async function dial(port: number, text: string) {
   return line
 }
 
-const get = (path: string) => `GET ${path} HTTP/1.1\r\nHost: api.example\r\n\r\n`
+const get = (path: string, host = 'api') => `GET ${path} HTTP/1.1\r\nHost: ${host}.example\r\n\r\n`
 
 async function startApi(t: Test) {
   const open = new Map<string, ServerResponse>()
@@ -115,6 +123,9 @@ async function startApi(t: Test) {
   const server = createServer((request: IncomingMessage, response) => {
     open.set(request.url ?? '', response)
     if (request.url === '/stream') response.writeHead(200).write('begin ')
+    if (request.url === '/packed') {
+      response.writeHead(200, { 'content-encoding': 'gzip' }).write(gzipSync('begin '))
+    }
   })
   server.on('upgrade', (_request, socket: Socket) => {
     sockets.push(socket)
@@ -170,6 +181,87 @@ void t.test('a secret of the new policy is taken out of the messages of an open 
 const UPGRADE =
   'GET /socket HTTP/1.1\r\nHost: api.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n' +
   'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n'
+
+void t.test('a secret that the new policy has dropped is taken out of later responses, too', async (t) => {
+  const api = await startApi(t)
+  const { gateway, ports } = await setUp(t, api.port, ['api', 'other'])
+  for (const [index, timeoutMs] of [50_000, 60_000, 50_000].entries()) {
+    gateway.replace({ policy: policyOf(api.port, ['api'], timeoutMs) })
+    const path = `/later-${String(index)}`
+    const line = await dial(ports.http, get(path))
+    t.ok(await eventually(() => api.open.has(path)))
+    api.open.get(path)?.end(`it was ${NEW}, it is ${OLD}`)
+    t.ok(await eventually(() => line.received.includes('it is ')), line.received)
+    t.notMatch(line.received, NEW, 'its service may accept it for long')
+    t.notMatch(line.received, OLD)
+    line.socket.destroy()
+  }
+})
+
+void t.test(
+  'what cannot be searched ends when the first secret of all appears; what can goes on',
+  async (t) => {
+    const api = await startApi(t)
+    const { gateway, ports, closes } = await setUp(t, api.port, ['plain'])
+    const packed = await dial(ports.http, get('/packed', 'plain'))
+    const socket = await dial(ports.http, UPGRADE.replace('api', 'plain'))
+    const streaming = await dial(ports.http, get('/stream', 'plain'))
+    t.ok(await eventually(() => packed.received.includes('gzip') && socket.received.includes('101')))
+    t.ok(await eventually(() => streaming.received.includes('begin ')))
+
+    gateway.replace({ policy: policyOf(api.port, ['plain'], 50_000) })
+    api.open.get('/stream')?.write('still here')
+    t.ok(await eventually(() => streaming.received.includes('still here')))
+    t.notOk(packed.closed || socket.closed, 'there still is no secret')
+
+    gateway.replace({ policy: policyOf(api.port, ['plain', 'other']) })
+    api.open.get('/packed')?.write(gzipSync(NEW))
+    api.sockets[0]?.write(Buffer.concat([Buffer.from([0x81, NEW.length]), Buffer.from(NEW)]))
+    api.open.get('/stream')?.end(`, ${NEW}.`)
+    t.ok(await eventually(() => packed.closed && socket.closed))
+    t.notMatch(socket.received, NEW)
+    t.notOk(packed.received.includes(gzipSync(NEW).toString('latin1')))
+    t.ok(
+      await eventually(() => streaming.received.includes(`, ${'*'.repeat(NEW.length)}.`)),
+      streaming.received,
+    )
+    t.ok(await eventually(() => closes().length === 3))
+    t.strictSame(
+      closes()
+        .map(({ event }) => String(event.reason))
+        .sort(),
+      ['null', 'policy-changed', 'policy-changed'],
+    )
+    streaming.socket.destroy()
+  },
+)
+
+void t.test('a tunnel ends where the new policy reads the requests of its host', async (t) => {
+  let received = ''
+  const upstreams: Socket[] = []
+  const tls = createTcpServer((socket) => {
+    upstreams.push(socket)
+    socket.on('error', () => undefined).on('data', (chunk: Buffer) => (received += chunk.toString('latin1')))
+  })
+  const port = await listen(tls)
+  t.teardown(() => {
+    tls.close()
+    for (const socket of upstreams) socket.destroy()
+  })
+  const { gateway, ports, closes } = await setUp(t, port, ['tunnel'])
+  const client = connectTls({ port: ports.https, servername: 'tunnel.example' })
+  let ended = false
+  client.on('error', () => undefined).on('close', () => (ended = true))
+  t.ok(await eventually(() => received.includes('tunnel.example')), 'its hello')
+  gateway.replace({ policy: policyOf(port, ['tunnel', 'other']) })
+  upstreams[0]?.write('x')
+  t.strictSame(closes(), [], 'it is a tunnel still')
+
+  gateway.replace({ policy: policyOf(port, ['read']) })
+  t.ok(await eventually(() => ended))
+  t.ok(await eventually(() => closes().length === 1))
+  t.equal(closes()[0]?.event.reason, 'policy-changed')
+})
 
 void t.test('what the new policy forbids ends, and the log says why; the rest goes on', async (t) => {
   const api = await startApi(t)

@@ -43,10 +43,12 @@ async function serveTunnel(connection: Connection, { context }: ConnectionTools)
     const stream: OpenStream = {
       agent: sandbox.agent,
       origin,
+      mode: 'tunnel',
       end() {
         policy.reason = 'policy-changed'
         socket.destroy()
       },
+      // The policy says that nobody reads it.
       search: () => undefined,
     }
     const leave = context.streams.add(stream, snapshot, context.snapshot)

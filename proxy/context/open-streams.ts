@@ -1,14 +1,17 @@
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import type { Origin } from '#firewall/contracts/origin.js'
+import type { Destination } from '#firewall/contracts/policy.js'
 import type { ProxySnapshot } from './snapshot.js'
 
 /** A response, a tunnel or a WebSocket: it goes on under the decision that let it in, also when the policy changes. */
 export interface OpenStream {
   readonly agent: string
   readonly origin: Origin
+  /** A tunnel is any number of requests that nobody reads: it ends where the policy in force wants to read them. */
+  readonly mode: Destination['mode']
   /** The policy in force forbids the host. The stream ends, and its close record says `policy-changed`. */
   end(): void
-  /** What is passed on from now on is searched for these too. Does nothing where the bytes cannot be read. */
+  /** What is passed on from now on is searched for these too. A stream that was let in as nothing to search ends instead. */
   search(secretPatterns: SecretPatterns): void
 }
 
@@ -39,8 +42,9 @@ export class OpenStreams {
 }
 
 function apply(stream: OpenStream, { namePolicy, secretPatterns }: ProxySnapshot): void {
-  const { agent, origin } = stream
-  if (namePolicy.policyEngine.evaluateAuthority({ agent, ...origin }).allowed)
+  const { agent, origin, mode } = stream
+  const verdict = namePolicy.policyEngine.evaluateAuthority({ agent, ...origin })
+  if (verdict.allowed && (mode !== 'tunnel' || verdict.destinations[0].mode === 'tunnel'))
     stream.search(secretPatterns.of(agent))
   else stream.end()
 }

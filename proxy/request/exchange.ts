@@ -135,6 +135,11 @@ export interface ForwardResult {
   readonly detail: string | null
 }
 
+/** Whether a policy has brought the first secret of all: what was let in before it was prepared for no search. */
+export function isFirstSecret({ bytes }: SecretPatterns, { snapshot, sandbox }: Exchange): boolean {
+  return bytes.length > 0 && snapshot.secretPatterns.of(required(sandbox).agent).bytes.length === 0
+}
+
 /** A field that an earlier step has set; otherwise the steps stand in the wrong order. */
 export function required<T>(value: T | null): T {
   if (value === null) throw new Error('a step ran before the one that it needs')

@@ -9,7 +9,7 @@ import { decodedHeaders, readCodings, type Coding } from '../redaction/content-c
 import { redactHeaders, Redactor, Tally } from '../redaction/redact.js'
 import { isStale, reasonOf } from '../upstream/failures.js'
 import type { RawHeaders, UpstreamCall, UpstreamHandler } from '../upstream/upstream.js'
-import { required, type Exchange, type ForwardResult } from './exchange.js'
+import { isFirstSecret, required, type Exchange, type ForwardResult } from './exchange.js'
 import { redactionsOf } from './records.js'
 import { ResponseBody } from './response-body.js'
 
@@ -49,6 +49,7 @@ function answered(exchange: Exchange, result: ForwardResult): ForwardResult {
 class Forwarding implements UpstreamHandler, OpenStream {
   readonly agent: string
   readonly origin: Origin
+  readonly mode = 'intercept'
   readonly #exchange: Exchange
   readonly #context: ProxyContext
   #secretPatterns: SecretPatterns
@@ -65,6 +66,8 @@ class Forwarding implements UpstreamHandler, OpenStream {
   /** The upstream's response is complete; what is left is to write it out. */
   #ended = false
   #responseBytes = 0
+  /** The body is passed on in a coding that is not undone, as nothing was searched for when it began. */
+  #coded = false
 
   constructor(exchange: Exchange, context: ProxyContext) {
     this.#exchange = exchange
@@ -117,6 +120,7 @@ class Forwarding implements UpstreamHandler, OpenStream {
   search(secretPatterns: SecretPatterns): void {
     this.#secretPatterns = this.#secretPatterns.plus(secretPatterns)
     this.#redactor?.alsoFor(secretPatterns)
+    if (this.#coded && isFirstSecret(secretPatterns, this.#exchange)) this.end()
   }
 
   onHead(call: UpstreamCall, status: number, raw: RawHeaders): void {
@@ -172,7 +176,10 @@ class Forwarding implements UpstreamHandler, OpenStream {
   /** The codings to undo; a denial for a response that must not be passed on, because it cannot be read. */
   #codingsOf(status: number, raw: RawHeaders): readonly Coding[] | Denial {
     if (status > 599) return deny('upstream-protocol', { detail: `status ${String(status)}` })
-    if (this.#secretPatterns.bytes.length === 0) return []
+    if (this.#secretPatterns.bytes.length === 0) {
+      this.#coded = readCodings(raw['content-encoding'])?.length !== 0
+      return []
+    }
     if (!isReadable(status, raw)) return deny('upstream-encoding')
     const codings = readCodings(raw['content-encoding'])
     // Without a body there is nothing to read.

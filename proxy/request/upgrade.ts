@@ -10,7 +10,7 @@ import { FrameRedactor } from '../redaction/websocket-frames.js'
 import { reasonOf } from '../upstream/failures.js'
 import type { RawHeaders } from '../upstream/upstream.js'
 import { openWebSocket } from '../upstream/websocket.js'
-import { required, type Exchange, type ForwardResult } from './exchange.js'
+import { isFirstSecret, required, type Exchange, type ForwardResult } from './exchange.js'
 import { redactionsOf } from './records.js'
 
 /**
@@ -70,9 +70,13 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
     const stream: OpenStream = {
       agent: required(exchange.sandbox).agent,
       origin: required(exchange.origin),
+      mode: 'intercept',
       end: () => cut('policy-changed'),
-      // Without a redactor messages may be compressed, and nothing can be found in them.
-      search: (patterns) => redactor?.alsoFor(patterns),
+      search(patterns) {
+        redactor?.alsoFor(patterns)
+        // Without a redactor messages may be compressed, and nothing can be found in them.
+        if (redactor === null && isFirstSecret(patterns, exchange)) cut('policy-changed')
+      },
     }
     const leave = context.streams.add(stream, snapshot, context.snapshot)
     const forgetClient = downstream.onGone(() => call?.destroy())
