@@ -42,11 +42,9 @@ export interface DnsEvent {
   readonly answers: readonly string[]
   /** Null unless a wildcard matched. */
   readonly budget: BudgetVerdict | null
-  /** Queries of this sandbox over the rate limit, without answer or record, since its last record. */
-  readonly dropped: number
 }
 
-export function eventOf(flow: QueryFlow, decision: Decision, dropped: number): DnsEvent {
+export function eventOf(flow: QueryFlow, decision: Decision): DnsEvent {
   const { question } = flow.query
   return {
     time: flow.time,
@@ -67,6 +65,5 @@ export function eventOf(flow: QueryFlow, decision: Decision, dropped: number): D
     rcode: decision.rcode === null ? null : rcodeName(decision.rcode),
     answers: decision.address === null ? [] : [decision.address.text],
     budget: flow.budget,
-    dropped,
   }
 }

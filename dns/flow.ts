@@ -50,8 +50,6 @@ export interface Decision {
   /** The address to answer with, or null. */
   readonly address: AddressRecord | null
   readonly extended: ExtendedError | null
-  /** False for most queries of a flood. */
-  readonly recorded: boolean
 }
 
 /** What a decision needs: neither a log nor a socket. */
@@ -67,6 +65,8 @@ export interface QueryInquiry {
   readonly transport: Transport
   readonly time: number
   sandbox: SandboxRef | null
+  /** Milliseconds that the answer waits, because the sandbox asks faster than it may. */
+  waitMs: number
   wildcard: string | null
   features: NameFeatures | null
   budget: BudgetVerdict | null
@@ -76,7 +76,7 @@ export interface QueryInquiry {
 export function newInquiry(
   given: Pick<QueryInquiry, 'context' | 'snapshot' | 'query' | 'peer' | 'transport' | 'time'>,
 ): QueryInquiry {
-  return { ...given, sandbox: null, wildcard: null, features: null, budget: null }
+  return { ...given, sandbox: null, waitMs: 0, wildcard: null, features: null, budget: null }
 }
 
 /** One query on its way through all steps. */

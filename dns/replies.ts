@@ -31,9 +31,11 @@ const REPLIES: Partial<Record<DnsReason, DnsReply>> = {
   opcode: { rcode: RCODE.NOTIMP, extended: null },
   'malformed-query': { rcode: RCODE.FORMERR, extended: null },
   'edns-version': { rcode: RCODE.BADVERS, extended: null },
-  // No answer: a stub resolver retries after some seconds, when the limit allows it, but fails immediately on REFUSED. And
-  // answering each query of a flood would only help the attacker.
-  'rate-limited': { rcode: null, extended: null },
+  'rate-limited': extendedReply(
+    RCODE.REFUSED,
+    EDE.PROHIBITED,
+    'This sandbox sends queries faster than it may. Try again shortly.',
+  ),
   'audit-unavailable': extendedReply(RCODE.SERVFAIL, EDE.NOT_READY, textOf('audit-unavailable')),
   internal: extendedReply(RCODE.SERVFAIL, EDE.OTHER, 'The gateway failed on this query.'),
 }

@@ -1,10 +1,10 @@
 import type { QueryFlow, QueryStep, ResolverContext, Transport } from './flow.js'
 import type { Peer } from '#firewall/contracts/peer.js'
-import { deny, QUERY_STEPS } from './steps.js'
+import { deny, PACE, QUERY_STEPS } from './steps.js'
 import { parseQuery } from './wire.js'
 
 /** Steps that still run after a step has thrown: the query is recorded and answered (with SERVFAIL), not evaluated again. */
-const LAST_STEPS = QUERY_STEPS.filter((step) => 'act' in step)
+const LAST_STEPS = QUERY_STEPS.filter((step) => 'act' in step && step !== PACE)
 
 /**
  *     bytes ──> parse ──> steps: check ──> record ──> answer ──> bytes
@@ -34,6 +34,7 @@ export function resolveQuery(
     transport,
     time: context.now(),
     sandbox: null,
+    waitMs: 0,
     wildcard: null,
     features: null,
     budget: null,

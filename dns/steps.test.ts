@@ -1,10 +1,12 @@
 import packet from 'dns-packet'
 import t from 'tap'
 import { addressesOf } from './answer.js'
-import { EDE } from './codes.js'
+import { EDE, RCODE } from './codes.js'
 import type { DnsEvent } from './events.js'
 import { bench, type BenchOverrides, opt, query, type QueryParts, resolveNow, SANDBOX } from './fixtures.js'
 import type { ResolverContext } from './flow.js'
+import type { Peer } from '#firewall/contracts/peer.js'
+import { resolveQuery } from './resolver.js'
 import { QUERY_STEPS } from './steps.js'
 
 const PEER = { address: '127.0.0.1', port: 5353 }
@@ -43,6 +45,7 @@ void t.test('the array is the documentation', (t) => {
       'one question, class IN, host-name bytes',
       'names that need no policy',
       'check the name: listed, features, budget',
+      'wait for a turn',
       'record',
       'answer',
     ],
@@ -69,7 +72,6 @@ void t.test('a listed name gets the address of the gateway', (t) => {
     rcode: 'NOERROR',
     answers: ['192.0.2.53'],
     budget: null,
-    dropped: 0,
   })
   t.end()
 })
@@ -229,33 +231,38 @@ void t.test('unknown clients are refused', (t) => {
   t.end()
 })
 
-void t.test('over its rate a sandbox gets no answers, and one record per second', (t) => {
-  let now = 0
-  const { context, events } = bench({
-    now: () => now,
-    rate: { perSecond: 1, burst: 2 },
-  })
-  const send = (): Buffer | null => resolveNow(query('github.com'), PEER, 'udp', context)
-  t.ok(send())
-  t.ok(send())
-  t.equal(send(), null)
-  t.equal(send(), null)
-  t.equal(send(), null)
-  t.match(
-    events.map(({ reason, rcode, dropped }) => ({ reason, rcode, dropped })),
-    [
-      { reason: null, rcode: 'NOERROR', dropped: 0 },
-      { reason: null, rcode: 'NOERROR', dropped: 0 },
-      { reason: 'rate-limited', rcode: null, dropped: 0 },
-    ],
-  )
-  now = 1000
-  t.ok(send(), 'tokens come back')
-  t.match(events[3], { reason: null, dropped: 2 }, 'the next record counts the dropped queries')
-  t.equal(events[3]?.dropped, 2)
-  now = 2000
-  t.ok(send())
-  t.equal(events[4]?.dropped, 0)
+void t.test(
+  'over its rate a sandbox gets its answers later, and then denials; every one is recorded',
+  async (t) => {
+    const { context, events } = bench({ now: () => 0, rate: { perSecond: 20, burst: 2 } })
+    const send = (sandbox = PEER): Promise<Buffer | null> =>
+      new Promise((resolve) =>
+        resolveQuery(query('github.com', { rest: opt() }), sandbox, 'udp', context, resolve),
+      )
+    const replies = await Promise.all(Array.from({ length: 100 }, () => send()))
+    const rcodes = replies.map((reply) => (reply?.[3] ?? 0) & 15)
+    t.strictSame(
+      [
+        rcodes.filter((rcode) => rcode === RCODE.NOERROR).length,
+        rcodes.filter((rcode) => rcode === RCODE.REFUSED).length,
+      ],
+      [22, 78],
+    )
+    t.equal(extendedError(replies.at(-1) ?? null), EDE.PROHIBITED)
+    t.equal(events.filter(({ verdict }) => verdict === 'allow').length, 22)
+    t.equal(events.filter(({ reason }) => reason === 'rate-limited').length, 78)
+    t.end()
+  },
+)
+
+void t.test('a flood of one sandbox costs another nothing of its rate', (t) => {
+  const identify = ({ address }: Peer) => ({ id: `sb-${address}`, agent: 'default' })
+  const { context } = bench({ now: () => 0, rate: { perSecond: 1, burst: 2 }, identify })
+  const send = (address: string): Buffer | null =>
+    resolveNow(query('github.com'), { address, port: 53 }, 'udp', context)
+  for (let i = 0; i < 50; i += 1) resolveQuery(query('github.com'), PEER, 'udp', context, () => undefined)
+  t.match(decode(send(PEER.address)), { rcode: 'REFUSED' })
+  t.match(decode(send('10.9.9.9')), { rcode: 'NOERROR' })
   t.end()
 })
 

@@ -19,9 +19,16 @@ const DECISION_STEPS: readonly DecisionStep[] = [
   { name: 'check the name: listed, features, budget', decide: applyNamePolicy },
 ]
 
+/**
+ * Threat: a resolver that says nothing to a sandbox over its rate makes its programs wait for seconds and then fail; one that
+ * denies at once makes them fail at once. So an answer comes later, up to a limit, and only what is beyond it is denied.
+ */
+export const PACE: QueryStep = { name: 'wait for a turn', act: pace }
+
 /** The steps of a query, in order. No answer leaves before it is recorded. */
 export const QUERY_STEPS: readonly QueryStep[] = [
   ...DECISION_STEPS,
+  PACE,
   { name: 'record', act: record },
   { name: 'answer', act: answer },
 ]
@@ -42,9 +49,9 @@ function identifySandbox(flow: QueryInquiry): null {
 
 /** All unknown clients share one bucket, because they can choose the addresses that would tell them apart. */
 function limitRate(flow: QueryInquiry): Decision | null {
-  const verdict = flow.context.limiter.take(limiterKey(flow), flow.snapshot.rate, flow.time)
-  if (verdict === 'pass') return null
-  return { ...deny('rate-limited'), recorded: verdict === 'note' }
+  const turn = flow.context.limiter.take(flow.sandbox?.id ?? '', flow.snapshot.rate, flow.time)
+  flow.waitMs = turn ?? 0
+  return turn === null ? deny('rate-limited') : null
 }
 
 function rejectUnknownClients({ sandbox }: QueryInquiry): Decision | null {
@@ -100,19 +107,16 @@ function addressFor(type: number, { ipv4, ipv6 }: Addresses): AddressRecord | nu
   return type === TYPE.ANY ? (ipv4 ?? ipv6) : null
 }
 
+function pace({ waitMs }: QueryFlow, _decision: Decision, next: () => void): void {
+  if (waitMs === 0) next()
+  else setTimeout(next, waitMs)
+}
+
 /** No record, no answer: if the audit log fails, the decision becomes SERVFAIL. */
 function record(flow: QueryFlow, decision: Decision, next: () => void): void {
-  if (!decision.recorded) {
-    next()
-    return
-  }
   const { context } = flow
-  const key = limiterKey(flow)
-  const dropped = context.limiter.dropped(key)
-  context.record(eventOf(flow, decision, dropped), (error) => {
-    if (error === null) {
-      if (dropped > 0) context.limiter.settle(key, dropped)
-    } else {
+  context.record(eventOf(flow, decision), (error) => {
+    if (error !== null) {
       flow.decision = deny('audit-unavailable')
       context.fail(error)
     }
@@ -129,7 +133,7 @@ function answer(flow: QueryFlow, { rcode, address, extended }: Decision, next: (
 }
 
 export function deny(reason: DnsReason, rule: string | null = null): Decision {
-  return { verdict: 'deny', reason, rule, address: null, recorded: true, ...replyTo(reason) }
+  return { verdict: 'deny', reason, rule, address: null, ...replyTo(reason) }
 }
 
 function allow(rule: string, address: AddressRecord | null): Decision {
@@ -140,10 +144,5 @@ function allow(rule: string, address: AddressRecord | null): Decision {
     rcode: RCODE.NOERROR,
     address,
     extended: null,
-    recorded: true,
   }
-}
-
-function limiterKey({ sandbox }: QueryInquiry): string {
-  return sandbox?.id ?? ''
 }

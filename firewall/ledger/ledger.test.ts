@@ -15,7 +15,7 @@ function spendAll(ledger: Ledger, sandbox: string): readonly string[] {
     ledger.rates.take(key, RATE, 0) === 0 ? 'rate' : '',
     ledger.quotas.take(key, QUOTA, 0, 0) === 0 ? 'quota' : '',
     ledger.names.check({ ...name, wildcardLabels: 'b', limits }).spent ? '' : 'names',
-    ledger.queries.take(sandbox, RATE, 0) === 'pass' ? 'queries' : '',
+    ledger.queries.take(sandbox, RATE, 0) === 0 ? 'queries' : '',
   ]
   ledger.names.check({ ...name, limits })
   return had.filter((one) => one !== '')

@@ -26,6 +26,22 @@ export class RateLimiter {
     return waitMs
   }
 
+  /**
+   * Takes one token, also one that is not there yet, as long as no more than `debt` are owed.
+   *
+   * @returns the milliseconds until the token is there; null when it was not taken
+   */
+  takeAhead(key: string, limit: RateLimit, now: number, debt: number): number | null {
+    const bucket = this.#buckets.get(key) ?? { tokens: limit.burst, updated: now }
+    const earned = (Math.max(now - bucket.updated, 0) / 1000) * limit.perSecond
+    const tokens = Math.min(bucket.tokens + earned, limit.burst)
+    if (tokens - 1 < -debt) return null
+    bucket.tokens = tokens - 1
+    bucket.updated = now
+    this.#buckets.set(key, bucket)
+    return tokens >= 1 ? 0 : Math.ceil(((1 - tokens) / limit.perSecond) * 1000)
+  }
+
   /** Drops the buckets of what is gone. */
   prune(isActive: (key: string) => boolean): void {
     for (const key of this.#buckets.keys()) if (!isActive(key)) this.#buckets.delete(key)

@@ -70,7 +70,6 @@ const dnsEvents: fc.Arbitrary<DnsEvent> = fc.record({
       }),
     ),
   ),
-  dropped: count,
 })
 
 const decisions: fc.Arbitrary<HttpDecision> = fc.record({
@@ -289,7 +288,6 @@ void t.test('dnsLine: what JSON.stringify would write, for any name', (t) => {
           features,
           suspicious,
           budget,
-          dropped: event.dropped,
           previous: null,
         },
       }

@@ -70,7 +70,7 @@ export function dnsLine(header: Header, event: DnsEvent): string {
         ? 'null'
         : `{"length":${features.length},"entropy":${features.entropy},"signal":${jsonText(features.signal)}}`
     },"suspicious":${event.suspicious},"budget":${budget === null ? 'null' : JSON.stringify(budget)},` +
-    `"dropped":${event.dropped},"previous":null}}`
+    `"previous":null}}`
   )
 }
 
