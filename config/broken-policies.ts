@@ -807,6 +807,15 @@ export const BROKEN_POLICIES: readonly BrokenPolicy[] = [
     edit: ['    session_headers: drop\n', ''],
   },
   {
+    name: 'pass_headers of a header that passes anyway',
+    text: service('    url: https://api.example.com\n    pass_headers: [X-Other]\n'),
+    line: 4,
+    column: 20,
+    problem: /`pass_headers` has no effect on `X-Other`/,
+    fix: /Remove it/,
+    edit: ['X-Other', 'X-Forwarded-Proto'],
+  },
+  {
     name: 'a location that cannot contain a credential',
     text: withCredential('bearer: "${TOKEN}"', '      also_in: { headers: [Host] }\n'),
     line: 6,

@@ -10,6 +10,7 @@ import { readCaBundle } from '../files/ca-bundle.js'
 import type { Path } from '../issues/issue.js'
 import { quote } from '../issues/quote.js'
 import { readNameLimits } from '../limits/limits.js'
+import { readPassHeaders } from '../limits/pass-headers.js'
 import type { AllowFile } from '../schema/policy.js'
 import type { LoadContext } from '../services/context.js'
 
@@ -47,6 +48,7 @@ export function buildAllow(
     service: null,
     allowPrivateAddresses: file.allow_private_addresses ?? false,
     ca,
+    passHeaders: readPassHeaders(file.pass_headers, path, issues),
     nameLimits:
       file.name_limits === undefined
         ? null
@@ -77,7 +79,7 @@ function checkScheme(file: AllowFile, path: Path, { issues }: LoadContext): void
     }
   }
   if (file.tunnel !== true) return
-  for (const key of ['methods', 'paths', 'ca'] as const) {
+  for (const key of ['methods', 'paths', 'ca', 'pass_headers'] as const) {
     if (file[key] === undefined || (key === 'ca' && file.scheme === 'http')) continue
     const problem = `\`${key}\` has no effect with \`tunnel: true\`: tunneled traffic is not inspected`
     issues.add([...path, key], { problem, fix: `Remove \`${key}\`, or remove \`tunnel\`` }, 'key')

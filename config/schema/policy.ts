@@ -51,6 +51,12 @@ const nameLimits = {
 
 const nameLimitsOfEntry = z.strictObject(nameLimits)
 
+const passHeaders = field(
+  z.array(text).min(1),
+  'headers to pass on that are dropped by default, because they can steer a server to another path, host or client',
+  'pass_headers: [X-Forwarded-Proto]',
+).optional()
+
 const rate = (description: string) =>
   field(
     z.strictObject({
@@ -163,6 +169,7 @@ function serviceSchema(kinds: readonly CredentialKind[]) {
       '`pass` to let session cookies and tokens reach the sandbox, or `drop` (default) to remove them',
       'session_headers: pass',
     ).optional(),
+    pass_headers: passHeaders,
     env: field(
       z.record(text, text),
       'environment variables of the sandbox: text in quotes, with {url}, {base_url} and {placeholder:NAME} expanded',
@@ -190,6 +197,7 @@ const allowEntry = z.strictObject({
   ports: field(z.array(port).min(1), 'the ports (default: 443, or 80 with http)', 'ports: [443]').optional(),
   methods: field(z.array(text).min(1), 'the methods (default: any)', 'methods: [GET, HEAD]').optional(),
   paths: field(z.array(text).min(1), 'the path patterns (default: any)', 'paths: [/simple/**]').optional(),
+  pass_headers: passHeaders,
   tunnel: field(flag, 'true to pass TLS through without inspection', 'tunnel: true').optional(),
   allow_private_addresses: field(
     flag,

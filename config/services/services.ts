@@ -6,6 +6,7 @@ import { readCaBundle } from '../files/ca-bundle.js'
 import type { Path } from '../issues/issue.js'
 import { quote } from '../issues/quote.js'
 import { readQuota } from '../limits/limits.js'
+import { readPassHeaders } from '../limits/pass-headers.js'
 import { presetOf } from '../presets/expand.js'
 import type { ServiceFile } from '../schema/policy.js'
 import type { LoadContext } from './context.js'
@@ -67,6 +68,7 @@ export function buildService(name: string, file: ServiceFile, context: LoadConte
     environment: serviceEnvironment(naming, file.env ?? {}, [...path, 'env'], issues),
     placeholders: resolved.placeholders,
   }
+  const passHeaders = readPassHeaders(file.pass_headers, path, issues)
   const destinations = targets.map(({ origin, basePath }): Destination => ({
     id: `services.${name}`,
     label: name,
@@ -78,6 +80,7 @@ export function buildService(name: string, file: ServiceFile, context: LoadConte
     service: name,
     allowPrivateAddresses: file.allow_private_addresses ?? false,
     ca: origin.scheme === 'https' ? ca : null,
+    passHeaders,
     nameLimits: null,
   }))
   if (resolved.credential !== null)

@@ -24,6 +24,8 @@ export interface Destination {
   readonly allowPrivateAddresses: boolean
   /** PEM of the only CAs that this upstream's certificate may come from; null for the public ones. */
   readonly ca: string | null
+  /** Lower-case names of headers that travel on although a server could be steered by them (`x-forwarded-proto`). */
+  readonly passHeaders?: readonly string[]
   /** Limits on the names under a wildcard; null for those of `dns`. */
   readonly nameLimits: NameLimits | null
 }

@@ -9,6 +9,10 @@ export const REASONS = {
     403,
     'The path is ambiguous: servers could interpret it in ways that the policy treats differently.',
   ],
+  'head-too-complex': [
+    431,
+    'The request head has more headers, parameters, path segments or other parts than the gateway accepts.',
+  ],
   'path-form': [400, 'The request target is not an absolute path of printable ASCII.'],
   'path-escape': [400, 'The path contains a malformed escape or an escaped control byte.'],
   'path-double-encoding': [400, 'The path is encoded twice.'],

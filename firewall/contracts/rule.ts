@@ -1,7 +1,10 @@
 /** `ask` is reserved: the loader does not accept it yet, and the policy engine treats it as a denial. */
 export type Effect = 'allow' | 'deny' | 'ask'
 
-/** One line of `rules`. The first rule of the request's kind that matches decides. */
+/**
+ * One line of `rules`. The first rule of the request's kind that matches decides. An allow rule matches what it says and nothing
+ * else; a deny rule also matches the spellings that a lenient server could take for the same.
+ */
 export interface Rule<Kind extends string = string, Match = unknown> {
   readonly effect: Effect
   /** Name of the rule kind that understands `match`, such as `http`. */
@@ -19,6 +22,14 @@ export interface PathPattern {
   readonly text: string
   readonly segments: readonly SegmentPattern[]
   /** True when the pattern ends in `**`. */
+  readonly recursive: boolean
+  /** What a deny rule compares instead, with the ways in which a lenient server could read a path. */
+  readonly loose: readonly LoosePattern[]
+}
+
+/** One folded form of a pattern; a segment with stars is the text before, between and after them. */
+export interface LoosePattern {
+  readonly segments: readonly (string | { readonly parts: readonly string[] })[]
   readonly recursive: boolean
 }
 

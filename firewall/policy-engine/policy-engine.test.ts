@@ -159,7 +159,7 @@ void t.test('what servers may read in two ways must get one answer', (t) => {
     '/;/admin/x',
     '/admin%3Bx/y',
   ])
-    t.equal(verdict(policyEngine, 'GET', `https://open.example${path}`), 'ambiguous-path', path)
+    t.equal(verdict(policyEngine, 'GET', `https://open.example${path}`), 'denied-by-rule', path)
   t.equal(verdict(policyEngine, 'GET', 'https://open.example/admin/x'), 'denied-by-rule')
   t.equal(
     verdict(policyEngine, 'GET', 'https://open.example/other;a=b/x'),
@@ -222,17 +222,27 @@ void t.test('agents see what is theirs', (t) => {
   t.end()
 })
 
-void t.test('an exact rule of another agent hides nothing', (t) => {
+void t.test('the most specific host decides, also for an agent that may not use it', (t) => {
   const policyEngine = new PolicyEngine(
     policy(
       [
         destination('https://a.b.example', ['allow * /**'], { id: 'services.a', service: 'a' }),
-        destination('https://*.b.example', ['allow * /**'], { id: 'services.w', service: 'w' }),
+        destination('http://only.b.example:8080', ['allow * /**'], { id: 'services.p', service: 'p' }),
+        destination('https://*.n.b.example', ['allow * /**'], { id: 'services.n', service: 'n' }),
+        destination('https://**.b.example', ['allow * /**'], { id: 'allow[0]' }),
       ],
-      [{ name: 'one', services: ['w'], allow: [] }],
+      [{ name: 'one', services: [], allow: ['allow[0]'] }],
     ),
   )
-  t.match(policyEngine.evaluateName('one', 'a.b.example'), { allowed: true, rule: 'services.w' })
+  for (const host of ['a.b.example', 'only.b.example', 'x.n.b.example']) {
+    const denied = { allowed: false, reason: 'host-not-listed' }
+    t.match(policyEngine.evaluateName('one', host), denied, host)
+    t.match(policyEngine.evaluateAuthority({ agent: 'one', scheme: 'https', host, port: 443 }), denied, host)
+    t.equal(verdict(policyEngine, 'GET', `https://${host}/x`, { agent: 'one' }), 'host-not-listed', host)
+  }
+  t.match(policyEngine.evaluateName('one', 'other.b.example'), { allowed: true, rule: 'allow[0]' })
+  t.match(policyEngine.evaluateName('one', 'x.y.b.example'), { allowed: true, rule: 'allow[0]' })
+  t.match(policyEngine.evaluateName(DEFAULT_AGENT, 'a.b.example'), { allowed: true, rule: 'services.a' })
   t.end()
 })
 
@@ -338,8 +348,8 @@ void t.test('an agent may do what the service allows and its own rules allow', (
     ['POST', '/issue/1', 'no-rule', 'services.api.rules[1]'],
     ['GET', '/other', 'no-rule', 'services.api.rules[1]'],
     ['GET', '/secret/x', 'denied-by-rule', 'denied-by-rule'],
-    // Read as `/issue/7` by some servers: the agent's rules must agree with themselves too.
-    ['GET', '/issue//7', 'ambiguous-path', 'services.api.rules[1]'],
+    // Read as `/issue/7` by some servers.
+    ['GET', '/issue//7', 'denied-by-rule', 'services.api.rules[1]'],
   ] as const) {
     t.equal(
       verdict(policyEngine, method, `https://api.example${path}`, { agent: 'ci' }),

@@ -1,10 +1,9 @@
 import type { AuthorityAllowed, Denied, NameAllowed, RequestAllowed } from '../contracts/verdict.js'
 import { matchHost } from '../names/host-pattern.js'
-import { http, httpAlternatives, type Overrides } from '../rules/http.js'
+import { http, httpAlternatives } from '../rules/http.js'
 import { RULE_KINDS, type RuleKinds } from '../rules/index.js'
 import type { RuleKind } from '../rules/rule-kind.js'
 import type { Destination, Policy } from '../contracts/policy.js'
-import type { Rule } from '../contracts/rule.js'
 import type { Scheme } from '../contracts/origin.js'
 import type { RequestPath } from '../rules/request-path.js'
 
@@ -23,8 +22,8 @@ export interface EvaluationInput extends AuthorityInput {
   /** Name of the rule kind that understands the subjects. */
   readonly kind: string
   /**
-   * Everything that the server may take the request for, itself first; all must be allowed. Each has one subject for every
-   * way to read it; the readings must agree on one rule. Neither list is empty.
+   * Everything that the server may take the request for, itself first; all must be allowed, and the first that is not ends it.
+   * Each has one subject for every way to read it: an allow rule must match all of them, a deny rule any. Neither list is empty.
    */
   readonly alternatives: readonly (readonly unknown[])[]
 }
@@ -34,13 +33,14 @@ export interface RequestInput extends AuthorityInput {
   readonly path: RequestPath
   /** Set by the base-URL listener: only this service's destinations count. */
   readonly service?: string | null
-  readonly overrides?: Overrides | null
+  /** Methods that headers of the request name beside its own, in upper case. */
+  readonly overrides?: readonly string[]
 }
 
 /** The same before its service is known. */
 type RuleAllowed = Omit<RequestAllowed, 'service'>
 
-interface AgentIndex {
+interface HostIndex {
   readonly exact: ReadonlyMap<string, readonly Destination[]>
   readonly wildcard: ReadonlyMap<string, readonly Destination[]>
 }
@@ -50,22 +50,25 @@ interface AgentIndex {
  * arguments and the policy. Finding a host takes time linear in the labels of its name, however many hosts the policy has.
  */
 export class PolicyEngine {
-  readonly #agents: ReadonlyMap<string, AgentIndex>
+  readonly #hosts: HostIndex
+  /** By agent. */
+  readonly #usable: ReadonlyMap<string, ReadonlySet<Destination>>
   readonly #services: Policy['services']
   readonly #kinds: RuleKinds
 
   constructor(policy: Policy, kinds: RuleKinds = RULE_KINDS) {
     this.#kinds = kinds
-    const agents = new Map<string, AgentIndex>()
+    this.#hosts = indexByHost(policy.destinations)
+    const usable = new Map<string, ReadonlySet<Destination>>()
     for (const agent of policy.agents.values()) {
-      const usable = policy.destinations.filter(({ id, service }) =>
+      const destinations = policy.destinations.filter(({ id, service }) =>
         service === null
           ? agent.allow === null || agent.allow.includes(id)
           : agent.services === null || agent.services.includes(service),
       )
-      agents.set(agent.name, indexByHost(usable))
+      usable.set(agent.name, new Set(destinations))
     }
-    this.#agents = agents
+    this.#usable = usable
     this.#services = policy.services
   }
 
@@ -91,9 +94,10 @@ export class PolicyEngine {
       : { allowed: false, reason: 'port-not-listed', rule: listed[0].id }
   }
 
-  /** May this agent make this HTTP request? Any method or path that the server may take instead must be allowed too. */
+  /** May this agent make this HTTP request? Any method that the server may take instead must be allowed too. */
   evaluateRequest(input: RequestInput): RequestAllowed | Denied {
-    const alternatives = httpAlternatives(input.method, input.path, input.overrides ?? null)
+    const alternatives = httpAlternatives(input.method, input.path, input.overrides ?? [])
+    if (alternatives === null) return { allowed: false, reason: 'head-too-complex', rule: null }
     return this.evaluate({ ...input, kind: http.name, alternatives })
   }
 
@@ -108,31 +112,36 @@ export class PolicyEngine {
       return { allowed: false, reason: 'tunnel-only', rule: authority.destinations[0].id }
     }
     const kind = this.#kinds.named(input.kind)
-    const verdicts = input.alternatives.map((readings) => decide(kind, input.agent, candidates, readings))
-    const verdict = verdicts.find(({ allowed }) => !allowed) ?? verdicts[0] ?? NO_ALTERNATIVE
-    if (!verdict.allowed) return verdict
-    return { ...verdict, service: this.#services.get(verdict.destination.service ?? '') ?? null }
+    let own: RuleAllowed | null = null
+    for (const readings of input.alternatives) {
+      const verdict = decide(kind, input.agent, candidates, readings)
+      if (!verdict.allowed) return verdict
+      own ??= verdict
+    }
+    if (own === null) return NO_ALTERNATIVE
+    return { ...own, service: this.#services.get(own.destination.service ?? '') ?? null }
   }
 
   /**
    * Destinations whose host pattern matches. An exact name overrides every wildcard, and a longer suffix overrides a shorter one,
-   * so that one place of the policy shows all rules for a name.
+   * so that one place of the policy shows all rules for a name: also for an agent that may not use that place. Threat: an agent
+   * without the service `jira` reaches its host through `*.example.com`.
    */
   #lookUp(agent: string, host: string): readonly Destination[] {
-    const index = this.#agents.get(agent)
-    if (index === undefined) return []
-    const exact = index.exact.get(host)
-    if (exact !== undefined) return exact
+    const usable = this.#usable.get(agent)
+    if (usable === undefined) return []
+    const exact = this.#hosts.exact.get(host)
+    if (exact !== undefined) return exact.filter((one) => usable.has(one))
     for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
-      const under = index.wildcard.get(host.slice(dot + 1))
+      const under = this.#hosts.wildcard.get(host.slice(dot + 1))
       const matching = under?.filter((destination) => matchHost(destination.host, host) !== null)
-      if (matching?.[0] !== undefined) return matching
+      if (matching?.[0] !== undefined) return matching.filter((one) => usable.has(one))
     }
     return []
   }
 }
 
-function indexByHost(destinations: readonly Destination[]): AgentIndex {
+function indexByHost(destinations: readonly Destination[]): HostIndex {
   const exact = new Map<string, Destination[]>()
   const wildcard = new Map<string, Destination[]>()
   for (const destination of destinations) {
@@ -164,34 +173,45 @@ function decide(
   return second.allowed ? { allowed: true, destination, rule, agentRule: second.rule } : second
 }
 
-/** The verdict that all readings agree on. */
+/**
+ * The first rule that decides: a deny rule that matches any reading, loosely, or an allow rule that matches all of them. If an
+ * allow rule matches only some, the others would be decided by another rule.
+ */
 function agreed(
   kind: RuleKind,
   readings: readonly unknown[],
   destinations: readonly Destination[],
   place: string | null,
 ): RuleAllowed | Denied {
-  const [verdict, ...others] = readings.map((reading) => firstMatch(kind, destinations, reading))
-  // As sent, the path matches a rule that says how the server reads it: other readings only must not be denied.
-  const named = verdict?.rule.effect === 'allow' && kind.namesReading?.(verdict.rule.match) === true
-  const agrees = (other: typeof verdict | undefined) =>
-    other?.rule === verdict?.rule || (named && (other == null || other.rule.effect === 'allow'))
-  if (!others.every(agrees)) return { allowed: false, reason: 'ambiguous-path', rule: place }
-  if (verdict == null) return { allowed: false, reason: 'no-rule', rule: place }
-  const { destination, rule } = verdict
-  if (rule.effect !== 'allow') return { allowed: false, reason: 'denied-by-rule', rule: rule.id }
-  return { allowed: true, destination, rule, agentRule: null }
-}
-
-function firstMatch(
-  kind: RuleKind,
-  destinations: readonly Destination[],
-  subject: unknown,
-): { destination: Destination; rule: Rule } | null {
+  const denies = kind.matchesLoosely?.bind(kind) ?? kind.matches.bind(kind)
   for (const destination of destinations) {
     for (const rule of destination.rules) {
-      if (rule.kind === kind.name && kind.matches(rule.match, subject)) return { destination, rule }
+      if (rule.kind !== kind.name) continue
+      if (rule.effect !== 'allow') {
+        if (!readings.some((reading) => denies(rule.match, reading))) continue
+        return { allowed: false, reason: 'denied-by-rule', rule: rule.id }
+      }
+      const others = readings.filter((reading) => !kind.matches(rule.match, reading))
+      if (others.length === readings.length) continue
+      // As sent, the path matches a rule that says how the server reads it: other readings only must not be denied.
+      const named = kind.namesReading?.(rule.match) === true && kind.matches(rule.match, readings[0])
+      const agrees = (reading: unknown) => named && firstEffect(kind, destinations, reading) !== 'deny'
+      if (!others.every(agrees)) return { allowed: false, reason: 'ambiguous-path', rule: place }
+      return { allowed: true, destination, rule, agentRule: null }
     }
+  }
+  return { allowed: false, reason: 'no-rule', rule: place }
+}
+
+/** What the rules say of one reading; null if they do not say anything. */
+function firstEffect(
+  kind: RuleKind,
+  destinations: readonly Destination[],
+  reading: unknown,
+): 'allow' | 'deny' | null {
+  for (const { rules } of destinations) {
+    const rule = rules.find((one) => one.kind === kind.name && kind.matches(one.match, reading))
+    if (rule !== undefined) return rule.effect === 'allow' ? 'allow' : 'deny'
   }
   return null
 }

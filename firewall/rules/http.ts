@@ -2,6 +2,8 @@ import { METHODS } from 'node:http'
 import { isDiagnostic, type Diagnostic } from '../contracts/diagnostic.js'
 import type { PathPattern, Rule } from '../contracts/rule.js'
 import { nearest } from './nearest.js'
+import { matchLoosely, type LoosePath } from './loose-path.js'
+import { methodsInQuery } from './method-overrides.js'
 import { coversPath, matchPath, overlapsPath, parsePathPattern } from './path-pattern.js'
 import type { RequestPath } from './request-path.js'
 import type { RuleKind } from './rule-kind.js'
@@ -17,15 +19,11 @@ export interface HttpSubject {
   readonly method: string
   /** Canonical. */
   readonly path: string
+  /** What deny rules are compared with. */
+  readonly loose: LoosePath
 }
 
 export type HttpRule = Rule<'http', HttpMatch>
-
-/** Methods and paths that a request names beside its own, and that its server may take instead. */
-export interface Overrides {
-  readonly methods: readonly string[]
-  readonly paths: readonly RequestPath[]
-}
 
 /** `GET,HEAD /rest/**` or `* /**`: methods and a path pattern. */
 export const http: RuleKind<HttpMatch, HttpSubject> = {
@@ -48,6 +46,8 @@ export const http: RuleKind<HttpMatch, HttpSubject> = {
   matches: ({ methods, path }, subject) =>
     matchMethod(methods, subject.method) && matchPath(path, subject.path),
   namesReading: ({ path }) => path.text.includes('%2F'),
+  matchesLoosely: ({ methods, path }, subject) =>
+    deniesMethod(methods, subject.method) && matchLoosely(path.loose, subject.loose),
   covers(earlier, later) {
     const over = [...earlier.entries()].filter(([, { path }]) => coversPath(path, later.path))
     const any = over.find(([, { methods }]) => methods === null)
@@ -71,20 +71,24 @@ export function isHttpRule(rule: Rule): rule is HttpRule {
   return rule.kind === http.name
 }
 
+/** Methods that one request may name, its own included. A client needs two; each is checked like a request of its own. */
+export const MAX_METHODS = 8
+
 /**
- * Everything that a server may take a request for: the request itself first, then every method and path that it names
- * beside its own. Each item has all readings of its path, which must agree on one rule.
+ * Everything that a server may take a request for: the request itself first, then the same with every method that it names
+ * beside its own. Each item has all readings of its path. Null if it names too many methods.
+ *
+ * @param overrides methods that headers name
  */
 export function httpAlternatives(
   method: string,
-  path: RequestPath,
-  overrides: Overrides | null,
-): readonly (readonly HttpSubject[])[] {
-  const named = methodsInQuery(path.query)
-  const { methods, paths } = overrides ?? { methods: [], paths: [] }
-  return [method, ...[...methods, ...named].map((other) => other.toUpperCase())].flatMap((one) =>
-    [path, ...paths].map(({ readings }) => readings.map((reading) => ({ method: one, path: reading }))),
-  )
+  { query, readings, loose }: RequestPath,
+  overrides: readonly string[],
+): readonly (readonly HttpSubject[])[] | null {
+  const named = [...overrides, ...methodsInQuery(query)]
+  const methods = named.length === 0 ? [method] : [...new Set([method, ...named])]
+  if (methods.length > MAX_METHODS) return null
+  return methods.map((one) => readings.map((path) => ({ method: one, path, loose })))
 }
 
 /** Checks a list of methods. A method that no parser accepts is a rule that never matches. */
@@ -122,13 +126,13 @@ function matchMethod(methods: readonly string[] | null, method: string): boolean
   return methods === null ? method !== 'TRACE' : methods.includes(method)
 }
 
-function overlapsMethods(a: readonly string[] | null, b: readonly string[] | null): boolean {
-  return a === null || b === null || a.some((one) => b.includes(one))
+/** A handler of GET also runs for HEAD, and a deny rule for any method means TRACE too. */
+function deniesMethod(methods: readonly string[] | null, method: string): boolean {
+  return methods === null || methods.includes(method === 'HEAD' && !methods.includes('HEAD') ? 'GET' : method)
 }
 
-/** WordPress, Symfony and others take `?_method=DELETE` for the method. */
-function methodsInQuery(query: string): readonly string[] {
-  return /_method|%/.test(query) ? new URLSearchParams(query).getAll('_method') : []
+function overlapsMethods(a: readonly string[] | null, b: readonly string[] | null): boolean {
+  return a === null || b === null || a.some((one) => b.includes(one))
 }
 
 function joinPath(basePath: string, path: PathPattern): PathPattern {

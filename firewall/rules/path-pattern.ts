@@ -1,7 +1,13 @@
 import type { Diagnostic } from '../contracts/diagnostic.js'
 import type { PathPattern, SegmentPattern } from '../contracts/rule.js'
+import { loosePatterns, matchParts } from './loose-path.js'
 
-export const ANY_PATH: PathPattern = { text: '/**', segments: [], recursive: true }
+export const ANY_PATH: PathPattern = {
+  text: '/**',
+  segments: [],
+  recursive: true,
+  loose: loosePatterns('/**', true),
+}
 
 /** Reads a path pattern such as `/rest/api/2/**`. */
 export function parsePathPattern(text: string): PathPattern | Diagnostic {
@@ -28,30 +34,16 @@ export function parsePathPattern(text: string): PathPattern | Diagnostic {
       return { problem: `Path \`${text}\` contains a dot segment`, fix: 'Remove `.` and `..`' }
     }
   }
-  return { text, recursive, segments: parts.map(parseSegment) }
+  return { text, recursive, segments: parts.map(parseSegment), loose: loosePatterns(text, recursive) }
 }
 
 function parseSegment(text: string): SegmentPattern {
   return text.includes('*') ? { parts: text.split('*'), text } : { literal: text }
 }
 
-/**
- * True if the segment is not empty and matches. Threat: the sandbox chooses the segment, and a regular expression for
- * `*-*-*.json` would backtrack in time polynomial in its length, so the parts are searched one after the other.
- */
+/** True if the segment is not empty and matches. */
 function matchSegment(pattern: SegmentPattern, segment: string): boolean {
-  if ('literal' in pattern) return pattern.literal === segment
-  const [first = '', ...others] = pattern.parts
-  const last = others.pop() ?? ''
-  if (segment === '' || !segment.startsWith(first) || !segment.endsWith(last)) return false
-  const end = segment.length - last.length
-  let at = first.length
-  for (const part of others) {
-    const found = segment.indexOf(part, at)
-    if (found < 0) return false
-    at = found + part.length
-  }
-  return at <= end
+  return 'literal' in pattern ? pattern.literal === segment : matchParts(pattern.parts, segment)
 }
 
 /** True if the canonical path matches. `/a/**` matches `/a`, `/a/` and all below. */

@@ -1,3 +1,5 @@
+import { LoosePath } from './loose-path.js'
+
 /** A parsed request target. Both parts are checked, and sent upstream as they are here. */
 export interface RequestPath {
   /** Canonical path: begins with `/`, unreserved characters decoded, other escapes in upper case. */
@@ -5,9 +7,11 @@ export interface RequestPath {
   /** Query with its `?`, or empty; as sent. */
   readonly query: string
   /**
-   * The path in every form that servers may read it in, itself first. A verdict counts only if it is the same for all of them.
+   * The path in the forms that servers read it in, itself first. An allow rule counts only if it matches all of them.
    */
   readonly readings: readonly string[]
+  /** What deny rules are compared with. */
+  readonly loose: LoosePath
 }
 
 /** Why a request target was rejected. */
@@ -45,8 +49,9 @@ export function parseRequestTarget(target: string): RequestPath | PathError {
   if (/%25[0-9A-F]{2}/i.test(decoded)) return 'path-double-encoding'
   if (decoded.includes('%5C')) return 'path-backslash'
   const readings = readingsOf(decoded)
-  if (readings.some(hasDotSegment)) return 'path-dot-segment'
-  return { path: decoded, query, readings }
+  const loose = new LoosePath(decoded)
+  if (readings.some(hasDotSegment) || loose.hasDotSegment()) return 'path-dot-segment'
+  return { path: decoded, query, readings, loose }
 }
 
 /**

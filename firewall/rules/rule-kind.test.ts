@@ -100,7 +100,12 @@ void t.test('a kind in one file: its rules are parsed, decide and explain themse
   t.equal(ask('hello, world'), 'ECHO hello*')
   t.same(ask('hello, administrator'), ['denied-by-rule', 'services.echo.rules[0]'])
   t.same(ask('bye'), ['no-rule', 'services.echo'])
-  t.same(ask('hello', 'hello, admin'), ['ambiguous-path', 'services.echo'], 'readings must agree')
+  t.same(
+    ask('hello', 'hello, admin'),
+    ['denied-by-rule', 'services.echo.rules[0]'],
+    'a deny rule: any reading',
+  )
+  t.same(ask('hello', 'bye'), ['ambiguous-path', 'services.echo'], 'an allow rule: all readings')
   t.same(ask('GET /'), ['no-rule', 'services.echo'], 'a rule of another kind does not match')
   t.match(KINDS.parse('ECHO'), { problem: /expected `ECHO` and a line/ })
   t.match(KINDS.parse('SHOUT /x'), { problem: /Unknown HTTP method/ }, 'without a keyword it is an HTTP rule')

@@ -30,6 +30,11 @@ export interface RuleKind<Match = unknown, Subject = unknown> {
    */
   namesReading?(match: Match): boolean
   /**
+   * Asked instead of `matches` for a deny rule: also true for every spelling that a lenient server could take for a subject that
+   * matches. Left out by kinds whose subjects have one spelling. The same bounds apply.
+   */
+  matchesLoosely?(match: Match, subject: Subject): boolean
+  /**
    * Finds rules that can never decide. `earlier` are the rules above, in their order.
    *
    * @returns indexes of earlier rules that together match all that `later` matches; null if there are none, or if that cannot

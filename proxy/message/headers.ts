@@ -85,8 +85,10 @@ export function collectHeaders(raw: readonly string[]): Headers {
     const name = (raw[i] ?? '').toLowerCase()
     const value = raw[i + 1] ?? ''
     const present = headers[name]
-    headers[name] =
-      present === undefined ? value : Array.isArray(present) ? [...present, value] : [present, value]
+    if (present === undefined) headers[name] = value
+    // Not copied: a head may repeat one name thousands of times.
+    else if (Array.isArray(present)) present.push(value)
+    else headers[name] = [present, value]
   }
   return headers
 }
@@ -113,21 +115,21 @@ export function framingError(headers: Headers): string | null {
 
 /** The request headers that travel on: hop-by-hop ones, and those that Connection names, stay here. */
 export function endToEndHeaders(headers: Headers): Headers {
-  const dropped = nominated(headers['connection'])
+  const dropped = new Set(nominated(headers['connection']))
   const kept = newHeaders()
   for (const [name, value] of Object.entries(headers)) {
     // `Expect` is between the client and us: an upstream's 100 Continue must not decide what we inject.
-    if (!HOP_BY_HOP.has(name) && !dropped.includes(name) && name !== 'expect') kept[name] = value
+    if (!HOP_BY_HOP.has(name) && !dropped.has(name) && name !== 'expect') kept[name] = value
   }
   return kept
 }
 
 /** The response headers that travel back to the sandbox. */
 export function responseHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): Headers {
-  const dropped = nominated(headers['connection'])
+  const dropped = new Set(nominated(headers['connection']))
   const kept = newHeaders()
   for (const [name, value] of Object.entries(headers)) {
-    if (value === undefined || HOP_BY_HOP.has(name) || dropped.includes(name)) continue
+    if (value === undefined || HOP_BY_HOP.has(name) || dropped.has(name)) continue
     if (!DROPPED_FROM_RESPONSES.has(name)) kept[name] = value
   }
   return kept
@@ -154,31 +156,6 @@ export function isReadable(
     !(status === 206 && /^\s*multipart\//i.test(String(headers['content-type']))) &&
     [...charsets].every(([, charset = '']) => ASCII_CHARSET.test(charset))
   )
-}
-
-/** Headers that frameworks take for the method (Express, Rails, Spring, Google, OData) and the path (IIS, Symfony, Zend). */
-const OVERRIDES: ReadonlyMap<string, 'methods' | 'targets'> = new Map([
-  ['x-http-method-override', 'methods'],
-  ['x-http-method', 'methods'],
-  ['x-method-override', 'methods'],
-  ['x-original-url', 'targets'],
-  ['x-rewrite-url', 'targets'],
-])
-
-/** The methods and targets that a request names beside those of its first line (CVE-2018-14773 and its kin); null for none. */
-export function overridesOf(headers: Headers): { methods: string[]; targets: string[] } | null {
-  let found: { methods: string[]; targets: string[] } | null = null
-  for (const name in headers) {
-    // To CGI and its heirs an underscore is a hyphen.
-    const kind = OVERRIDES.get(name.includes('_') ? name.replaceAll('_', '-') : name)
-    if (kind === undefined) continue
-    found ??= { methods: [], targets: [] }
-    const values = [headers[name] ?? '']
-      .flat()
-      .flatMap((line) => (kind === 'methods' ? line.split(',') : [line]))
-    found[kind].push(...values.map((text) => text.trim()))
-  }
-  return found
 }
 
 /** True when the head announces a body (RFC 9112 section 6.3). */

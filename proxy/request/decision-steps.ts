@@ -1,14 +1,14 @@
-import type { Headers } from '#firewall/contracts/credential.js'
 import { checkName } from '#firewall/policy-engine/name-policy.js'
 import { findPlaceholders } from '#firewall/policy-engine/placeholders.js'
-import type { Overrides } from '#firewall/rules/http.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
 import { limitKey } from '#firewall/ledger/limit-key.js'
-import { parseRequestTarget, type PathError, type RequestPath } from '#firewall/rules/request-path.js'
+import { parseRequestTarget } from '#firewall/rules/request-path.js'
 import { deny, type Denial } from '../contracts/denial.js'
-import { framingError, overridesOf } from '../message/headers.js'
+import { framingError } from '../message/headers.js'
 import { required, type Inquiry } from './exchange.js'
+import { exceededLimit } from './head-limits.js'
 import { readTarget } from './read-target.js'
+import { overridesIn } from './steering-headers.js'
 
 /** What a step up to the decision may know beside the question. */
 export interface DecisionContext {
@@ -28,6 +28,14 @@ const identifySandbox: DecisionStep = {
   run(inquiry) {
     inquiry.sandbox = inquiry.connection.sandbox
     return inquiry.sandbox === null ? deny('unknown-sandbox') : null
+  },
+}
+
+const limitHead: DecisionStep = {
+  name: 'count the parts of the head before anything is done with them',
+  run({ requestTarget, headers }) {
+    const detail = exceededLimit(requestTarget, headers)
+    return detail === null ? null : deny('head-too-complex', { detail })
   },
 }
 
@@ -79,9 +87,6 @@ const canonicalisePath: DecisionStep = {
 const evaluatePolicy: DecisionStep = {
   name: 'a rule allows this method and path',
   run(inquiry) {
-    const overrides = readOverrides(inquiry.headers)
-    if (typeof overrides === 'string')
-      return deny(overrides, { detail: 'in a header that names another path' })
     const { scheme, host, port } = required(inquiry.origin)
     const verdict = inquiry.snapshot.namePolicy.policyEngine.evaluateRequest({
       agent: required(inquiry.sandbox).agent,
@@ -91,7 +96,7 @@ const evaluatePolicy: DecisionStep = {
       method: inquiry.method,
       path: required(inquiry.path),
       service: inquiry.service,
-      overrides,
+      overrides: overridesIn(inquiry.headers),
     })
     if (!verdict.allowed) return deny(verdict.reason, { rule: verdict.rule })
     inquiry.verdict = verdict
@@ -101,18 +106,6 @@ const evaluatePolicy: DecisionStep = {
     inquiry.keepsSessions = inquiry.credential !== null && service?.sessionHeaders === 'drop'
     return null
   },
-}
-
-function readOverrides(headers: Headers): Overrides | PathError | null {
-  const named = overridesOf(headers)
-  if (named === null) return null
-  const paths: RequestPath[] = []
-  for (const target of named.targets) {
-    const path = parseRequestTarget(target)
-    if (typeof path === 'string') return path
-    paths.push(path)
-  }
-  return { methods: named.methods, paths }
 }
 
 const limitRate: DecisionStep = {
@@ -173,6 +166,7 @@ const checkPlaceholders: DecisionStep = {
  */
 export const DECISION_STEPS: readonly DecisionStep[] = [
   identifySandbox,
+  limitHead,
   checkFraming,
   findTarget,
   checkHostsAgree,

@@ -12,6 +12,7 @@ import { DECISION_STEPS } from './decision-steps.js'
 import { required, type Exchange } from './exchange.js'
 import { decisionOf } from './records.js'
 import { RequestBody } from './request-body.js'
+import { dropSteeringHeaders } from './steering-headers.js'
 
 /** One step of a request: it refuses, or passes on. It may set the exchange's field that it is there to find out. */
 export interface Step {
@@ -54,14 +55,15 @@ const recordDecision: Step = {
 }
 
 const prepareRequest: Step = {
-  name: 'drop hop-by-hop headers and what stands in the locations of the credential',
+  name: 'drop hop-by-hop and steering headers, and any value in the locations of the credential',
   run(exchange, { ledger }) {
     const { origin, path, credential, downstream, method, sandbox, snapshot } = exchange
-    const { service } = required(exchange.verdict)
+    const { service, destination } = required(exchange.verdict)
     const { host, port, scheme } = required(origin)
     const { path: pathname, query } = required(path)
     const headers = endToEndHeaders(exchange.headers)
     delete headers['x-sandbox-target']
+    dropSteeringHeaders(headers, service?.locations ?? {}, destination.passHeaders ?? [])
     headers['host'] = authorityText(scheme, host, port)
     const sent = { headers: { ...headers }, query }
     if (credential !== null) {
