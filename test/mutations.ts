@@ -34,8 +34,7 @@ async function mutate(room: Room, only: string | null): Promise<Outcome> {
   const results = await new Stryker({
     testRunner: 'tap',
     plugins: ['@stryker-mutator/tap-runner'],
-    buildCommand:
-      'npx tsc --noCheck && npx wat2wasm proxy/redaction/prefilter.wat -o dist/proxy/redaction/prefilter.wasm',
+    buildCommand: 'npm run build:unchecked',
     tap: { testFiles: tests, forceBail: true, nodeArgs: [] },
     mutate: [
       ...(only === null ? room.sources : [only]),
@@ -61,7 +60,7 @@ async function mutate(room: Room, only: string | null): Promise<Outcome> {
     const to = replacement
     if (NO_GUARANTEE.test(from)) continue
     if (ACCEPTED.some((known) => known.file === file && known.from === from && known.to === to)) accepted += 1
-    else survivors.push({ file, line: location.start.line + 1, from, to })
+    else survivors.push({ file, line: location.start.line, from, to })
   }
   return { noticed, accepted, survivors }
 }
@@ -71,14 +70,14 @@ interface Position {
   readonly column: number
 }
 
-/** The text of a source between two positions, which count from zero. */
+/** The text of a source between two positions, which count from one. */
 function sourceAt(file: string, { start, end }: { start: Position; end: Position }): string {
   const lines = readFileSync(file, 'utf8')
     .split('\n')
-    .slice(start.line, end.line + 1)
+    .slice(start.line - 1, end.line)
   const last = lines.length - 1
-  lines[last] = lines[last]?.slice(0, end.column) ?? ''
-  lines[0] = lines[0]?.slice(start.column) ?? ''
+  lines[last] = lines[last]?.slice(0, end.column - 1) ?? ''
+  lines[0] = lines[0]?.slice(start.column - 1) ?? ''
   return lines.join('\n')
 }
 
