@@ -35,7 +35,7 @@ const LEAVES = [z.ZodString, z.ZodNumber, z.ZodBoolean, z.ZodEnum, z.ZodLiteral]
 
 /** The required keys of a mapping, each with a valid value. */
 function required(schema: z.ZodObject): Record<string, unknown> {
-  const entries = Object.entries(schema.shape)
+  const entries = Object.entries<z.ZodType>(schema.shape)
   return Object.fromEntries(
     entries
       .filter(([, child]) => !(child instanceof z.ZodOptional))

@@ -93,16 +93,37 @@ const REQUESTS: Readonly<Record<string, { allowed: string[]; refused: string[] }
   github: {
     allowed: [
       'GET https://api.github.com/user',
-      'POST https://api.github.com/repos/a/b/issues',
-      'PUT https://api.github.com/repos/a/b/pulls/1/merge',
-      'GET https://github.com/a/b.git/info/refs?service=git-receive-pack',
-      'POST https://github.com/a/b.git/git-receive-pack',
+      'GET https://api.github.com/repos/a/b/issues',
+      'GET https://api.github.com/repositories/7/issues?page=2',
+      'GET https://api.github.com/repos/a/b/contents/src/index.ts',
+      'GET https://api.github.com/search/issues?q=x',
+      'POST https://api.github.com/repos/acme/app/issues',
+      'POST https://api.github.com/repos/acme/app/issues/1/comments',
+      'POST https://api.github.com/repos/acme/app/pulls',
+      'PUT https://api.github.com/repos/acme/app/pulls/1/merge',
+      'PUT https://api.github.com/repos/acme/app/contents/src/index.ts',
+      'POST https://uploads.github.com/repos/acme/app/releases/1/assets?name=x',
+      'GET https://github.com/acme/app.git/info/refs?service=git-receive-pack',
+      'POST https://github.com/acme/app.git/git-receive-pack',
+      'POST https://github.com/acme/app/git-receive-pack',
+      'POST https://github.com/acme/app.git/info/lfs/objects/batch',
       'POST https://github.com/a/b.git/git-upload-pack',
     ],
     refused: [
-      'DELETE https://api.github.com/repos/a/b',
-      'PUT https://api.github.com/repos/a/b/collaborators/mallory',
-      'POST https://api.github.com/repos/a/b/hooks',
+      'POST https://api.github.com/repos/stranger/drop/issues',
+      'POST https://api.github.com/repos/acme/other/issues',
+      'POST https://api.github.com/repositories/7/issues',
+      'PUT https://api.github.com/repos/stranger/drop/contents/loot',
+      'POST https://uploads.github.com/repos/stranger/drop/releases/1/assets?name=x',
+      'POST https://github.com/stranger/drop.git/git-receive-pack',
+      'POST https://github.com/acme/app.git.git/git-receive-pack',
+      'POST https://github.com/stranger/drop.git/info/lfs/objects/batch',
+      'PUT https://api.github.com/repos/acme/app/contents/.github/workflows/ci.yml',
+      'PATCH https://api.github.com/repos/acme/app',
+      'DELETE https://api.github.com/repos/acme/app',
+      'PUT https://api.github.com/repos/acme/app/collaborators/mallory',
+      'POST https://api.github.com/repos/acme/app/hooks',
+      'GET https://api.github.com/repos/acme/raw/actions/variables',
       'POST https://api.github.com/user/keys',
       'POST https://api.github.com/graphql',
       'POST https://gist.github.com/',
@@ -123,11 +144,22 @@ const REQUESTS: Readonly<Record<string, { allowed: string[]; refused: string[] }
   gitlab: {
     allowed: [
       'GET https://gitlab.com/api/v4/projects/group%2Fapp',
-      'POST https://gitlab.com/api/v4/projects/7/issues',
-      'POST https://gitlab.com/api/v4/projects/group%2Fapp/merge_requests',
+      'GET https://gitlab.com/api/v4/projects/7/issues',
+      'GET https://gitlab.com/api/v4/projects/group%2Fsub%2Fapp/merge_requests?state=opened',
+      'GET https://gitlab.com/api/v4/projects/7/repository/files/src%2Findex.ts/raw?ref=main',
+      'POST https://gitlab.com/api/v4/projects/acme%2Fapp/issues',
+      'POST https://gitlab.com/api/v4/projects/acme%2fapp/merge_requests',
+      'POST https://gitlab.com/api/v4/projects/acme%2Fapp/repository/files/src%2Findex.ts',
     ],
     refused: [
+      'POST https://gitlab.com/api/v4/projects/stranger%2Fdrop/issues',
+      'POST https://gitlab.com/api/v4/projects/acme%2Fother/issues',
+      'POST https://gitlab.com/api/v4/projects/7/issues',
+      'POST https://gitlab.com/api/v4/projects/acme/app/issues',
+      'POST https://gitlab.com/api/v4/projects/acme%2Fapp/repository/files/.gitlab-ci.yml',
       'GET https://gitlab.com/api/v4/projects/7/variables',
+      'GET https://gitlab.com/api/v4/projects/7/variables.json',
+      'GET https://gitlab.com/api/v4/projects/7%2Fvariables/issues',
       'GET https://gitlab.com/api/v4/projects/group%2Fapp/variables',
       'POST https://gitlab.com/api/v4/projects/7/hooks',
       'POST https://gitlab.com/api/v4/user/keys',
@@ -323,12 +355,97 @@ void t.test('what stands beside `use` wins', async (t) => {
   t.equal(evaluated(own, 'POST https://github.example.com/a/b/git-upload-pack'), false)
   t.equal(evaluated(own, 'GET https://github.com/x'), false)
 
-  const other = await load(cwd, { use: 'github', credential: { bearer: '${MINE}' } })
+  const other = await load(cwd, { use: 'github-readonly', credential: { bearer: '${MINE}' } })
   t.equal(other.policy.services.get('it')?.credential?.kind, 'bearer')
   const shorthand = await load(cwd, { use: 'openai', credential: { bearer: '${MINE}' } })
   t.equal(shorthand.policy.services.get('it')?.environment['OPENAI_API_KEY'], '{placeholder:MINE}')
   const npm = await load(cwd, { use: 'npm', credential: { bearer: '${MINE}' } })
   t.equal(npm.policy.services.get('it')?.credential?.kind, 'bearer')
+})
+
+void t.test('write presets ask whose projects may be written to', async (t) => {
+  const cwd = t.testdir({})
+  const missing = { line: 3, column: 10, fix: /^Write `(owner: acme|project: app)` next to `use`: / }
+  for (const use of ['github', 'gitlab'])
+    t.match(await diagnostics(load(cwd, { use })), [
+      { ...missing, problem: `Preset \`${use}\` needs \`owner\`` },
+      { ...missing, problem: `Preset \`${use}\` needs \`project\`` },
+    ])
+  const github = (more: object) => ({ use: 'github', owner: 'acme', project: 'app', ...more })
+  for (const [more, problem] of [
+    [{ owner: '*' }, 'Invalid `owner`'],
+    [{ owner: 'acme/app' }, 'Invalid `owner`'],
+    [{ project: 'a*' }, 'Invalid `project`'],
+    [{ project: '..' }, 'Invalid `project`'],
+    [{ project: '$&' }, 'Invalid `project`'],
+    [{ project: [] }, '`project` is empty'],
+    [{ project: { app: true } }, 'Wrong type for `project`'],
+    [{ project_id: 7 }, 'Unknown key `project_id`'],
+    [{ rules: [{ allow: 'GET /**' }] }, '`owner` has no effect: `rules` replaces the rules of `github`'],
+  ] as const)
+    t.match((await diagnostics(load(cwd, github(more))))[0], { problem }, problem)
+  t.match(await diagnostics(load(cwd, { use: 'npm', owner: 'acme' })), [{ problem: 'Unknown key `owner`' }])
+
+  const several = await load(cwd, github({ owner: ['acme', 'mine'], project: ['app', 'lib'] }))
+  const all = await load(cwd, github({ project: '*' }))
+  const create = 'POST https://api.github.com/repos/'
+  for (const [policy, repository, allowed] of [
+    [several, 'acme/lib', true],
+    [several, 'mine/app', true],
+    [several, 'mine/other', false],
+    [all, 'acme/other', true],
+    [all, 'mine/app', false],
+  ] as const)
+    t.equal(evaluated(policy, `${create}${repository}/issues`), allowed, repository)
+  t.equal(evaluated(all, 'POST https://github.com/acme/other.git/git-receive-pack'), true)
+
+  const gitlab = await load(cwd, { use: 'gitlab', owner: 'acme/team', project: 'app', project_id: 42 })
+  const jira = await load(cwd, { use: 'jira', url: 'https://jira.example.com', project: ['DEMO', 'OPS'] })
+  const ci = { use: 'jenkins', url: 'https://ci.example.com', project: ['team', 'team/app', 'tools/lint'] }
+  const jenkins = await load(cwd, ci)
+  for (const [policy, request, allowed] of [
+    [gitlab, 'POST https://gitlab.com/api/v4/projects/acme%2Fteam%2Fapp/issues', true],
+    [gitlab, 'POST https://gitlab.com/api/v4/projects/42/issues', true],
+    [gitlab, 'POST https://gitlab.com/api/v4/projects/43/issues', false],
+    [gitlab, 'POST https://gitlab.com/api/v4/projects/acme%2Fapp/issues', false],
+    [jira, 'PUT https://jira.example.com/rest/api/2/issue/OPS-7', true],
+    [jira, 'PUT https://jira.example.com/rest/api/2/issue/OTHER-7', false],
+    [jira, 'GET https://jira.example.com/rest/api/2/issue/OTHER-7', true],
+    [jenkins, 'POST https://ci.example.com/job/team/job/any/job/app/build', true],
+    [jenkins, 'POST https://ci.example.com/job/tools/job/lint/build', true],
+    [jenkins, 'POST https://ci.example.com/job/tools/job/deploy/build', false],
+    [jenkins, 'GET https://ci.example.com/job/tools/job/deploy/api/json', true],
+  ] as const)
+    t.equal(evaluated(policy, request), allowed, request)
+})
+
+void t.test('`extra_rules` name what a preset leaves out', async (t) => {
+  const cwd = t.testdir({})
+  const logs = 'GET https://api.github.com/repos/acme/app/actions/jobs/7/logs'
+  const search = 'GET https://api.github.com/search/code'
+  const extra = [{ allow: 'GET /repos/acme/app/actions/jobs/*/logs' }, { deny: '* /search/**' }]
+  const plain = await load(cwd, { use: 'github-readonly' })
+  const more = await load(cwd, { use: 'github-readonly', extra_rules: extra })
+  t.same(
+    [logs, search].map((request) => evaluated(plain, request)),
+    [false, true],
+  )
+  t.same(
+    [logs, search].map((request) => evaluated(more, request)),
+    [true, false],
+  )
+  t.equal(evaluated(more, 'GET https://api.github.com/repos/acme/other/actions/jobs/7/logs'), false)
+  t.same(more.positions.get('services.it.extra_rules[1]'), { line: 6, column: 9 })
+  for (const [service, problem] of [
+    [
+      { url: 'https://a.example.com', rules: [{ allow: 'GET /' }], extra_rules: extra },
+      /no effect without `use`/,
+    ],
+    [{ use: 'npm', rules: [{ allow: 'GET /' }], extra_rules: extra }, /`rules` replaces/],
+    [{ use: 'npm', extra_rules: [{ allow: 'FETCH /' }] }, /Unknown HTTP method/],
+    [{ use: 'npm', extra_rules: [] }, /is empty/],
+  ] as const)
+    t.match((await diagnostics(load(cwd, service)))[0], { problem })
 })
 
 void t.test('faults point at the file that the user wrote', async (t) => {
@@ -369,7 +486,12 @@ void t.test('egress presets', (t) => {
   }
   t.equal(show({}).trimEnd().split('\n').length, PRESETS.length)
   t.match(show({}), /^jira {13}Jira Data Center/m)
-  t.match(show({ name: 'github-readonly' }), /# Expands to:[\s\S]*deny: "\* \/\*\/\*\/git-receive-pack"/)
+  t.match(show({ name: 'github-readonly' }), /# Expands to:[\s\S]*allow: POST \/\*\/\*\/git-upload-pack$/m)
+  t.match(
+    show({ name: 'github' }),
+    /owner: acme\n[\s\S]*# Expands to:[\s\S]*allow: POST \/acme\/app\/git-receive-pack$/m,
+  )
+  t.notMatch(show({ name: 'github' }), /[{]repo[}]/)
   const lines = show({ json: true }).trimEnd().split('\n')
   t.match(JSON.parse(lines[0] ?? ''), {
     name: 'jira',

@@ -8,8 +8,20 @@ export const anthropic: Preset = {
     url: 'https://api.anthropic.com',
     credential: { header: { name: 'X-Api-Key', value: '${ANTHROPIC_API_KEY}' } },
     also_in: { headers: ['Authorization'] },
-    rules: [{ allow: 'GET /v1/models/**' }, { allow: 'GET,POST /v1/messages/**' }],
     env: { ANTHROPIC_API_KEY: '{placeholder:ANTHROPIC_API_KEY}', ANTHROPIC_BASE_URL: '{url}' },
   },
+  operations: [
+    { about: 'list models', allow: ['GET /v1/models', 'GET /v1/models/*'] },
+    { about: 'send messages, count tokens', allow: ['POST /v1/messages', 'POST /v1/messages/count_tokens'] },
+    {
+      about: 'send and read batches of messages',
+      allow: [
+        'GET,POST /v1/messages/batches',
+        'GET /v1/messages/batches/*',
+        'GET /v1/messages/batches/*/results',
+        'POST /v1/messages/batches/*/cancel',
+      ],
+    },
+  ],
   placeholders: { value: { prefix: 'sk-ant-api03-', length: 108, alphabet: 'alphanumeric' } },
 }

@@ -11,6 +11,8 @@ export const debian: Preset = {
       'http://security.debian.org',
       'https://security.debian.org',
     ],
-    rules: [{ allow: 'GET,HEAD /debian/**' }, { allow: 'GET,HEAD /debian-security/**' }],
   },
+  operations: [
+    { about: 'download packages', allow: ['GET,HEAD /debian/**', 'GET,HEAD /debian-security/**'] },
+  ],
 }

@@ -3,6 +3,7 @@ import type { IssueList } from '../issues/issue.js'
 import { nearest } from '#firewall/rules/nearest.js'
 import { quote } from '../issues/quote.js'
 import { PRESETS } from './index.js'
+import { presetRules, readParameters } from './parameters.js'
 import type { Preset } from './preset.js'
 
 type Json = Record<string, unknown>
@@ -14,8 +15,8 @@ interface Fields {
 }
 
 /**
- * Expands presets: a service with `use` gets the preset's keys that it does not set itself. In `credential` and `env`, single
- * fields and variables are merged.
+ * Expands presets: a service with `use` gets the preset's keys that it does not set itself, and its rules for the parameters. In
+ * `credential` and `env`, single fields and variables are merged.
  *
  * @returns a copy of the file without services of an unknown preset, and the names of these (`services.jira`)
  */
@@ -41,7 +42,17 @@ export function expandPresets(
         fix: near === null ? `Use one of: ${names.join(', ')}` : `Write ${quote(near)}`,
       })
       broken.add(`services.${name}`)
-    } else services[name] = expandService(preset, service, kinds)
+      continue
+    }
+    if (service['rules'] !== undefined && service['extra_rules'] !== undefined) {
+      const problem = '`extra_rules` has no effect: `rules` replaces the rules of the preset'
+      issues.add(['services', name, 'extra_rules'], { problem, fix: 'Write all rules in `rules`' }, 'key')
+    }
+    const errors = readParameters(preset, service).errors
+    for (const { key, ...error } of errors)
+      issues.add(['services', name, key ?? 'use'], error, key === null ? 'value' : 'key')
+    if (errors.length > 0) broken.add(`services.${name}`)
+    else services[name] = expandService(preset, service, kinds)
   }
   return { value: { ...file, services }, broken }
 }
@@ -50,11 +61,17 @@ export function presetOf(name: string | undefined): Preset | undefined {
   return PRESETS.find((preset) => preset.name === name)
 }
 
-/** A service with its preset expanded. The keys of the policy override those of the preset. */
-export function expandService({ service }: Preset, given: Json, kinds: readonly CredentialKind[]): Json {
-  const { url, targets, rules } = service
+/**
+ * A service with its preset expanded. The keys of the policy override those of the preset; its parameters must be valid, and are
+ * gone.
+ */
+export function expandService(preset: Preset, service: Json, kinds: readonly CredentialKind[]): Json {
+  const { url, targets } = preset.service
+  const parameters = Object.keys(preset.parameters ?? {})
+  const given = Object.fromEntries(Object.entries(service).filter(([key]) => !parameters.includes(key)))
+  const rules = presetRules(preset, readParameters(preset, service).values)
   const placed = given['url'] !== undefined || given['targets'] !== undefined
-  const credential = mergeCredential(service, given['credential'], kinds)
+  const credential = mergeCredential(preset.service, given['credential'], kinds)
   const merged: Json = {
     ...(placed
       ? {}
@@ -66,7 +83,7 @@ export function expandService({ service }: Preset, given: Json, kinds: readonly 
   const own = given['env']
   if (own !== undefined && !isMapping(own)) return merged
   const several = Array.isArray(merged['targets']) && merged['targets'].length > 1
-  const env = { ...fillIn(service, fieldsOf(credential, kinds), several), ...own }
+  const env = { ...fillIn(preset.service, fieldsOf(credential, kinds), several), ...own }
   return Object.keys(env).length === 0 ? merged : { ...merged, env }
 }
 

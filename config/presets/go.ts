@@ -6,8 +6,8 @@ export const go: Preset = {
   example: {},
   service: {
     targets: ['https://proxy.golang.org', 'https://sum.golang.org'],
-    rules: [{ allow: 'GET,HEAD /**' }],
     // Without `direct`: a module that the mirror does not have must not be fetched from the host in its name.
     env: { GOPROXY: 'https://proxy.golang.org' },
   },
+  operations: [{ about: 'download modules and their checksums', allow: ['GET,HEAD /**'] }],
 }

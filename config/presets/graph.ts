@@ -1,3 +1,4 @@
+import { GRAPH_READS } from './graph-reads.js'
 import type { Preset } from './preset.js'
 
 export const graph: Preset = {
@@ -17,8 +18,8 @@ export const graph: Preset = {
         scope: 'https://graph.microsoft.com/.default',
       },
     },
-    // Not POST: a `$batch` contains other requests, which rules do not see.
-    rules: [{ allow: 'GET,HEAD /v1.0/**' }],
     env: { GRAPH_ACCESS_TOKEN: '{placeholder:GRAPH_CLIENT_SECRET}' },
   },
+  // Not POST: a `$batch` contains other requests, which rules do not see.
+  operations: GRAPH_READS,
 }

@@ -1,13 +1,14 @@
-import { JIRA_RULES } from './jira.js'
+import { JIRA_OPERATIONS, JIRA_PARAMETERS, jiraIssues } from './jira.js'
 import type { Preset } from './preset.js'
 
 export const jiraCloud: Preset = {
   name: 'jira-cloud',
-  description: 'Jira Cloud, with an e-mail address and an API token: read everything, write issues',
+  description: 'Jira Cloud, with an e-mail address and an API token: read, write issues',
   example: { url: 'https://example.atlassian.net' },
+  parameters: JIRA_PARAMETERS,
+  variables: jiraIssues,
   service: {
     credential: { basic: { username: '${JIRA_EMAIL}', password: '${JIRA_API_TOKEN}' } },
-    rules: JIRA_RULES,
     env: {
       JIRA_SERVER: '{url}',
       JIRA_URL: '{url}',
@@ -15,4 +16,5 @@ export const jiraCloud: Preset = {
       JIRA_API_TOKEN: '{placeholder:JIRA_API_TOKEN}',
     },
   },
+  operations: JIRA_OPERATIONS,
 }

@@ -6,6 +6,26 @@ export const npm: Preset = {
   example: {},
   service: {
     url: 'https://registry.npmjs.org',
-    rules: [{ allow: 'GET,HEAD /**' }, { allow: 'POST /-/npm/v1/security/**' }],
   },
+  operations: [
+    {
+      about: 'search, audit, and verify signatures',
+      allow: [
+        'GET,HEAD /-/v1/search',
+        'GET,HEAD /-/ping',
+        'GET,HEAD /-/npm/v1/keys',
+        'GET,HEAD /-/npm/v1/attestations/**',
+        'GET,HEAD /-/package/*/dist-tags',
+        'GET,HEAD /-/package/*/*/dist-tags',
+        'POST /-/npm/v1/security/audits/quick',
+        'POST /-/npm/v1/security/audits',
+        'POST /-/npm/v1/security/advisories/bulk',
+      ],
+    },
+    {
+      about: 'download packages; of `/-/`, where accounts, tokens, teams and hooks are, only the above',
+      deny: ['* /-/**'],
+      allow: ['GET,HEAD /**'],
+    },
+  ],
 }

@@ -6,10 +6,11 @@ export const pypi: Preset = {
   example: {},
   service: {
     targets: ['https://pypi.org', 'https://files.pythonhosted.org'],
-    rules: [
-      { allow: 'GET,HEAD /simple/**' },
-      { allow: 'GET,HEAD /pypi/**' },
-      { allow: 'GET,HEAD /packages/**' },
-    ],
   },
+  operations: [
+    {
+      about: 'search and download packages',
+      allow: ['GET,HEAD /simple/**', 'GET,HEAD /pypi/**', 'GET,HEAD /packages/**'],
+    },
+  ],
 }

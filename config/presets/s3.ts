@@ -16,8 +16,6 @@ export const s3: Preset = {
         service: 's3',
       },
     },
-    // At least one segment, so that the bucket itself, its policy or many objects at once cannot be changed.
-    rules: [{ allow: 'GET,HEAD /**' }, { allow: 'PUT,POST /*/**' }],
     env: {
       AWS_ACCESS_KEY_ID: '{placeholder:AWS_ACCESS_KEY_ID}',
       AWS_SECRET_ACCESS_KEY: '{placeholder:AWS_SECRET_ACCESS_KEY}',
@@ -26,6 +24,11 @@ export const s3: Preset = {
       AWS_EC2_METADATA_DISABLED: 'true',
     },
   },
+  operations: [
+    { about: 'read and list objects', allow: ['GET,HEAD /**'] },
+    // At least one segment, so that the bucket itself, its policy or many objects at once cannot be changed.
+    { about: 'write objects', allow: ['PUT,POST /*/**'] },
+  ],
   placeholders: {
     access_key: { prefix: 'AKIA', length: 20, alphabet: 'upper-alphanumeric' },
     secret_key: { prefix: '', length: 40, alphabet: 'alphanumeric' },

@@ -7,7 +7,7 @@ export const slackWebhook: Preset = {
   service: {
     url: 'https://hooks.slack.com/services',
     credential: { path: { value: '${SLACK_WEBHOOK_PATH}' } },
-    rules: [{ allow: 'POST /*' }],
     env: { SLACK_WEBHOOK_URL: '{url}/{placeholder:SLACK_WEBHOOK_PATH}' },
   },
+  operations: [{ about: 'send messages', allow: ['POST /*'] }],
 }

@@ -6,7 +6,7 @@ export const teams: Preset = {
   example: { url: 'https://example.webhook.office.com' },
   service: {
     credential: { path: { value: '${TEAMS_WEBHOOK_PATH}' } },
-    rules: [{ allow: 'POST /*' }],
     env: { TEAMS_WEBHOOK_URL: '{url}/{placeholder:TEAMS_WEBHOOK_PATH}' },
   },
+  operations: [{ about: 'send messages', allow: ['POST /*'] }],
 }

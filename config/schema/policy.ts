@@ -158,6 +158,11 @@ function serviceSchema(kinds: readonly CredentialKind[]) {
       'the requests to allow; the first rule that matches decides, and all others are denied',
       'rules: [{ allow: GET /** }]',
     ),
+    extra_rules: field(
+      z.array(rule).min(1),
+      'rules to check before those of the preset',
+      'extra_rules: [{ allow: GET /feeds }]',
+    ).optional(),
     rate: rate('the rate limit for the requests of one sandbox to this service').optional(),
     quota: field(
       quota,

@@ -8,8 +8,45 @@ import type { ServiceFile } from '../schema/policy.js'
 /** `ask` is not among them yet. */
 const EFFECTS = ['allow', 'deny'] as const
 
-/** Reads the lines of the `rules` at `path`; errors are added to `issues`, and their lines left out. */
+/** The rules of a service: `extra_rules`, which come first, then `rules`. `path` is the service's own. */
+export function readAllRules(
+  file: ServiceFile,
+  path: Path,
+  kinds: RuleKinds,
+  issues: IssueList,
+): readonly Rule[] {
+  const rules = readRules(file.rules, [...path, 'rules'], kinds, issues)
+  if (file.extra_rules === undefined) return rules
+  const at = [...path, 'extra_rules']
+  if (file.use === undefined) {
+    const problem = '`extra_rules` has no effect without `use`'
+    issues.add(at, { problem, fix: 'Write these rules in `rules`' }, 'key')
+  }
+  return [...readLines(file.extra_rules, at, kinds, issues), ...rules]
+}
+
+/** Reads the `rules` at `path`; errors are added to `issues`, and their lines left out. */
 export function readRules(
+  lines: ServiceFile['rules'],
+  path: Path,
+  kinds: RuleKinds,
+  issues: IssueList,
+): readonly Rule[] {
+  const rules = readLines(lines, path, kinds, issues)
+  if (rules.length === lines.length && rules.every(({ effect }) => effect === 'deny')) {
+    issues.add(
+      path,
+      {
+        problem: 'All rules deny, so the service cannot be used',
+        fix: 'Add an `allow:` rule, or remove the service',
+      },
+      'key',
+    )
+  }
+  return rules
+}
+
+function readLines(
   lines: ServiceFile['rules'],
   path: Path,
   kinds: RuleKinds,
@@ -47,16 +84,6 @@ export function readRules(
       })
     }
     rules.push(rule)
-  }
-  if (rules.length === lines.length && rules.every(({ effect }) => effect === 'deny')) {
-    issues.add(
-      path,
-      {
-        problem: 'All rules deny, so the service cannot be used',
-        fix: 'Add an `allow:` rule, or remove the service',
-      },
-      'key',
-    )
   }
   return rules
 }

@@ -13,7 +13,7 @@ import type { LoadContext } from './context.js'
 import { checkCredentialKeys, checkPlaintext } from './credential-checks.js'
 import { resolveCredential } from './credential.js'
 import { serviceEnvironment } from './environment.js'
-import { readRules } from './rules.js'
+import { readAllRules } from './rules.js'
 import { checkBuckets } from './s3-bucket.js'
 import { readTargets, targetPath } from './targets.js'
 
@@ -38,7 +38,7 @@ export function buildService(name: string, file: ServiceFile, context: LoadConte
     issues.add(path, { problem: `Invalid service name ${quote(name)}`, fix }, 'key')
   }
   const targets = readTargets(file, path, issues)
-  const rules = readRules(file.rules, [...path, 'rules'], ruleKinds, issues)
+  const rules = readAllRules(file, path, ruleKinds, issues)
   const { inject = 'always', also_in: alsoIn = {}, ...kinds } = file.credential ?? {}
   const resolved =
     file.credential === undefined

@@ -22,7 +22,7 @@ export function clientsPolicy(ports: { readonly web: number; readonly s3: number
       },
       teams: { use: 'teams', url: `https://${HOSTS.teams}`, ...local },
       github: { use: 'github-readonly', ...local },
-      git: { use: 'github', url: `https://${HOSTS.git}`, ...local },
+      git: { use: 'github', url: `https://${HOSTS.git}`, owner: 'team', project: 'app', ...local },
       openai: { use: 'openai', ...local },
       anthropic: { use: 'anthropic', ...local },
     },
