@@ -73,6 +73,13 @@ void t.test('sandbox-run without Node', { skip: skipWithoutDocker() }, async (t)
       'cd "$1"; cat file config/.envrc; mv config node_modules || echo pinned; echo x >made && cat made'
     const { stdout, stderr } = await run('--mount', `${beside}:rw`, '--', 'sh', '-c', look, 'sh', beside)
     t.equal(stdout, 'shown pinned\nx\n', stderr)
+
+    const [plain, broken] = [join(gateway.directory, 'line'), join(gateway.directory, 'line\n')]
+    for (const path of [plain, broken]) {
+      mkdirSync(path)
+      writeFileSync(join(path, 'file'), JSON.stringify(path))
+      t.equal((await run('--workdir', path, '--', 'cat', 'file')).stdout, JSON.stringify(path))
+    }
   })
 
   await t.test('a signal goes to the command', async (t) => {
