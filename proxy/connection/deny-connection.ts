@@ -48,13 +48,13 @@ function serverNameOf({ opening }: Connection): string | null {
     : null
 }
 
-/** What ended before anybody knew what it was. One that sent nothing is nothing to record. */
+/** What ended before anybody knew what it was. One that sent nothing, not even a CONNECT, is nothing to record. */
 export async function recordLostOpening(
   context: ProxyContext,
   connection: Connection,
   { bytes, late }: Extract<Opening, { kind: 'closed' }>,
 ): Promise<void> {
-  if (bytes === 0) return
+  if (bytes === 0 && connection.connect === null) return
   const end = late ? 'took too long' : 'ended'
   await recordTlsFailure(context, connection, `${end} after ${String(bytes)} bytes of its TLS hello`)
 }
