@@ -1,5 +1,5 @@
 import { networkInterfaces } from 'node:os'
-import { readSettings, type Settings } from '#config/settings.js'
+import { readSettings, SETTING_VARIABLES, type Settings } from '#config/settings.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { serveAdmin } from '../control/admin-server.js'
 import { EgressError, EXIT } from '../common/errors.js'
@@ -114,6 +114,9 @@ function reloading(given: Reloading) {
         const { auditDir = settings.auditDir } = loaded.settings
         if (flags.auditDir === undefined && auditDir !== (current.settings.auditDir ?? settings.auditDir))
           log.warn('settings.audit_dir has changed. Restart the gateway to apply it')
+        const { logLevel = 'info' } = loaded.settings
+        if (io.env[SETTING_VARIABLES.logLevel] === undefined && logLevel !== settings.logLevel)
+          log.warn('settings.log_level has changed. Restart the gateway to apply it')
         log.info('Policy reloaded')
       }
     },

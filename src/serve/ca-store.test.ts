@@ -45,3 +45,11 @@ void t.test('what is damaged, or does not fit, is replaced', async (t) => {
   writeFileSync(join(state.ca, 'authority.pem'), 'nonsense')
   t.not((await openCa(state, Date.now())).pem, second.pem)
 })
+
+void t.test('a directory that cannot be written', async (t) => {
+  const directory = mkdtempSync(join(tmpdir(), 'egress-authority-'))
+  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
+  writeFileSync(join(directory, 'state'), 'a file')
+  const state = stateDirectories({ EGRESS_STATE_DIR: join(directory, 'state') })
+  await t.rejects(openCa(state, Date.now()), /^Cannot write .*state/)
+})

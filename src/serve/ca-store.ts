@@ -2,6 +2,7 @@ import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import { certificateFiles } from '../common/environment.js'
+import { EgressError } from '../common/errors.js'
 import { writeWholeFile } from '../common/write-file.js'
 import type { StateDirectories } from '../common/state.js'
 
@@ -13,14 +14,23 @@ export async function openCa(
   const certificate = join(directory, 'authority.pem')
   const key = join(directory, 'authority.key')
   let ca = await CertificateAuthority.restore(readOrNull(certificate), readOrNull(key), now)
-  if (ca === null) {
-    const made = await CertificateAuthority.createToKeep(now)
-    mkdirSync(directory, { recursive: true, mode: 0o700 })
-    writeWholeFile(key, made.key, 0o600)
-    writeWholeFile(certificate, made.ca.pem, 0o600)
-    ca = made.ca
+  try {
+    if (ca === null) {
+      const made = await CertificateAuthority.createToKeep(now)
+      mkdirSync(directory, { recursive: true, mode: 0o700 })
+      writeWholeFile(key, made.key, 0o600)
+      writeWholeFile(certificate, made.ca.pem, 0o600)
+      ca = made.ca
+    }
+    publish(ca.pem, certificates)
+  } catch (error) {
+    const { code = 'unknown error', path = directory } = error as NodeJS.ErrnoException
+    throw new EgressError({
+      code: 'EGRESS_STATE',
+      problem: `Cannot write ${path} (${code})`,
+      fix: 'Make it writable for the user that runs the gateway, or set EGRESS_STATE_DIR to another directory',
+    })
   }
-  publish(ca.pem, certificates)
   return ca
 }
 
