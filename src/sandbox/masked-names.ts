@@ -1,18 +1,28 @@
 /** A check of the content, for names that alone do not decide. */
-export type MaskedContent = 'not-a-public-pem' | 'git-credential'
+export type MaskedContent =
+  | 'not-a-public-pem'
+  | 'private-key'
+  | 'git-credential'
+  | 'npm-settings'
+  | 'yarn-settings'
+  | 'composer-credential'
 
-/** One kind of file or directory that no sandbox may see, recognised by its path. */
+/** One kind of file or directory that no sandbox may see, recognised by its name. Letter case is ignored. */
 export interface MaskedName {
   readonly kind: 'directory' | 'file'
-  /** tested against the absolute path */
-  readonly path: RegExp
-  /** harmless paths that `path` also matches */
+  /** matches the whole file name */
+  readonly name: RegExp
+  /** matches the end of the path of its directory; default: any directory */
+  readonly within?: RegExp
+  /** harmless names that `name` also matches */
   readonly except?: RegExp
-  /** hidden only if the content matches this check */
+  /** hidden only if the content matches this check, and only in part if the check leaves lines that are harmless */
   readonly content?: MaskedContent
   /** paths in a project that are hidden; the parity test creates each of them on every backend */
   readonly examples: readonly string[]
 }
+
+const TEMPLATE = /[._-](example|sample|template)$/
 
 /**
  * The names that every backend hides. One list for all, because a name that a backend forgot would expose a secret. A
@@ -21,41 +31,156 @@ export interface MaskedName {
 export const MASKED_NAMES: readonly MaskedName[] = [
   {
     kind: 'directory',
-    path: /\/\.(aws|ssh|gnupg|docker|kube)$/,
-    examples: ['.aws', '.ssh', '.gnupg', '.docker', '.kube'],
-  },
-  { kind: 'directory', path: /\/\.config\/(gcloud|gh)$/, examples: ['.config/gcloud', '.config/gh'] },
-  {
-    kind: 'file',
-    path: /\/\.env(rc|~|[.-][^/]+)?$/,
-    except: /\.(example|sample|template)$/,
-    examples: ['.env', '.envrc', '.env~', '.env-prod', '.env.local', 'deep/er/.env.production'],
+    name: /\.(aws|azure|ssh|gnupg|docker|kube|password-store)/,
+    examples: ['.aws', '.azure', '.ssh', '.gnupg', '.docker', '.kube'],
   },
   {
-    kind: 'file',
-    path: /\/\.(netrc|npmrc|pypirc|git-credentials)$/,
-    examples: ['.netrc', '.npmrc', '.pypirc', '.git-credentials'],
+    kind: 'directory',
+    name: /gcloud|gh|rclone|op/,
+    within: /\/\.config$/,
+    examples: ['.config/gcloud', '.config/gh', '.config/rclone'],
   },
   {
     kind: 'file',
-    path: /\/id_(rsa|ed25519|ecdsa)[^/]*$/,
+    name: /\.env(~|[._-].*)?/,
+    except: TEMPLATE,
+    examples: ['.env', '.env~', '.env-prod', '.env.local', '.ENV', 'deep/er/.env.production'],
+  },
+  {
+    kind: 'file',
+    name: /\.envrc(~|[.-].*)?/,
+    except: /\.(example|sample|template|md)$/,
+    examples: ['.envrc', '.envrc.local'],
+  },
+  {
+    kind: 'file',
+    name: /.+\.env(~|\.(bak|backup|local|old|orig|save|swp))?/,
+    except: /(^|[._-])(example|sample|template)\.env$/,
+    examples: ['prod.env', 'sub/Staging.ENV', 'prod.env.bak'],
+  },
+  {
+    kind: 'file',
+    name: /\.dev\.vars(\..*)?/,
+    except: TEMPLATE,
+    examples: ['.dev.vars'],
+  },
+  {
+    kind: 'file',
+    name: /[._]netrc|\.pypirc|\.git-credentials|\.pgpass|\.my(login)?\.cnf|\.vault-token|\.htpasswd|\.dockercfg|\.s3cfg|\.boto|\.databrickscfg|\.authinfo(\.gpg)?|\.?rclone\.conf|kubeconfig|.+\.kubeconfig/,
+    examples: [
+      '.netrc',
+      '_netrc',
+      '.pypirc',
+      '.git-credentials',
+      '.pgpass',
+      '.my.cnf',
+      '.vault-token',
+      '.htpasswd',
+      '.dockercfg',
+      '.s3cfg',
+      '.boto',
+      '.rclone.conf',
+      'rclone/rclone.conf',
+      'kubeconfig',
+    ],
+  },
+  {
+    kind: 'file',
+    name: /\.credentials\.json|oauth_creds\.json|application_default_credentials\.json|\.claude\.json|client_secrets?.*\.json|(.*[._-])?service[-_]?accounts?([-_.].*)?\.json|.*firebase-adminsdk.*\.json/,
+    examples: [
+      '.claude/.credentials.json',
+      '.gemini/oauth_creds.json',
+      'service-account.json',
+      'service-account-prod.json',
+      'client_secret_1.json',
+    ],
+  },
+  {
+    kind: 'file',
+    name: /auth\.json/,
+    within: /\/(\.codex|\.composer|opencode)$/,
+    examples: ['.codex/auth.json', '.composer/auth.json'],
+  },
+  {
+    kind: 'file',
+    name: /auth\.json/,
+    content: 'composer-credential',
+    examples: ['php/auth.json'],
+  },
+  {
+    kind: 'file',
+    name: /credentials(\.toml)?/,
+    within: /\/\.(cargo|gem|config\/.+)$/,
+    examples: ['.cargo/credentials', '.cargo/credentials.toml', '.gem/credentials'],
+  },
+  {
+    kind: 'file',
+    name: /settings(-security)?\.xml/,
+    within: /\/\.m2$/,
+    examples: ['.m2/settings.xml'],
+  },
+  {
+    kind: 'file',
+    name: /secrets\.toml/,
+    within: /\/\.streamlit$/,
+    examples: ['.streamlit/secrets.toml'],
+  },
+  {
+    kind: 'file',
+    name: /.*\.tfstate(\..*)?|.*\.tfvars(\.json)?|\.terraformrc|terraform\.rc|credentials\.tfrc\.json/,
+    except: /(^|[._-])(example|sample|template)\.(auto\.)?tfvars(\.json)?$/,
+    examples: [
+      'terraform.tfstate',
+      'terraform.tfstate.backup',
+      'prod.auto.tfvars',
+      '.terraformrc',
+      '.terraform.d/credentials.tfrc.json',
+    ],
+  },
+  {
+    kind: 'file',
+    name: /id_(rsa|dsa|ecdsa|ed25519).*/,
     except: /\.pub$/,
-    examples: ['id_rsa', 'id_ed25519', 'id_ecdsa_sk', 'keys/id_rsa.old'],
+    examples: ['id_rsa', 'id_dsa', 'id_ed25519', 'id_ecdsa_sk', 'keys/id_rsa.old'],
   },
-  { kind: 'file', path: /\.(key|p12|pfx)$/, examples: ['server.key', 'store.p12', 'store.pfx'] },
-  { kind: 'file', path: /\.pem$/, content: 'not-a-public-pem', examples: ['private.pem'] },
   {
     kind: 'file',
-    path: /\/\.git\/(modules\/.+\/)?config$/,
+    name: /.*[_-](rsa|dsa|ecdsa|ed25519)(\.old|\.bak)?/,
+    content: 'private-key',
+    examples: ['deploy_rsa'],
+  },
+  {
+    kind: 'file',
+    name: /.*\.(key|p8|p12|pfx|jks|keystore|kdbx?|ppk)/,
+    examples: ['server.key', 'store.p12', 'store.pfx', 'store.jks', 'app.keystore', 'a.kdbx', 'a.ppk'],
+  },
+  { kind: 'file', name: /.*\.pem/, content: 'not-a-public-pem', examples: ['private.pem', 'server.PEM'] },
+  { kind: 'file', name: /\.npmrc/, content: 'npm-settings', examples: ['.npmrc'] },
+  { kind: 'file', name: /\.yarnrc(\.yml)?/, content: 'yarn-settings', examples: ['.yarnrc.yml'] },
+  {
+    kind: 'file',
+    name: /config(\.worktree)?/,
+    within: /\/\.git(\/(modules|worktrees)\/.+)?$/,
     content: 'git-credential',
     examples: ['.git/config', '.git/modules/sub/config'],
   },
-  {
-    kind: 'file',
-    path: /\/\.cargo\/credentials(\.toml)?$/,
-    examples: ['.cargo/credentials', '.cargo/credentials.toml'],
-  },
 ]
 
-/** Directories that are not searched: huge, and filled by a package manager or by git rather than by hand. */
-export const UNSEARCHED_DIRECTORIES = /\/(node_modules|\.git\/objects)$/
+/** One expression for all names, since almost every file has none of them. */
+const ANY_NAME = new RegExp(`^(?:${MASKED_NAMES.map(({ name }) => name.source).join('|')})$`, 'is')
+
+/**
+ * The entries that may hide a file or directory; their content checks are still to be made.
+ *
+ * @param directory path of its directory
+ */
+export function matchingNames(directory: string, name: string, isDirectory: boolean): readonly MaskedName[] {
+  if (!ANY_NAME.test(name)) return []
+  return MASKED_NAMES.filter(
+    (entry) =>
+      (entry.kind === 'directory' || !isDirectory) &&
+      new RegExp(`^(?:${entry.name.source})$`, 'is').test(name) &&
+      (entry.within === undefined || new RegExp(entry.within, 'i').test(directory)) &&
+      (entry.except === undefined || !new RegExp(entry.except, 'i').test(name)),
+  )
+}

@@ -1,7 +1,17 @@
-import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  linkSync,
+  mkdirSync,
+  mkdtempSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import t from 'tap'
+import { findHardLinks } from './hard-links.js'
 import { findMaskedPaths, hideClosedDirectories, maskExplicit } from './masked-paths.js'
 
 const root = realpathSync(mkdtempSync(join(tmpdir(), 'egress-mask-')))
@@ -32,6 +42,16 @@ void t.test('what looks like a credential, and its harmless neighbours', (t) => 
     'id_ed25519',
     'id_ecdsa_sk',
     '.netrc',
+    '.ENV',
+    'prod.env',
+    '.pgpass',
+    '.vault-token',
+    '.claude/.credentials.json',
+    '.codex/auth.json',
+    'terraform.tfstate.backup',
+    'deploy_rsa',
+    'server.PEM',
+    'service-account-7.json',
     '.npmrc',
     '.pypirc',
     '.git-credentials',
@@ -49,25 +69,38 @@ void t.test('what looks like a credential, and its harmless neighbours', (t) => 
     'environment',
     'keyboard',
     'x.key.ts',
+    'locales/auth.json',
+    'sample.env',
+    'prod.tfvars.example',
+    'vite-env.d.ts',
+    'bench_rsa',
     'public.pem',
   ]
   const directory = tree('names', {
     ...Object.fromEntries([...hidden, ...shown].map((name) => [name, 'x'])),
     'private.pem': '-----BEGIN CERTIFICATE-----\n-----BEGIN RSA PRIVATE KEY-----',
     'public.pem': '-----BEGIN CERTIFICATE-----',
+    deploy_rsa: '-----BEGIN OPENSSH PRIVATE KEY-----',
     '.ssh/config': '',
     '.config/gcloud/x': '',
     '.config/gh/hosts.yml': '',
     '.config/other/x': '',
     'gh/x': '',
     'node_modules/.env': '',
+    'node_modules/here/.env': '',
+    'node_modules/installed/package.json': '{}',
+    'node_modules/installed/.env': '',
+    'node_modules/@scope/installed/package.json': '{}',
+    'node_modules/@scope/installed/k.key': '',
     '.git/objects/k.key': '',
     'objects/k.key': '',
   })
   const expected = [
     ...hidden.map((name) => `file ${name}`),
     ...['.ssh', '.config/gcloud', '.config/gh'].map((name) => `directory ${name}`),
-    'file objects/k.key',
+    ...['objects/k.key', '.git/objects/k.key', 'node_modules/.env', 'node_modules/here/.env'].map(
+      (name) => `file ${name}`,
+    ),
   ]
   t.same(found(directory), expected.sort())
   t.end()
@@ -89,6 +122,63 @@ void t.test('a git configuration is hidden where it holds a credential', (t) => 
     'file sub/.git/modules/x/config',
     'file token/.git/config',
   ])
+  t.end()
+})
+
+void t.test('names that are not UTF-8', (t) => {
+  const directory = tree('bytes', { 'plain/file': '' })
+  const name = (text: string) => Buffer.concat([Buffer.from(`${directory}/${text}`), Buffer.from([0xe4])])
+  mkdirSync(name('Pr'))
+  writeFileSync(Buffer.concat([name('Pr'), Buffer.from('/.env')]), '')
+  writeFileSync(name('.env.'), '')
+  mkdirSync(join(directory, 'Pr\ufffd'))
+  writeFileSync(join(directory, 'Pr\ufffd/.env'), '')
+  t.strictSame(found(directory), ['file .env.\udce4', 'file Pr\udce4/.env', 'file Pr\ufffd/.env'])
+  t.end()
+})
+
+void t.test('settings of package managers lose their tokens alone', (t) => {
+  const directory = tree('settings', {
+    '.npmrc': 'registry=https://npm.example/\n//npm.example/:_authToken=SECRET\nSECRET\nsave-exact=true\n',
+    'plain/.npmrc': 'save-exact=true\n',
+    'userinfo/.npmrc': 'registry=https://u:SECRET@npm.example/\n',
+    '.yarnrc.yml':
+      'nodeLinker: node-modules\nnpmScopes:\n  a:\n    npmAuthToken: "SECRET"\n    npmRegistryServer: https://npm.example\n',
+    '.git/config': '[remote "origin"]\n\turl = https://x:SECRET@github.com/a/b\n[user]\n\tname = A\n',
+  })
+  const shown = Object.fromEntries(
+    findMaskedPaths(directory).map(({ path, content }) => [path.slice(directory.length + 1), content]),
+  )
+  t.strictSame(shown, {
+    '.npmrc': 'registry=https://npm.example/\nsave-exact=true\n',
+    'userinfo/.npmrc': undefined,
+    '.yarnrc.yml':
+      'nodeLinker: node-modules\nnpmScopes:\n  a:\n    npmAuthToken: ""\n    npmRegistryServer: https://npm.example\n',
+    '.git/config': '[remote "origin"]\n\turl = https://github.com/a/b\n[user]\n\tname = A\n',
+  })
+  t.end()
+})
+
+void t.test('every name of a hidden file is hidden', (t) => {
+  const directory = tree('hard', { '.env': 'S', 'single.env': 'S', unrelated: 'x', '.aws/credentials': 'S' })
+  linkSync(join(directory, '.env'), join(directory, 'backup'))
+  mkdirSync(join(directory, 'node_modules/p'), { recursive: true })
+  writeFileSync(join(directory, 'node_modules/p/package.json'), '{}')
+  linkSync(join(directory, '.aws/credentials'), join(directory, 'node_modules/p/copy'))
+  linkSync(join(directory, 'unrelated'), join(directory, 'twin'))
+  const { names } = findHardLinks(findMaskedPaths(directory), [directory])
+  t.strictSame(names.map(({ path }) => path.slice(directory.length + 1)).sort(), [
+    'backup',
+    'node_modules/p/copy',
+  ])
+  t.end()
+})
+
+void t.test('a package is searched where a link leads to it', (t) => {
+  const directory = tree('moved', { 'node_modules/app/package.json': '{}', 'node_modules/app/.env': 'S' })
+  t.strictSame(found(directory), [])
+  symlinkSync('node_modules/app', join(directory, 'app'))
+  t.strictSame(found(directory), ['file node_modules/app/.env'])
   t.end()
 })
 

@@ -1,9 +1,18 @@
-import { readdirSync, readFileSync, realpathSync, statSync, type Dirent } from 'node:fs'
-import { join, relative } from 'node:path'
+import {
+  lstatSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  statSync,
+  type Dirent,
+  type Stats,
+} from 'node:fs'
 import { permits, type UnixUser } from './identity.js'
-import { MASKED_NAMES, UNSEARCHED_DIRECTORIES, type MaskedContent } from './masked-names.js'
+import { filterContent } from './filtered-content.js'
+import { matchingNames } from './masked-names.js'
 import { directoriesAbove, isWithin } from './paths.js'
 import type { MaskedPath } from './plan.js'
+import { decodePath, fsPath } from './raw-path.js'
 import { SandboxError } from './sandbox-error.js'
 
 export interface MaskBounds {
@@ -15,27 +24,76 @@ export interface MaskBounds {
 
 export const defaultMaskBounds: MaskBounds = { entries: 400_000, masks: 2000 }
 
+/** An entry of a directory: its name and its type, without following links. */
+export interface TreeEntry {
+  readonly name: string
+  readonly type: 'directory' | 'file' | 'link' | 'socket'
+}
+
 /**
- * Finds files in `tree` that look like credentials by name: `.env` files, private keys, settings of clients that store
+ * Finds files below `tree` that look like credentials by name: `.env` files, private keys, settings of clients that store
  * tokens. Sockets and pipes are hidden too: neither a network namespace nor a read-only mount prevents connecting to them.
  * Throws if the tree is too large to search, because the rest of it would stay visible.
+ *
+ * @param trees everything that the sandbox sees; the target of a link is hidden if it is in one of them
  */
-export function findMaskedPaths(tree: string, bounds: MaskBounds = defaultMaskBounds): MaskedPath[] {
+export function findMaskedPaths(
+  tree: string,
+  bounds: MaskBounds = defaultMaskBounds,
+  trees: readonly string[] = [tree],
+): MaskedPath[] {
   const found: MaskedPath[] = []
+  const searched = new Set<string>()
   const pending = [tree]
   let seen = 0
   for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
-    const entries = listDirectory(directory)
+    if (searched.has(directory)) continue
+    searched.add(directory)
+    const entries = listEntries(directory)
     if (entries === null) found.push({ path: directory, kind: 'directory' })
     for (const entry of entries ?? []) {
-      const path = join(directory, entry.name)
-      const kind = evaluateEntry(path, entry)
-      if (kind !== null) found.push({ path, kind })
-      else if (entry.isDirectory() && !UNSEARCHED_DIRECTORIES.test(path)) pending.push(path)
+      const path = joinPath(directory, entry.name)
+      const mask = classify(directory, entry)
+      if (mask !== null) found.push(mask)
+      else if (entry.type === 'directory' && !isPackage(directory, entry.name)) pending.push(path)
+      else if (entry.type === 'link') pending.push(...packageBehind(path, trees))
       if (++seen > bounds.entries || found.length > bounds.masks) throw tooLarge(tree, bounds)
     }
   }
-  return found.flatMap((mask) => followLink(mask, tree))
+  return found.flatMap((mask) => followLink(mask, trees))
+}
+
+/** Whether an entry must be hidden by its name, its type or its content; null if the sandbox may see it. */
+export function classify(directory: string, { name, type }: TreeEntry): MaskedPath | null {
+  const path = joinPath(directory, name)
+  if (type === 'socket') return { path, kind: 'file' }
+  const kind = type === 'directory' ? 'directory' : 'file'
+  for (const { content } of matchingNames(directory, name, type === 'directory')) {
+    const shown = content === undefined ? '' : filterContent(content, readWhole(path))
+    if (shown !== null) return shown === '' ? { path, kind } : { path, kind, content: shown }
+  }
+  return null
+}
+
+/**
+ * Whether a package manager put a directory there. Its files are public, they are many, and npm must be able to replace them:
+ * a hidden file cannot be removed. A file of the user's own gets there through a link, which `packageBehind` follows.
+ */
+export function isPackage(directory: string, name: string): boolean {
+  if (!/\/node_modules(\/@[^/]+)?$/.test(directory) || name.startsWith('.')) return false
+  return lstatSync(fsPath(`${directory}/${name}/package.json`), { throwIfNoEntry: false })?.isFile() === true
+}
+
+/**
+ * The package below `node_modules` that a link outside leads to. Threat: an agent moves `config/` to `node_modules/config/`
+ * and leaves a link, so that the user's next secret lands where nobody looks.
+ */
+export function packageBehind(link: string, trees: readonly string[]): string[] {
+  if (link.includes('/node_modules/')) return []
+  const real = realOf(link)
+  if (real === null || !real.includes('/node_modules/') || !trees.some((tree) => isWithin(real, tree)))
+    return []
+  return statSync(fsPath(real)).isDirectory() ? [real] : []
 }
 
 /** The paths that the caller wants to hide, limited to those that `trees` would show. */
@@ -74,7 +132,7 @@ export function hideClosedDirectories(
   const hidden = masks.map((mask): MaskedPath => {
     const tree = trees.find((candidate) => isWithin(mask.path, candidate))
     const above = tree === undefined ? [] : directoriesAbove(mask.path, tree)
-    const closed = above.find((path) => !permits(statSync(path), who, 1))
+    const closed = above.find((path) => !permits(statSync(fsPath(path)), who, 1))
     return closed === undefined ? mask : { path: closed, kind: 'directory' }
   })
   return [...new Map(hidden.map((mask) => [mask.path, mask])).values()]
@@ -84,64 +142,58 @@ export function hideClosedDirectories(
  * Null for a directory that cannot be listed. Threat: its owner can make it readable again, or use the files in it by name.
  * An agent that removes the read permission in one run would see unsearched files in the next.
  */
-function listDirectory(directory: string): Dirent[] | null {
+export function listEntries(directory: string): TreeEntry[] | null {
   try {
-    return readdirSync(directory, { withFileTypes: true })
+    const entries = readdirSync(fsPath(directory), { withFileTypes: true })
+    if (entries.every(({ name }) => !String(name).includes('\ufffd'))) return entries.map(entryOf)
+    // A name that is not UTF-8.
+    return readdirSync(fsPath(directory), { withFileTypes: true, encoding: 'buffer' }).map(entryOf)
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ENOENT' ? [] : null
   }
 }
 
-function evaluateEntry(path: string, entry: Dirent): MaskedPath['kind'] | null {
-  if (entry.isSocket() || entry.isFIFO()) return 'file'
-  const isDirectory = entry.isDirectory()
-  const found = MASKED_NAMES.find(
-    (name) =>
-      (name.kind === 'directory' || !isDirectory) && name.path.test(path) && name.except?.test(path) !== true,
-  )
-  if (found === undefined) return null
-  if (found.content !== undefined && !CONTENT_CHECKS[found.content](path)) return null
-  return isDirectory ? 'directory' : 'file'
+function entryOf(entry: Dirent<string | Buffer>): TreeEntry {
+  const name = typeof entry.name === 'string' ? entry.name : decodePath(entry.name)
+  return { name, type: typeOf(entry) }
 }
 
-const CONTENT_CHECKS: Readonly<Record<MaskedContent, (path: string) => boolean>> = {
-  'not-a-public-pem': (path) => !isPublicPem(path),
-  'git-credential': holdsGitCredential,
+/** The type of an entry; devices count as files. */
+export function typeOf(entry: Dirent<string | Buffer> | Stats): TreeEntry['type'] {
+  if (entry.isDirectory()) return 'directory'
+  if (entry.isSymbolicLink()) return 'link'
+  return entry.isSocket() || entry.isFIFO() ? 'socket' : 'file'
 }
 
-/** Every Python environment contains certificate bundles. Hiding them would break TLS and protect nothing. */
-function isPublicPem(path: string): boolean {
-  const text = readWhole(path)
-  return (
-    text !== null && /-----BEGIN (CERTIFICATE|PUBLIC KEY)-----/.test(text) && !text.includes('PRIVATE KEY')
-  )
-}
-
-/** A token in the URL of a remote, or in the header that CI checkouts store. An unreadable file counts as a credential. */
-function holdsGitCredential(path: string): boolean {
-  const text = readWhole(path)
-  return text === null || /extraheader|:\/\/[^/\s@]+@/i.test(text)
+/** A path below a directory, as it is: join() of node:path would be slow here. */
+export function joinPath(directory: string, name: string): string {
+  return directory === '/' ? `/${name}` : `${directory}/${name}`
 }
 
 /** The text of a file of reasonable size, null for anything else. */
 function readWhole(path: string): string | null {
   try {
-    const found = statSync(path)
-    return found.isFile() && found.size <= 2 * 1024 * 1024 ? readFileSync(path, 'latin1') : null
+    const found = statSync(fsPath(path))
+    return found.isFile() && found.size <= 2 * 1024 * 1024 ? readFileSync(fsPath(path), 'utf8') : null
   } catch {
     return null
   }
 }
 
 /** A mount follows links, so hide the target of a link, if the sandbox shows the target. */
-function followLink(mask: MaskedPath, tree: string): MaskedPath[] {
+export function followLink(mask: MaskedPath, trees: readonly string[]): MaskedPath[] {
+  const real = realOf(mask.path)
+  if (real === mask.path) return [mask]
+  if (real === null || !trees.some((tree) => isWithin(real, tree) && real !== tree)) return []
+  return [{ ...mask, path: real, kind: statSync(fsPath(real)).isDirectory() ? 'directory' : 'file' }]
+}
+
+function realOf(path: string): string | null {
   try {
-    const real = realpathSync(mask.path)
-    if (real === mask.path) return [mask]
-    if (!isWithin(real, tree) || relative(tree, real) === '') return []
-    return [{ path: real, kind: statSync(real).isDirectory() ? 'directory' : 'file' }]
+    // Not realpathSync() itself, which works on strings.
+    return decodePath(realpathSync.native(fsPath(path), 'buffer'))
   } catch {
-    return []
+    return null
   }
 }
 

@@ -7,6 +7,14 @@ import type { ListenRequest, SandboxLimits } from './spec.js'
 export interface MaskedPath {
   path: string
   kind: 'directory' | 'file'
+  /** the content to show instead of the file's own; default: an empty file */
+  content?: string
+}
+
+/** A file or directory of a writable tree that the sandbox may read and not write. */
+export interface ReadOnlyPath {
+  path: string
+  kind: 'directory' | 'file'
 }
 
 /** A directory or file of the host, shown at its own path. */
@@ -53,6 +61,8 @@ export interface SandboxPlan {
   /** symbolic links to create: path -> target */
   links: Readonly<Record<string, string>>
   hidden: readonly MaskedPath[]
+  /** outermost first; a hidden path may be inside one */
+  readOnly: readonly ReadOnlyPath[]
   /** directories that must not be renamed or removed, outermost first */
   pinned: readonly string[]
   scratch: readonly ScratchPlace[]
@@ -79,6 +89,7 @@ export interface HostView {
   shown: readonly ShownTree[]
   links: Readonly<Record<string, string>>
   hidden: readonly MaskedPath[]
+  readOnly: readonly ReadOnlyPath[]
 }
 
 /** The request, and the values that the backend and the gateway add. */
@@ -121,7 +132,11 @@ export function makePlan({ view, environment, shell, resolverOptions, ...given }
     shown,
     links: view.links,
     hidden: view.hidden,
-    pinned: pinnedDirectories(shown, view.hidden),
+    readOnly: [...view.readOnly].sort((a, b) => a.path.length - b.path.length),
+    pinned: pinnedDirectories(shown, [...view.hidden, ...view.readOnly]).filter(
+      // A read-only directory is a mount point already; another one below it would be writable.
+      (path) => !view.readOnly.some((directory) => isWithin(path, directory.path)),
+    ),
     scratch: SCRATCH,
     environment: { HOME: agentHome, ...environment },
     files: sharedEtcFiles({ user: given.user, shell, resolver: given.addresses.resolver, resolverOptions }),
@@ -129,12 +144,15 @@ export function makePlan({ view, environment, shell, resolverOptions, ...given }
 }
 
 /**
- * The directories above hidden paths in writable trees, outermost first. Each becomes a mount point, because a mount point
+ * The directories above hidden and read-only paths in writable trees, outermost first. Each becomes a mount point, because a mount point
  * cannot be renamed. Threat: an agent that renames `secrets/` to `node_modules/`, or `.git/` to `x/`, moves a hidden file to a
  * path that the next run does not hide. It could also move the audit log, or replace the policy.
  */
-export function pinnedDirectories(shown: readonly ShownTree[], hidden: readonly MaskedPath[]): string[] {
-  const found = hidden.flatMap(({ path }) => {
+export function pinnedDirectories(
+  shown: readonly ShownTree[],
+  paths: readonly Pick<MaskedPath, 'path'>[],
+): string[] {
+  const found = paths.flatMap(({ path }) => {
     const tree = shown.filter((candidate) => isWithin(path, candidate.path)).at(-1)
     return tree?.writable === true ? directoriesAbove(path, tree.path) : []
   })

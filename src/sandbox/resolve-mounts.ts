@@ -47,7 +47,7 @@ const credentialPlaces = [
 ]
 
 /** The trees to show, not yet searched for files to hide. */
-export type ShownTrees = Omit<HostView, 'hidden'>
+export type ShownTrees = Omit<HostView, 'hidden' | 'readOnly'>
 
 /**
  * Resolves the work directory and the extra mounts. A home directory is rejected as the work directory, because no list of

@@ -45,6 +45,7 @@ export async function testParity(t: Test, subject: Subject): Promise<void> {
     await t.test(title, async (t) => {
       const space = new Workspace()
       t.teardown(() => space.close())
+      if (subject.name === 'namespaces') space.addRawNames()
       const { plan, backend } = await subject.plan(request(space, probes.map(marked).join('\n'), writable))
       const { output } = await space.run(backend, () => backend.prepare(plan))
       const results = new Map(

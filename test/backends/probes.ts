@@ -53,9 +53,30 @@ export const READ_PROBES: readonly Probe[] = [
     examples.map((path) => ({
       name: `hidden: ${path}`,
       script: kind === 'directory' ? `ls -A ${quoteWord(path)}` : `cat ${quoteWord(path)}`,
-      expect: '',
+      expect: path.includes('.git/') ? 'url = https://github.com/a/b' : '',
     })),
   ),
+  { name: 'hidden: further names of hidden files', script: 'cat second-name third/name', expect: '' },
+  { name: 'a file with two names that is not hidden', script: 'cat twin', expect: 'shown' },
+  {
+    name: 'settings of npm without their tokens',
+    script: 'cat npm/.npmrc',
+    expect: 'registry=https://npm.example/\nsave-exact=true',
+  },
+  { name: 'hidden below node_modules', script: 'cat node_modules/.env node_modules/app/.env', expect: '' },
+  { name: 'packages are shown', script: 'cat node_modules/package/.env', expect: 'shown' },
+  {
+    name: 'hidden: names that are not UTF-8',
+    script: `cat "$(printf '.env.\\344')" "$(printf 'Pr\\344s')/.env"`,
+    expect: '',
+    differs: {
+      docker: {
+        expect: /No such file/,
+        because: 'the engine takes only names in UTF-8, so such a tree is refused',
+      },
+      toy: { expect: /No such file/, because: 'its script can hold only names in UTF-8' },
+    },
+  },
   { name: 'hidden in a directory with a hard name', script: `cat 'odd, "dir'\\'/.env`, expect: '' },
   { name: 'hidden: the policy', script: 'cat ../egress.yaml', expect: '' },
   { name: 'hidden: what a link of such a name leads to', script: 'cat settings', expect: '' },

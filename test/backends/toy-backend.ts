@@ -83,6 +83,11 @@ export class ToyBackend implements SandboxBackend {
   }
 }
 
+function mask(source: string, path: string): string {
+  const word = quoteWord(path)
+  return `mount --bind ${source} ${word}; mount -o remount,bind,ro,nosuid,nodev,noexec ${word}`
+}
+
 /** What process 1 of the sandbox does: mounts from the outside in, waits for `start`, runs the command. */
 function script(plan: SandboxPlan): string {
   const { limits } = plan
@@ -104,7 +109,6 @@ function script(plan: SandboxPlan): string {
   ])
   return `set -eu
 mount -t tmpfs -o mode=0755 none ${ASIDE}
-: >${ASIDE}/empty
 mkdir ${ASIDE}/nothing ${aside.filter((_, index) => plan.shown[index]?.kind === 'directory').join(' ')}
 ${plan.shown.map((tree, index) => `${make(tree, aside[index] ?? '')}; mount --rbind ${quoteWord(tree.path)} ${aside[index] ?? ''}`).join('\n')}
 mkdir ${ASIDE}/home && mount --bind ${ASIDE}/home /home && mkdir -p /home/agent
@@ -123,10 +127,17 @@ ${plan.shown
   })
   .join('\n')}
 ${plan.pinned.map((path) => `mount --rbind ${quoteWord(path)} ${quoteWord(path)}`).join('\n')}
+${plan.readOnly
+  .map(({ path }) => {
+    const word = quoteWord(path)
+    return `mount --rbind ${word} ${word}; mount -o remount,bind,ro,nosuid,nodev ${word}`
+  })
+  .join('\n')}
 ${plan.hidden
-  .map(({ path, kind }) => {
-    const source = `${ASIDE}/${kind === 'file' ? 'empty' : 'nothing'}`
-    return `mount --bind ${source} ${quoteWord(path)}; mount -o remount,bind,ro,nosuid,nodev,noexec ${quoteWord(path)}`
+  .map(({ path, kind, content = '' }, index) => {
+    const source = kind === 'file' ? `${ASIDE}/shown-${String(index)}` : `${ASIDE}/nothing`
+    if (kind === 'file') return `printf %s ${quoteWord(content)} >${source}; ${mask(source, path)}`
+    return mask(source, path)
   })
   .join('\n')}
 ${files.join('\n')}

@@ -3,6 +3,7 @@ import {
   chmodSync,
   chownSync,
   closeSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -42,6 +43,19 @@ export class Workspace {
     this.#write('../egress.yaml', `# ${SECRET}\n`)
     this.#write('settings', SECRET)
     symlinkSync('settings', join(this.project, '.env.link'))
+    linkSync(join(this.project, '.env'), join(this.project, 'second-name'))
+    this.#write('third/unrelated', 'shown')
+    linkSync(join(this.project, '.aws/secret'), join(this.project, 'third/name'))
+    this.#write('shown-file', 'shown')
+    linkSync(join(this.project, 'shown-file'), join(this.project, 'twin'))
+    this.#write(
+      'npm/.npmrc',
+      `registry=https://npm.example/\n//npm.example/:_authToken=${SECRET}\nsave-exact=true\n`,
+    )
+    this.#write('node_modules/.env', SECRET)
+    this.#write('node_modules/app/.env', SECRET)
+    this.#write('node_modules/package/package.json', '{}')
+    this.#write('node_modules/package/.env', 'shown')
     for (const path of ['.env.example', 'id_rsa.pub', 'clean/.git/config']) this.#write(path, 'shown\n')
     this.#write('public.pem', '-----BEGIN CERTIFICATE-----\nshown\n')
     for (const name of HARD_NAMES) this.#write(name, 'shown')
@@ -53,6 +67,15 @@ export class Workspace {
     if (process.getuid?.() === 0)
       for (const name of ['', ...readdirSync(this.root, { recursive: true, encoding: 'utf8' })])
         if (!name.endsWith('.env.link')) chownSync(join(this.root, name), OWNER, OWNER)
+  }
+
+  /** Adds names that are not UTF-8, which not every backend can hide. */
+  addRawNames(): void {
+    const latin1 = (name: string) =>
+      Buffer.concat([Buffer.from(`${this.project}/`), Buffer.from(name, 'latin1')])
+    writeFileSync(latin1('.env.\xe4'), SECRET)
+    mkdirSync(latin1('Pr\xe4s'))
+    writeFileSync(latin1('Pr\xe4s/.env'), SECRET)
   }
 
   /** Runs what has been prepared, with files as its streams; its code and what it printed. */
@@ -100,6 +123,7 @@ export class Workspace {
 }
 
 function contentOf(path: string): string {
+  if (path.endsWith('_rsa')) return `-----BEGIN OPENSSH PRIVATE KEY-----\n${SECRET}\n`
   return path.includes('.git/') ? `\turl = https://${SECRET}@github.com/a/b\n` : SECRET
 }
 

@@ -1,4 +1,5 @@
 import type { SandboxPlan, ScratchPlace, ShownTree } from '../../plan.js'
+import { isRaw, printablePath } from '../../raw-path.js'
 import { dockerError } from './options.js'
 
 /** A plan, and the further inputs of its container. */
@@ -12,6 +13,8 @@ export interface ContainerInput {
   readonly files: Readonly<Record<string, string>>
   /** an empty file of the host */
   readonly emptyFile: string
+  /** path of a hidden file -> file of the host to show instead */
+  readonly shownInstead: Readonly<Record<string, string>>
   /** file of the host with the environment, one variable per line */
   readonly environmentFile: string
   /** whether the kernel has IPv6, which is then disabled */
@@ -49,7 +52,7 @@ export function containerArguments(input: ContainerInput): string[] {
     ...CERTIFICATE_DIRECTORIES.flatMap((path) =>
       mount('type=volume', `source=${project}_certificates`, `target=${path}`, 'readonly', 'volume-nocopy'),
     ),
-    ...treeArguments(plan, input.emptyFile),
+    ...treeArguments(plan, input),
     ...(plan.terminal ? ['--tty', '--env', `TERM=${input.term}`] : []),
     ...(input.ipv6 ? ['all', 'default'].flatMap(withoutIpv6) : []),
     ...NO_PROXIES.flatMap((variable) => ['--env', `${variable}=`]),
@@ -71,14 +74,18 @@ export function environmentText({ environment }: SandboxPlan): string {
 }
 
 /** The order is irrelevant: the engine mounts parents first. */
-function treeArguments({ shown, pinned, hidden }: SandboxPlan, emptyFile: string): string[] {
+function treeArguments(
+  { shown, pinned, readOnly, hidden }: SandboxPlan,
+  { emptyFile, shownInstead }: Pick<ContainerInput, 'emptyFile' | 'shownInstead'>,
+): string[] {
   const files = hidden.filter(({ kind }) => kind === 'file')
   const directories = hidden.filter(({ kind }) => kind === 'directory')
   return [
     ...shown.flatMap(({ path, writable }: ShownTree) => bind(path, path, writable)),
     // A mount point cannot be renamed.
     ...pinned.flatMap((path) => bind(path, path, true)),
-    ...files.flatMap(({ path }) => bind(emptyFile, path, false)),
+    ...readOnly.flatMap(({ path }) => bind(path, path, false)),
+    ...files.flatMap(({ path }) => bind(shownInstead[path] ?? emptyFile, path, false)),
     ...directories.flatMap(({ path }) =>
       mount('type=tmpfs', `target=${path}`, 'tmpfs-size=4096', 'tmpfs-mode=0555'),
     ),
@@ -106,6 +113,11 @@ function mount(...fields: string[]): string[] {
 
 /** RFC 4180, as Docker's client parses it. The client would drop a carriage return. */
 function csvField(field: string): string {
+  if (isRaw(field))
+    throw dockerError(
+      `The engine cannot hide ${printablePath(field.replace(/^[a-z]+=/, ''))}: its name is not UTF-8`,
+      'Rename it, or use --backend namespaces',
+    )
   if (field.includes('\r'))
     throw dockerError(`${JSON.stringify(field)} contains a carriage return`, 'Rename the file or directory')
   return /[",\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field

@@ -46,6 +46,12 @@ export class DockerBackend implements SandboxBackend {
       writeShown(source, content)
       return [path, source] as const
     })
+    const shownInstead = plan.hidden.flatMap(({ path, content }, index): [string, string][] => {
+      if (content === undefined) return []
+      const source = join(directory, `shown-${String(index)}`)
+      writeShown(source, content)
+      return [[path, source]]
+    })
     const environmentFile = join(directory, 'environment')
     writeFileSync(environmentFile, environmentText(plan), { mode: 0o600 })
     this.#arguments = containerArguments({
@@ -55,6 +61,7 @@ export class DockerBackend implements SandboxBackend {
       image: options.image,
       files: Object.fromEntries(files),
       emptyFile: emptyFileIn(directory),
+      shownInstead: Object.fromEntries(shownInstead),
       environmentFile,
       ipv6: !existsSync('/proc/sys/net') || existsSync('/proc/sys/net/ipv6'),
       term,

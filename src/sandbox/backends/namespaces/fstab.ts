@@ -1,3 +1,5 @@
+import { encodePath, isRaw } from '../../raw-path.js'
+
 /** One mount, as `mount --all --fstab` takes it: a whole list costs one process. */
 export interface FstabEntry {
   source: string
@@ -6,7 +8,7 @@ export interface FstabEntry {
   options: readonly string[]
 }
 
-/** fstab(5) text; blanks and backslashes as octal escapes. */
+/** fstab(5) text; blanks, backslashes and bytes that are not UTF-8 as octal escapes. */
 export function formatFstab(entries: readonly FstabEntry[]): string {
   return entries
     .map(({ source, target, type, options }) =>
@@ -17,5 +19,8 @@ export function formatFstab(entries: readonly FstabEntry[]): string {
 }
 
 function escapeField(field: string): string {
-  return field.replace(/[\s\\#]/g, (char) => '\\' + char.charCodeAt(0).toString(8).padStart(3, '0'))
+  const bytes = isRaw(field) ? encodePath(field).toString('latin1') : field
+  return bytes.replace(isRaw(field) ? /[\s\\#\x80-\xff]/g : /[\s\\#]/g, octal)
 }
+
+const octal = (char: string) => '\\' + char.charCodeAt(0).toString(8).padStart(3, '0')

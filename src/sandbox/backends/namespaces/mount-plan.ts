@@ -12,7 +12,7 @@ export interface StagedTree extends ShownTree {
 }
 
 export interface MountPlanInput {
-  plan: Pick<SandboxPlan, 'hidden' | 'pinned' | 'scratch' | 'links' | 'listen'>
+  plan: Pick<SandboxPlan, 'hidden' | 'readOnly' | 'pinned' | 'scratch' | 'links' | 'listen'>
   /** where the new root is mounted while it is being built */
   root: string
   table: readonly MountEntry[]
@@ -36,8 +36,10 @@ export interface MountPlan {
 /** Where the launcher keeps its own few files inside. */
 export const ownDirectory = '/.sandbox'
 export const launchScript = `${ownDirectory}/launch`
-const emptyFile = `${ownDirectory}/hidden-file`
-const emptyDirectory = `${ownDirectory}/hidden-directory`
+export const emptyFile = `${ownDirectory}/hidden-file`
+export const emptyDirectory = `${ownDirectory}/hidden-directory`
+/** Directory of the files that are shown instead of hidden ones. */
+const shownInstead = `${ownDirectory}/shown`
 /** Where the writable tmpfs is mounted while the root is being built. */
 export const scratchRoot = `${ownDirectory}/scratch`
 export const treeFstab = `${ownDirectory}/tree.fstab`
@@ -90,7 +92,10 @@ export function planMounts(input: MountPlanInput): MountPlan {
     ...plan.pinned
       .filter((path) => !mounted.has(path))
       .map((path) => bind(root + path, root + path, bindOptions(mountOf(table, path), true), true)),
-    ...plan.hidden.map((mask) => hide(root, mask)),
+    ...plan.readOnly.map(({ path }) =>
+      bind(root + path, root + path, bindOptions(mountOf(table, path), false), true),
+    ),
+    ...plan.hidden.map((mask, index) => hide(root, mask, index)),
     ...Object.keys(input.files)
       .filter((path) => inScratch(path, plan))
       .map((path) => bind(root + path, root + path, ['ro', 'nosuid', 'nodev'])),
@@ -130,6 +135,11 @@ function orderSkeleton(
     files: {
       ...Object.fromEntries(emptyFiles.map((path) => [path, ''])),
       ...placeKeys(input.files),
+      ...Object.fromEntries(
+        plan.hidden.flatMap(({ content }, index) =>
+          content === undefined ? [] : [[`${shownInstead}/${String(index)}`, content]],
+        ),
+      ),
       [treeFstab]: formatFstab(tree),
       [sealFstab]: formatFstab(seal),
     },
@@ -173,12 +183,13 @@ function special(type: string, target: string, options: string): FstabEntry {
   return { source: type, target, type, options: [options] }
 }
 
-/** Empty and readable rather than forbidden: most programs take an absent setting well and a refused one badly. */
-function hide(root: string, { path, kind }: MaskedPath): FstabEntry {
-  return bind(root + (kind === 'file' ? emptyFile : emptyDirectory), root + path, [
-    'ro',
-    'nosuid',
-    'nodev',
-    'noexec',
-  ])
+/**
+ * Empty and readable instead of forbidden: most programs accept an empty setting, but fail on one that they cannot read.
+ *
+ * @param index of the file among the hidden ones, where only a part of it is shown
+ */
+function hide(root: string, { path, kind, content }: MaskedPath, index?: number): FstabEntry {
+  const empty = kind === 'file' ? emptyFile : emptyDirectory
+  const source = content === undefined ? empty : `${shownInstead}/${String(index)}`
+  return bind(root + source, root + path, ['ro', 'nosuid', 'nodev', 'noexec'])
 }
