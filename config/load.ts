@@ -81,7 +81,9 @@ export const LOAD_PASSES: readonly LoadPass[] = [
   }),
   {
     name: 'secrets',
-    run: async ({ secrets, sources, source, context }) => {
+    run: async ({ secrets, sources, source, context, options }) => {
+      if (secrets !== null)
+        options.beforeSecrets?.([...sources.values()].flatMap((one) => one.trustedFiles()))
       if (secrets !== null) await fillIn(secrets, sources, declaredNames(source?.value), context)
       return undefined
     },

@@ -151,6 +151,7 @@ function defaults(): BenchSpec {
       ? []
       : [{ path: installationOf(process.execPath), writable: false }],
     masked: [],
+    policies: [],
     env: { PRODUCT: 'placeholder' },
     files: {},
     limits: {

@@ -1,9 +1,10 @@
-import { isAbsolute, relative } from 'node:path'
+import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { loadPolicy, type LoadedPolicy } from '#config/load.js'
 import { readSettings } from '#config/settings.js'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { EgressError } from './errors.js'
 import type { CommandIo } from './io.js'
+import { refuseSandboxWritten } from './sandbox-writes.js'
 
 export interface PolicyOnDisk extends LoadedPolicy {
   /** Name of the file in messages. */
@@ -40,7 +41,16 @@ export async function openPolicy(
   withSecrets = true,
 ): Promise<PolicyOnDisk> {
   const name = policyFile(file, io)
-  return { ...(await loadPolicy(name, { kinds, env: io.env, cwd: io.cwd, withSecrets })), file: name }
+  const absolute = resolve(io.cwd, name)
+  refuseSandboxWritten([absolute, ...(withSecrets ? [join(dirname(absolute), '.env')] : [])])
+  const loaded = await loadPolicy(name, {
+    kinds,
+    env: io.env,
+    cwd: io.cwd,
+    withSecrets,
+    beforeSecrets: refuseSandboxWritten,
+  })
+  return { ...loaded, file: name }
 }
 
 /** Position of a rule or destination, such as `egress.yaml:12`. */

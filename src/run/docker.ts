@@ -13,6 +13,8 @@ import {
   type DockerOptions,
 } from '../sandbox/backends/docker/options.js'
 import { hideForDocker, planForDocker, viewForDocker } from '../sandbox/backends/docker/setting.js'
+import { LocalHost } from '../sandbox/backends/docker/local-host.js'
+import { recordWrites } from './record-writes.js'
 import { Interruption } from './interruption.js'
 import { parseEnvironment, requestOf, usage, type RunOptions } from './options.js'
 
@@ -51,6 +53,7 @@ export async function runDocker(
   const backend = new DockerBackend({ host, gateway, options: docker, network, term })
   const interruption = new Interruption(host)
   let code: number | null = null
+  let endWritable = (): void => undefined
   try {
     await interruption.orEnd(async () => {
       const connecting = network.connect(options.agent ?? '', (command[0] ?? '').replace(/^.*\//, ''))
@@ -62,7 +65,10 @@ export async function runDocker(
       await tellPolicy(host, view.trees.workdir, policyDirectory, io)
       const connection = await connecting
       const { user } = view
-      await backend.prepare(planForDocker({ id: network.id, request, view: hidden, user, connection, env }))
+      const plan = planForDocker({ id: network.id, request, view: hidden, user, connection, env })
+      // Where the program itself runs in a container, no other command of it runs on this host.
+      if (host instanceof LocalHost) endWritable = recordWrites(plan)
+      await backend.prepare(plan)
     })
     backend.start()
     interruption.passOn((name) => backend.signal(name))
@@ -71,6 +77,7 @@ export async function runDocker(
     return code
   } finally {
     await backend.end(code)
+    endWritable()
   }
 }
 

@@ -1,5 +1,4 @@
-import { homedir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { isatty } from 'node:tty'
 import type { Server as TcpServer } from 'node:net'
 import type { Socket as UdpSocket } from 'node:dgram'
@@ -21,12 +20,14 @@ import type { Gateway, GatewaySockets } from '../gateway/gateway.js'
 import type * as gatewayModule from '../gateway/gateway.js'
 import { tuneGarbageCollector } from '../gateway/gc-tuning.js'
 import { createLog } from '../common/log.js'
+import { stateDirectory } from '../common/sandbox-writes.js'
 import { newSandboxId } from '../common/sandbox-id.js'
 import { closeInheritedDescriptors } from '../sandbox/descriptors.js'
 import { NamespacesBackend } from '../sandbox/backends/namespaces/backend.js'
 import { planNamespaces } from '../sandbox/backends/namespaces/setting.js'
 import type { CommandIo } from '../common/io.js'
 import { isNamed, noPolicy, openPolicy } from '../common/policy-file.js'
+import { recordWrites } from './record-writes.js'
 import { refuseWritable } from './trusted-files.js'
 import { FORWARDED, parseEnvironment, requestOf, type RunOptions } from './options.js'
 
@@ -65,6 +66,7 @@ export async function runEmbedded(
     ...request.mounts.flatMap((mount) => (mount.writable ? [mount.path] : [])),
   ]
   refuseWritable(trustedFiles, writable)
+  const policies = [loaded.file, join(dirname(loaded.file), '.env')].map((path) => resolve(io.cwd, path))
   const directory = join(settings.auditDir, 'runs', runName(identity.id))
   const audit = new Audit({
     directory,
@@ -77,7 +79,8 @@ export async function runEmbedded(
   const files = async () => certificateFiles((await gatewayLoaded()).ca.pem)
   const { plan, warnings } = await planNamespaces(identity.id, {
     ...request,
-    masked: [...sensitiveFiles, settings.auditDir, join(homedir(), '.local/state/egress')],
+    masked: [...sensitiveFiles, settings.auditDir, stateDirectory()],
+    policies,
     env: sandboxEnvironment(policy, identity, parseEnvironment(options.env)),
     listen: [
       { name: 'dnsUdp', kind: 'udp', port: PORTS.dns },
@@ -91,6 +94,7 @@ export async function runEmbedded(
   })
   const sandbox = new NamespacesBackend(files)
   let gateway: Gateway | null = null
+  const endWritable = recordWrites(plan)
   try {
     await sandbox.prepare(plan)
     for (const warning of warnings) log.warn(warning)
@@ -117,6 +121,7 @@ export async function runEmbedded(
     return code
   } finally {
     await sandbox.end()
+    endWritable()
     await gateway?.close()
     audit.end()
   }

@@ -42,6 +42,19 @@ export function findMaskedPaths(
   bounds: MaskBounds = defaultMaskBounds,
   trees: readonly string[] = [tree],
 ): MaskedPath[] {
+  return searchTree(tree, bounds, trees).masks
+}
+
+/** The paths to hide below a tree, and the places of git repositories in it. */
+export interface TreeContents {
+  readonly masks: MaskedPath[]
+  /** `.git`, and the git directories of submodules and worktrees in it */
+  readonly gitPlaces: string[]
+}
+
+/** Searches a tree, as `findMaskedPaths` does. */
+export function searchTree(tree: string, bounds: MaskBounds, trees: readonly string[]): TreeContents {
+  const gitPlaces: string[] = []
   const found: MaskedPath[] = []
   const searched = new Set<string>()
   const pending = [tree]
@@ -53,6 +66,9 @@ export function findMaskedPaths(
     if (entries === null) found.push({ path: directory, kind: 'directory' })
     for (const entry of entries ?? []) {
       const path = joinPath(directory, entry.name)
+      if (entry.name === '.git') gitPlaces.push(path)
+      else if (entry.name === 'HEAD' && /\/\.git\/(modules|worktrees)\/.+/.test(directory))
+        gitPlaces.push(directory)
       const mask = classify(directory, entry)
       if (mask !== null) found.push(mask)
       else if (entry.type === 'directory' && !isPackage(directory, entry.name)) pending.push(path)
@@ -60,7 +76,7 @@ export function findMaskedPaths(
       if (++seen > bounds.entries || found.length > bounds.masks) throw tooLarge(tree, bounds)
     }
   }
-  return found.flatMap((mask) => followLink(mask, trees))
+  return { masks: found.flatMap((mask) => followLink(mask, trees)), gitPlaces }
 }
 
 /** Whether an entry must be hidden by its name, its type or its content; null if the sandbox may see it. */
@@ -145,7 +161,7 @@ export function hideClosedDirectories(
 export function listEntries(directory: string): TreeEntry[] | null {
   try {
     const entries = readdirSync(fsPath(directory), { withFileTypes: true })
-    if (entries.every(({ name }) => !String(name).includes('\ufffd'))) return entries.map(entryOf)
+    if (entries.every(({ name }) => !name.includes('\ufffd'))) return entries.map(entryOf)
     // A name that is not UTF-8.
     return readdirSync(fsPath(directory), { withFileTypes: true, encoding: 'buffer' }).map(entryOf)
   } catch (error) {

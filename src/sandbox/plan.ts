@@ -17,6 +17,14 @@ export interface ReadOnlyPath {
   kind: 'directory' | 'file'
 }
 
+/** A name that must not be created: the backend creates it, shows it read-only, and removes it at the end. */
+export interface ReservedPath {
+  path: string
+  kind: 'directory' | 'file'
+  /** of a file */
+  content: string
+}
+
 /** A directory or file of the host, shown at its own path. */
 export interface ShownTree {
   path: string
@@ -63,6 +71,8 @@ export interface SandboxPlan {
   hidden: readonly MaskedPath[]
   /** outermost first; a hidden path may be inside one */
   readOnly: readonly ReadOnlyPath[]
+  /** names that must not be created, outermost first; they are also in `readOnly` */
+  reserved: readonly ReservedPath[]
   /** directories that must not be renamed or removed, outermost first */
   pinned: readonly string[]
   scratch: readonly ScratchPlace[]
@@ -89,7 +99,10 @@ export interface HostView {
   shown: readonly ShownTree[]
   links: Readonly<Record<string, string>>
   hidden: readonly MaskedPath[]
+  /** paths in writable trees that the sandbox must not write */
   readOnly: readonly ReadOnlyPath[]
+  /** names in writable trees that the sandbox must not create */
+  reserved: readonly ReservedPath[]
 }
 
 /** The request, and the values that the backend and the gateway add. */
@@ -122,9 +135,12 @@ const SCRATCH: readonly ScratchPlace[] = [
   { path: agentHome, mode: '0700', own: true, executable: true, bytes: null },
 ]
 
+const byLength = (a: { path: string }, b: { path: string }) => a.path.length - b.path.length
+
 /** Makes a plan. Pure: no side effects, and the same input gives the same plan. */
 export function makePlan({ view, environment, shell, resolverOptions, ...given }: PlanInput): SandboxPlan {
-  const shown = [...view.shown].sort((a, b) => a.path.length - b.path.length)
+  const shown = [...view.shown].sort(byLength)
+  const reserved = [...view.reserved].sort(byLength)
   return {
     ...given,
     hostname: sandboxHostname,
@@ -132,8 +148,9 @@ export function makePlan({ view, environment, shell, resolverOptions, ...given }
     shown,
     links: view.links,
     hidden: view.hidden,
-    readOnly: [...view.readOnly].sort((a, b) => a.path.length - b.path.length),
-    pinned: pinnedDirectories(shown, [...view.hidden, ...view.readOnly]).filter(
+    readOnly: [...view.readOnly, ...reserved.map(({ path, kind }) => ({ path, kind }))].sort(byLength),
+    reserved,
+    pinned: pinnedDirectories(shown, [...view.hidden, ...view.readOnly, ...reserved]).filter(
       // A read-only directory is a mount point already; another one below it would be writable.
       (path) => !view.readOnly.some((directory) => isWithin(path, directory.path)),
     ),

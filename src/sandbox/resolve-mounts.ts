@@ -47,7 +47,7 @@ const credentialPlaces = [
 ]
 
 /** The trees to show, not yet searched for files to hide. */
-export type ShownTrees = Omit<HostView, 'hidden' | 'readOnly'>
+export type ShownTrees = Omit<HostView, 'hidden' | 'readOnly' | 'reserved'>
 
 /**
  * Resolves the work directory and the extra mounts. A home directory is rejected as the work directory, because no list of
@@ -125,4 +125,10 @@ function resolveMount({ path, writable }: ExtraMount): ShownTree {
 
 function denial(path: string, what: string, fix: string, cause?: unknown): SandboxError {
   return new SandboxError('EGRESS_SANDBOX_MOUNT', `${path} ${what}`, fix, { cause })
+}
+
+/** Whether the sandbox could write to a path, going by the innermost tree that contains it. */
+export function isWritable(path: string, { shown }: Pick<ShownTrees, 'shown'>): boolean {
+  const around = shown.filter((tree) => isWithin(path, tree.path))
+  return around.sort((a, b) => b.path.length - a.path.length)[0]?.writable === true
 }

@@ -17,6 +17,8 @@ export interface SandboxRequest {
 export interface SandboxSpec extends SandboxRequest {
   /** paths to hide wherever they would be visible; one that does not exist yet cannot be hidden */
   masked: readonly string[]
+  /** files that a later command would take for its policy or `.env` */
+  policies: readonly string[]
   /** all variables of the gateway; PATH, HOME and similar ones are added */
   env: Readonly<Record<string, string>>
   /** sockets to open on 127.0.0.1 inside */

@@ -15,6 +15,7 @@ async function planOf({ masked, variables, ...request }: ProbeRequest): Promise<
   const { plan } = await planNamespaces('sb-0123456789', {
     ...request,
     masked,
+    policies: masked,
     env: { ...variables, GATEWAY: '127.0.0.1', RESOLVER: '127.0.0.1' },
     listen: [
       { name: 'udp', kind: 'udp', port: 53 },

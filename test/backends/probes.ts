@@ -301,6 +301,40 @@ export const WRITE_PROBES: readonly Probe[] = [
     script: refused('(echo x >.ssh/new) 2>/dev/null'),
     expect: 'refused',
   },
+  ...[
+    ['git’s configuration', '(echo "[core]" >repo/.git/config)'],
+    ['git’s configuration, by rename', '(echo x >o; mv -f o repo/.git/config)'],
+    ['a hook', '(echo x >repo/.git/hooks/pre-commit)'],
+    ['git’s directory, by rename', 'mv repo/.git repo/x'],
+    ['the place of the configuration', '(echo /tmp >repo/.git/commondir)'],
+    [
+      'a hook of a repository without hooks',
+      '(mkdir -p clean/.git/hooks && echo x >clean/.git/hooks/post-checkout)',
+    ],
+    ['a repository at the top', '(mkdir -p ../.git && echo x >../.git/config)'],
+    ['a policy beside', '(echo "allow: []" >"$BESIDE/egress.yaml")'],
+    ['a policy beside, by rename', '(echo x >"$BESIDE/o"; mv -f "$BESIDE/o" "$BESIDE/egress.yaml")'],
+    ['a policy beside, as a link', 'ln -sf o "$BESIDE/egress.yaml"'],
+    ['the settings of a package manager with tokens', '(echo x >npm/.npmrc)'],
+  ].map(([name = '', command = '']) => ({
+    name: `cannot be written: ${name}`,
+    script: refused(`${command} 2>/dev/null`),
+    expect: 'refused',
+  })),
+  {
+    name: 'git works',
+    script: `command -v git >/dev/null || { echo done; exit; }; cd repo && git config user.name >/dev/null
+      export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
+      (git checkout -q -b other && echo x >new && git add new && git commit -q -m new && git checkout -q - && git merge -q other) >/dev/null && git log --format=%s -1 && git status --porcelain`,
+    expect: 'new',
+    differs: { docker: { expect: /^(new|done)$/, because: 'an image may have no git' } },
+  },
+  {
+    name: 'editors replace files, and directories can be removed',
+    script:
+      'echo new >f.tmp && mv f.tmp shown-file && cat shown-file && mkdir -p d/e && touch d/e/f && rm -r d && ls d 2>&1 | wc -l',
+    expect: /^new\n\s*1$/,
+  },
   {
     name: 'the policy cannot be replaced',
     script: refused('mv -f .env.example ../egress.yaml 2>/dev/null'),

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { constants } from 'node:os'
 import { OWN_STREAMS, type CommandStreams, type SandboxBackend } from '#src/sandbox/backend.js'
 import { signalAgent } from '#src/sandbox/backends/namespaces/agent-process.js'
+import { reservations, reserve } from '#src/sandbox/reserved-paths.js'
 import type { SandboxPlan } from '#src/sandbox/plan.js'
 import { quoteCommand, quoteWord } from '#src/sandbox/shell-quote.js'
 
@@ -15,6 +16,7 @@ const ASIDE = '/mnt'
 export class ToyBackend implements SandboxBackend {
   #streams: CommandStreams = OWN_STREAMS
   #child: ChildProcess | null = null
+  #release: () => void = () => undefined
   #exit: Promise<number> = Promise.resolve(125)
 
   attach(streams: CommandStreams): void {
@@ -22,6 +24,7 @@ export class ToyBackend implements SandboxBackend {
   }
 
   async prepare(plan: SandboxPlan): Promise<void> {
+    this.#release = reserve(plan.reserved, reservations(), plan.id)
     const { uid, gid } = plan.user
     const identity = plan.runAs ?? {}
     const child = spawn(
@@ -76,6 +79,7 @@ export class ToyBackend implements SandboxBackend {
   async end(): Promise<void> {
     this.#child?.kill('SIGKILL')
     await this.#exit
+    this.#release()
   }
 
   sweep(): Promise<void> {

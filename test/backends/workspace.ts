@@ -61,6 +61,15 @@ export class Workspace {
     for (const name of HARD_NAMES) this.#write(name, 'shown')
     this.#write('../../beside/file', 'shown')
     this.#write('../../beside/.envrc', SECRET)
+    spawnSync('git', ['init', '-q', join(this.project, 'repo')])
+    mkdirSync(join(this.project, 'repo/.git/hooks'), { recursive: true })
+    spawnSync(
+      'git',
+      ['-c', 'user.name=a', '-c', 'user.email=a@b', 'commit', '-q', '--allow-empty', '-m', 'first'],
+      {
+        cwd: join(this.project, 'repo'),
+      },
+    )
     this.#socket = createServer().listen(join(this.project, 'socket'))
     spawnSync('mkfifo', [join(this.project, 'pipe')])
     chmodSync(this.root, 0o755)

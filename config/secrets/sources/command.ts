@@ -47,7 +47,10 @@ export function commandSource(options: CommandOptions): SecretSource {
       return runForValue({ program, args, env, timeoutMs, signal })
     },
     secretFiles: () => [],
-    trustedFiles: () => [...(program === null ? [] : [program]), ...args.filter(isProgramFile)],
+    trustedFiles() {
+      program ??= findProgram(programName, options)
+      return [...(program === null ? [] : [program]), ...args.filter(isProgramFile)]
+    },
   }
 }
 

@@ -38,7 +38,8 @@ export class DockerBackend implements SandboxBackend {
     this.#streams = streams
   }
 
-  prepare(plan: SandboxPlan): Promise<void> {
+  async prepare(plan: SandboxPlan): Promise<void> {
+    await this.#input.host.reserve(plan.reserved, plan.id)
     const { host, network, options, term } = this.#input
     const { directory } = host.facts
     const files = Object.entries(plan.files).map(([path, content], index) => {
@@ -66,7 +67,6 @@ export class DockerBackend implements SandboxBackend {
       ipv6: !existsSync('/proc/sys/net') || existsSync('/proc/sys/net/ipv6'),
       term,
     })
-    return Promise.resolve()
   }
 
   start(): void {
@@ -98,6 +98,7 @@ export class DockerBackend implements SandboxBackend {
     if (network.begun) {
       await tellEnd(host, order, network.name, exitCode)
     }
+    await host.release()
     host.cleanUpLater({ ...order, network: network.begun ? network.name : null })
   }
 

@@ -56,6 +56,7 @@ export async function sweep(
     await tellEnd(host, order, network, null)
     await removeNetwork(host, order.containers, network)
   }
+  await host.sweepReserved()
   for (const { directory, owner } of await host.runDirectories())
     if (await isOver(host, order.place, owner)) await host.removeDirectory(directory)
 }

@@ -4,7 +4,9 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { quoteCommand } from '../../shell-quote.js'
 import { cleanUp, type CleanUpOrder } from './clean-up.js'
+import type { ReservedPath } from '../../plan.js'
 import type { DockerHost, DockerResult, HostFacts } from './host.js'
+import { dockerError } from './options.js'
 
 /** Standard output, from which sandbox-run reads orders. */
 const ORDERS = 1
@@ -19,7 +21,8 @@ const ORDERS = 1
  *   owner N    name the process of N.sh, in N.out; then `N CODE`
  *   file N     whether N.sh names a file; then `N CODE`
  *   addresses N, runs N    the host's addresses, the directories of runs, in N.out; then `N CODE`
- *   remove N   take the run's directory of N.sh away; then `N CODE`
+ *   reserve N, release N    create the names of N.sh (kind, path, content), remove them; then `N CODE`
+ *   remove N   remove the run's directory of N.sh, and the names that the run has reserved; then `N CODE`
  *   say N      print N.sh as it is
  *   exit CODE  end with that code, and go on with what is ordered after it
  *
@@ -64,6 +67,25 @@ export class FrontHost implements DockerHost {
 
   async addresses(): Promise<string[]> {
     return (await this.#ask('addresses', [])).stdout.split(/\s+/).filter((word) => /^[0-9.]+$/.test(word))
+  }
+
+  async reserve(paths: readonly ReservedPath[]): Promise<void> {
+    const words = paths.flatMap(({ kind, path, content }) => [kind, path, content])
+    const { code, stderr } = paths.length === 0 ? { code: 0, stderr: '' } : await this.#ask('reserve', words)
+    if (code !== 0)
+      throw dockerError(
+        `Cannot reserve names in the writable directories: ${stderr.trim()}`,
+        'Make the directory writable for the user who starts the sandbox, or start without --write',
+      )
+  }
+
+  async release(): Promise<void> {
+    await this.#ask('release', [])
+  }
+
+  /** sandbox-run releases the names of a killed run together with its directory. */
+  sweepReserved(): Promise<void> {
+    return Promise.resolve()
   }
 
   async runDirectories(): Promise<{ directory: string; owner: string }[]> {

@@ -1,4 +1,5 @@
 import type { CommandStreams } from '../../backend.js'
+import type { ReservedPath } from '../../plan.js'
 import type { CleanUpOrder } from './clean-up.js'
 
 /** The result of a `docker` command. */
@@ -45,6 +46,15 @@ export interface DockerHost {
 
   /** The host's own addresses, IPv4. */
   addresses(): Promise<string[]>
+
+  /** Creates names that the sandbox must not create. Rejects with a SandboxError. */
+  reserve(paths: readonly ReservedPath[], id: string): Promise<void>
+
+  /** Removes the names that `reserve` has created for this run. Never rejects. */
+  release(): Promise<void>
+
+  /** Removes names that runs that were killed have reserved. Never rejects. */
+  sweepReserved(): Promise<void>
 
   /** Directories of runs that have not been removed, with their owners. */
   runDirectories(): Promise<{ directory: string; owner: string }[]>

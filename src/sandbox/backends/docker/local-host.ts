@@ -5,6 +5,8 @@ import { join } from 'node:path'
 import { isatty } from 'node:tty'
 import { fileURLToPath } from 'node:url'
 import type { CommandStreams } from '../../backend.js'
+import type { ReservedPath } from '../../plan.js'
+import { reservations, reserve, sweepReserved } from '../../reserved-paths.js'
 import type { CleanUpOrder } from './clean-up.js'
 import type { DockerHost, DockerResult, HostFacts } from './host.js'
 import { ownerName } from './owner.js'
@@ -18,6 +20,7 @@ const SIGNALS: readonly NodeJS.Signals[] = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQ
 /** Host access for a program that runs on the host itself. */
 export class LocalHost implements DockerHost {
   #directory: string | null = null
+  #release: () => void = () => undefined
 
   get facts(): HostFacts {
     // Created on first use, so that a run that is rejected earlier leaves nothing.
@@ -74,6 +77,22 @@ export class LocalHost implements DockerHost {
     return Promise.resolve(
       all.filter(({ internal, family }) => !internal && family === 'IPv4').map(({ address }) => address),
     )
+  }
+
+  reserve(paths: readonly ReservedPath[], id: string): Promise<void> {
+    return Promise.resolve().then(() => {
+      this.#release = reserve(paths, reservations(), id)
+    })
+  }
+
+  release(): Promise<void> {
+    this.#release()
+    return Promise.resolve()
+  }
+
+  sweepReserved(): Promise<void> {
+    sweepReserved(reservations())
+    return Promise.resolve()
   }
 
   runDirectories(): Promise<{ directory: string; owner: string }[]> {

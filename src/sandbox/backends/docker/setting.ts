@@ -69,6 +69,8 @@ export interface DockerPlanInput {
 export function hideForDocker(trees: ShownTrees, policyDirectory: string | null): HostView {
   return hideIn(trees, {
     masked: policyFiles(trees, policyDirectory),
+    policies:
+      policyDirectory === null ? [] : ['egress.yaml', '.env'].map((name) => join(policyDirectory, name)),
     systemTrees: [],
     runAs: null,
     bounds: BOUNDS,

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url'
 import { OWN_STREAMS, type CommandStreams, type SandboxBackend } from '../../backend.js'
 import { rootEtcFiles } from '../../etc-files.js'
 import type { SandboxPlan } from '../../plan.js'
+import { reservations, reserve, sweepReserved } from '../../reserved-paths.js'
 import { SandboxError } from '../../sandbox-error.js'
 import type { SandboxFiles } from '../../spec.js'
 import { signalAgent } from './agent-process.js'
@@ -21,14 +22,15 @@ import { filterInstaller } from './syscall-filter.js'
 import { listSystemFiles } from './system-files.js'
 
 /**
- * Builds a sandbox out of Linux namespaces. Nothing is written outside the sandbox's own memory and every process dies with
- * its parent, so nothing is left behind however it ends.
+ * Builds a sandbox out of Linux namespaces. Every process dies with its parent. Nothing is
+ * written outside the sandbox's own memory, except for reserved names.
  */
 export class NamespacesBackend implements SandboxBackend {
   readonly #lateFiles: () => Promise<SandboxFiles>
   #streams: CommandStreams = OWN_STREAMS
   #script: string | null = null
   #tree: ProcessTree | null = null
+  #release: () => void = () => undefined
   #exit: Promise<{ code: number }> = Promise.resolve({ code: 125 })
 
   /** @param lateFiles further files of the sandbox, asked for while its processes start: a certificate takes time to make */
@@ -41,6 +43,7 @@ export class NamespacesBackend implements SandboxBackend {
   }
 
   async prepare(plan: SandboxPlan): Promise<void> {
+    this.#release = reserve(plan.reserved, reservations(), plan.id)
     const staging = plan.runAs
       ? stage(plan.shown, process.execPath)
       : withoutStaging(plan.shown, process.execPath)
@@ -92,10 +95,12 @@ export class NamespacesBackend implements SandboxBackend {
   async end(): Promise<void> {
     this.#tree?.kill()
     await this.#exit
+    this.#release()
   }
 
-  /** The kernel has taken everything away already. */
+  /** The kernel has removed the sandbox itself. */
   sweep(): Promise<void> {
+    sweepReserved(reservations())
     return Promise.resolve()
   }
 }

@@ -135,7 +135,7 @@ const planOf = (hidden: readonly MaskedPath[]) =>
   makePlan({
     id: 'sb-0123456789',
     command: ['true'],
-    view: { workdir: '/a/b', shown, links: {}, hidden, readOnly: [] },
+    view: { workdir: '/a/b', shown, links: {}, hidden, readOnly: [], reserved: [] },
     limits: { processes: 1, memoryBytes: 2, tmpBytes: 3, openFiles: 4, processors: null },
     user: { uid: 1000, gid: 1000 },
     runAs: null,

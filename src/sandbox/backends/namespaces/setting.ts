@@ -55,7 +55,7 @@ export async function planNamespaces(id: string, spec: SandboxSpec): Promise<Nam
   const plan = makePlan({
     id,
     command: spec.command,
-    view: hideIn(trees, { masked: spec.masked, systemTrees: system, runAs }),
+    view: hideIn(trees, { masked: spec.masked, policies: spec.policies, systemTrees: system, runAs }),
     limits: spec.limits,
     user: { uid: agentId, gid: agentId },
     runAs,

@@ -1,0 +1,142 @@
+import { createHash, randomBytes } from 'node:crypto'
+import { appendFileSync, lstatSync, mkdirSync, readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { EgressError } from './errors.js'
+import { realOrSame, wayTo } from './file-way.js'
+import { isRunning, processName } from './process-name.js'
+
+/*
+ * Which directories sandboxes could write to, and when. Each writable directory has a file of its own in the user's state
+ * directory, outside every sandbox, to which a run appends a line when it begins and another one when it ends. A file whose
+ * status changed in between may be the sandbox's: the change time of an inode cannot be set back.
+ */
+
+/** Milliseconds that the change time of a file may differ from the clock of this program. */
+const CLOCK_SLACK_MS = 20
+
+interface Begin {
+  readonly run: string
+  readonly since: number
+  /** the process of the run */
+  readonly owner: string | null
+  /** files and directories in it that the sandbox could not write */
+  readonly kept: readonly string[]
+}
+
+interface End {
+  readonly run: string
+  readonly until: number
+}
+
+/** Directory of this program's state. It is hidden from every sandbox. */
+export function stateDirectory(): string {
+  return join(homedir(), '.local/state/egress')
+}
+
+/**
+ * Records that a sandbox can write to directories from now on. Throws an EgressError if that cannot be recorded, because a
+ * later command would trust what the sandbox has written.
+ *
+ * @param kept files that this sandbox cannot write although they are in the directories
+ * @returns records the end; call it when no process of the sandbox is left
+ */
+export function recordWritable(directories: readonly string[], kept: readonly string[]): () => void {
+  const run = randomBytes(8).toString('hex')
+  const begin: Begin = { run, since: Date.now(), owner: processName(process.pid), kept }
+  const files = directories.map((directory) => journalOf(realOrSame(directory)))
+  try {
+    if (files.length > 0) mkdirSync(journals(), { recursive: true, mode: 0o700 })
+    for (const file of files) append(file, begin)
+  } catch (cause) {
+    throw new EgressError({
+      code: 'EGRESS_STATE',
+      problem: `Cannot record in ${journals()} that the sandbox may write to ${directories.join(', ')}`,
+      fix: 'Make this directory writable, or set HOME to your home directory',
+      exitCode: 125,
+      cause,
+    })
+  }
+  return () => {
+    for (const file of files) append(file, { run, until: Date.now() })
+  }
+}
+
+/**
+ * Throws an EgressError if a sandbox could have written one of the files. Threat: an agent leaves a policy whose secrets are
+ * the output of its own program, and the user's next command runs that program outside every sandbox.
+ */
+export function refuseSandboxWritten(files: readonly string[]): void {
+  for (const file of files) {
+    const { links, end } = wayTo(file)
+    for (const place of [...links, end]) {
+      const directory = directoryWritten(place)
+      if (directory === null) continue
+      throw new EgressError({
+        code: 'EGRESS_SANDBOX_WROTE',
+        problem: `${file} was created or changed while a sandbox could write to ${directory}, so its content may be the agent's`,
+        fix: `Review ${place}. If it is what you want, run: touch ${links.includes(place) ? '-h ' : ''}${place}`,
+      })
+    }
+  }
+}
+
+/** The directory through which a sandbox could have written a file; null if none could. */
+function directoryWritten(file: string): string | null {
+  const found = lstatSync(file, { throwIfNoEntry: false })
+  if (found === undefined) return null
+  for (let directory = dirname(file); ; directory = dirname(directory)) {
+    const open = readJournal(directory).some(
+      ({ since, until, kept }) =>
+        found.ctimeMs >= since - CLOCK_SLACK_MS &&
+        found.ctimeMs <= until + CLOCK_SLACK_MS &&
+        !kept.some((path) => file === path || file.startsWith(`${path}/`)),
+    )
+    if (open) return directory
+    if (directory === '/') return null
+  }
+}
+
+interface WritablePeriod extends Begin {
+  readonly until: number
+}
+
+function readJournal(directory: string): WritablePeriod[] {
+  const file = journalOf(directory)
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch {
+    return []
+  }
+  const lines = text.split('\n').flatMap(parseLine)
+  const ends = new Map(lines.flatMap((line) => ('until' in line ? [[line.run, line.until]] : [])))
+  return lines.flatMap((line): WritablePeriod[] => {
+    if ('until' in line) return []
+    const until = ends.get(line.run) ?? Infinity
+    // A run that was killed has ended by now, but nobody knows since when.
+    if (until === Infinity && line.owner !== null && !isRunning(line.owner)) {
+      append(file, { run: line.run, until: Date.now() })
+    }
+    return [{ ...line, until }]
+  })
+}
+
+function parseLine(line: string): (Begin | End)[] {
+  try {
+    return line === '' ? [] : [JSON.parse(line) as Begin | End]
+  } catch {
+    // A line that was cut off when the disk was full.
+    return []
+  }
+}
+
+function append(file: string, line: Begin | End): void {
+  appendFileSync(file, `${JSON.stringify(line)}\n`, { mode: 0o600 })
+}
+
+const journals = () => join(stateDirectory(), 'writable')
+
+function journalOf(directory: string): string {
+  return join(journals(), createHash('sha256').update(directory).digest('hex').slice(0, 32))
+}
