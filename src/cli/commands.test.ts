@@ -142,6 +142,8 @@ void t.test('explain shows the decision of the policy engine', async (t) => {
       /allow\[0\]: allow: GET \/simple\/\*\*.*\nreason {2}may use GET.*\ncredential {2}none/,
     ],
     ['GET http://egress:9199/jira/rest/x', 0, /^ALLOW {2}GET https:\/\/jira\.example\.com\/base\/rest\/x\n/],
+    // The base-URL listener speaks no TLS.
+    ['GET https://egress:9199/jira/rest/x', 1, /^DENY [^]*host-not-listed/],
     [
       'GET http://egress:9199/jria/rest/x',
       1,

@@ -122,7 +122,7 @@ export function explainRequest(input: ExplainRequest): Explained {
   const ledger = new Ledger()
   const { proxy: snapshot } = createSnapshot(loaded, ledger, () => NOW)
   const sandbox = sandboxOf(agent)
-  const isBaseUrl = host === GATEWAY_HOST && port === PORTS.reverse
+  const isBaseUrl = scheme === 'http' && host === GATEWAY_HOST && port === PORTS.reverse
   const what = `${method} ${scheme}://${authorityText(scheme, host, port)}${target}`
   const deny = ({ reason, rule }: Pick<Denial, 'reason' | 'rule'>, request = what): Explained =>
     denied(loaded, { reason, rule }, request, { request, status: statusOf(reason) })
