@@ -72,7 +72,15 @@ interface Close {
 async function setUp(t: Test, port: number, hosts: Parameters<typeof policyOf>[1], tunnelPort = port) {
   const directory = mkdtempSync(join(tmpdir(), 'egress-replace-'))
   const failures: unknown[] = []
-  const audit = new Audit({ directory, gateway: 'g', now: Date.now, onChange: (text) => failures.push(text) })
+  /** What happens right after a decision was recorded. */
+  const decided = { onRecord: (): void => undefined }
+  const audit = new Audit({
+    directory,
+    gateway: 'g',
+    now: Date.now,
+    onChange: (text) => failures.push(text),
+    sinks: [{ take: (_time, { type }) => type === 'decision' && decided.onRecord(), end: () => undefined }],
+  })
   const seen = new Set<string | undefined>()
   const gateway = await Gateway.create({
     policy: policyOf(port, hosts, 60_000, tunnelPort),
@@ -99,7 +107,7 @@ async function setUp(t: Test, port: number, hosts: Parameters<typeof policyOf>[1
     t.strictSame(failures, [])
     t.strictSame([...seen], ['127.0.0.1'], 'who asks is known by the address that was asked, too')
   }
-  return { gateway, ports, closes, check }
+  return { gateway, ports, closes, check, decided }
 }
 
 /** A connection, and all that came on it. */
@@ -261,6 +269,30 @@ void t.test('a tunnel ends where the new policy reads the requests of its host',
   t.ok(await eventually(() => ended))
   t.ok(await eventually(() => closes().length === 1))
   t.equal(closes()[0]?.event.reason, 'policy-changed')
+})
+
+void t.test('what was decided but not yet sent is not sent when its host is forbidden', async (t) => {
+  const api = await startApi(t)
+  const { gateway, ports, closes, check, decided } = await setUp(t, api.port, ['api'])
+  const line = await dial(ports.http, get('/first'))
+  t.ok(await eventually(() => api.open.has('/first')))
+  api.open.get('/first')?.end('first')
+  t.ok(await eventually(() => line.received.includes('first')), 'the connection to the upstream is there')
+
+  decided.onRecord = () => gateway.replace({ policy: policyOf(api.port, ['api', 'other']) })
+  line.socket.write(get('/second'))
+  t.ok(await eventually(() => api.open.has('/second')), 'a policy that lists its host changes nothing')
+  api.open.get('/second')?.end('second')
+  t.ok(await eventually(() => line.received.includes('second')))
+
+  decided.onRecord = () => gateway.replace({ policy: policyOf(api.port, ['other']) })
+  line.socket.write(get('/third'))
+  t.ok(await eventually(() => line.received.includes('"reason":"policy-changed"')), line.received)
+  t.ok(await eventually(() => closes().length === 3))
+  t.equal(closes()[2]?.event.reason, 'policy-changed')
+  t.notOk(api.open.has('/third'), 'its service never had it')
+  line.socket.destroy()
+  check()
 })
 
 void t.test('what the new policy forbids ends, and the log says why; the rest goes on', async (t) => {
