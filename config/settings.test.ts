@@ -7,6 +7,7 @@ void t.test('settings: flags over environment over file over defaults', (t) => {
   t.same(readSettings({ flags: {}, env: { HOME: '/home/dev' }, cwd: '/w' }), {
     policy: '/w/egress.yaml',
     auditDir: '/home/dev/.local/state/egress/audit',
+    auditLost: 'stop',
     logLevel: 'info',
   })
   t.equal(readSettings({ flags: {}, env: { XDG_STATE_HOME: '/s' }, cwd: '/w' }).auditDir, '/s/egress/audit')
@@ -17,6 +18,7 @@ void t.test('settings: flags over environment over file over defaults', (t) => {
   t.same(readSettings({ flags: {}, env: { HOME: '/h' }, cwd: '/w', file }), {
     policy: '/w/egress.yaml',
     auditDir: '/from-file',
+    auditLost: 'stop',
     logLevel: 'error',
   })
   t.match(readSettings({ flags: {}, env, cwd: '/w', file }), { auditDir: '/w/from-env', logLevel: 'warn' })
@@ -26,7 +28,7 @@ void t.test('settings: flags over environment over file over defaults', (t) => {
     cwd: '/w',
     file,
   })
-  t.same(all, { policy: '/p.yaml', auditDir: '/w/from-env', logLevel: 'debug' })
+  t.same(all, { policy: '/p.yaml', auditDir: '/w/from-env', auditLost: 'stop', logLevel: 'debug' })
   t.ok(Object.isFrozen(all))
   t.end()
 })

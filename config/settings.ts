@@ -3,13 +3,17 @@ import { join, resolve } from 'node:path'
 import nconf from 'nconf'
 import { z } from 'zod'
 import { nearest } from '#firewall/rules/nearest.js'
-import { LOG_LEVELS, type PolicyFile } from './schema/policy.js'
+import { AUDIT_LOST, LOG_LEVELS, type PolicyFile } from './schema/policy.js'
 
 export type LogLevel = (typeof LOG_LEVELS)[number]
+
+/** What happens when the file of the audit log was moved, replaced or cut by somebody else. */
+export type AuditLost = (typeof AUDIT_LOST)[number]
 
 /** Settings of the program itself, from the policy file's `settings`. */
 export interface PolicySettings {
   readonly auditDir?: string
+  readonly auditLost?: AuditLost
   readonly logLevel?: LogLevel
 }
 
@@ -24,6 +28,7 @@ export interface Settings {
   readonly policy: string
   /** Directory of the audit log, absolute. */
   readonly auditDir: string
+  readonly auditLost: AuditLost
   readonly logLevel: LogLevel
 }
 
@@ -53,6 +58,7 @@ export class SettingsError extends Error {
 export const SETTING_VARIABLES = {
   policy: 'EGRESS_POLICY',
   auditDir: 'EGRESS_AUDIT_DIR',
+  auditLost: 'EGRESS_AUDIT_LOST',
   logLevel: 'EGRESS_LOG_LEVEL',
 } as const satisfies Record<keyof Settings, string>
 
@@ -60,12 +66,14 @@ export const SETTING_VARIABLES = {
 const SETTING_NAMES = {
   policy: '--policy (EGRESS_POLICY)',
   auditDir: '--audit-dir (EGRESS_AUDIT_DIR)',
+  auditLost: 'EGRESS_AUDIT_LOST',
   logLevel: 'EGRESS_LOG_LEVEL',
 } as const satisfies Record<keyof Settings, string>
 
 const settingsSchema = z.strictObject({
   policy: z.string().min(1).describe('the path of the policy file'),
   auditDir: z.string().min(1).describe('the directory of the audit log'),
+  auditLost: z.enum(AUDIT_LOST).describe(`one of ${AUDIT_LOST.join(', ')}`),
   logLevel: z.enum(LOG_LEVELS).describe(`one of ${LOG_LEVELS.join(', ')}`),
 })
 
@@ -81,21 +89,31 @@ export function readSettings({ flags, env, cwd, file = {} }: SettingsSources): S
   layers.add('flags', literal({ ...flags }))
   layers.add('environment', literal(fromEnvironment(env)))
   layers.add('file', literal({ ...file }))
-  layers.add('defaults', literal({ policy: 'egress.yaml', auditDir: defaultAuditDir(env), logLevel: 'info' }))
+  const auditDirByDefault = defaultAuditDir(env)
+  layers.add(
+    'defaults',
+    literal({ policy: 'egress.yaml', auditDir: auditDirByDefault, auditLost: 'stop', logLevel: 'info' }),
+  )
   const keys = Object.keys(SETTING_VARIABLES) as (keyof Settings)[]
   const parsed = settingsSchema.safeParse(
     Object.fromEntries(keys.map((key) => [key, layers.get(key) as unknown])),
   )
   if (!parsed.success) throw describe(String(parsed.error.issues[0]?.path[0]) as keyof Settings, layers)
-  const { policy, auditDir, logLevel } = parsed.data
-  return Object.freeze({ policy: resolve(cwd, policy), auditDir: resolve(cwd, auditDir), logLevel })
+  const { policy, auditDir, auditLost, logLevel } = parsed.data
+  return Object.freeze({
+    policy: resolve(cwd, policy),
+    auditDir: resolve(cwd, auditDir),
+    auditLost,
+    logLevel,
+  })
 }
 
 /** The `settings` of a policy file in `directory`. */
 export function readPolicySettings(file: PolicyFile['settings'], directory: string): PolicySettings {
-  const { audit_dir: auditDir, log_level: logLevel } = file ?? {}
+  const { audit_dir: auditDir, audit_lost: auditLost, log_level: logLevel } = file ?? {}
   return {
     ...(auditDir === undefined ? {} : { auditDir: resolve(directory, auditDir) }),
+    ...(auditLost === undefined ? {} : { auditLost }),
     ...(logLevel === undefined ? {} : { logLevel }),
   }
 }

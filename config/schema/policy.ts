@@ -268,11 +268,18 @@ const upstream = z.strictObject({
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
 
+export const AUDIT_LOST = ['stop', 'reopen'] as const
+
 const settings = z.strictObject({
   audit_dir: field(
     text.min(1),
     'the directory of the audit log, relative to the policy file',
     'audit_dir: ./audit',
+  ).optional(),
+  audit_lost: field(
+    z.enum(AUDIT_LOST),
+    'whether traffic stops when the file of the audit log was moved, replaced or cut, or a new file is begun',
+    'audit_lost: reopen',
   ).optional(),
   log_level: field(z.enum(LOG_LEVELS), "the level of the program's own log", 'log_level: info').optional(),
 })

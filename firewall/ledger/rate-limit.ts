@@ -42,6 +42,22 @@ export class RateLimiter {
     return tokens >= 1 ? 0 : Math.ceil(((1 - tokens) / limit.perSecond) * 1000)
   }
 
+  /** Takes so many tokens, whether they are there or not: what was used before anybody knew how much it is. */
+  draw(key: string, limit: RateLimit, count: number, now: number): void {
+    const bucket = this.#buckets.get(key) ?? { tokens: limit.burst, updated: now }
+    const earned = (Math.max(now - bucket.updated, 0) / 1000) * limit.perSecond
+    bucket.tokens = Math.min(bucket.tokens + earned, limit.burst) - count
+    bucket.updated = now
+    this.#buckets.set(key, bucket)
+  }
+
+  /** Drops the buckets that are full by now: a new one is the same. */
+  forgetFull(limit: RateLimit, now: number): void {
+    for (const [key, { tokens, updated }] of this.#buckets) {
+      if (tokens + ((now - updated) / 1000) * limit.perSecond >= limit.burst) this.#buckets.delete(key)
+    }
+  }
+
   /** Drops the buckets of what is gone. */
   prune(isActive: (key: string) => boolean): void {
     for (const key of this.#buckets.keys()) if (!isActive(key)) this.#buckets.delete(key)

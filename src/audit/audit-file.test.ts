@@ -6,13 +6,15 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   truncateSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { formatError } from '../common/errors.js'
 import { AuditFile, AuditUnavailable } from './audit-file.js'
@@ -199,5 +201,83 @@ void t.test('one that cannot be set aside closes the gateway, and writes nowhere
   other.close()
   file.close()
   t.equal(statSync(join(place, 'other.ndjson')).size, 0)
+  t.end()
+})
+
+/** What somebody on the host may do to the file of a log that is open, and the name for it. */
+const LOSSES: Readonly<Record<string, readonly [loss: string, (path: string) => void]>> = {
+  removed: ['is gone', (path) => rmSync(path)],
+  'moved away': ['is gone', (path) => renameSync(path, `${path}.old`)],
+  'its directory removed': ['is gone', (path) => rmSync(dirname(path), { recursive: true })],
+  'its directory moved away': ['is gone', (path) => renameSync(dirname(path), `${dirname(path)}.old`)],
+  'replaced by a file': [
+    'was replaced',
+    (path) => {
+      renameSync(path, `${path}.old`)
+      writeFileSync(path, readFileSync(`${path}.old`))
+    },
+  ],
+  'replaced by a link to itself': [
+    'was replaced',
+    (path) => {
+      renameSync(path, `${path}.old`)
+      symlinkSync(`${path}.old`, path)
+    },
+  ],
+  'replaced by a directory': [
+    'was replaced',
+    (path) => {
+      rmSync(path)
+      mkdirSync(path)
+    },
+  ],
+  emptied: ['was cut', (path) => truncateSync(path)],
+  'cut by a byte': ['was cut', (path) => truncateSync(path, statSync(path).size - 1)],
+}
+
+for (const [name, [loss, harm]] of Object.entries(LOSSES)) {
+  void t.test(`a file that is ${name}: no line counts as written until it is back`, (t) => {
+    const path = join(directory(t), 'log', 'http.ndjson')
+    const file = new AuditFile(path)
+    file.append(['one'])
+    t.equal(file.problem(), null)
+    harm(path)
+    t.match(file.problem(), { code: 'EGRESS_AUDIT_UNAVAILABLE', loss })
+    for (let i = 0; i < 2; i += 1) t.throws(() => file.append(['two']), { message: new RegExp(loss) })
+    if (name === 'replaced by a directory') rmSync(path, { recursive: true })
+    if (name === 'replaced by a link to itself') {
+      t.throws(() => file.reopen(), { code: 'EGRESS_AUDIT_UNAVAILABLE' }, 'a link is not followed')
+      rmSync(path)
+    }
+    file.reopen()
+    file.append(['three'])
+    file.close()
+    t.equal(linesOf(path).at(-2), 'three')
+    t.notMatch(readFileSync(path, 'utf8'), 'two', 'nor is what was not written found later')
+    t.end()
+  })
+}
+
+void t.test('a file that was put back is written again, without what was refused meanwhile', (t) => {
+  const path = join(directory(t), 'http.ndjson')
+  const file = new AuditFile(path)
+  file.append(['one'])
+  renameSync(path, `${path}.old`)
+  t.throws(() => file.append(['two']), { message: /is gone/ })
+  renameSync(`${path}.old`, path)
+  file.append(['three'])
+  file.close()
+  t.strictSame(linesOf(path), ['one', 'three', ''])
+  t.end()
+})
+
+void t.test("somebody else's lines are left where they are", (t) => {
+  const path = join(directory(t), 'http.ndjson')
+  const file = new AuditFile(path)
+  file.append(['one'])
+  writeFileSync(path, 'theirs\n', { flag: 'a' })
+  file.append(['two'])
+  file.close()
+  t.strictSame(linesOf(path), ['one', 'theirs', 'two', ''])
   t.end()
 })

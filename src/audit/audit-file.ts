@@ -1,10 +1,12 @@
 import {
   closeSync,
+  constants,
   existsSync,
   fstatSync,
   fsync,
   fsyncSync,
   ftruncateSync,
+  lstatSync,
   openSync,
   renameSync,
   writeSync,
@@ -41,14 +43,36 @@ export class AuditUnavailable extends EgressError {
   }
 }
 
+/** Threat: a link in the place of the log, or of its directory's last part, leads its records to where nobody looks. */
+const OPEN_FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW
+
+/** What became of the file, seen from its path. */
+export type FileLoss = 'is gone' | 'was replaced' | 'was cut'
+
+/** The path does not lead to what was written any more. */
+export class AuditLost extends AuditUnavailable {
+  readonly loss: FileLoss
+
+  constructor(path: string, loss: FileLoss) {
+    super(
+      path,
+      { code: `the file ${loss}` },
+      'Put the file back, or restart the gateway; settings.audit_lost: reopen begins a new file instead',
+    )
+    this.loss = loss
+  }
+}
+
 /**
- * A file of lines, one record each, written only by this process. When `append` returns, all its lines are in the file. If it
- * throws, none are: a write that a full disk cut short is undone.
+ * A file of lines, one record each, written only by this process. When `append` returns, all its lines are in the file, and the
+ * file is where its path says. If it throws, none are: a write that a full disk cut short is undone.
  */
 export class AuditFile {
   readonly #path: string
   #fd: number
   #size: number
+  /** What the path must lead to. */
+  #identity = { dev: 0, ino: 0, isFile: true }
   /** Reused for encoding: allocating a buffer for each write would cost more than the write. */
   readonly #scratch = Buffer.allocUnsafeSlow(SCRATCH_BYTES)
   #dirty = false
@@ -60,8 +84,8 @@ export class AuditFile {
     this.#path = path
     try {
       makeDirectory(dirname(path), 0o700)
-      this.#fd = openSync(path, 'a', 0o600)
-      this.#size = fstatSync(this.#fd).size
+      this.#fd = openSync(path, OPEN_FLAGS, 0o600)
+      this.#size = this.#identify()
     } catch (error) {
       throw new AuditUnavailable(path, error, AT_START)
     }
@@ -74,18 +98,45 @@ export class AuditFile {
     const bytes = this.#encode(lines)
     try {
       if (this.#broken !== null) {
+        this.#check()
         fsyncSync(this.#fd)
         this.#broken = null
       }
       if (this.#size > 0 && this.#size + bytes.length > ROTATE_BYTES) this.#rotate()
       writeWhole(this.#fd, bytes)
-      this.#size += bytes.length
       this.#dirty = true
+      this.#check(bytes.length)
+      this.#size += bytes.length
     } catch (error) {
       this.#broken = error
-      this.#takeBack()
+      const lost = error instanceof AuditLost
+      this.#takeBack(lost && error.loss === 'was cut' ? bytes.length : null)
+      throw lost ? error : new AuditUnavailable(this.#path, error)
+    }
+  }
+
+  /** What is wrong with the file now; null if it can be written as far as one can see. */
+  problem(): AuditUnavailable | null {
+    try {
+      this.#check()
+      return this.#broken === null ? null : new AuditUnavailable(this.#path, this.#broken)
+    } catch (error) {
+      return error as AuditUnavailable
+    }
+  }
+
+  /** Leaves a file that was lost, and begins one in its place. @throws AuditUnavailable */
+  reopen(): void {
+    const old = this.#fd
+    try {
+      makeDirectory(dirname(this.#path), 0o700)
+      this.#fd = openSync(this.#path, OPEN_FLAGS, 0o600)
+      this.#size = this.#identify()
+      this.#broken = null
+    } catch (error) {
       throw new AuditUnavailable(this.#path, error)
     }
+    closeSync(old)
   }
 
   close(): void {
@@ -120,10 +171,38 @@ export class AuditFile {
     })
   }
 
-  /** Cuts the file back to its last whole line. Special files have no length to cut. */
-  #takeBack(): void {
+  /** Returns its size. */
+  #identify(): number {
+    const stats = fstatSync(this.#fd)
+    this.#identity = { dev: stats.dev, ino: stats.ino, isFile: stats.isFile() }
+    return stats.size
+  }
+
+  /**
+   * Threat: somebody on the host removes, moves, replaces or cuts the file, and everything goes on unrecorded. A file that is
+   * open keeps its inode, so no other can have it. Two microseconds, once for each write.
+   *
+   * @throws AuditLost
+   */
+  #check(added = 0): void {
+    const seen = lstatSync(this.#path, { throwIfNoEntry: false })
+    if (seen === undefined) throw new AuditLost(this.#path, 'is gone')
+    const { dev, ino, isFile } = this.#identity
+    if (seen.ino !== ino || seen.dev !== dev) throw new AuditLost(this.#path, 'was replaced')
+    if (!isFile) return
+    if (seen.size < this.#size + added) throw new AuditLost(this.#path, 'was cut')
+    // Somebody else's lines: they are not ours to take back.
+    this.#size = seen.size - added
+  }
+
+  /**
+   * Cuts the file back to its last whole line: to the size that it had, or, if somebody else has cut it, by so many bytes, for
+   * the size that it had would fill the gap with zeros. Special files have no length to cut.
+   */
+  #takeBack(added: number | null): void {
     try {
-      ftruncateSync(this.#fd, this.#size)
+      const size = added === null ? this.#size : Math.max(fstatSync(this.#fd).size - added, 0)
+      ftruncateSync(this.#fd, size)
     } catch {
       // If truncating fails, the next append fails too and reports the error.
     }
@@ -136,8 +215,8 @@ export class AuditFile {
     if (existsSync(this.#path)) {
       renameSync(this.#path, this.#path.replace(/\.ndjson$/, `.${String(Date.now())}.ndjson`))
     }
-    this.#fd = openSync(this.#path, 'a', 0o600)
-    this.#size = 0
+    this.#fd = openSync(this.#path, OPEN_FLAGS | constants.O_EXCL, 0o600)
+    this.#size = this.#identify()
     closeSync(old)
   }
 }

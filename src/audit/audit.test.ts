@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { spawnSync } from 'node:child_process'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -142,5 +142,94 @@ void t.test(
       'the sequence has no gap, for nothing was taken out',
     )
     t.end()
+  },
+)
+
+const options = (place: string, told: string[] = []) => ({
+  directory: place,
+  gateway: 'g',
+  now: () => 5,
+  onChange: (message: string) => void told.push(message),
+})
+
+void t.test(
+  'a file that was removed: no decision, until it is back or, where the policy says so, a new one',
+  async (t) => {
+    const place = directory(t)
+    const path = join(place, 'http.ndjson')
+    const stopping = new Audit(options(place))
+    await stopping.decide(decision(1))
+    rmSync(path)
+    await t.rejects(stopping.decide(decision(2)), { code: 'EGRESS_AUDIT_UNAVAILABLE' })
+    t.match(stopping.problem(), { code: 'EGRESS_AUDIT_UNAVAILABLE' })
+    t.notOk(existsSync(path), 'nothing is begun in its place')
+    stopping.end()
+
+    const told: string[] = []
+    const reopening = new Audit({ ...options(place, told), whenLost: 'reopen' })
+    await reopening.decide(decision(3))
+    rmSync(path)
+    t.match(reopening.problem(), { code: 'EGRESS_AUDIT_UNAVAILABLE' })
+    await reopening.decide(decision(4))
+    t.equal(reopening.problem(), null)
+    reopening.end()
+    t.strictSame(
+      read(place, 'http').map(({ event }) => `${event.sequence} ${event.action}`),
+      ['1 audit-reopened', '2 http-connect'],
+    )
+    t.match(told, [/The audit log is gone. A new file was begun/])
+  },
+)
+
+interface Counted {
+  readonly event: { readonly action: string }
+  readonly egress: { readonly verdict?: string; readonly repeated?: { readonly count: number } }
+}
+
+void t.test(
+  'a flood of denials becomes a few lines that count every one; nothing allowed is counted',
+  async (t) => {
+    const place = directory(t)
+    const audit = new Audit(options(place))
+    const denied = (at: number): HttpDecision => ({
+      ...decision(at),
+      verdict: 'deny',
+      reason: 'no-rule',
+      path: 'x'.repeat(2_000),
+    })
+    const sandbox = { at: 9, sandbox: SANDBOX, command: 'python', exitCode: null }
+    for (let round = 0; round < 2; round += 1) {
+      for (let i = 0; i < 10_000; i += 1) await audit.decide(denied(i))
+      for (let i = 0; i < 1_000; i += 1) await audit.decide(decision(i))
+      audit.sandbox({ ...sandbox, action: 'sandbox-end' })
+    }
+    audit.end()
+    const lines = read(place, 'http') as unknown as readonly Counted[]
+    const denials = lines.filter(({ egress }) => egress.verdict === 'deny')
+    t.equal(
+      denials.reduce((sum, { egress }) => sum + (egress.repeated?.count ?? 1), 0),
+      20_000,
+    )
+    t.ok(denials.length < 1_000, `${denials.length} lines`)
+    t.equal(lines.length - denials.length, 2_000)
+  },
+)
+
+void t.test(
+  'while the log cannot be written, a denial that would be counted is refused like any other',
+  async (t) => {
+    const place = directory(t)
+    const budget = { perSecond: 0.001, burst: 1 }
+    const audit = new Audit({
+      ...options(place),
+      denialBudget: { lines: budget, bytes: { perSecond: 1, burst: 1e6 } },
+    })
+    const denied: HttpDecision = { ...decision(1), verdict: 'deny', reason: 'no-rule' }
+    await audit.decide(denied)
+    await audit.decide(denied)
+    rmSync(join(place, 'http.ndjson'))
+    await t.rejects(audit.decide(decision(2)))
+    await t.rejects(audit.decide(denied))
+    audit.end()
   },
 )

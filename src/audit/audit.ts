@@ -5,7 +5,8 @@ import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
 import type { GatewayEvent, PolicyEvent, SandboxEvent } from '../events/events.js'
 import { recordLine } from '../events/records.js'
 import type { EventSink } from '../events/sink.js'
-import { AuditFile } from './audit-file.js'
+import { AuditFile, AuditLost } from './audit-file.js'
+import { DEFAULT_DENIAL_BUDGET, DenialFolder, type DenialBudget, type Denied } from './denial-folder.js'
 import { Timestamps } from './timestamps.js'
 
 /** Files of one gateway, by role. */
@@ -21,6 +22,10 @@ export interface AuditOptions {
   readonly onChange: (message: string) => void
   /** The files that this process writes (default: all). Files of other processes are not opened. */
   readonly roles?: readonly AuditRole[]
+  /** What happens when a file was moved, replaced or cut by somebody else (default: `stop`). */
+  readonly whenLost?: 'stop' | 'reopen'
+  /** How many denials of one sandbox have a record each. */
+  readonly denialBudget?: DenialBudget
   /** Receive every event after its record is written. */
   readonly sinks?: readonly EventSink[]
 }
@@ -41,17 +46,21 @@ export class Audit {
 
   /** Calls `done` with null when the record is in the file, or with the AuditUnavailable that prevented it. */
   readonly dns = (event: DnsEvent, done: (error: Error | null) => void): void => {
-    this.#file('dns').write({ at: event.time, event: { type: 'query', event }, settle: done })
+    const waiting: Waiting = { at: event.time, event: { type: 'query', event }, settle: done }
+    if (event.verdict === 'allow') this.#file('dns').write(waiting)
+    else this.#file('dns').deny(deniedQuery(event), waiting)
   }
 
   /** Resolves once the record is in the file. Rejects with AuditUnavailable. */
   readonly decide = (event: HttpDecision): Promise<void> =>
     new Promise((resolve, reject) => {
-      this.#file('http').write({
+      const waiting: Waiting = {
         at: event.at,
         event: { type: 'decision', event },
         settle: (error) => (error === null ? resolve() : reject(error)),
-      })
+      }
+      if (event.verdict === 'allow') this.#file('http').write(waiting)
+      else this.#file('http').deny(deniedRequest(event), waiting)
     })
 
   readonly close = (event: HttpClose): void => {
@@ -64,12 +73,23 @@ export class Audit {
 
   /** @throws AuditUnavailable */
   readonly sandbox = (event: SandboxEvent): void => {
+    if (event.action === 'sandbox-end')
+      for (const log of this.#files.values()) log.tellRepeats(event.sandbox.id)
     this.#file('sandbox').writeNow(event.at, { type: 'sandbox', event })
   }
 
   /** Written to the HTTP log, or to the DNS log if this process is only a resolver. @throws AuditUnavailable */
   readonly policy = (event: PolicyEvent): void => {
     this.#file(this.#files.has('http') ? 'http' : 'dns').writeNow(event.at, { type: 'policy', event })
+  }
+
+  /** Why a decision could not be recorded now; null if it could, as far as one can see. */
+  problem(): Error | null {
+    for (const log of this.#files.values()) {
+      const problem = log.problem()
+      if (problem !== null) return problem
+    }
+    return null
   }
 
   end(): void {
@@ -84,12 +104,26 @@ export class Audit {
   }
 }
 
+function deniedQuery({ time, sandbox, question, reason, rule }: DnsEvent): Denied {
+  const { name = null, type = null } = question ?? {}
+  return { at: time, sandbox, action: 'dns-query', reason, rule, host: name, method: type }
+}
+
+function deniedRequest({ at, sandbox, kind, reason, rule, host, method }: HttpDecision): Denied {
+  return { at, sandbox, action: `http-${kind}`, reason, rule, host, method }
+}
+
+/** Milliseconds between two records of what was counted of a sandbox. */
+const TELL_REPEATS_MS = 5_000
+
 /** A record that is not yet in the file. */
 interface Waiting {
   readonly at: number
   readonly event: GatewayEvent
   /** Called with null when the record is in the file, otherwise with the error. */
   readonly settle: (error: Error | null) => void
+  /** Set for a denial. */
+  readonly denied?: Denied
 }
 
 /**
@@ -107,10 +141,33 @@ class Log {
   #sequence = 0
   #lost = 0
   #failing = false
+  readonly #folder: DenialFolder
+  readonly #timer: NodeJS.Timeout
 
   constructor(role: AuditRole, options: AuditOptions) {
     this.#options = options
+    this.#folder = new DenialFolder(options.denialBudget ?? DEFAULT_DENIAL_BUDGET)
     this.#file = new AuditFile(join(options.directory, `${role}.ndjson`))
+    this.#timer = setInterval(() => {
+      this.tellRepeats()
+      this.#folder.forgetIdle(options.now())
+    }, TELL_REPEATS_MS)
+    this.#timer.unref()
+  }
+
+  /** Records a denial, or counts it. While the log cannot be written it is never only counted, so that somebody is told. */
+  deny(denied: Denied, waiting: Waiting): void {
+    if (!this.#failing && this.#folder.fold(denied)) waiting.settle(null)
+    else this.write({ ...waiting, denied })
+  }
+
+  /** Records what was counted of a sandbox, or of all. */
+  tellRepeats(sandbox?: string): void {
+    for (const event of this.#folder.take(sandbox)) this.writeOrCount(event.last, { type: 'repeat', event })
+  }
+
+  problem(): Error | null {
+    return this.#file.problem()
   }
 
   write(waiting: Waiting): void {
@@ -134,6 +191,8 @@ class Log {
   }
 
   end(): void {
+    clearInterval(this.#timer)
+    this.tellRepeats()
     this.#flush()
     if (this.#lost > 0) this.#append([])
     this.#file.close()
@@ -160,7 +219,7 @@ class Log {
   }
 
   /** Writes all records or none. If closing records were lost, their number is recorded first. */
-  #append(batch: readonly Waiting[]): Error | null {
+  #append(batch: readonly Waiting[], mayReopen = this.#options.whenLost === 'reopen'): Error | null {
     const { gateway: observer, now, sinks = [] } = this.#options
     const events: Pick<Waiting, 'at' | 'event'>[] = [...batch]
     if (this.#lost > 0) {
@@ -174,11 +233,33 @@ class Log {
     try {
       this.#file.append(lines)
     } catch (error) {
-      return error as Error
+      return error instanceof AuditLost && mayReopen ? this.#reopen(error, batch) : (error as Error)
     }
+    batch.forEach(({ denied, at }, index) => {
+      const line = lines[index + lines.length - batch.length]
+      if (denied !== undefined) this.#folder.spend(denied.sandbox, line?.length ?? 0, at)
+    })
     this.#sequence += events.length
     this.#lost = 0
     for (const sink of sinks) events.forEach(({ event }, index) => sink.take(times[index] ?? '', event))
     return null
+  }
+
+  /** Begins a new file, whose first record says so. If this is lost too, traffic stops. */
+  #reopen({ loss, message }: AuditLost, batch: readonly Waiting[]): Error | null {
+    try {
+      this.#file.reopen()
+    } catch (error) {
+      return error as Error
+    }
+    this.#options.onChange(`The audit log ${loss}. A new file was begun`)
+    const at = this.#options.now()
+    const problem = message.split('\n')[0] ?? loss
+    const first: Waiting = {
+      at,
+      event: { type: 'reopened', event: { at, problem } },
+      settle: () => undefined,
+    }
+    return this.#append([first, ...batch], false)
   }
 }

@@ -92,7 +92,7 @@ function matches({ time, sandbox, shown }: LogLine, options: LogsOptions, since:
 }
 
 function hostOf({ type, event }: LogLine['shown']): string | null {
-  if (type === 'decision') return event.host
+  if (type === 'decision' || type === 'repeat') return event.host
   return type === 'query' ? (event.question?.name ?? null) : null
 }
 

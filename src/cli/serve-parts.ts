@@ -48,6 +48,7 @@ export function openRole(
     now: Date.now,
     onChange: (message) => log.error(message),
     roles,
+    whenLost: settings.auditLost,
     sinks: [new ConsoleSink((text) => io.stdout.write(text), painter(process.stdout.isTTY, io.env))],
   })
   return { log, state, registry, audit, networks }

@@ -73,6 +73,10 @@ export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<nu
     fail: (error) => log.error('Internal error on a DNS query', error),
   })
   const admin = await serveAdmin(adminSocketIn(state.run), async (request) => {
+    if (request.do === 'health') {
+      const problem = audit.problem()
+      if (problem !== null) throw problem
+    }
     if (request.do !== 'reload') return []
     const outcome = await reloader.reload()
     if (!outcome.loaded) throw notReloaded(outcome)

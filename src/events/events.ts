@@ -14,6 +14,40 @@ export type GatewayEvent =
   | { readonly type: 'rotation'; readonly event: SecretRotationEvent }
   | { readonly type: 'policy'; readonly event: PolicyEvent }
   | { readonly type: 'gap'; readonly event: GapEvent }
+  | { readonly type: 'repeat'; readonly event: RepeatEvent }
+  | { readonly type: 'reopened'; readonly event: ReopenedEvent }
+
+/**
+ * Denials of one sandbox that have no record of their own, since it has more of them than the log takes: each was answered,
+ * and each is counted in exactly one of these.
+ */
+export interface RepeatEvent {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  /** Null for unknown clients. */
+  readonly sandbox: SandboxRef | null
+  /** The action of the records that they would have had; `several` when they differ in it. */
+  readonly action: 'dns-query' | `http-${HttpDecision['kind']}` | 'several'
+  readonly verdict: 'deny'
+  /** Null when they differ in it. Likewise `rule`, `host` and `method`. */
+  readonly reason: DnsEvent['reason'] | HttpDecision['reason']
+  readonly rule: string | null
+  readonly host: string | null
+  /** The method of requests, the type of queries. */
+  readonly method: string | null
+  readonly count: number
+  /** Milliseconds since 1970 of the first and the last of them. */
+  readonly first: number
+  readonly last: number
+}
+
+/** The file of the log was moved, replaced or cut by somebody else, and a new one was opened in its place. */
+export interface ReopenedEvent {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  /** What was found. */
+  readonly problem: string
+}
 
 /** A sandbox that began or ended. */
 export interface SandboxEvent {
@@ -95,4 +129,12 @@ export type ShownEvent =
     }
   | { readonly type: 'policy'; readonly event: Pick<PolicyEvent, 'action' | 'hash' | 'problem'> }
   | { readonly type: 'gap'; readonly event: Pick<GapEvent, 'lost'> }
+  | {
+      readonly type: 'repeat'
+      readonly event: Pick<
+        RepeatEvent,
+        'action' | 'verdict' | 'reason' | 'rule' | 'host' | 'method' | 'count' | 'first' | 'last'
+      >
+    }
+  | { readonly type: 'reopened'; readonly event: Pick<ReopenedEvent, 'problem'> }
   | { readonly type: 'unknown'; readonly event: { readonly action: string; readonly sandbox: string | null } }

@@ -64,6 +64,10 @@ function shownOf(action: string, sandbox: string | null, field: Field): ShownEve
     case 'policy-loaded':
     case 'policy-rejected':
       return { type: 'policy', event: readPolicy(action, field) }
+    case 'denials-repeated':
+      return { type: 'repeat', event: readRepeat(field) }
+    case 'audit-reopened':
+      return { type: 'reopened', event: { problem: textAt(field, 'event.reason') ?? '' } }
     case 'audit-gap':
       return { type: 'gap', event: { lost: numberAt(field, 'egress.lost_close_records') ?? 0 } }
   }
@@ -127,6 +131,21 @@ function readSandbox(action: SandboxEvent['action'], sandbox: string | null, fie
     sandbox: { id: sandbox ?? '', agent: textAt(field, 'egress.sandbox.agent') ?? '' },
     command: textAt(field, 'process.executable') ?? '',
     exitCode: numberAt(field, 'process.exit_code'),
+  }
+}
+
+function readRepeat(field: Field): Shown<'repeat'> {
+  const timeAt = (path: string) => Date.parse(textAt(field, path) ?? '')
+  return {
+    action: (textAt(field, 'egress.repeated.action') ?? 'several') as Shown<'repeat'>['action'],
+    verdict: 'deny',
+    reason: textAt(field, 'event.reason') as Shown<'repeat'>['reason'],
+    rule: textAt(field, 'rule.name'),
+    host: textAt(field, 'destination.domain'),
+    method: textAt(field, 'egress.repeated.method'),
+    count: numberAt(field, 'egress.repeated.count') ?? 0,
+    first: timeAt('event.start'),
+    last: timeAt('event.end'),
   }
 }
 

@@ -7,7 +7,7 @@ import { replyTo, type DnsReason } from '#dns/replies.js'
 import type { DnsEvent } from '#dns/events.js'
 import { REASONS, type Reason } from '#firewall/contracts/reasons.js'
 import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
-import type { GatewayEvent, PolicyEvent, SandboxEvent } from './events.js'
+import type { GatewayEvent, PolicyEvent, ReopenedEvent, RepeatEvent, SandboxEvent } from './events.js'
 import { readRecord } from './read-record.js'
 import * as records from './records.js'
 
@@ -142,6 +142,21 @@ const policies: fc.Arbitrary<PolicyEvent> = fc.record({
 })
 const gaps = fc.record({ at, lost: fc.integer({ min: 1, max: 1e9 }) })
 
+const repeats: fc.Arbitrary<RepeatEvent> = fc.record({
+  at,
+  sandbox: maybe(sandbox),
+  action: fc.constantFrom('dns-query', 'http-request', 'http-tls', 'several'),
+  verdict: fc.constant('deny'),
+  reason: maybe(fc.constantFrom(...DNS_REASONS)),
+  rule: maybe(text),
+  host: maybe(text),
+  method: maybe(text),
+  count: fc.integer({ min: 1, max: 1e9 }),
+  first: at,
+  last: at,
+})
+const reopenings: fc.Arbitrary<ReopenedEvent> = fc.record({ at, problem: text })
+
 const KINDS: Readonly<
   Record<Exclude<keyof typeof records, 'recordLine'>, fc.Arbitrary<records.AuditRecord>>
 > = {
@@ -151,6 +166,8 @@ const KINDS: Readonly<
   sandboxRecord: fc.tuple(header, sandboxEvents).map(([head, event]) => records.sandboxRecord(head, event)),
   rotationRecord: fc.tuple(header, rotations).map(([head, event]) => records.rotationRecord(head, event)),
   policyRecord: fc.tuple(header, policies).map(([head, event]) => records.policyRecord(head, event)),
+  repeatRecord: fc.tuple(header, repeats).map(([head, event]) => records.repeatRecord(head, event)),
+  reopenedRecord: fc.tuple(header, reopenings).map(([head, event]) => records.reopenedRecord(head, event)),
   gapRecord: fc.tuple(header, gaps).map(([head, event]) => records.gapRecord(head, event)),
 }
 
@@ -248,6 +265,8 @@ void t.test('what is not in an event by name gets into no record', (t) => {
     [records.sandboxRecord, sandboxEvents],
     [records.rotationRecord, rotations],
     [records.policyRecord, policies],
+    [records.repeatRecord, repeats],
+    [records.reopenedRecord, reopenings],
   ]
   for (const [build, events] of builders) {
     const built = fc.sample(events, 10).map((event) => {
@@ -365,6 +384,8 @@ const events: fc.Arbitrary<GatewayEvent> = fc.oneof(
   rotations.map((event) => ({ type: 'rotation', event }) as const),
   policies.map((event) => ({ type: 'policy', event }) as const),
   gaps.map((event) => ({ type: 'gap', event }) as const),
+  repeats.map((event) => ({ type: 'repeat', event }) as const),
+  reopenings.map((event) => ({ type: 'reopened', event }) as const),
 )
 
 void t.test('what is read back of a record is what happened, and no less than people are shown', (t) => {

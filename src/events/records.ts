@@ -2,7 +2,14 @@ import type { DnsEvent } from '#dns/events.js'
 import type { SecretRotationEvent } from '#config/secrets/secret-refresher.js'
 import type { SandboxRef } from '#firewall/contracts/identity.js'
 import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
-import type { GapEvent, GatewayEvent, PolicyEvent, SandboxEvent } from './events.js'
+import type {
+  GapEvent,
+  GatewayEvent,
+  PolicyEvent,
+  ReopenedEvent,
+  RepeatEvent,
+  SandboxEvent,
+} from './events.js'
 import { jsonText } from './json-text.js'
 
 /**
@@ -38,6 +45,10 @@ export function recordLine(header: Header, { type, event }: GatewayEvent): strin
       return JSON.stringify(policyRecord(header, event))
     case 'gap':
       return JSON.stringify(gapRecord(header, event))
+    case 'repeat':
+      return JSON.stringify(repeatRecord(header, event))
+    case 'reopened':
+      return JSON.stringify(reopenedRecord(header, event))
   }
 }
 
@@ -196,5 +207,44 @@ export function gapRecord(header: Header, { lost }: GapEvent): AuditRecord {
       sequence: header.sequence,
     },
     egress: { sandbox: null, lost_close_records: lost, previous: null },
+  }
+}
+
+/** Denials that were counted instead of recorded one by one. */
+export function repeatRecord(header: Header, event: RepeatEvent): AuditRecord {
+  const { action, reason, rule, host, method, count, first, last } = event
+  return {
+    ...beginning(header),
+    event: {
+      kind: 'event',
+      category: ['network'],
+      type: ['denied'],
+      action: 'denials-repeated',
+      outcome: 'failure',
+      reason,
+      start: new Date(first).toISOString(),
+      end: new Date(last).toISOString(),
+      sequence: header.sequence,
+    },
+    rule: { name: rule },
+    destination: { domain: host },
+    egress: { sandbox: event.sandbox, verdict: 'deny', repeated: { action, method, count }, previous: null },
+  }
+}
+
+/** The first record of a file that was opened in place of one that is gone. */
+export function reopenedRecord(header: Header, { problem }: ReopenedEvent): AuditRecord {
+  return {
+    ...beginning(header),
+    event: {
+      kind: 'event',
+      category: ['configuration'],
+      type: ['change'],
+      action: 'audit-reopened',
+      outcome: 'failure',
+      reason: problem,
+      sequence: header.sequence,
+    },
+    egress: { sandbox: null, previous: null },
   }
 }

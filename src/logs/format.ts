@@ -31,6 +31,10 @@ function bodyOf({ type, event }: ShownEvent, paint: Paint): string {
       return policyLine(event, paint)
     case 'gap':
       return paint('red', `audit-gap: ${String(event.lost)} records of ends are missing`)
+    case 'reopened':
+      return paint('red', `audit-reopened: ${clean(event.problem)}`)
+    case 'repeat':
+      return repeatLine(event, paint)
     case 'sandbox': {
       const code = event.exitCode === null ? null : `exit ${String(event.exitCode)}`
       return words(event.action, event.sandbox.id, event.command, code)
@@ -81,6 +85,15 @@ function closeLine(event: Shown<'close'>, paint: Paint): string {
   const failed = event.reason === null ? '' : paint('red', ` ${clean(event.reason)}`)
   const milliseconds = String(Math.round(event.durationMs))
   return `http CLOSE #${shortId(event)} ${status}${bytes}, ${milliseconds} ms${failed}${redacted}`
+}
+
+function repeatLine(event: Shown<'repeat'>, paint: Paint): string {
+  const { action, method, host, reason, rule, count, first, last } = event
+  const what = words(action.replace('http-', '').replace('dns-', ''), method, host)
+  const why = [reason, rule].filter((part) => part !== null).join(', ')
+  const seconds = ((last - first) / 1000).toFixed(1)
+  const times = paint('yellow', `repeated ${String(count)} times in ${seconds} s`)
+  return `${action === 'dns-query' ? 'dns ' : 'http'} ${verdictWord(event, paint)} ${what} ${times} ${paint('dim', clean(why))}`
 }
 
 function rotationLine({ secret, source, problem }: Shown<'rotation'>, paint: Paint): string {

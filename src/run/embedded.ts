@@ -73,6 +73,7 @@ export async function runEmbedded(
     gateway: identity.id,
     now: Date.now,
     onChange: (message) => log.error(message),
+    whenLost: settings.auditLost,
   })
   let loading: Promise<LoadedGateway> | null = null
   const gatewayLoaded = () => (loading ??= loadGateway())

@@ -13,6 +13,7 @@ function gateway() {
   const told = join(directory, 'ended')
   const records: SandboxEvent[] = []
   const disk = { full: false }
+  const problem = () => (disk.full ? new Error('the disk is full') : null)
   const sandbox = (event: SandboxEvent) => {
     if (disk.full) throw new Error('the disk is full')
     records.push(event)
@@ -22,7 +23,7 @@ function gateway() {
   const context = {
     policy: () => testPolicy({ destinations: [] }),
     registry,
-    audit: { sandbox },
+    audit: { sandbox, problem },
     drop: (id: string) => void dropped.push(id),
     now: () => 0,
   }
@@ -70,6 +71,16 @@ void t.test('an unknown exit code, an unknown sandbox, and names that mean nothi
   t.match(records[1], { action: 'sandbox-end', exitCode: null })
   t.equal(records.length, 2)
   t.strictSame(readdirSync(told).sort(), ['sb-0000000001.0000', 'sb-1.0', 'x'])
+  t.end()
+})
+
+void t.test('a gateway whose log cannot be written is not well', (t) => {
+  const { ask, disk } = gateway()
+  t.strictSame(ask({ do: 'health' }), [])
+  disk.full = true
+  t.throws(() => ask({ do: 'health' }), { message: 'the disk is full' })
+  disk.full = false
+  t.strictSame(ask({ do: 'health' }), [])
   t.end()
 })
 

@@ -13,7 +13,7 @@ export interface AdminContext {
   /** The policy in force. */
   readonly policy: () => Policy
   readonly registry: SandboxRegistry
-  readonly audit: Pick<Audit, 'sandbox'>
+  readonly audit: Pick<Audit, 'sandbox' | 'problem'>
   /** Removes all counters of a sandbox. */
   readonly drop: (sandbox: string) => void
   readonly now: () => number
@@ -33,8 +33,11 @@ export function sandboxAdmin({
   return (request) => {
     readEnded()
     switch (request.do) {
-      case 'health':
+      case 'health': {
+        const problem = context.audit.problem()
+        if (problem !== null) throw problem
         return []
+      }
       case 'list':
         return context.registry.list().map(({ id, subnet, agent }) => `${id} ${subnet} ${agent}`)
       case 'add':
