@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { RequestListener } from 'node:http'
 import { connect, type Server, type Socket } from 'node:net'
 import type { Writable } from 'node:stream'
@@ -9,6 +10,7 @@ import { connectThrough, HTTPS_LISTENERS, type ListenerClient } from './fixtures
 import { startGateway, type TestGateway } from './fixtures/gateway.js'
 import { destination, service, testPolicy } from './fixtures/policy.js'
 import { startUpstream } from './fixtures/upstream.js'
+import { switchProtocols, UPGRADE } from './fixtures/websocket.js'
 
 // A gateway that ends tells everybody who waits for it, and every request that it let through has its end in the log.
 
@@ -87,32 +89,25 @@ void t.test('a response that has begun is cut off, and does not look whole', asy
   checkRecords(test, gateway, HTTPS_LISTENERS.length)
 })
 
-const WEBSOCKET = [
-  'Connection: Upgrade',
-  'Upgrade: websocket',
-  'Sec-WebSocket-Version: 13',
-  'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==',
-]
-
 void t.test('WebSockets: one that waits is told, one that is open is closed', async (test) => {
   const waiting: Socket[] = []
   const { gateway } = await setUp(
     test,
     () => undefined,
     (server) =>
-      server.on('upgrade', (request: { url: string }, socket: Socket) => {
+      server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
         socket.on('error', () => undefined)
         waiting.push(socket)
         if (request.url !== '/open') return
-        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+        socket.write(switchProtocols(request))
       }),
   )
   const open = await Promise.all(
-    HTTPS_LISTENERS.map((listener) => ask(gateway, listener, '/open', ...WEBSOCKET)),
+    HTTPS_LISTENERS.map((listener) => ask(gateway, listener, '/open', ...UPGRADE)),
   )
   for (const line of open) await line.until('101')
   const held = await Promise.all(
-    HTTPS_LISTENERS.map((listener) => ask(gateway, listener, '/held', ...WEBSOCKET)),
+    HTTPS_LISTENERS.map((listener) => ask(gateway, listener, '/held', ...UPGRADE)),
   )
   await until(() => waiting.length === 2 * HTTPS_LISTENERS.length)
   await gateway.close()
@@ -176,13 +171,13 @@ void t.test('a client that takes nothing more cannot hold the gateway up', async
     test,
     (_request, response) => flood(response),
     (server) =>
-      server.on('upgrade', (_request: unknown, socket: Socket) => {
-        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+      server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
+        socket.write(switchProtocols(request))
         flood(socket)
       }),
   )
   for (const listener of HTTPS_LISTENERS)
-    for (const fields of [[], WEBSOCKET]) {
+    for (const fields of [[], UPGRADE]) {
       const socket = await listener.open(gateway, 'api.example')
       test.teardown(() => socket.destroy())
       const { target, host } = listener.head('api.example', '/')
@@ -200,7 +195,7 @@ void t.test('a client that was refused and does not hang up cannot hold the gate
     [gateway.ports.http, ['CONNECT api.example:443 HTTP/1.1', 'Host: api.example:443', '', '']],
     [gateway.ports.reverse, ['CONNECT api.example:443 HTTP/1.1', 'Host: api.example:443', '', '']],
     [gateway.ports.forward, ['CONNECT other.example:443 HTTP/1.1', 'Host: other.example:443', '', '']],
-    [gateway.ports.reverse, [...get('/api/'), '', ...get('/api/'), ...WEBSOCKET, '', '']],
+    [gateway.ports.reverse, [...get('/api/'), '', ...get('/api/'), ...UPGRADE, '', '']],
     [gateway.ports.reverse, [...get('/api/'), 'Host: twice', '', '']],
     [gateway.ports.https, ['GET / HTTP/1.1', 'Host: api.example', '', '']],
   ]

@@ -16,6 +16,7 @@ import { eventually } from './fixtures/eventually.js'
 import { serveOnLoopback } from './fixtures/loopback-gateway.js'
 import { destination, service, testPolicy } from './fixtures/policy.js'
 import { listen } from './fixtures/upstream.js'
+import { switchProtocols } from './fixtures/websocket.js'
 
 // What is open when the policy changes: it goes on, is searched for the new secrets, or ends and says why.
 
@@ -135,10 +136,10 @@ async function startApi(t: Test) {
       response.writeHead(200, { 'content-encoding': 'gzip' }).write(gzipSync('begin '))
     }
   })
-  server.on('upgrade', (_request, socket: Socket) => {
+  server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
     sockets.push(socket)
     socket.on('error', () => undefined)
-    socket.write('HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n')
+    socket.write(switchProtocols(request))
   })
   const port = await listen(server)
   t.teardown(() => {

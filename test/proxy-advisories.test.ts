@@ -7,6 +7,7 @@ import { eventually } from './fixtures/eventually.js'
 import { startGateway, type TestGateway } from './fixtures/gateway.js'
 import { oneServicePolicy } from './fixtures/policy.js'
 import { startRawUpstream, type RawUpstream } from './fixtures/upstream.js'
+import { frame, switchProtocols, UPGRADE } from './fixtures/websocket.js'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 
@@ -73,7 +74,8 @@ async function send(
   const { target, host } = listener.head('api.example', path)
   const socket = await listener.open(gateway, 'api.example')
   const named = headers.some((line) => /^host:/i.test(line)) ? headers : [`Host: ${host}`, ...headers]
-  return exchangeBytes(socket, `${method} ${target} HTTP/1.1\r\n${named.join('\r\n')}\r\n\r\n${body}`)
+  const text = `${method} ${target} HTTP/1.1\r\n${named.join('\r\n')}\r\n\r\n${body}`
+  return exchangeBytes(socket, Buffer.from(text, 'latin1'))
 }
 
 for (const listener of HTTPS_LISTENERS) {
@@ -207,14 +209,8 @@ for (const listener of HTTPS_LISTENERS) {
     const setting = await setUp(test, (socket, _received, chunk) => {
       if (chunk.includes('\r\n\r\n')) socket.write('HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n')
     })
-    const upgrade = [
-      'Connection: Upgrade',
-      'Upgrade: websocket',
-      'Sec-WebSocket-Version: 13',
-      'Sec-WebSocket-Key: eA==',
-    ]
     const second = 'GET /admin HTTP/1.1\r\nHost: api.example\r\n\r\n'
-    const answer = await send(setting, listener, 'GET', upgrade, second)
+    const answer = await send(setting, listener, 'GET', UPGRADE, second)
     test.strictSame(statuses(answer), ['404'])
     test.match(answer, 'upgrade-refused')
     test.notMatch(setting.upstream.received.join(''), '/admin')
@@ -224,28 +220,23 @@ for (const listener of HTTPS_LISTENERS) {
   void t.test(`${listener.name}: a WebSocket passes both ways after 101, redacted`, async (test) => {
     const setting = await setUp(test, (socket, received, chunk) => {
       if (received === chunk) {
-        socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n')
+        socket.write(switchProtocols(chunk))
         return
       }
-      const text = `echo:${chunk}:${TOKEN}.`
+      // Its payload, without the head of the frame.
+      const text = `echo:${chunk.slice(6)}:${TOKEN}.`
       socket.write(`\x81${String.fromCharCode(text.length)}${text.slice(0, 20)}`, 'latin1', () =>
         socket.write(text.slice(20)),
       )
     })
-    const upgrade = [
-      'Connection: Upgrade',
-      'Upgrade: websocket',
-      'Sec-WebSocket-Version: 13',
-      'Sec-WebSocket-Key: eA==',
-    ]
     const answer = await send(
       setting,
       listener,
       'GET',
-      [...upgrade, 'Sec-WebSocket-Extensions: permessage-deflate'],
-      'frame',
+      [...UPGRADE, 'Sec-WebSocket-Extensions: permessage-deflate'],
+      frame('frame', { masked: true }),
     )
-    test.match(answer, /^HTTP\/1\.1 101 [\s\S]*echo:frame:\*{27}\./)
+    test.match(answer, /^HTTP\/1\.1 101 [\s\S]*s3pPLMBiTxaQ9kYGzzhZRbK\+xOo=[\s\S]*echo:frame:\*{27}\./)
     const received = setting.upstream.received.join('')
     test.match(received, `authorization: Bearer ${TOKEN}`)
     test.notMatch(received, /permessage-deflate/)
@@ -285,7 +276,8 @@ for (const listener of HTTPS_LISTENERS) {
         ['CONNECT', 'api.example:443', 'x'],
       ] as const) {
         const head = `${method} ${second} HTTP/1.1\r\nHost: ${host}\r\n`
-        const upgrade = `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n\r\n`
+        const version = protocol === 'websocket' ? `${UPGRADE.slice(2).join('\r\n')}\r\n` : ''
+        const upgrade = `Connection: Upgrade\r\nUpgrade: ${protocol}\r\n${version}\r\n`
         const socket = await listener.open(setting.gateway, 'api.example')
         const answer = await exchangeBytes(socket, first + head + upgrade, { quietMs: 250 })
         test.same(statuses(answer), ['400'], method)

@@ -9,6 +9,7 @@ import { eventually } from './fixtures/eventually.js'
 import { startGateway, type TestGateway } from './fixtures/gateway.js'
 import { oneServicePolicy } from './fixtures/policy.js'
 import { startRawUpstream, startUpstream, type RawUpstream, type Upstream } from './fixtures/upstream.js'
+import { switchProtocols, UPGRADE } from './fixtures/websocket.js'
 
 // What the sandbox gets of responses that hold the credential, through the whole gateway.
 
@@ -321,19 +322,13 @@ void t.test('a small body that stands for a large one takes no memory', async (t
   test.match(await closed(gateway), { reason: 'client-abort' })
 })
 
-const UPGRADE = [
-  'Connection: Upgrade',
-  'Upgrade: websocket',
-  'Sec-WebSocket-Version: 13',
-  'Sec-WebSocket-Key: eA==',
-]
-const SWITCH = 'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n'
-
 for (const listener of HTTPS_LISTENERS) {
   void t.test(`${listener.name}: WebSocket messages are redacted, and frames are checked`, async (test) => {
-    let answer = ''
+    let [answer, extension] = ['', '']
     const { gateway } = await setUp(test, (authority) =>
-      startRawUpstream(authority, (socket) => socket.end(answer, 'latin1')),
+      startRawUpstream(authority, (socket, received) =>
+        socket.end(switchProtocols(received, extension) + answer, 'latin1'),
+      ),
     )
     const upgrade = async (): Promise<string> => {
       const { target, host } = listener.head('api.example', '/')
@@ -345,7 +340,7 @@ for (const listener of HTTPS_LISTENERS) {
       return received
     }
     const frame = (first: number, text: string) => String.fromCharCode(first, text.length) + text
-    answer = `${SWITCH}\r\n${frame(1, TOKEN.slice(0, 12))}${frame(0x89, 'ping')}${frame(0x80, `${TOKEN.slice(12)}!`)}`
+    answer = `${frame(1, TOKEN.slice(0, 12))}${frame(0x89, 'ping')}${frame(0x80, `${TOKEN.slice(12)}!`)}`
     const expected = `${frame(1, '*'.repeat(12))}${frame(0x89, 'ping')}${frame(0x80, `${'*'.repeat(15)}!`)}`
     test.ok((await upgrade()).endsWith(`\r\n\r\n${expected}`))
     test.match(await closed(gateway), {
@@ -353,11 +348,12 @@ for (const listener of HTTPS_LISTENERS) {
       redactions: [{ credential: 'api/bearer', count: 1 }],
     })
 
-    answer = `${SWITCH}\r\n${frame(0x81, 'fine')}${frame(0xc1, 'compressed')}`
+    answer = `${frame(0x81, 'fine')}${frame(0xc1, 'compressed')}`
     test.notMatch(await upgrade(), 'compressed', 'a frame of an extension')
     test.match(await closed(gateway), { outcome: 'failure', reason: 'upstream-protocol', status: 101 })
 
-    answer = `${SWITCH}Sec-WebSocket-Extensions: permessage-deflate\r\n\r\n${frame(0xc1, 'compressed')}`
+    extension = 'Sec-WebSocket-Extensions: permessage-deflate\r\n'
+    answer = frame(0xc1, 'compressed')
     const refused = await upgrade()
     test.match(refused, /^HTTP\/1\.1 502/, 'an extension that nobody offered')
     test.notMatch(refused, 'compressed')

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import t from 'tap'
 import { Secret } from '#firewall/secrets/secret.js'
@@ -8,6 +9,7 @@ import { exchangeBytes, HTTPS_LISTENERS } from './fixtures/client.js'
 import { startGateway, type TestGateway } from './fixtures/gateway.js'
 import { destination, service, testPolicy } from './fixtures/policy.js'
 import { startUpstream, type Upstream } from './fixtures/upstream.js'
+import { switchProtocols } from './fixtures/websocket.js'
 
 const HANDED_OUT = [
   'Set-Cookie: JSESSIONID=a-session',
@@ -36,10 +38,8 @@ async function setUp(
       request.on('end', () => response.end('0123456789'))
     },
     (server) => {
-      server.on('upgrade', (_request, socket: Socket) => {
-        socket.end(
-          `HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n${HANDED_OUT.join('\r\n')}\r\nX-Own: kept\r\n\r\n`,
-        )
+      server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
+        socket.end(switchProtocols(request, `${HANDED_OUT.join('\r\n')}\r\nX-Own: kept\r\n`))
       })
     },
   )

@@ -4,6 +4,7 @@ import type { Duplex } from 'node:stream'
 import type { Headers } from '#firewall/contracts/credential.js'
 import { deny, type Denial } from '../contracts/denial.js'
 import { collectHeaders } from '../message/headers.js'
+import { asksForWebSocket } from '../message/websocket-handshake.js'
 import type { Downstream } from './downstream.js'
 import { Http1Downstream, Http1Upgrade } from './http1.js'
 
@@ -124,7 +125,7 @@ export class Http1Server {
       handlers.onRejected(OVERTAKES, 'upgrade')
       return
     }
-    if (!isWebSocket(request)) {
+    if (!asksForWebSocket(request)) {
       readAgainWithoutUpgrade(server, request, socket, head)
       return
     }
@@ -141,10 +142,6 @@ export class Http1Server {
   }
 }
 
-function isWebSocket({ method, headers }: IncomingMessage): boolean {
-  return method === 'GET' && headers.upgrade?.toLowerCase() === 'websocket'
-}
-
 /**
  * RFC 9110 section 7.8: a server may ignore an upgrade that it does not know, and Java's client offers `h2c` on every
  * plain request. Node has taken the socket from its parser by now, so the head is written back without the offer.
@@ -156,7 +153,7 @@ function readAgainWithoutUpgrade(
   head: Buffer,
 ): void {
   const dropped = new Set(['upgrade', 'http2-settings', 'connection'])
-  const lines = [`${request.method ?? ''} ${request.url ?? ''} HTTP/1.1`]
+  const lines = [`${request.method ?? ''} ${request.url ?? ''} HTTP/${request.httpVersion}`]
   for (let i = 0; i + 1 < request.rawHeaders.length; i += 2) {
     const [name = '', value = ''] = request.rawHeaders.slice(i, i + 2)
     if (!dropped.has(name.toLowerCase())) lines.push(`${name}: ${value}`)

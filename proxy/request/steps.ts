@@ -4,6 +4,7 @@ import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import type { ProxyContext } from '../context/context.js'
 import { deny, denyFailure, type Denial } from '../contracts/denial.js'
 import { endToEndHeaders, hasBody } from '../message/headers.js'
+import { newKey } from '../message/websocket-handshake.js'
 import { isSearchableRange } from '../redaction/redact.js'
 import { resolveUpstream } from '../upstream/resolve-upstream.js'
 import { sendTokenRequest } from '../upstream/token-request.js'
@@ -66,10 +67,12 @@ const prepareRequest: Step = {
     dropSteeringHeaders(headers, service?.locations ?? {}, destination.passHeaders ?? [])
     headers['host'] = authorityText(scheme, host, port)
     const sent = { headers: { ...headers }, query }
+    // Frames are read in both directions, so nothing may change them (RFC 6455 section 9).
+    delete headers['sec-websocket-extensions']
+    if (downstream.upgrade !== null) headers['sec-websocket-key'] = newKey()
     if (credential !== null) {
       // What comes back must be readable for redaction.
       headers['accept-encoding'] = 'identity'
-      delete headers['sec-websocket-extensions']
       dropShortRange(headers, snapshot.secretPatterns.of(required(sandbox).agent))
     }
     if (hasBody(exchange.headers)) {

@@ -4,7 +4,9 @@ import type { ProxyContext } from '../context/context.js'
 import type { OpenStream } from '../context/open-streams.js'
 import { deny, type Denial } from '../contracts/denial.js'
 import { codeOf } from '../contracts/errors.js'
-import { dropSessions } from '../message/headers.js'
+import { FrameReader } from '../message/frame-reader.js'
+import { dropSessions, responseHeaders } from '../message/headers.js'
+import { acceptFor, handshakeError } from '../message/websocket-handshake.js'
 import { redactHeaders, Tally } from '../redaction/redact.js'
 import { FrameRedactor } from '../redaction/websocket-frames.js'
 import { reasonOf } from '../upstream/failures.js'
@@ -19,6 +21,9 @@ import { redactionsOf } from './records.js'
  *     sandbox ── GET, Upgrade ──▶ gateway ── + credential ──▶ upstream
  *     sandbox ◀── 101, frames ─── gateway ◀─── 101, frames ─── upstream
  *
+ * The handshake is the gateway's own on both sides: it sends a key that the client does not know, so a 101 without the matching
+ * `Sec-WebSocket-Accept` is an error, and afterwards only frames pass, in both directions.
+ *
  * A refusal is answered with the upstream's status (401, 426, …), without its body. Never rejects.
  */
 export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promise<ForwardResult> {
@@ -27,13 +32,14 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
   const upgrade = required(downstream.upgrade)
   const tally = new Tally()
   const redactor = secretPatterns.bytes.length === 0 ? null : new FrameRedactor(secretPatterns, tally)
+  const frames = { ofClient: new FrameReader('client'), ofServer: new FrameReader('server') }
   const headBytes = upgrade.bytesRead
 
   return new Promise((resolve) => {
     let status: number | null = null
     let told: number | null = null
     let denial: Denial | null = null
-    let malformed = false
+    let malformed: Denial | null = null
     let done = false
     let call: { destroy(): void } | null = null
     const settle = (aborted: ForwardResult['aborted']) => {
@@ -91,23 +97,34 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
       onError: (error) => fail(deny(reasonOf(error), { detail: codeOf(error) })),
       onAccepted(headers): Duplex | null {
         if (denial !== null) return null
-        // Nobody offered one, and what it does to messages is not undone here.
-        if (redactor !== null && headers['sec-websocket-extensions'] !== undefined) {
-          fail(deny('upstream-protocol', { detail: 'the upstream chose an extension that nobody offered' }))
+        const error = handshakeError(outgoing.headers, headers)
+        if (error !== null) {
+          fail(deny('upstream-protocol', { detail: error }))
           return null
         }
         status = 101
-        return upgrade.accept(redactHeaders(passedHeaders(headers, exchange), secretPatterns, tally))
+        return upgrade.accept({
+          ...redactHeaders(passedHeaders(headers, exchange), secretPatterns, tally),
+          connection: 'Upgrade',
+          upgrade: 'websocket',
+          'sec-websocket-accept': acceptFor(String(exchange.headers['sec-websocket-key'])),
+        })
       },
       onBytes(chunk) {
-        if (redactor === null) return chunk
-        const bytes = redactor.push(chunk)
-        malformed ||= bytes === null
+        const read = frames.ofServer.push(chunk)
+        const bytes = read === null || redactor === null ? read : redactor.push(read)
+        if (bytes === null) malformed ??= deny('upstream-protocol', { detail: 'not a WebSocket frame' })
+        return bytes
+      },
+      onClientBytes(chunk) {
+        const bytes = frames.ofClient.push(chunk)
+        if (bytes === null)
+          malformed ??= deny('bad-framing', { detail: 'the client did not send a WebSocket frame' })
         return bytes
       },
       onClose() {
-        if (malformed) denial = deny('upstream-protocol', { detail: 'not a WebSocket frame' })
-        if (denial === null || malformed) settle(status === null ? 'client-abort' : null)
+        if (malformed !== null) denial = malformed
+        if (denial === null || malformed !== null) settle(status === null ? 'client-abort' : null)
         upgrade.close()
       },
     })
@@ -117,8 +134,7 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
 }
 
 function passedHeaders(raw: RawHeaders, { keepsSessions }: Exchange): Headers {
-  const headers: Headers = {}
-  for (const [name, value] of Object.entries(raw)) if (value !== undefined) headers[name] = value
+  const headers = responseHeaders(raw)
   if (keepsSessions) dropSessions(headers)
   return headers
 }

@@ -7,6 +7,8 @@ const REASONS_BY_CODE: Readonly<Record<string, Reason>> = {
   UND_ERR_BODY_TIMEOUT: 'upstream-timeout',
   UND_ERR_CONNECT_TIMEOUT: 'upstream-timeout',
   ETIMEDOUT: 'upstream-timeout',
+  EGRESS_RESPONSE_TIMEOUT: 'upstream-timeout',
+  EGRESS_INTERIM_RESPONSES: 'upstream-protocol',
   // The pool was closed under the request: nobody does that but a gateway that ends.
   UND_ERR_DESTROYED: 'shutting-down',
   UND_ERR_HEADERS_OVERFLOW: 'upstream-protocol',

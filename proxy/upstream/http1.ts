@@ -3,6 +3,7 @@ import type * as Undici from 'undici'
 import type { HttpLimits } from '#firewall/contracts/policy.js'
 import { codeOf } from '../contracts/errors.js'
 import { shownCertificate } from '../credentials/client-certificate.js'
+import { ResponseDeadline } from './response-deadline.js'
 import type { RawHeaders, ResolvedUpstream, UpstreamHandler, UpstreamRequest, Upstreams } from './upstream.js'
 
 const require = createRequire(import.meta.url)
@@ -41,7 +42,10 @@ export class Http1Upstreams implements Upstreams {
 
   open(upstream: ResolvedUpstream, request: UpstreamRequest, handler: UpstreamHandler): void {
     const { method, path, headers, body } = request
-    this.#poolOf(upstream).dispatch({ method, path, headers, body }, new Call(handler))
+    this.#poolOf(upstream).dispatch(
+      { method, path, headers, body },
+      new Call(handler, body, this.#limits.responseTimeoutMs),
+    )
   }
 
   drop(sandbox: string): void {
@@ -142,13 +146,20 @@ function keyOf({ owner, origin, addresses, port, ca, clientCertificate: shown }:
 /** One request, as undici tells of it. */
 class Call implements Undici.Dispatcher.DispatchHandler {
   readonly #handler: UpstreamHandler
+  readonly #body: UpstreamRequest['body']
+  readonly #timeoutMs: number
+  #deadline: ResponseDeadline | null = null
   #status = 0
 
-  constructor(handler: UpstreamHandler) {
+  constructor(handler: UpstreamHandler, body: UpstreamRequest['body'], timeoutMs: number) {
     this.#handler = handler
+    this.#body = body
+    this.#timeoutMs = timeoutMs
   }
 
   onRequestStart(controller: Undici.Dispatcher.DispatchController): void {
+    this.#deadline = new ResponseDeadline(this.#timeoutMs, (error) => controller.abort(error))
+    this.#deadline.start(this.#body)
     this.#handler.onStart(controller)
   }
 
@@ -157,7 +168,11 @@ class Call implements Undici.Dispatcher.DispatchHandler {
     status: number,
     headers: RawHeaders,
   ): void {
-    if (status < 200) return
+    if (status < 200) {
+      this.#deadline?.interim(headers)
+      return
+    }
+    this.#deadline?.stop()
     this.#status = status
     this.#handler.onHead(controller, status, headers)
   }
@@ -172,6 +187,7 @@ class Call implements Undici.Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Undici.Dispatcher.DispatchController, error: Error): void {
+    this.#deadline?.stop()
     // A 304 may announce the length of the body that it leaves out (RFC 9110 section 8.6); undici misses the body.
     if (this.#status === 304 && codeOf(error) === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') this.#handler.onEnd()
     else this.#handler.onError(error)

@@ -4,6 +4,7 @@ import { Duplex } from 'node:stream'
 // `http-proxy` is installed as its maintained successor: docs/decisions/http-proxy-alias.md says why.
 import { createProxyServer } from 'http-proxy'
 import type { HttpLimits } from '#firewall/contracts/policy.js'
+import { MAX_INTERIM_RESPONSES, TooManyInterimResponses } from './response-deadline.js'
 import { shownCertificate } from '../credentials/client-certificate.js'
 import type { RawHeaders, ResolvedUpstream, UpstreamRequest } from './upstream.js'
 
@@ -15,12 +16,14 @@ export interface WebSocketHandler {
   onTimeout(): void
   onError(error: Error): void
   /**
-   * The upstream said 101. Returns the client's stream, of which nothing was read before: an upstream that refuses cannot be
+   * The upstream said 101, which proves nothing yet. Returns the client's stream, of which nothing was read before: an upstream that refuses cannot be
    * sent a second request that nobody checked. Null to end it here.
    */
   onAccepted(headers: RawHeaders): Duplex | null
   /** Bytes of the upstream's behind its 101; returns those that the client gets, or null to end it here. */
   onBytes(chunk: Buffer): Buffer | null
+  /** Bytes of the client's behind its request; returns those that the upstream gets, or null to end it here. */
+  onClientBytes(chunk: Buffer): Buffer | null
   /** Both sides are over. */
   onClose(): void
 }
@@ -41,22 +44,30 @@ export function openWebSocket(
   // A proxy of its own for each upgrade: options of a shared one would win over those of the call.
   const proxy = createProxyServer({ xfwd: false })
   proxy.on('proxyReqWs', (request: ClientRequest) => {
-    end.once('close', () => request.destroy())
-    request.setTimeout(limits.responseTimeoutMs, () => {
+    // Until the final head, whatever interim responses (1xx) come before it.
+    const deadline = setTimeout(() => {
       handler.onTimeout()
       request.destroy()
+    }, limits.responseTimeoutMs)
+    request.once('close', () => clearTimeout(deadline))
+    end.once('close', () => request.destroy())
+    let interim = 0
+    request.on('information', () => {
+      interim += 1
+      if (interim > MAX_INTERIM_RESPONSES) request.destroy(new TooManyInterimResponses())
     })
     request.prependOnceListener('response', (response) => {
+      clearTimeout(deadline)
       handler.onRefused(response.statusCode ?? 0)
       response.destroy()
     })
     request.prependOnceListener('upgrade', (response, socket: Socket) => {
+      clearTimeout(deadline)
       const client = handler.onAccepted(response.headers)
       if (client === null) {
         socket.destroy()
         return
       }
-      request.setTimeout(0)
       socket.setTimeout(limits.idleTimeoutMs, () => socket.destroy())
       socket.once('close', () => end.destroy())
       end.once('close', () => socket.destroy())
@@ -78,6 +89,8 @@ export function openWebSocket(
     end as unknown as Socket,
     {
       target: { protocol: `${origin.scheme}:`, host: address, port },
+      // The certificate is verified before the request, with its credential, is written.
+      secure: true,
       ssl: {
         servername: origin.host,
         ALPNProtocols: ['http/1.1'],
@@ -138,7 +151,9 @@ class ClientEnd extends Duplex {
   }
 
   readonly #onData = (chunk: Buffer) => {
-    if (!this.push(chunk)) this.#client?.pause()
+    const bytes = this.#handler.onClientBytes(chunk)
+    if (bytes === null) this.destroy()
+    else if (bytes.length > 0 && !this.push(bytes)) this.#client?.pause()
   }
 
   override _write(
