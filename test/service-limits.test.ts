@@ -114,11 +114,23 @@ void t.test('a quota of requests', async (test) => {
 })
 
 void t.test('a quota of bytes: what crosses it passes whole, and the next is refused', async (test) => {
-  const { gateway, upstream } = await setUp(test, { quota: { requests: null, bytes: 25, windowMs: 60_000 } })
-  test.match(await ask(gateway, '', 'x'.repeat(26)), /^HTTP\/1\.1 429 /, 'announced to be too much')
-  test.match(await ask(gateway, '', 'x'.repeat(5)), /^HTTP\/1\.1 200 /, '15 bytes')
+  // The head of a request counts like its body.
+  const head = 'POST / HTTP/1.1\r\nHost: api.example\r\nContent-Length: 5\r\nConnection: close\r\n\r\n'.length
+  const quota = { requests: null, bytes: 2 * head + 25, windowMs: 60_000 }
+  const { gateway, upstream } = await setUp(test, { quota })
+  test.match(await ask(gateway, '', 'x'.repeat(head + 26)), /^HTTP\/1\.1 429 /, 'announced to be too much')
+  test.match(await ask(gateway, '', 'x'.repeat(5)), /^HTTP\/1\.1 200 /, '15 bytes and a head')
   test.match(await ask(gateway, '', 'x'.repeat(11)), /^HTTP\/1\.1 429 /, 'more than is left')
   test.match(await ask(gateway, '', 'x'.repeat(9)), /0123456789$/, '34 bytes, and the answer is whole')
   test.match(await ask(gateway), /^HTTP\/1\.1 429 /)
   test.equal(upstream.requests.length, 2)
+})
+
+void t.test('a quota of bytes: URLs and headers count', async (test) => {
+  const quota = { requests: null, bytes: 3_000, windowMs: 60_000 }
+  const { gateway, upstream } = await setUp(test, { quota })
+  test.match(await ask(gateway, `X-Data: ${'x'.repeat(4_000)}\r\n`), /^HTTP\/1\.1 429 /)
+  test.match(await ask(gateway, `X-Data: ${'x'.repeat(2_000)}\r\n`), /^HTTP\/1\.1 200 /)
+  test.match(await ask(gateway, `X-Data: ${'x'.repeat(2_000)}\r\n`), /^HTTP\/1\.1 429 /)
+  test.equal(upstream.requests.length, 1)
 })

@@ -24,6 +24,8 @@ export interface HttpDecision {
   readonly port: number | null
   readonly path: string | null
   readonly query: string | null
+  /** What path and query are together, before they were shortened for the record; null if they are whole. */
+  readonly target?: { readonly bytes: number; readonly sha256: string } | null
   readonly verdict: 'allow' | 'deny'
   readonly reason: Reason | null
   /** What about this request the reason speaks of, or which request a token is for; null where there is no more to say. */

@@ -36,7 +36,12 @@ export interface Http1Handlers {
   onRejected(denial: Denial, kind: 'request' | 'upgrade' | 'connect'): void
 }
 
+/** What ends so was never a request. */
+const LOST = deny('bad-framing', { detail: 'The connection ended within a request head' })
+
 interface Served {
+  /** Bytes of the connection that are accounted for: by requests, or by a record of their own. */
+  accounted: number
   readonly handlers: Http1Handlers
   /** The responses that are still worked on. */
   readonly unanswered: ServerResponse[]
@@ -51,11 +56,15 @@ export class Http1Server {
   /** Takes a connection over. @param idleMs until a silent one is closed */
   serve(socket: Socket, idleMs: number, handlers: Http1Handlers): void {
     const unanswered: ServerResponse[] = []
-    this.#served.set(socket, { handlers, unanswered })
+    // Bytes that were looked at before are in the socket again.
+    const served = { handlers, unanswered, accounted: socket.bytesRead - socket.readableLength }
+    this.#served.set(socket, served)
     // With pipelined requests, Node emits `close` only on the response being sent. Emit it on the queued ones too;
     // otherwise they never finish and keep their upstream connections open.
     socket.on('close', () => {
       for (const response of [...unanswered]) response.emit('close')
+      // Reset, timed out or cut off by ourselves: however it ended, what was sent leaves a record.
+      if (unanswered.length === 0 && socket.bytesRead > served.accounted) handlers.onRejected(LOST, 'request')
     })
     this.#serverFor(idleMs).emit('connection', socket)
     // Whoever looked at its first bytes has put them back, and paused it.
@@ -98,13 +107,14 @@ export class Http1Server {
       this.#takeUpgrade(server, request, socket as Socket, head),
     )
     server.on('connect', ({ url = '', rawHeaders }: IncomingMessage, socket: Duplex, head: Buffer) => {
-      const { handlers, unanswered } = this.#of(socket)
+      const { handlers, unanswered } = this.#takeOver(socket)
       if (unanswered.length > 0) handlers.onRejected(OVERTAKES, 'connect')
       else handlers.onConnect({ target: url, headers: collectHeaders(rawHeaders), head })
     })
     server.on('clientError', (_error: Error, socket: Duplex) => {
+      // A socket that is gone is recorded when it closes, if it had sent anything.
       if (socket.destroyed || !socket.writable) return
-      this.#of(socket).handlers.onRejected(deny('bad-framing'), 'request')
+      this.#takeOver(socket).handlers.onRejected(deny('bad-framing'), 'request')
     })
     // It never listens, and Node watches the time that heads take from that event on.
     server.emit('listening')
@@ -112,16 +122,19 @@ export class Http1Server {
   }
 
   async #takeRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { handlers, unanswered } = this.#of(request.socket)
+    const served = this.#of(request.socket)
+    const { handlers, unanswered } = served
     unanswered.push(response)
     await handlers.onRequest(new Http1Downstream(request, response, null))
     unanswered.splice(unanswered.indexOf(response), 1)
+    served.accounted = Math.max(served.accounted, request.socket.bytesRead)
   }
 
   #takeUpgrade(server: Server, request: IncomingMessage, socket: Socket, head: Buffer): void {
     const { handlers, unanswered } = this.#of(socket)
     // What takes a connection over may not come before the answers that it still owes: both would write to it.
     if (unanswered.length > 0) {
+      this.#takeOver(socket)
       handlers.onRejected(OVERTAKES, 'upgrade')
       return
     }
@@ -129,10 +142,18 @@ export class Http1Server {
       readAgainWithoutUpgrade(server, request, socket, head)
       return
     }
+    this.#takeOver(socket)
     const response = new ServerResponse(request)
     response.shouldKeepAlive = false
     response.assignSocket(socket)
     void handlers.onRequest(new Http1Downstream(request, response, new Http1Upgrade(socket, head)))
+  }
+
+  /** What comes of the connection from here on is recorded by somebody else. */
+  #takeOver(socket: Duplex): Served {
+    const served = this.#of(socket)
+    served.accounted = Infinity
+    return served
   }
 
   #of(socket: Duplex): Served {

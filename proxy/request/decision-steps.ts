@@ -8,6 +8,7 @@ import { framingError } from '../message/headers.js'
 import { required, type Inquiry } from './exchange.js'
 import { exceededLimit } from './head-limits.js'
 import { readTarget } from './read-target.js'
+import { headBytes } from './records.js'
 import { overridesIn } from './steering-headers.js'
 
 /** What a step up to the decision may know beside the question. */
@@ -122,10 +123,11 @@ const limitRate: DecisionStep = {
 
 const limitQuota: DecisionStep = {
   name: 'the quota of the service is not used up',
-  run({ sandbox, verdict, headers, charge }, { ledger, now }) {
+  run(inquiry, { ledger, now }) {
+    const { sandbox, verdict, headers, charge } = inquiry
     const { service, destination } = required(verdict)
     if (service?.quota == null) return null
-    const announced = Number(headers['content-length'] ?? 0)
+    const announced = headBytes(inquiry) + Number(headers['content-length'] ?? 0)
     const key = limitKey(required(sandbox).id, service.name)
     const waitMs = ledger.quotas.take(key, service.quota, announced, now(), charge)
     if (waitMs === 0) return null

@@ -5,7 +5,7 @@ import type { Downstream } from '../downstream/downstream.js'
 import { Flow, runFlow } from '../records/flow.js'
 import { newExchange, type Exchange, type ForwardResult, type RequestConnection } from './exchange.js'
 import { forward } from './forward.js'
-import { decisionOf, endOf } from './records.js'
+import { decisionOf, endOf, headBytes } from './records.js'
 import { REQUEST_STEPS } from './steps.js'
 import { forwardUpgrade } from './upgrade.js'
 
@@ -74,8 +74,10 @@ function tell(downstream: Downstream, denial: Denial, id: string): number | null
 }
 
 /** What a request cost is known at its end: it was let through whole, and is paid for by those that follow. */
-function spend({ sandbox, verdict }: Exchange, result: ForwardResult, { ledger, now }: ProxyContext): void {
+function spend(exchange: Exchange, result: ForwardResult, { ledger, now }: ProxyContext): void {
+  const { sandbox, verdict } = exchange
   const service = verdict?.service ?? null
   if (service?.quota == null || sandbox === null) return
-  ledger.quotas.spend(limitKey(sandbox.id, service.name), result.requestBytes + result.responseBytes, now())
+  const bytes = headBytes(exchange) + result.requestBytes + result.responseBytes
+  ledger.quotas.spend(limitKey(sandbox.id, service.name), bytes, now())
 }

@@ -1,21 +1,64 @@
+import { createHash } from 'node:crypto'
 import { statusOf } from '#firewall/contracts/reasons.js'
 import type { Credential } from '#firewall/contracts/credential.js'
 import type { Denial } from '../contracts/denial.js'
 import type { HttpDecision, Redaction } from '../contracts/events.js'
 import type { FlowEnd } from '../records/flow.js'
 import type { Tally } from '../redaction/redact.js'
-import type { Exchange, ForwardResult } from './exchange.js'
+import type { Exchange, ForwardResult, Inquiry } from './exchange.js'
+import { overridesIn } from './steering-headers.js'
 
-/** Longest text of the sandbox's own making that a record holds; the rest is cut, and the cut is marked. */
-const MAX_TEXT = 2048
+/** Characters of a path or query that a record holds as they are. */
+const MAX_TEXT = 2_048
+/** Of a longer one, each run without a separator keeps this many characters at either end: padding cannot hide what follows. */
+const KEPT_OF_RUN = 96
+/** What is still longer than this keeps as much of both ends. */
+const MAX_SHORTENED = 16_384
 
-function clip(text: string | null): string | null {
-  return text === null || text.length <= MAX_TEXT ? text : `${text.slice(0, MAX_TEXT)}…`
+const LONG_RUN = new RegExp(`[^/&;?=]{${String(2 * KEPT_OF_RUN + 2)},}`, 'g')
+
+/** Shortens a text for people; `target` of the record says how long the whole was, and its hash. */
+function shorten(text: string): string {
+  if (text.length <= MAX_TEXT) return text
+  const runs = text.replace(LONG_RUN, (run) => `${run.slice(0, KEPT_OF_RUN)}…${run.slice(-KEPT_OF_RUN)}`)
+  if (runs.length <= MAX_SHORTENED) return runs
+  return `${runs.slice(0, MAX_SHORTENED / 2)}…${runs.slice(-MAX_SHORTENED / 2)}`
+}
+
+/** Path and query as they are sent, or as they came where they were not read. */
+function targetOf({ path, target }: Exchange): readonly [path: string | null, query: string | null] {
+  if (path !== null) return [path.path, path.query === '' ? null : path.query]
+  if (target === null) return [null, null]
+  const mark = target.indexOf('?')
+  return mark < 0 ? [target, null] : [target.slice(0, mark), target.slice(mark)]
+}
+
+/** Threat: what a request does may stand behind padding. A record that does not show all of it identifies the rest. */
+function digestOf(path: string | null, query: string | null): NonNullable<HttpDecision['target']> | null {
+  if ((path?.length ?? 0) <= MAX_TEXT && (query?.length ?? 0) <= MAX_TEXT) return null
+  const whole = `${path ?? ''}${query ?? ''}`
+  return { bytes: Buffer.byteLength(whole), sha256: createHash('sha256').update(whole).digest('hex') }
+}
+
+/** Bytes of a request's head as the sandbox sent it: a header or a URL carries data as well as a body does. */
+export function headBytes({ method, requestTarget, headers }: Inquiry): number {
+  let bytes = method.length + requestTarget.length + ' HTTP/1.1'.length + 5
+  for (const name in headers) {
+    for (const line of [headers[name] ?? ''].flat()) bytes += name.length + line.length + 4
+  }
+  return bytes
+}
+
+/** An allowed request that names other methods says so in its record: the service may carry out one of them. */
+function overridesOf(exchange: Exchange): string | null {
+  const methods = overridesIn(exchange.headers).filter((method) => method !== exchange.method)
+  return methods.length === 0 ? null : `a header names ${methods.join(', ')}`
 }
 
 /** The decision about an exchange; `denial` is null for an allowed one. */
 export function decisionOf(exchange: Exchange, at: number, denial: Denial | null): HttpDecision {
-  const { connection, origin, path, target } = exchange
+  const { connection, origin } = exchange
+  const [path, query] = targetOf(exchange)
   return {
     at,
     id: exchange.flow.id,
@@ -27,13 +70,12 @@ export function decisionOf(exchange: Exchange, at: number, denial: Denial | null
     scheme: origin?.scheme ?? connection.scheme,
     host: origin?.host ?? connection.host,
     port: origin?.port ?? connection.port,
-    path: clip(path?.path ?? target?.replace(/\?.*/s, '') ?? null),
-    query: clip(
-      path === null ? (target?.match(/\?.*/s)?.[0] ?? null) : path.query === '' ? null : path.query,
-    ),
+    path: path === null ? null : shorten(path),
+    query: query === null ? null : shorten(query),
+    target: digestOf(path, query),
     verdict: denial === null ? 'allow' : 'deny',
     reason: denial?.reason ?? null,
-    detail: denial?.detail ?? null,
+    detail: denial === null ? overridesOf(exchange) : denial.detail,
     rule: denial === null ? (exchange.verdict?.rule.id ?? null) : denial.rule,
     status: denial === null ? null : statusOf(denial.reason),
     service: exchange.service,

@@ -102,6 +102,7 @@ export function decisionLine(header: Header, event: HttpDecision): string {
     `"response":{"status_code":${event.status}}},` +
     `"egress":{"sandbox":${jsonSandbox(event.sandbox)},"verdict":"${event.verdict}",` +
     `"listener":"${event.listener}","service":${jsonText(event.service)},"credential":${jsonText(event.credential)},` +
+    (event.target == null ? '' : `"target":${JSON.stringify(event.target)},`) +
     `"detail":${jsonText(event.detail)},"previous":null}}`
   )
 }
