@@ -1,3 +1,4 @@
+import { DEFAULT_LIMITS } from '#config/limits/limits.js'
 import { isDiagnostic } from '#firewall/contracts/diagnostic.js'
 import { parseHostPattern } from '#firewall/names/host-pattern.js'
 import { PolicyEngine } from '#firewall/policy-engine/policy-engine.js'
@@ -41,6 +42,7 @@ function policyEngineOf(size: number): PolicyEngine {
     agents: new Map([[DEFAULT_AGENT, { name: DEFAULT_AGENT, services: null, allow: null }]]),
     dns: { nameLimits: DEFAULT_NAMES, rate: { perSecond: 1, burst: 1 }, hosts: {} },
     http: { maxRequestBytes: 1, responseTimeoutMs: 1, idleTimeoutMs: 1, connectTimeoutMs: 1 },
+    limits: DEFAULT_LIMITS,
     upstream: { hosts: {}, servers: [] },
   }
   return new PolicyEngine(policy)

@@ -10,7 +10,7 @@ import { checkStaticHosts, readDns } from './hosts/dns.js'
 import { endpointsOf, readUpstream } from './hosts/upstream.js'
 import { PolicyError } from './issues/issue.js'
 import { redactIssue } from './issues/redact-message.js'
-import { readHttpLimits } from './limits/limits.js'
+import { readHttpLimits, readSandboxLimits } from './limits/limits.js'
 import { denyAll, type LoadedPolicy, type LoadOptions } from './loaded-policy.js'
 import { PolicyLoad } from './policy-load.js'
 import { positionsOf } from './positions.js'
@@ -130,6 +130,7 @@ export const LOAD_PASSES: readonly LoadPass[] = [
   }),
   pass('http', (load) => {
     load.http = readHttpLimits(load.valid.value.http, load.issues)
+    load.limits = readSandboxLimits(load.valid.value.settings?.limits, load.issues)
   }),
   pass('upstream', (load) => {
     const { valid, destinations, services, issues, secrets } = load
@@ -143,7 +144,8 @@ export const LOAD_PASSES: readonly LoadPass[] = [
   {
     name: 'freeze',
     run: (load) => {
-      const { secrets, credentials, destinations, agents, dns, http, upstream, issues, directory } = load
+      const { secrets, credentials, destinations, agents, dns, http, limits, upstream, issues, directory } =
+        load
       const sources = [...load.sources.values()]
       const read = secrets === null ? [] : sources
       const sensitiveFiles = [
@@ -158,6 +160,7 @@ export const LOAD_PASSES: readonly LoadPass[] = [
         agents: frozenMap(agents.map((agent) => [agent.name, agent])),
         dns,
         http,
+        limits,
         upstream,
       }
       return deepFreeze({

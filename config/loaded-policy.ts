@@ -5,7 +5,7 @@ import type { RuleKinds } from '#firewall/rules/index.js'
 import { UNRESTRICTED_AGENT } from './agents/agents.js'
 import { deepFreeze, frozenMap } from './freeze.js'
 import type { SourcePosition } from './issues/issue.js'
-import { DEFAULT_DNS, DEFAULT_HTTP } from './limits/limits.js'
+import { DEFAULT_DNS, DEFAULT_HTTP, DEFAULT_LIMITS } from './limits/limits.js'
 import type { SecretRefresher } from './secrets/secret-refresher.js'
 import type { SecretSource } from './secrets/sources/source.js'
 import type { PolicySettings } from './settings.js'
@@ -57,6 +57,7 @@ export function denyAllPolicy(): Policy {
     agents: frozenMap([[DEFAULT_AGENT, UNRESTRICTED_AGENT]]),
     dns: DEFAULT_DNS,
     http: DEFAULT_HTTP,
+    limits: DEFAULT_LIMITS,
     upstream: { hosts: {}, servers: [] },
   })
 }

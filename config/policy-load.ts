@@ -2,7 +2,7 @@ import { dirname, resolve } from 'node:path'
 import type { Agent, Destination, Policy } from '#firewall/contracts/policy.js'
 import { RULE_KINDS, type RuleKinds } from '#firewall/rules/index.js'
 import { IssueList } from './issues/issue.js'
-import { DEFAULT_DNS, DEFAULT_HTTP } from './limits/limits.js'
+import { DEFAULT_DNS, DEFAULT_HTTP, DEFAULT_LIMITS } from './limits/limits.js'
 import type { LoadOptions } from './loaded-policy.js'
 import type { PolicyFile } from './schema/policy.js'
 import type { Validated } from './schema/validate-schema.js'
@@ -46,6 +46,7 @@ export class PolicyLoad {
   targets: readonly Destination[] = []
   dns: Policy['dns'] = DEFAULT_DNS
   http: Policy['http'] = DEFAULT_HTTP
+  limits: Policy['limits'] = DEFAULT_LIMITS
   upstream: Policy['upstream'] = { hosts: {}, servers: [] }
 
   constructor(file: string, options: LoadOptions) {

@@ -1,3 +1,4 @@
+import { DEFAULT_LIMITS } from '#config/limits/limits.js'
 import type { HostPattern } from '#firewall/contracts/names.js'
 import { isDiagnostic } from '#firewall/contracts/diagnostic.js'
 import { parseHostPattern } from '#firewall/names/host-pattern.js'
@@ -67,6 +68,7 @@ export function namePolicy(hosts: readonly string[] = HOSTS): NamePolicy {
     agents: new Map([['default', { name: 'default', services: null, allow: null }]]),
     dns: { nameLimits: DEFAULT_NAMES, rate: { perSecond: 1e6, burst: 1e6 }, hosts: {} },
     http: { maxRequestBytes: 1024, responseTimeoutMs: 1000, idleTimeoutMs: 1000, connectTimeoutMs: 1000 },
+    limits: DEFAULT_LIMITS,
     upstream: { hosts: {}, servers: [] },
   }
   return {

@@ -321,7 +321,8 @@ void t.test('one sandbox cannot take all connections', async (test) => {
     const socket = await open('127.0.0.2', [forward, reverse, https][i % 3] ?? 0)
     held.push(socket.on('error', () => undefined))
   }
-  for (const port of [forward, reverse, https]) test.strictSame(await ask('127.0.0.2', port), [])
+  for (const port of [forward, reverse]) test.strictSame(await ask('127.0.0.2', port), ['503'])
+  test.strictSame(await ask('127.0.0.2', https), [], 'where TLS is expected there is nothing to say')
   test.match(
     gateway.decisions,
     Array(3).fill({ reason: 'busy', verdict: 'deny', sandbox: { id: 'sb-127.0.0.2' } }),

@@ -1,7 +1,7 @@
 import { DEFAULT_NAMES, NAME_PROFILES } from '#firewall/names/name-profiles.js'
 import type { NameLimits } from '#firewall/contracts/names.js'
 import type { DnsSettings, HttpLimits } from '#firewall/contracts/policy.js'
-import type { Quota } from '#firewall/contracts/limits.js'
+import type { Quota, SandboxLimits } from '#firewall/contracts/limits.js'
 import type { IssueList, Path } from '../issues/issue.js'
 import { parseDuration, parseSize } from './quantities.js'
 import type { NameLimitsFile, PolicyFile, ServiceFile } from '../schema/policy.js'
@@ -22,6 +22,19 @@ export const DEFAULT_HTTP: HttpLimits = {
   // Model providers stream with pauses of minutes.
   idleTimeoutMs: 300_000,
   connectTimeoutMs: 10_000,
+}
+
+const MIB = 1024 ** 2
+
+/**
+ * A gateway on Docker has 1 GiB, and Node.js takes a quarter of that for itself. A build or a browser opens some dozens of
+ * connections; an agent that has a thousand open does not work but attack.
+ */
+export const DEFAULT_LIMITS: SandboxLimits = {
+  connections: { own: 1_024, all: 4_096 },
+  requests: { own: 256, all: 2_048 },
+  memory: { own: 64 * MIB, all: 256 * MIB },
+  certificates: { perSecond: 2, burst: 120 },
 }
 
 /** A shorter window refills immediately; a window of more than a day outlives the daily budget. */
@@ -67,6 +80,28 @@ export function readHttpLimits(file: PolicyFile['http'], issues: IssueList): Htt
     idleTimeoutMs: timeout.read('idle_timeout', file?.idle_timeout, TIMEOUT) ?? DEFAULT_HTTP.idleTimeoutMs,
     connectTimeoutMs:
       timeout.read('connect_timeout', file?.connect_timeout, TIMEOUT) ?? DEFAULT_HTTP.connectTimeoutMs,
+  }
+}
+
+/** The part of `settings.limits` that is absent is as by default. */
+export function readSandboxLimits(
+  file: NonNullable<PolicyFile['settings']>['limits'],
+  issues: IssueList,
+): SandboxLimits {
+  const memory = (key: 'memory' | 'total_memory') =>
+    readSize(file?.[key], ['settings', 'limits', key], issues)
+  const { connections, requests, memory: bytes, certificates } = DEFAULT_LIMITS
+  return {
+    connections: {
+      own: file?.connections ?? connections.own,
+      all: file?.total_connections ?? connections.all,
+    },
+    requests: { own: file?.requests ?? requests.own, all: file?.total_requests ?? requests.all },
+    memory: { own: memory('memory') ?? bytes.own, all: memory('total_memory') ?? bytes.all },
+    certificates:
+      file?.certificates === undefined
+        ? certificates
+        : { perSecond: file.certificates.per_second, burst: file.certificates.burst },
   }
 }
 

@@ -270,7 +270,38 @@ export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', '
 
 export const AUDIT_LOST = ['stop', 'reopen'] as const
 
+const sandboxLimits = z.strictObject({
+  connections: field(
+    count.min(1).max(1e6),
+    'open connections of one sandbox',
+    'connections: 1024',
+  ).optional(),
+  total_connections: field(
+    count.min(1).max(1e6),
+    'open connections of all sandboxes',
+    'total_connections: 4096',
+  ).optional(),
+  requests: field(count.min(1).max(1e6), 'open requests of one sandbox', 'requests: 256').optional(),
+  total_requests: field(
+    count.min(1).max(1e6),
+    'open requests of all sandboxes',
+    'total_requests: 2048',
+  ).optional(),
+  memory: field(
+    z.union([count, text]),
+    'memory of one sandbox, in bytes or with a unit',
+    'memory: 64MiB',
+  ).optional(),
+  total_memory: field(z.union([count, text]), 'memory of all sandboxes', 'total_memory: 256MiB').optional(),
+  certificates: rate('new certificates of one sandbox').optional(),
+})
+
 const settings = z.strictObject({
+  limits: field(
+    sandboxLimits,
+    'what sandboxes may hold of the gateway at once',
+    'limits: { requests: 512 }',
+  ).optional(),
   audit_dir: field(
     text.min(1),
     'the directory of the audit log, relative to the policy file',

@@ -34,3 +34,21 @@ export type BudgetVerdict =
   | { readonly spent: false; readonly namesLeft: number; readonly bytesLeft: number }
   /** `limit` is the one that is used up; `retryMs` the milliseconds until there is room again. */
   | { readonly spent: true; readonly limit: 'names' | 'bytes' | 'bytes-per-day'; readonly retryMs: number }
+
+/** How much of one thing a sandbox may hold at once, and all sandboxes together. */
+export interface ShareLimit {
+  readonly own: number
+  readonly all: number
+}
+
+/** What sandboxes may hold of the gateway at once; above it they are told `busy`. */
+export interface SandboxLimits {
+  /** Connections to the proxy. */
+  readonly connections: ShareLimit
+  /** Requests, WebSockets and tunnels that are open. */
+  readonly requests: ShareLimit
+  /** Bytes of memory. */
+  readonly memory: ShareLimit
+  /** New certificates of one sandbox. */
+  readonly certificates: RateLimit
+}

@@ -1,4 +1,4 @@
-import type { RateLimit } from './limits.js'
+import type { RateLimit, SandboxLimits } from './limits.js'
 import type { HostPattern, NameLimits } from './names.js'
 import type { Scheme } from './origin.js'
 import type { Rule } from './rule.js'
@@ -71,5 +71,6 @@ export interface Policy {
   readonly agents: ReadonlyMap<string, Agent>
   readonly dns: DnsSettings
   readonly http: HttpLimits
+  readonly limits: SandboxLimits
   readonly upstream: UpstreamNames
 }

@@ -1,7 +1,7 @@
-import { BodyBufferLimit } from './body-buffer-limit.js'
-import { ConnectionLimit } from './connection-limit.js'
 import { ExfiltrationBudget } from './exfiltration-budget.js'
+import { FairShare } from './fair-share.js'
 import { sandboxOf } from './limit-key.js'
+import { MemoryBudget } from './memory-budget.js'
 import { QueryLimiter } from './query-limiter.js'
 import { QuotaCounter } from './quota.js'
 import { RateLimiter } from './rate-limit.js'
@@ -23,9 +23,13 @@ export class Ledger {
   /** DNS queries. */
   readonly queries = new QueryLimiter()
   /** Open connections. */
-  readonly connections = new ConnectionLimit()
-  /** Bytes of request bodies that are buffered. */
-  readonly bodyBuffers = new BodyBufferLimit()
+  readonly connections = new FairShare()
+  /** Open requests, WebSockets and tunnels. */
+  readonly requests = new FairShare()
+  /** Bytes that are held. */
+  readonly memory = new MemoryBudget()
+  /** New certificates, by sandbox. */
+  readonly certificates = new RateLimiter()
 
   /** Forgets a sandbox that has ended. What is still open of it is released as it closes. */
   drop(sandbox: string): void {
@@ -40,5 +44,6 @@ export class Ledger {
     this.quotas.prune(isKeptKey)
     this.names.prune(isKept)
     this.queries.prune(isKept)
+    this.certificates.prune(isKept)
   }
 }

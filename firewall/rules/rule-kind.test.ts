@@ -1,3 +1,4 @@
+import { DEFAULT_LIMITS } from '#config/limits/limits.js'
 import t from 'tap'
 import { isDiagnostic } from '../contracts/diagnostic.js'
 import type { Policy } from '../contracts/policy.js'
@@ -82,6 +83,7 @@ function engine(own: readonly Rule[], agentRules?: Readonly<Record<string, reado
       hosts: {},
     },
     http: { maxRequestBytes: 1, responseTimeoutMs: 1, idleTimeoutMs: 1, connectTimeoutMs: 1 },
+    limits: DEFAULT_LIMITS,
     upstream: { hosts: {}, servers: [] },
   }
   return new PolicyEngine(policy, KINDS)

@@ -7,6 +7,9 @@ import type { ClientOffer } from '../tls/client-hello.js'
 import type { Connection } from './connection.js'
 import type { Opening } from './opening.js'
 
+/** Milliseconds that a client has to read a denial after which nothing follows. */
+const LINGER_MS = 2_000
+
 /** RFC 8446 section 6: a fatal `access_denied`, in a record of its own. The client reports it by name. */
 const ACCESS_DENIED_ALERT = Buffer.from([21, 3, 3, 0, 2, 2, 49])
 
@@ -22,7 +25,9 @@ export async function denyConnection(
 ): Promise<void> {
   const { socket, opening, connect } = connection
   const nothingRead = opening === null && connect === null
-  if (nothingRead) socket.destroy()
+  // Whoever has too many open is told so where plain HTTP is expected, and has moments to read it.
+  if (nothingRead && (denial.reason !== 'busy' || connection.expects === 'tls')) socket.destroy()
+  else socket.setTimeout(LINGER_MS, () => socket.destroy())
   const id = context.newId()
   const detail = denial.detail ?? (kind === 'tls' ? serverNameOf(connection) : null)
   const event = { ...denial, at: context.now(), id, kind, detail }

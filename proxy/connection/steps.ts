@@ -5,6 +5,7 @@ import { decideName, evaluateAuthority, type NameInquiry } from './evaluate-name
 import { peek } from './opening.js'
 import type { ConnectionTools, Protocol } from './protocol.js'
 import { recordLostOpening } from './deny-connection.js'
+import { busy } from '../request/room.js'
 
 /** How a step ends a connection: with a denial that is yet to be recorded and told, or because there is nobody to tell. */
 export type StepEnd = Denial | 'gone'
@@ -26,16 +27,22 @@ const identifySandbox: ConnectionStep = {
   },
 }
 
+/** Bytes that an open connection takes, TLS included. */
+const CONNECTION_BYTES = 48 * 1024
+
 const limitConnections: ConnectionStep = {
   name: 'the sandbox has room for one more connection',
-  run({ parent, sandbox, peer, socket }, { context: { ledger } }) {
+  run({ parent, sandbox, peer, socket, snapshot }, { context: { ledger } }) {
     if (parent !== null) return null
     const owner = sandbox?.id ?? peer.address
-    if (!ledger.connections.take(owner)) {
-      return deny('busy', { detail: 'too many connections of this sandbox' })
-    }
-    socket.once('close', () => ledger.connections.giveBack(owner))
-    return null
+    const { connections, memory } = snapshot.policy.limits
+    if (!ledger.connections.take(owner, 1, connections)) return busy('too many connections of this sandbox')
+    const held = ledger.memory.open(owner, memory)
+    socket.once('close', () => {
+      ledger.connections.giveBack(owner, 1)
+      held.release()
+    })
+    return held.tryReserve(CONNECTION_BYTES) ? null : busy('this sandbox holds as much memory as it may')
   },
 }
 

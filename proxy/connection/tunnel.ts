@@ -5,6 +5,7 @@ import { Flow, runFlow } from '../records/flow.js'
 import { resolveUpstream } from '../upstream/resolve-upstream.js'
 import { passThrough } from '../upstream/tunnel.js'
 import type { Connection } from './connection.js'
+import { takeRoom } from '../request/room.js'
 import { denyConnection } from './deny-connection.js'
 import type { ConnectionTools, Protocol } from './protocol.js'
 
@@ -18,6 +19,26 @@ export const tunnel: Protocol = {
 async function serveTunnel(connection: Connection, { context }: ConnectionTools): Promise<void> {
   const { socket, sandbox, host, port, destination, snapshot } = connection
   if (sandbox === null || host === null || port === null || destination === null) return
+  const room = takeRoom(context.ledger, sandbox.id, snapshot.policy.limits)
+  if ('reason' in room) {
+    await denyConnection(context, connection, room)
+    return
+  }
+  try {
+    await passTunnel(connection, { sandbox, host, port, destination }, context)
+  } finally {
+    room.leave()
+  }
+}
+
+type Target = { readonly [K in 'sandbox' | 'host' | 'port' | 'destination']: NonNullable<Connection[K]> }
+
+async function passTunnel(
+  connection: Connection,
+  { sandbox, host, port, destination }: Target,
+  context: ConnectionTools['context'],
+): Promise<void> {
+  const { socket, snapshot } = connection
   const origin = { scheme: 'https', host, port } as const
   const upstream = await resolveUpstream(context, snapshot, connection, origin, destination)
   if ('reason' in upstream) {

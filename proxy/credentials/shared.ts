@@ -2,7 +2,7 @@ import type { InjectionFailure, OutgoingBody } from '#firewall/contracts/credent
 import { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import type { Secret } from '#firewall/secrets/secret.js'
 import { encodedForms } from '../redaction/encoded-forms.js'
-import { BufferLimitExceeded } from '#firewall/ledger/body-buffer-limit.js'
+import { MemoryExceeded } from '#firewall/ledger/memory-budget.js'
 import { BodyTooLarge } from '../contracts/errors.js'
 
 /** A field that the loader has validated. If it is missing, the bug is ours, not the policy's. */
@@ -38,7 +38,7 @@ export async function readBody(body: OutgoingBody, limit: number): Promise<Buffe
   try {
     return (await body.read(limit)) ?? tooLarge
   } catch (error) {
-    if (error instanceof BufferLimitExceeded)
+    if (error instanceof MemoryExceeded)
       return {
         reason: 'busy',
         detail: 'The body must be buffered before it can be signed or changed, and the buffer is full',

@@ -27,8 +27,9 @@ export function problemText(denial: Denial, requestId: string, status = statusOf
 export function denialResponse(denial: Denial, requestId: string): string {
   const status = statusOf(denial.reason)
   const body = problemText(denial, requestId)
+  const retry = denial.retryAfter === null ? '' : `retry-after: ${String(denial.retryAfter)}\r\n`
   return (
     `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? 'Denied'}\r\ncontent-type: application/problem+json\r\n` +
-    `content-length: ${String(Buffer.byteLength(body))}\r\nconnection: close\r\n\r\n${body}`
+    `content-length: ${String(Buffer.byteLength(body))}\r\n${retry}connection: close\r\n\r\n${body}`
   )
 }

@@ -12,6 +12,7 @@ import type { Downstream } from '../downstream/downstream.js'
 import type { Flow } from '../records/flow.js'
 import type { ResolvedUpstream } from '../upstream/upstream.js'
 import type { RequestBody } from './request-body.js'
+import type { Room } from './room.js'
 
 /** A connection as its requests see it. */
 export interface RequestConnection extends ConnectionInfo {
@@ -59,6 +60,8 @@ export interface Exchange extends Inquiry {
   readonly flow: Flow
   readonly downstream: Downstream
 
+  /** Taken until the exchange is over. */
+  room: Room | null
   upstream: ResolvedUpstream | null
   body: RequestBody | null
   /** What the response is searched for. */
@@ -116,6 +119,7 @@ export function newExchange(
     credential: null,
     injects: false,
     keepsSessions: false,
+    room: null,
     upstream: null,
     body: null,
     secretPatterns: SecretPatterns.NONE,

@@ -11,6 +11,7 @@ import { isStale, reasonOf } from '../upstream/failures.js'
 import type { RawHeaders, UpstreamCall, UpstreamHandler } from '../upstream/upstream.js'
 import { isFirstSecret, required, type Exchange, type ForwardResult } from './exchange.js'
 import { redactionsOf } from './records.js'
+import { busy } from './room.js'
 import { ResponseBody } from './response-body.js'
 
 /** RFC 9110 section 9.2.2, without those that no one repeats blindly. */
@@ -130,6 +131,11 @@ class Forwarding implements UpstreamHandler, OpenStream {
     if ('reason' in codings) {
       this.#denial = codings
       call.abort(new Error(codings.reason))
+      return
+    }
+    if (codings.length > 0 && !required(this.#exchange.room).decodes(codings)) {
+      this.#denial = busy('no memory to decompress the response')
+      call.abort(new Error('busy'))
       return
     }
     const passed = responseHeaders(raw)

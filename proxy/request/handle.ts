@@ -31,6 +31,7 @@ export function handleRequest(
       await refuse(exchange, context, deny('internal'))
     } finally {
       exchange.body?.release()
+      exchange.room?.leave()
     }
   })
 }

@@ -5,7 +5,7 @@ import type {
   InjectionFailure,
   OutgoingBody,
 } from '#firewall/contracts/credential.js'
-import { BufferLimitExceeded, type BufferReservation } from '#firewall/ledger/body-buffer-limit.js'
+import { MemoryExceeded, type MemoryReservation } from '#firewall/ledger/memory-budget.js'
 import { BodyTooLarge, UnsupportedBody } from '../contracts/errors.js'
 import type { Downstream } from '../downstream/downstream.js'
 import { ByteBlocks } from '../message/byte-blocks.js'
@@ -20,7 +20,7 @@ export class RequestBody implements OutgoingBody {
   readonly #downstream: Pick<Downstream, 'body'>
   readonly #headers: Headers
   readonly #sizeLimit: BodySizeLimit
-  readonly #reservation: BufferReservation
+  readonly #reservation: MemoryReservation
   #begun = false
   #released = false
   #content: Readable | Buffer | null = null
@@ -34,7 +34,7 @@ export class RequestBody implements OutgoingBody {
     downstream: Pick<Downstream, 'body'>,
     headers: Headers,
     limit: number,
-    reservation: BufferReservation,
+    reservation: MemoryReservation,
   ) {
     this.#reservation = reservation
     this.#downstream = downstream
@@ -51,7 +51,7 @@ export class RequestBody implements OutgoingBody {
   get failure(): InjectionFailure | null {
     const error = this.#content instanceof Readable ? this.#content.errored : null
     if (this.#sizeLimit.errored instanceof BodyTooLarge) return { reason: 'too-large', detail: null }
-    if (error instanceof BufferLimitExceeded) return { reason: 'busy', detail: null }
+    if (error instanceof MemoryExceeded) return { reason: 'busy', detail: null }
     return error instanceof UnsupportedBody
       ? { reason: 'credential-unsupported', detail: error.message }
       : null

@@ -13,12 +13,23 @@ import { DECISION_STEPS } from './decision-steps.js'
 import { required, type Exchange } from './exchange.js'
 import { decisionOf } from './records.js'
 import { RequestBody } from './request-body.js'
+import { takeRoom } from './room.js'
 import { dropSteeringHeaders } from './steering-headers.js'
 
 /** One step of a request: it refuses, or passes on. It may set the exchange's field that it is there to find out. */
 export interface Step {
   readonly name: string
   run(exchange: Exchange, context: ProxyContext): Denial | null | Promise<Denial | null>
+}
+
+const takeRoomFor: Step = {
+  name: 'the sandbox has room for one more open request',
+  run(exchange, { ledger }) {
+    const room = takeRoom(ledger, required(exchange.sandbox).id, exchange.snapshot.policy.limits)
+    if ('reason' in room) return room
+    exchange.room = room
+    return null
+  },
 }
 
 const resolveAddress: Step = {
@@ -77,7 +88,7 @@ const prepareRequest: Step = {
     }
     if (hasBody(exchange.headers)) {
       const { maxRequestBytes } = snapshot.policy.http
-      const reservation = ledger.bodyBuffers.open(required(sandbox).id)
+      const reservation = ledger.memory.open(required(sandbox).id, snapshot.policy.limits.memory)
       exchange.body = new RequestBody(downstream, headers, maxRequestBytes, reservation)
     }
     exchange.outgoing = {
@@ -134,6 +145,7 @@ function dropShortRange(headers: Headers, secretPatterns: SecretPatterns): void 
 /** A request, from the open connection to the moment before the first byte goes upstream; `forward` follows. */
 export const REQUEST_STEPS: readonly Step[] = [
   ...DECISION_STEPS,
+  takeRoomFor,
   resolveAddress,
   checkOpen,
   recordDecision,
