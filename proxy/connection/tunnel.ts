@@ -17,7 +17,7 @@ export const tunnel: Protocol = {
 }
 
 async function serveTunnel(connection: Connection, { context }: ConnectionTools): Promise<void> {
-  const { socket, sandbox, host, port, destination, snapshot } = connection
+  const { sandbox, host, port, destination, snapshot } = connection
   if (sandbox === null || host === null || port === null || destination === null) return
   const room = takeRoom(context.ledger, sandbox.id, snapshot.policy.limits)
   if ('reason' in room) {
