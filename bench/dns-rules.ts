@@ -44,6 +44,7 @@ function policyEngineOf(size: number): PolicyEngine {
     http: { maxRequestBytes: 1, responseTimeoutMs: 1, idleTimeoutMs: 1, connectTimeoutMs: 1 },
     limits: DEFAULT_LIMITS,
     upstream: { hosts: {}, servers: [] },
+    secrets: [],
   }
   return new PolicyEngine(policy)
 }

@@ -18,6 +18,7 @@ import { expandPresets } from './presets/expand.js'
 import { policySchema } from './schema/policy.js'
 import { validateSchema } from './schema/validate-schema.js'
 import { declaredNames, fillIn } from './secrets/fill-in.js'
+import { secretsOf, storeInputs } from './secrets/every-secret.js'
 import { SecretRefresher } from './secrets/secret-refresher.js'
 import { checkCircles, checkUnused } from './secrets/source-graph.js'
 import { readSources } from './secrets/sources/section.js'
@@ -88,6 +89,9 @@ export const LOAD_PASSES: readonly LoadPass[] = [
       return undefined
     },
   },
+  pass('secrets of sources', (load) => {
+    load.stores = load.secrets === null ? [] : storeInputs(load.sources.values(), load.secrets)
+  }),
   pass('services', (load) => {
     const { context, valid } = load
     load.services = Object.entries(valid.value.services ?? {}).map(([name, file]) =>
@@ -162,6 +166,7 @@ export const LOAD_PASSES: readonly LoadPass[] = [
         http,
         limits,
         upstream,
+        secrets: secretsOf([...credentials, ...load.stores]),
       }
       return deepFreeze({
         text: load.text,
@@ -169,7 +174,8 @@ export const LOAD_PASSES: readonly LoadPass[] = [
         sensitiveFiles,
         trustedFiles: read.flatMap((source) => source.trustedFiles()),
         sources,
-        refresher: secrets === null ? null : new SecretRefresher(read, secrets, credentials),
+        refresher:
+          secrets === null ? null : new SecretRefresher(read, secrets, [...credentials, ...load.stores]),
         settings: readPolicySettings(load.valid.value.settings, directory),
         positions: frozenMap(positionsOf(destinations, issues)),
         empty: destinations.length === 0 ? ('empty' as const) : null,

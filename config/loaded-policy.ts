@@ -59,6 +59,7 @@ export function denyAllPolicy(): Policy {
     http: DEFAULT_HTTP,
     limits: DEFAULT_LIMITS,
     upstream: { hosts: {}, servers: [] },
+    secrets: [],
   })
 }
 

@@ -26,6 +26,8 @@ export class PolicyLoad {
   /** Null if the policy is loaded without secrets. */
   readonly secrets: SecretValues | null
   readonly credentials: CredentialInputs[] = []
+  /** The same of the sources of secrets, which refer to secrets of their own. */
+  stores: readonly CredentialInputs[] = []
   readonly sensitiveFiles: Set<string>
 
   issues: IssueList

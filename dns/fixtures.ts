@@ -70,6 +70,7 @@ export function namePolicy(hosts: readonly string[] = HOSTS): NamePolicy {
     http: { maxRequestBytes: 1024, responseTimeoutMs: 1000, idleTimeoutMs: 1000, connectTimeoutMs: 1000 },
     limits: DEFAULT_LIMITS,
     upstream: { hosts: {}, servers: [] },
+    secrets: [],
   }
   return {
     policyEngine: new PolicyEngine(policy),

@@ -126,6 +126,9 @@ async function dial(port: number, text: string) {
 
 const get = (path: string, host = 'api') => `GET ${path} HTTP/1.1\r\nHost: ${host}.example\r\n\r\n`
 
+/** Without the sizes of chunks. */
+const unchunked = (received: string) => received.replace(/\r\n[0-9a-f]+\r\n/g, '')
+
 async function startApi(t: Test) {
   const open = new Map<string, ServerResponse>()
   const sockets: Socket[] = []
@@ -157,15 +160,15 @@ void t.test('a secret of the new policy is taken out of a response that was open
   t.ok(await eventually(() => line.received.includes('begin ')))
   const upstream = api.open.get('/stream')
   upstream?.write(`${NEW} ${NEW.slice(0, 9)}`)
-  t.ok(await eventually(() => line.received.includes(`${NEW} ${NEW.slice(0, 9)}`)), 'it is no secret yet')
+  t.ok(await eventually(() => line.received.includes(`${NEW} `)), 'it is no secret yet')
 
   // Timeouts of its own, so that the connections to the upstream are another pool's.
   gateway.replace({ policy: policyOf(api.port, ['api', 'other'], 50_000) })
   upstream?.end(`${NEW.slice(9)}, ${NEW}, ${OLD}.`)
   t.ok(await eventually(() => line.received.endsWith('0\r\n\r\n')), line.received)
   const stars = (text: string) => '*'.repeat(text.length)
-  const rest = `${stars(NEW.slice(9))}, ${stars(NEW)}, ${stars(OLD)}.`
-  t.match(line.received, rest, 'the rest of one that had begun, a whole one, and the old one')
+  const rest = `${stars(NEW)}, ${stars(NEW)}, ${stars(OLD)}.`
+  t.ok(unchunked(line.received).includes(rest), 'one that had begun, a whole one, and the old one')
   t.ok(await eventually(() => closes().length === 1))
   t.strictSame(closes()[0]?.egress.redacted, [
     { credential: 'other/bearer', count: 2 },
@@ -231,7 +234,7 @@ void t.test(
     t.notMatch(socket.received, NEW)
     t.notOk(packed.received.includes(gzipSync(NEW).toString('latin1')))
     t.ok(
-      await eventually(() => streaming.received.includes(`, ${'*'.repeat(NEW.length)}.`)),
+      await eventually(() => unchunked(streaming.received).includes(`, ${'*'.repeat(NEW.length)}.`)),
       streaming.received,
     )
     t.ok(await eventually(() => closes().length === 3))

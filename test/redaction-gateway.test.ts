@@ -141,7 +141,7 @@ for (const listener of HTTPS_LISTENERS) {
       const text = String(body)
       test.equal(status, 200, name)
       test.notMatch(head, /content-encoding|content-length|digest/i, name)
-      test.match(head, /etag: W\/"v1"[\s\S]*vary: Accept-Encoding/i, name)
+      test.match(head, /etag: W\/"egress-[\w-]+"[\s\S]*vary: Accept-Encoding/i, name)
       test.match(text, `{"token":"${STARS}","again":"`, name)
       test.notMatch(text, TOKEN)
       test.notMatch(text, Buffer.from(`x${TOKEN}`).toString('base64').slice(2, 30))
@@ -251,7 +251,7 @@ void t.test('what cannot be decoded is refused, and only then', async (test) => 
   fields = { 'content-encoding': 'gzip', 'content-length': '999', etag: '"v1"' }
   status = 200
   const { head } = await ask(gateway, LISTENER, 'HEAD')
-  test.match(head, /^HTTP\/1.1 200[\s\S]*etag: W\/"v1"/i, 'HEAD says what GET would')
+  test.match(head, /^HTTP\/1.1 200[\s\S]*etag: W\/"egress-[\w-]+"/i, 'HEAD says what GET would')
   test.notMatch(head, /content-encoding|content-length/i)
   fields = { 'content-encoding': 'compress' }
   test.equal((await ask(gateway, LISTENER, 'HEAD')).status, 200, 'there is no body to decode')

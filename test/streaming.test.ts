@@ -319,7 +319,7 @@ void t.test('every framing comes back as it is, and the connection serves the ne
     const noContent = await get('/204')
     test.match(noContent, /^HTTP\/1\.1 204 /, listener.name)
     test.notMatch(noContent, /transfer-encoding|content-length/i, 'RFC 9110 section 8.6')
-    test.match(await get('/304'), /^HTTP\/1\.1 304 [\s\S]*etag: "x"/i, listener.name)
+    test.match(await get('/304'), /^HTTP\/1\.1 304 [\s\S]*etag: "egress-[\w-]+"/i, listener.name)
     test.match(await get('/length', 'HEAD'), /^HTTP\/1\.1 200 [\s\S]*content-length: 4\r\n/i, listener.name)
     test.match(await get('/chunked', 'HEAD'), /^HTTP\/1\.1 200 /, listener.name)
     test.match(await get('/length'), /^HTTP\/1\.1 200 /, `${listener.name}: HEAD was answered without a body`)

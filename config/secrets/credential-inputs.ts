@@ -14,13 +14,15 @@ export interface ResolvedField {
 
 /** The values of one credential, which must fit together. */
 export interface CredentialInputs {
-  readonly kind: CredentialKind
+  /** Of the credential. */
+  readonly id: string
+  readonly kind: Pick<CredentialKind, 'name' | 'fields' | 'check'>
   readonly fields: readonly ResolvedField[]
 }
 
 /** Null if the values of one credential can be used together, otherwise why not. The message contains no secret. */
 export function checkTogether(
-  kind: CredentialKind,
+  kind: CredentialInputs['kind'],
   texts: Readonly<Record<string, string>>,
 ): Diagnostic | null {
   const message = kind.check(texts)

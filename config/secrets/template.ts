@@ -13,7 +13,10 @@ export interface Template {
 /** A template with its secrets inserted. */
 export interface Rendered {
   readonly text: string
-  /** The parts to redact from responses. Not user names: they occur in ordinary responses. */
+  /**
+   * The parts to redact from responses: whatever a reference stands for, in any field. A value in a field that also takes plain
+   * text (a user name) may be shorter than what can be redacted; then it is taken for plain text.
+   */
   readonly sensitive: readonly string[]
 }
 
@@ -44,7 +47,10 @@ export function renderTemplate(
     values.set(name, value)
   }
   const filled = pieces.map((piece, index) => (index % 2 === 0 ? piece : (values.get(piece) ?? '')))
-  return { text: filled.join(''), sensitive: field.secret ? [...values.values()] : [] }
+  return {
+    text: filled.join(''),
+    sensitive: [...values.values()].filter(({ length }) => length >= MIN_SECRET),
+  }
 }
 
 /** Text that is allowed around a reference: `Token `, `GenieKey `, `token=`. */

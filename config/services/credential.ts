@@ -82,7 +82,7 @@ export function resolveCredential(
     return diagnostic === null ? kind.bind(id, secrets) : null
   }
   const credential = bind()
-  if (credential !== null) context.resolved({ kind, fields: resolved })
+  if (credential !== null) context.resolved({ id, kind, fields: resolved })
   return { credential, placeholders, names: [...names] }
 }
 

@@ -2,6 +2,7 @@ import type { RateLimit, SandboxLimits } from './limits.js'
 import type { HostPattern, NameLimits } from './names.js'
 import type { Scheme } from './origin.js'
 import type { Rule } from './rule.js'
+import type { Secret } from '../secrets/secret.js'
 import type { Service } from './service.js'
 
 /** A host that requests may go to, with the rules for them: a target of a service, or an `allow` entry. */
@@ -64,6 +65,16 @@ export interface UpstreamNames {
   readonly servers: readonly string[]
 }
 
+/** A value that the policy fills in from a secret, wherever that stands. */
+export interface PolicySecret {
+  /** The id of what uses it: a credential, or a source of secrets. */
+  readonly owner: string
+  /** With what has to be redacted of it. */
+  readonly secret: Secret
+  /** True if it may be sent in lower case, as a header's name is. */
+  readonly caseless: boolean
+}
+
 /** A policy that was checked. Everything in it is plain, frozen data; secrets are `Secret`s inside credentials. */
 export interface Policy {
   readonly destinations: readonly Destination[]
@@ -73,4 +84,6 @@ export interface Policy {
   readonly http: HttpLimits
   readonly limits: SandboxLimits
   readonly upstream: UpstreamNames
+  /** Every value that a `${…}` in the file stands for. No response may bring one to a sandbox. */
+  readonly secrets: readonly PolicySecret[]
 }

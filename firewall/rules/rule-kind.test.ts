@@ -85,6 +85,7 @@ function engine(own: readonly Rule[], agentRules?: Readonly<Record<string, reado
     http: { maxRequestBytes: 1, responseTimeoutMs: 1, idleTimeoutMs: 1, connectTimeoutMs: 1 },
     limits: DEFAULT_LIMITS,
     upstream: { hosts: {}, servers: [] },
+    secrets: [],
   }
   return new PolicyEngine(policy, KINDS)
 }

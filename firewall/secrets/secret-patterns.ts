@@ -1,16 +1,3 @@
-import { AhoCorasick } from './aho-corasick.js'
-import { NgramFilter } from './ngram-filter.js'
-
-/** The compiled search for secret patterns. It has no state, so all streams share one. */
-export interface Matcher {
-  readonly ahoCorasick: AhoCorasick
-  readonly filter: NgramFilter
-  /** By byte: 1 if a secret pattern contains it. */
-  readonly alphabet: Uint8Array
-  /** What a search derives from all this, made by the first one and dropped with it. */
-  readonly derived: { tables: object | null }
-}
-
 /** The byte sequences to redact: every form in which a service may send a secret back. */
 export class SecretPatterns {
   static readonly NONE = new SecretPatterns([])
@@ -18,7 +5,8 @@ export class SecretPatterns {
   readonly bytes: readonly Buffer[]
   /** The id of the credential that each secret pattern belongs to; null if all belong to the credential that made them. */
   readonly owners: readonly (string | null)[]
-  #matcher: Matcher | null = null
+  /** What a search derives from these, made by the first one and dropped with them. */
+  readonly derived: { search: object | null } = { search: null }
   #folded: SecretPatterns | null = null
   #sums: WeakMap<SecretPatterns, SecretPatterns> | null = null
 
@@ -44,12 +32,6 @@ export class SecretPatterns {
     return both
   }
 
-  /** Compiled on first use, in milliseconds for a hundred secrets. */
-  get matcher(): Matcher {
-    this.#matcher ??= compile(this.bytes)
-    return this.#matcher
-  }
-
   /** The patterns in lower case, for header names, which are case-insensitive. */
   get folded(): SecretPatterns {
     this.#folded ??= new SecretPatterns(
@@ -70,15 +52,4 @@ function sum(first: SecretPatterns, second: SecretPatterns): SecretPatterns {
     [...first.bytes, ...added.map(({ pattern }) => pattern)],
     [...first.owners, ...added.map(({ owner }) => owner)],
   )
-}
-
-function compile(bytes: readonly Buffer[]): Matcher {
-  const alphabet = new Uint8Array(256)
-  for (const pattern of bytes) for (const byte of pattern) alphabet[byte] = 1
-  return {
-    ahoCorasick: new AhoCorasick(bytes),
-    filter: new NgramFilter(bytes),
-    alphabet,
-    derived: { tables: null },
-  }
 }

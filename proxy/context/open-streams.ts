@@ -11,7 +11,10 @@ export interface OpenStream {
   readonly mode: Destination['mode']
   /** The policy in force forbids the host. The stream ends, and its close record says `policy-changed`. */
   end(): void
-  /** What is passed on from now on is searched for these too. A stream that was let in as nothing to search ends instead. */
+  /**
+   * A policy is in force with these secrets. Whoever searches does so for those in force anyway; a stream that was let in as
+   * nothing to search ends.
+   */
   search(secretPatterns: SecretPatterns): void
 }
 
@@ -45,6 +48,6 @@ function apply(stream: OpenStream, { namePolicy, secretPatterns }: ProxySnapshot
   const { agent, origin, mode } = stream
   const verdict = namePolicy.policyEngine.evaluateAuthority({ agent, ...origin })
   if (verdict.allowed && (mode !== 'tunnel' || verdict.destinations[0].mode === 'tunnel'))
-    stream.search(secretPatterns.of(agent))
+    stream.search(secretPatterns.current())
   else stream.end()
 }

@@ -1,8 +1,10 @@
+import { randomBytes } from 'node:crypto'
 import { PolicyEngine } from '#firewall/policy-engine/policy-engine.js'
 import type { NamePolicy } from '#firewall/policy-engine/name-policy.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
-import { AgentSecretPatterns } from '../redaction/agent-secret-patterns.js'
+import { EntityTags } from '../redaction/entity-tags.js'
+import { GatewaySecretPatterns } from '../redaction/gateway-secret-patterns.js'
 import { Http1Upstreams } from '../upstream/http1.js'
 import { UpstreamResolver } from '../upstream/resolver.js'
 import type { Upstreams } from '../upstream/upstream.js'
@@ -15,8 +17,10 @@ export interface ProxySnapshot {
   readonly policy: Policy
   /** The policy engine, with the exfiltration budget that outlives it. */
   readonly namePolicy: NamePolicy
-  /** What responses to an agent are searched for. */
-  readonly secretPatterns: AgentSecretPatterns
+  /** What every response is searched for. */
+  readonly secretPatterns: GatewaySecretPatterns
+  /** The entity tags that sandboxes get instead of those of upstreams. */
+  readonly entityTags: EntityTags
   readonly resolver: UpstreamResolver
   readonly pools: Upstreams
 }
@@ -41,7 +45,8 @@ export function createProxySnapshot(
       limits: policy.dns.nameLimits,
       budget: ledger.names,
     },
-    secretPatterns: new AgentSecretPatterns(policy, previous?.secretPatterns ?? null),
+    secretPatterns: new GatewaySecretPatterns(policy, previous?.secretPatterns ?? null),
+    entityTags: previous?.entityTags ?? new EntityTags(randomBytes(32)),
     resolver: keepsResolver ? previous.resolver : new UpstreamResolver(upstream, http.connectTimeoutMs, now),
     pools: previous?.pools.hasLimits(http) === true ? previous.pools : new Http1Upstreams(http),
   }

@@ -19,10 +19,12 @@ export function secretPatternsOf(...texts: readonly string[]): SecretPatterns {
 
 /** Caches a value derived from secrets, and derives it again after one of them has changed. */
 export function derived<T>(secrets: readonly Secret[], make: () => T): () => T {
-  let made: { readonly of: string; readonly value: T } | null = null
+  let made: { readonly of: readonly number[]; readonly value: T } | null = null
   return () => {
-    const of = secrets.map(({ version }) => version).join()
-    if (made?.of !== of) made = { of, value: make() }
+    const of = made?.of
+    // Asked for every chunk of every response: without making anything.
+    if (made === null || !secrets.every(({ version }, index) => version === of?.[index]))
+      made = { of: secrets.map(({ version }) => version), value: make() }
     return made.value
   }
 }

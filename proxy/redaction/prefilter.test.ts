@@ -1,148 +1,109 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { SecretPatterns, type Matcher } from '#firewall/secrets/secret-patterns.js'
-import { codeOf, ESCAPES, INCOMPLETE, NO_ESCAPE } from './escapes.js'
-import { AT_END, AT_SAMPLE, AT_SPECIAL, Prefilter, WINDOW } from './prefilter.js'
+import { CLASSES } from './characters.js'
+import { filtersOf, MEMORY, MIN_PATTERN } from './prefilter.js'
 
-const PATTERNS = ['sesame-%41&amp;', 'open\\sesame', '0123456789abcdef', 'MTIzNDU2Nzg5']
-/** So long that samples lie thirty-two bytes apart. */
-const LONG = ['ghp_0123456789abcdefghijklmnopqrstuvwxyz', Buffer.from(PATTERNS.join()).toString('base64')]
+const bytes = (text: string) => Buffer.from(text, 'latin1')
 
-function matcherOf(...secretPatterns: string[]): Matcher {
-  return new SecretPatterns(secretPatterns.map((pattern) => Buffer.from(pattern))).matcher
+/** Whether any sample of the text is in a filter of the patterns. */
+function stops(patterns: readonly Buffer[], text: Buffer): boolean {
+  const filters = filtersOf(patterns)
+  MEMORY.take(text)
+  return filters.some((filter) => MEMORY.find(filter, false, 0, text.length) >= 0)
 }
 
-/** Where it stops when all that stops it is passed over. */
-function stopsIn(matcher: Matcher, text: Buffer): { place: number; why: number }[] {
-  const prefilter = new Prefilter(matcher)
-  prefilter.take(text)
-  const stops = [{ place: 0, why: -1 }]
-  for (let at = 0, why = -1; why !== AT_END;) {
-    const stopped = prefilter.pass(at, at)
-    const place = stopped >> 2
-    why = stopped & 3
-    stops.push({ place, why })
-    at = place + 1
-  }
-  return stops.slice(1)
-}
-
-/** Escapes that stand for a secret pattern's byte, read one by one. */
-function escapesIn({ alphabet }: Matcher, text: Buffer): number[] {
-  return [...text.keys()].filter((at) => {
-    const syntax = ESCAPES.find(({ first }) => first === text[at])
-    const escape = syntax?.read(text, at, text.length) ?? NO_ESCAPE
-    return escape === INCOMPLETE || (escape !== NO_ESCAPE && alphabet[codeOf(escape)] === 1)
-  })
-}
-
-void t.test('passes over text that has nothing of a secret pattern', (t) => {
-  const text = Buffer.from('{"key":"a line of a log\\n\\twith 100% of \\"this\\" & that"}\r\n'.repeat(200))
-  const [stop, ...more] = stopsIn(matcherOf('correct horse battery staple'), text.subarray(0, WINDOW))
-  t.strictSame(more, [])
-  t.equal(stop?.why, AT_END)
-  t.ok((stop?.place ?? 0) > text.length - 32, 'up to the last bytes')
-  t.end()
-})
-
-void t.test('stops before the end of any secret pattern, wherever it stands', (t) => {
+void t.test('a pattern has a window at a sample, wherever it stands and however long it is', (t) => {
   const missed: unknown[] = []
-  for (const secretPatterns of [PATTERNS, LONG])
-    for (const pattern of secretPatterns)
-      for (let before = 0; before < 80; before += 1) {
-        const text = Buffer.from(`${'.'.repeat(before)}${pattern}${'.'.repeat(40)}`)
-        const [stop] = stopsIn(matcherOf(...secretPatterns), text)
-        const stopped = stop?.why === AT_SAMPLE || stop?.why === AT_SPECIAL
-        if (!stopped || stop.place >= before + pattern.length) missed.push({ pattern, before, stop })
-      }
+  for (let length = MIN_PATTERN; length < 80; length += 1) {
+    const pattern = bytes(
+      Array.from({ length }, (_, i) => String.fromCharCode(0x30 + ((i * 7 + length) % 75))).join(''),
+    )
+    for (let before = 0; before < 40; before += 1)
+      if (!stops([pattern], Buffer.concat([Buffer.alloc(before, '.'), pattern])))
+        missed.push({ length, before })
+  }
   t.strictSame(missed, [])
   t.end()
 })
 
-void t.test('a few bytes of a secret pattern are none', (t) => {
-  const text = Buffer.from(`${'.'.repeat(20)}01234567 89abcdef${'.'.repeat(40)}`)
-  t.strictSame(
-    stopsIn(matcherOf('0123456789abcdef'), text).map(({ why }) => why),
-    [AT_END],
-  )
+void t.test('a part of a pattern that is shorter than a window is none', (t) => {
+  const text = 'ghp_0123456789abcdefghijklmnopqrstuvwxyz'
+  for (const pattern of [text, text.slice(0, 28), text.slice(0, 20), text.slice(0, 12), text.slice(0, 8)]) {
+    const [filter] = filtersOf([bytes(pattern)])
+    const size = filter?.size ?? 0
+    t.ok(size >= 8, 'eight characters have to be guessed at once')
+    const parts = Array.from({ length: pattern.length }, (_, at) => `${pattern.slice(at, at + size - 1)} `)
+    t.notOk(stops([bytes(pattern)], bytes(parts.join('|'))), pattern)
+  }
   t.end()
 })
 
-void t.test('stops at every escape that stands for a byte of a secret pattern', (t) => {
-  const matcher = matcherOf(...PATTERNS)
-  const piece = fc.constantFrom(
-    '%41',
-    '%6',
-    '%zz',
-    '\\u0061',
-    '\\u00',
-    '\\/',
-    '\\n',
-    '&#97;',
-    '&amp;',
-    '&lt',
-    '&x',
-    'q',
-    '~',
-  )
+void t.test('thousands of patterns: few windows are taken for one of them', (t) => {
+  const random = (length: number) =>
+    Buffer.from(Array.from({ length }, () => 0x21 + Math.floor(Math.random() * 90)))
+  const patterns = Array.from({ length: 2_000 }, () => random(60))
+  const [filter] = filtersOf(patterns)
+  if (filter === undefined) throw new Error('no filter')
+  const text = random(2 ** 18)
+  MEMORY.take(text)
+  let found = 0
+  for (let at = 0; (at = MEMORY.find(filter, false, at, text.length)) >= 0; at += filter.stride) found += 1
+  t.ok(found < 20, `${String(found)} of ${String(text.length / filter.stride)}`)
+  t.end()
+})
+
+void t.test('filters are forgotten and made again', (t) => {
+  const [first] = filtersOf([bytes('first-pattern-of-all-that-are-here')])
+  if (first === undefined) throw new Error('no filter')
+  const text = bytes(`${'.'.repeat(50)}first-pattern-of-all-that-are-here${'.'.repeat(50)}`)
+  for (let i = 0; i < 5_000; i += 1) filtersOf([bytes(`pattern-number-${String(i)}-of-five-thousand`)])
+  MEMORY.take(text)
+  t.ok(MEMORY.find(first, false, 0, text.length) >= 0)
+  t.end()
+})
+
+void t.test('special bytes that may matter, and few others', (t) => {
+  const marked = (text: string, level = 0) => {
+    MEMORY.take(bytes(text))
+    return [...MEMORY.places.subarray(0, MEMORY.mark(level))]
+  }
+  for (const [text, places] of [
+    ['%41', [0]],
+    ['a%2Fb', [1]],
+    ['100 % of', []],
+    ['%zz', []],
+    ['\\u0041', [0]],
+    ['a \\"word\\"', []],
+    ['a\\nb', [1]],
+    ['"\\n', []],
+    ['&#65;', [0]],
+    ['a &amp; b', [2]],
+    ['a & b', []],
+    ['=3D', [0]],
+    ['a="b"', []],
+    ['ab\ncd', [2]],
+    ['ab\r\n cd', [2]],
+    ['}\n{', []],
+    ['ab\n{', []],
+    ['ab=\r\ncd', [2, 3]],
+    ['%'.repeat(1_000), []],
+    ['&'.repeat(1_000), []],
+  ] as const)
+    t.strictSame(marked(text.replaceAll('\\n', '\n')), places, JSON.stringify(text))
+  t.strictSame(marked('a \\"word', CLASSES.length - 1), [2], 'where secrets have quotes in them')
+  t.end()
+})
+
+void t.test('any text: marks are special bytes, in order', (t) => {
   fc.assert(
-    fc.property(fc.array(piece, { minLength: 1, maxLength: 80 }), (pieces) => {
-      const text = Buffer.from(pieces.join(''))
-      const stops = stopsIn(matcher, text)
-      const end = stops.at(-1)?.place ?? 0
-      const at = new Set(stops.map(({ place }) => place))
-      return escapesIn(matcher, text).every((escape) => escape >= end || at.has(escape))
+    fc.property(fc.uint8Array({ maxLength: 300 }), (text) => {
+      MEMORY.take(text)
+      const places = MEMORY.places.subarray(0, MEMORY.mark(0))
+      return places.every(
+        (place, i) =>
+          '\n\r%&\\='.includes(String.fromCharCode(text[place] ?? 0)) && place > (places[i - 1] ?? -1),
+      )
     }),
   )
-  t.end()
-})
-
-void t.test('stops at line breaks inside a secret pattern, however short its lines are', (t) => {
-  const pattern = '0123456789abcdef'
-  const matcher = matcherOf(pattern)
-  const missed: unknown[] = []
-  for (const lineBreak of ['\n', '\r\n', '\\n', '\n\n', '\\r\\n'])
-    for (let width = 1; width < pattern.length; width += 1)
-      for (let before = 4; before < 24; before += 1) {
-        const lines = pattern.match(new RegExp(`.{1,${String(width)}}`, 'g')) ?? []
-        const text = Buffer.from(`${'.'.repeat(before)}${lines.join(lineBreak)}${'.'.repeat(40)}`)
-        const [stop] = stopsIn(matcher, text)
-        if ((stop?.place ?? Infinity) > before + width) missed.push({ lineBreak, width, before, stop })
-      }
-  t.strictSame(missed, [])
-  t.end()
-})
-
-void t.test('goes back to what it has passed', (t) => {
-  const prefilter = new Prefilter(matcherOf(...PATTERNS))
-  prefilter.take(Buffer.from(`..%41..%41${'.'.repeat(40)}`))
-  const stops = [0, 7, 8, 3, 0].map((at) => prefilter.pass(at, at))
-  t.strictSame(
-    stops.map((stop) => stop >> 2),
-    [2, 7, 48, 7, 2],
-  )
-  t.end()
-})
-
-void t.test('a text of nothing but special bytes', (t) => {
-  const matcher = matcherOf(...PATTERNS)
-  for (const byte of ['%', '\\', '&', '\n', '\r']) {
-    const stops = stopsIn(matcher, Buffer.from(byte.repeat(WINDOW)))
-    t.equal(stops.at(-1)?.why, AT_END, JSON.stringify(byte))
-    t.ok((stops.at(-1)?.place ?? 0) > WINDOW - 32)
-  }
-  t.end()
-})
-
-void t.test('the tables of many secret patterns are forgotten and made again', (t) => {
-  const first = matcherOf('first-pattern-of-all')
-  const text = Buffer.from(`${'.'.repeat(50)}first-pattern-of-all${'.'.repeat(50)}`)
-  t.equal(stopsIn(first, text)[0]?.why, AT_SAMPLE)
-  for (let i = 0; i < 1100; i += 1) {
-    const prefilter = new Prefilter(matcherOf(`pattern-number-${String(i)}`))
-    prefilter.take(Buffer.from(`${'.'.repeat(50)}pattern-number-${String(i)}${'.'.repeat(50)}`))
-    if ((prefilter.pass(0, 0) & 3) !== AT_SAMPLE) t.fail(String(i))
-  }
-  t.equal(stopsIn(first, text)[0]?.why, AT_SAMPLE)
   t.end()
 })

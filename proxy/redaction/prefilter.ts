@@ -1,53 +1,41 @@
 import { readFileSync } from 'node:fs'
-import { NGRAM } from '#firewall/secrets/ngram-filter.js'
-import type { Matcher } from '#firewall/secrets/secret-patterns.js'
-import { BEGINNING, ESCAPES, glance, isBreak, NO_ESCAPE, NOTHING, SPECIALS } from './escapes.js'
+import { CLASSES } from './characters.js'
+import { SPECIALS, verdictsOf } from './escapes.js'
 
 /** Bytes of a text that are searched at once, at most. */
-export const WINDOW = 2 ** 14
-/** Where in the memory the special bytes stand, those places of the text where one matters, and the tables of secret patterns. */
-const SPECIAL_TABLE = WINDOW
-const PLACES = 0x5000
-const TABLES = 0xe000
-/** Bytes of tables beyond which all are forgotten, to be copied again as they are asked for. */
-const MAX_TABLES = 2 ** 24
+export const CAPACITY = 2 ** 18
+
+/** Zeros around a text: blocks of sixteen are read whole, and a byte before the first. */
+const MARGIN = 64
+
+// Where everything is in the memory. The decoded text comes before the text, so that one view has both.
+const SPECIAL_TABLE = 0
+const DECODED = MARGIN
+const TEXT = DECODED + CAPACITY + 2 * MARGIN
+const PLACES = TEXT + CAPACITY + MARGIN
+const VERDICTS = PLACES + 4 * (CAPACITY + MARGIN)
+const VERDICT_BYTES = 33 * 256
+const FILTERS = VERDICTS + CLASSES.length * VERDICT_BYTES
+
+/** Bytes of filters beyond which all are forgotten, to be copied again as they are asked for. */
+const MAX_FILTERS = 2 ** 25
 const PAGE = 2 ** 16
 
-/** Bytes between samples. */
-const STRIDES = [32, 16, 8, 4] as const
-
-/** Threat: a text of runs that are a little too short would be counted through for each sample. */
-const MAX_RUN = 32
-
-/** Special bytes are looked for in so many bytes at once, and checked by the two behind them. */
-const BLOCK = 16
-const BEHIND = 2
-
-/** Why `pass` stopped. */
-export const AT_END = 0
-export const AT_SPECIAL = 1
-export const AT_SAMPLE = 2
-
-/**
- * Bit flags for what a special byte may start, looked up once with the second byte and once with the third; the AND of both
- * is the verdict. For a line break, the flag is four times its length in bytes.
- */
-const NOTHING_THERE = 0
-const ESCAPE_OF_PATTERN = 1
-const LONGER_ESCAPE = 2
-const BREAK = 4
-const ESCAPED_BREAK = 8
+/** Bits of a filter for each of its windows. One in a million others is taken for one of them, at most. */
+const BITS_PER_WINDOW = 64
+/** Words of the smallest filter, as a power of two: 8 KiB, which the nearest cache holds. */
+const MIN_EXPONENT = 10
 
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): void }
-  readonly mark: (whole: number, end: number, tables: number, shift: number) => number
+  readonly mark: (text: number, end: number, specials: number, places: number, verdicts: number) => number
+  readonly insert: (at: number, end: number, size: number, filter: number, shift: number) => void
   readonly find: (
-    sample: number,
-    limit: number,
+    at: number,
     end: number,
+    size: number,
     stride: number,
-    run: number,
-    tables: number,
+    filter: number,
     shift: number,
   ) => number
 }
@@ -58,184 +46,168 @@ declare const WebAssembly: {
   readonly Instance: new (module: object) => { readonly exports: object }
 }
 
-function instantiate(): Exports {
-  const code = readFileSync(new URL('prefilter.wasm', import.meta.url))
-  const exports = new WebAssembly.Instance(new WebAssembly.Module(code)).exports as Exports
-  const table = new Uint8Array(exports.memory.buffer, SPECIAL_TABLE, 16)
-  // What is not at the place of its low four bits is never found.
-  table[0] = 1
-  for (const byte of SPECIALS) {
-    if ((table[byte % 16] ?? 0) > 1) throw new Error('two special bytes have the same low four bits')
-    table[byte % 16] = byte
+/**
+ * The windows of patterns that are about as long. A pattern that stands in a text has a whole window at one of its samples,
+ * which lie `stride` bytes apart.
+ *
+ * Threat: whoever measures how long a search takes learns whether a window is in the filter. So windows are as large as the
+ * patterns permit: whoever guesses has to guess eight characters of a secret or more at once, for each single measurement.
+ */
+export class WindowFilter {
+  /** Bytes of a window. */
+  readonly size: number
+  readonly stride: number
+  readonly shift: number
+  readonly bytes: Uint8Array
+  /** Where it was last put, and the generation of the memory in which that holds. */
+  at = 0
+  generation = 0
+
+  constructor({ size, stride }: Tier, patterns: readonly Uint8Array[]) {
+    this.size = size
+    this.stride = stride
+    const windows = patterns.reduce((sum, { length }) => sum + length - size + 1, 0)
+    const exponent = Math.max(Math.ceil(Math.log2((windows * BITS_PER_WINDOW) / 64)), MIN_EXPONENT)
+    this.shift = 64 - exponent
+    this.bytes = new Uint8Array(2 ** exponent * 8)
+    MEMORY.fill(this, patterns)
   }
-  return exports
 }
 
-/** The tables of secret patterns, and where they were last put. */
-interface Tables {
-  readonly bytes: Uint8Array
-  /** The generation of the memory in which `at` holds. */
-  generation: number
-  at: number
+interface Tier {
+  /** Bytes of the shortest pattern. */
+  readonly least: number
+  readonly size: number
+  readonly stride: number
+}
+
+/**
+ * The last of them that a pattern is long enough for is its tier: a few bytes longer than a sample needs, where it can be, since
+ * the first ones may be taken for the end of an escape that stands before the secret.
+ */
+const TIERS: readonly Tier[] = [
+  { least: 8, size: 8, stride: 1 },
+  { least: 16, size: 12, stride: 2 },
+  { least: 20, size: 12, stride: 4 },
+  { least: 24, size: 12, stride: 8 },
+  { least: 32, size: 16, stride: 8 },
+  { least: 40, size: 16, stride: 16 },
+]
+
+/** Bytes of a pattern that is too short for a window: where there is one, nothing is passed over. */
+export const MIN_PATTERN = TIERS[0]?.least ?? 0
+
+/** One filter for each tier that has patterns. */
+export function filtersOf(patterns: readonly Uint8Array[]): readonly WindowFilter[] {
+  return TIERS.flatMap((tier, index) => {
+    const limit = TIERS[index + 1]?.least ?? Infinity
+    const ours = patterns.filter(({ length }) => length >= tier.least && length < limit)
+    return ours.length === 0 ? [] : [new WindowFilter(tier, ours)]
+  })
 }
 
 /**
  * The memory that is searched. Nothing in it means anything but to the search under way: the text is taken anew each time, and
- * tables belong to their patterns and are only copied here. There is one, since V8 sets gigabytes of addresses aside for each.
+ * filters are only copied here. There is one, since V8 sets gigabytes of addresses aside for each.
  */
 class SearchMemory {
-  readonly #exports = instantiate()
-  #text = new Uint8Array(this.#exports.memory.buffer, 0, WINDOW)
-  #places = new Uint16Array(this.#exports.memory.buffer, PLACES, WINDOW)
-  #top = TABLES
+  readonly #exports: Exports
   #generation = 1
-  readonly find = this.#exports.find
-  readonly mark = this.#exports.mark
+  #top = FILTERS
+  #all: Uint8Array
+  #places: Uint32Array
+  #length = 0
 
-  get text(): Uint8Array {
-    return this.#text
+  constructor() {
+    const code = readFileSync(new URL('prefilter.wasm', import.meta.url))
+    this.#exports = new WebAssembly.Instance(new WebAssembly.Module(code)).exports as Exports
+    this.#all = new Uint8Array(this.#exports.memory.buffer)
+    this.#places = new Uint32Array(this.#exports.memory.buffer, PLACES, CAPACITY)
+    // What is not at the place of its low four bits is never found; prefilter.wat finds `=` by itself.
+    this.#all[SPECIAL_TABLE] = 1
+    for (const byte of SPECIALS) if (byte !== 0x3d) this.#all[SPECIAL_TABLE + (byte % 16)] = byte
+    CLASSES.forEach((_, level) => this.#all.set(verdictsOf(level), VERDICTS + level * VERDICT_BYTES))
   }
 
-  get places(): Uint16Array {
+  /** Both texts, as views that hold until the next pattern is compiled. */
+  get text(): Uint8Array {
+    return this.#all.subarray(TEXT, TEXT + CAPACITY)
+  }
+
+  /** Reaches over the text, too, which can so be copied within it. */
+  get decoded(): Uint8Array {
+    return this.#all.subarray(DECODED)
+  }
+
+  get places(): Uint32Array {
     return this.#places
   }
 
-  /** Where the tables of these patterns are from now on. */
-  addressOf(matcher: Matcher): number {
-    const tables = (matcher.derived.tables ??= makeTables(matcher)) as Tables
-    if (tables.generation === this.#generation) return tables.at
-    const { length } = tables.bytes
-    if (this.#top + length > MAX_TABLES) {
+  /** Takes the text that is to be searched. It stays until somebody else's is taken. */
+  take(text: Uint8Array): void {
+    this.#all.set(text, TEXT)
+    this.#all.fill(0, TEXT + text.length, TEXT + text.length + MARGIN)
+    this.#length = text.length
+  }
+
+  /** How many special bytes of the text may matter; `places` has them. */
+  mark(level: number): number {
+    const verdicts = VERDICTS + level * VERDICT_BYTES
+    return this.#exports.mark(TEXT, TEXT + this.#length, SPECIAL_TABLE, PLACES, verdicts)
+  }
+
+  /** The next sample from `from` on that is in the filter; -1 for none. */
+  find(filter: WindowFilter, inDecoded: boolean, from: number, length: number): number {
+    const base = inDecoded ? DECODED : TEXT
+    const found = this.#exports.find(
+      base + from,
+      base + length,
+      filter.size,
+      filter.stride,
+      this.#addressOf(filter),
+      filter.shift,
+    )
+    return found < 0 ? -1 : found - base
+  }
+
+  /** Makes the bits of a filter. */
+  fill(filter: WindowFilter, patterns: readonly Uint8Array[]): void {
+    const at = this.#reserve(filter)
+    this.#all.fill(0, at, at + filter.bytes.length)
+    for (const pattern of patterns)
+      // In pieces that overlap by all but one byte of a window.
+      for (let from = 0; from < pattern.length; from += CAPACITY - filter.size + 1) {
+        const piece = pattern.subarray(from, from + CAPACITY)
+        this.#all.set(piece, TEXT)
+        this.#exports.insert(TEXT, TEXT + piece.length, filter.size, at, filter.shift)
+      }
+    filter.bytes.set(this.#all.subarray(at, at + filter.bytes.length))
+  }
+
+  #addressOf(filter: WindowFilter): number {
+    if (filter.generation === this.#generation) return filter.at
+    this.#all.set(filter.bytes, this.#reserve(filter))
+    return filter.at
+  }
+
+  #reserve(filter: WindowFilter): number {
+    const { length } = filter.bytes
+    if (this.#top + length > MAX_FILTERS) {
       this.#generation += 1
-      this.#top = TABLES
+      this.#top = FILTERS
     }
     const { memory } = this.#exports
     const missing = this.#top + length - memory.buffer.byteLength
     if (missing > 0) {
       memory.grow(Math.ceil(missing / PAGE))
-      this.#text = new Uint8Array(memory.buffer, 0, WINDOW)
-      this.#places = new Uint16Array(memory.buffer, PLACES, WINDOW)
+      this.#all = new Uint8Array(memory.buffer)
+      this.#places = new Uint32Array(memory.buffer, PLACES, CAPACITY)
     }
-    new Uint8Array(memory.buffer, this.#top).set(tables.bytes)
-    tables.at = this.#top
-    tables.generation = this.#generation
+    filter.at = this.#top
+    filter.generation = this.#generation
     this.#top += length
-    return tables.at
+    return filter.at
   }
 }
 
-/**
- * Looks for what may be a part of a secret pattern: a sample of the text which the gram filter does not rule out, an escape, a
- * line break.
- */
-export class Prefilter {
-  /** Every secret pattern has a sample in it; 0 where secret patterns are too short. */
-  readonly stride: number
-  readonly #matcher: Matcher
-  /** Number of consecutive n-grams that every pattern contains, capped at MAX_RUN. */
-  readonly #run: number
-  #tables = 0
-  #length = 0
-  /** Up to here there are whole blocks, with what must be behind them. */
-  #whole = 0
-  /** How many places of the text matter for a special byte, and the first of them that has not been passed. */
-  #count = 0
-  #next = 0
-
-  constructor(matcher: Matcher) {
-    this.#run = Math.min(matcher.ahoCorasick.shortest - NGRAM + 1, MAX_RUN)
-    this.stride = STRIDES.find((stride) => stride <= this.#run) ?? 0
-    this.#matcher = matcher
-  }
-
-  /** Takes the text that is to be searched, at most `WINDOW` bytes. It stays until somebody else's is taken. */
-  take(window: Uint8Array): void {
-    this.#tables = MEMORY.addressOf(this.#matcher)
-    this.#length = window.length
-    this.#whole = Math.max(this.#length - BEHIND, 0) & -BLOCK
-    MEMORY.text.set(window)
-    this.#count = MEMORY.mark(this.#whole, this.#length, this.#tables, this.#matcher.filter.shift)
-    this.#next = 0
-  }
-
-  /**
-   * Returns four times the place where it stopped, and why: `AT_END` before the last bytes, `AT_SPECIAL` or `AT_SAMPLE`.
-   * No sample from `sample` on that ends at or before that place may be a secret pattern's.
-   */
-  pass(at: number, sample: number): number {
-    const special = this.#specialFrom(at)
-    const end = special ?? Math.max(this.#whole, at)
-    const { shift } = this.#matcher.filter
-    const found = MEMORY.find(sample, end, this.#length, this.stride, this.#run, this.#tables, shift)
-    if (found >= 0) return (found << 2) | AT_SAMPLE
-    return (end << 2) | (special === null ? AT_END : AT_SPECIAL)
-  }
-
-  #specialFrom(at: number): number | null {
-    const { places } = MEMORY
-    while (this.#next > 0 && (places[this.#next - 1] ?? 0) >= at) this.#next -= 1
-    while (this.#next < this.#count && (places[this.#next] ?? 0) < at) this.#next += 1
-    return this.#next < this.#count ? (places[this.#next] ?? 0) : null
-  }
-}
-
-function makeTables({ alphabet, filter }: Matcher): Tables {
-  const parts = [
-    verdicts((special, second) => bySecond(alphabet, special, second)),
-    verdicts((special, third) => byThird(alphabet, special, third)),
-    alphabet,
-    filter.bits,
-  ]
-  const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
-  let at = 0
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
-  return { bytes, generation: 0, at: 0 }
-}
-
-/** A table by the low four bits of a special byte, and another byte. */
-function verdicts(combine: (special: number, other: number) => number): Uint8Array {
-  const table = new Uint8Array(16 * 256)
-  for (const special of SPECIALS)
-    for (let other = 0; other < 256; other += 1) table[(special % 16) * 256 + other] = combine(special, other)
-  return table
-}
-
-function bySecond(alphabet: Uint8Array, special: number, second: number): number {
-  if (isBreak(special)) return goesOn(alphabet, second) ? BREAK : NOTHING_THERE
-  const code = glance(special, second)
-  if (code === NOTHING) return NOTHING_THERE
-  if (code === BEGINNING) return LONGER_ESCAPE
-  if (isBreak(code)) return ESCAPED_BREAK
-  return alphabet[code] === 1 ? ESCAPE_OF_PATTERN : NOTHING_THERE
-}
-
-function byThird(alphabet: Uint8Array, special: number, third: number): number {
-  if (isBreak(special)) return BREAK
-  return (
-    ESCAPE_OF_PATTERN |
-    (THIRDS.get(special)?.has(third) === true ? LONGER_ESCAPE : 0) |
-    (goesOn(alphabet, third) ? ESCAPED_BREAK : 0)
-  )
-}
-
-/** Whether a secret pattern may go on with this byte behind a line break. */
-function goesOn(alphabet: Uint8Array, byte: number): boolean {
-  return alphabet[byte] === 1 || SPECIALS.includes(byte)
-}
-
-/** By the first byte of an escape, the third ones that those of more than two bytes have. */
-const THIRDS = new Map(
-  ESCAPES.map((syntax) => {
-    const { first } = syntax
-    const bytes = Array.from({ length: 256 }, (_, byte) => byte)
-    const seconds = bytes.filter((second) => glance(first, second) === BEGINNING)
-    const isThird = (third: number) =>
-      seconds.some((second) => syntax.read([first, second, third], 0, 3) !== NO_ESCAPE)
-    return [first, new Set(bytes.filter(isThird))]
-  }),
-)
-
-const MEMORY = new SearchMemory()
+export const MEMORY = new SearchMemory()

@@ -1,11 +1,10 @@
-import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
-import { Redactor, type Tally } from './redact.js'
+import { Redactor, type PatternsInForce } from './redact.js'
+import type { Tally } from './tally.js'
 
 const EMPTY = Buffer.alloc(0)
 
 /**
- * Limit for frame headers and control frames queued behind payload that is withheld as a possible start of a secret (enough
- * for several hundred pings).
+ * Bytes of frame heads and control frames that may queue behind payload which waits (enough for several hundred pings).
  */
 const MAX_WAITING = 65_536
 
@@ -25,7 +24,7 @@ const isControl = ({ opcode }: Frame) => opcode >= 8
  * fragments; no message waits for the next one. Frames keep their lengths.
  */
 export class FrameRedactor {
-  #secretPatterns: SecretPatterns
+  readonly #inForce: PatternsInForce
   readonly #tally: Tally
   readonly #message: Redactor
   /** The frame that is being read: its head as far as it is there, and once it is, what the head says. */
@@ -38,19 +37,14 @@ export class FrameRedactor {
   /** Payload bytes of the message that came, and that went on. */
   #taken = 0
   #released = 0
-  /** Heads and control frames that stand among payload that is held back, by their place in it. */
+  /** Heads and control frames that stand among payload that is held back, by their place in it, and their bytes. */
   #waiting: { readonly at: number; readonly bytes: Buffer }[] = []
+  #waitingBytes = 0
 
-  constructor(secretPatterns: SecretPatterns, tally: Tally) {
-    this.#secretPatterns = secretPatterns
+  constructor(inForce: PatternsInForce, tally: Tally) {
+    this.#inForce = inForce
     this.#tally = tally
-    this.#message = new Redactor(secretPatterns, tally)
-  }
-
-  /** Searches for more from now on. */
-  alsoFor(secretPatterns: SecretPatterns): void {
-    this.#secretPatterns = this.#secretPatterns.plus(secretPatterns)
-    this.#message.alsoFor(secretPatterns)
+    this.#message = new Redactor(inForce, tally)
   }
 
   /** Takes the next bytes; returns those that may go on, or null when these are no frames of a server. */
@@ -70,8 +64,7 @@ export class FrameRedactor {
       }
       this.#endFrame(out)
     }
-    const waiting = this.#waiting.reduce((sum, { bytes }) => sum + bytes.length, 0)
-    return waiting > MAX_WAITING ? null : Buffer.concat(out)
+    return this.#waitingBytes > MAX_WAITING ? null : Buffer.concat(out)
   }
 
   /** Takes bytes of a frame's head; says how many, or null where there can be no such head. */
@@ -105,7 +98,7 @@ export class FrameRedactor {
   #endFrame(out: Buffer[]): void {
     if (this.#frame === null || this.#left > 0) return
     if (isControl(this.#frame)) {
-      const redactor = new Redactor(this.#secretPatterns, this.#tally)
+      const redactor = new Redactor(this.#inForce, this.#tally)
       this.#insert(Buffer.concat([this.#head, redactor.push(this.#control), redactor.flush()]), out)
       this.#control = EMPTY
     } else if (this.#frame.final) {
@@ -121,19 +114,23 @@ export class FrameRedactor {
   /** Puts bytes that are no payload where they stand in it. */
   #insert(bytes: Buffer, out: Buffer[]): void {
     this.#waiting.push({ at: this.#taken, bytes })
+    this.#waitingBytes += bytes.length
     this.#release(EMPTY, out)
   }
 
   #release(payload: Buffer, out: Buffer[]): void {
     let rest = payload
-    for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
-      const before = next.at - this.#released
+    let passed = 0
+    for (const { at, bytes } of this.#waiting) {
+      const before = at - this.#released
       if (before > rest.length) break
-      out.push(rest.subarray(0, before), next.bytes)
+      out.push(rest.subarray(0, before), bytes)
       rest = rest.subarray(before)
-      this.#released = next.at
-      this.#waiting.shift()
+      this.#released = at
+      this.#waitingBytes -= bytes.length
+      passed += 1
     }
+    if (passed > 0) this.#waiting = this.#waiting.slice(passed)
     out.push(rest)
     this.#released += rest.length
   }

@@ -3,13 +3,14 @@ import type { Origin } from '#firewall/contracts/origin.js'
 import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 import type { RequestAllowed } from '#firewall/contracts/verdict.js'
 import type { RequestPath } from '#firewall/rules/request-path.js'
-import { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
+import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import type { ProxySnapshot } from '../context/snapshot.js'
 import type { ConnectionInfo } from '../contracts/connection.js'
 import type { Denial } from '../contracts/denial.js'
 import type { HttpClose } from '../contracts/events.js'
 import type { Downstream } from '../downstream/downstream.js'
 import type { Flow } from '../records/flow.js'
+import type { WidenedRange } from '../redaction/ranges.js'
 import type { ResolvedUpstream } from '../upstream/upstream.js'
 import type { RequestBody } from './request-body.js'
 import type { Room } from './room.js'
@@ -64,8 +65,8 @@ export interface Exchange extends Inquiry {
   room: Room | null
   upstream: ResolvedUpstream | null
   body: RequestBody | null
-  /** What the response is searched for. */
-  secretPatterns: SecretPatterns
+  /** A range that is asked for wider than the client did; null for none. */
+  range: WidenedRange | null
   /** What goes upstream. */
   outgoing: OutgoingRequest | null
 }
@@ -122,7 +123,7 @@ export function newExchange(
     room: null,
     upstream: null,
     body: null,
-    secretPatterns: SecretPatterns.NONE,
+    range: null,
     outgoing: null,
   }
 }
@@ -140,8 +141,8 @@ export interface ForwardResult {
 }
 
 /** Whether a policy has brought the first secret of all: what was let in before it was prepared for no search. */
-export function isFirstSecret({ bytes }: SecretPatterns, { snapshot, sandbox }: Exchange): boolean {
-  return bytes.length > 0 && snapshot.secretPatterns.of(required(sandbox).agent).bytes.length === 0
+export function isFirstSecret({ bytes }: SecretPatterns, { snapshot }: Exchange): boolean {
+  return bytes.length > 0 && snapshot.secretPatterns.current().bytes.length === 0
 }
 
 /** A field that an earlier step has set; otherwise the steps stand in the wrong order. */

@@ -1,3 +1,4 @@
+import type { Headers } from '#firewall/contracts/credential.js'
 import type { Origin } from '#firewall/contracts/origin.js'
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import type { ProxyContext } from '../context/context.js'
@@ -6,7 +7,11 @@ import { deny, denyFailure, type Denial } from '../contracts/denial.js'
 import { codeOf } from '../contracts/errors.js'
 import { dropSessions, isReadable, responseHeaders } from '../message/headers.js'
 import { decodedHeaders, readCodings, type Coding } from '../redaction/content-coding.js'
-import { redactHeaders, Redactor, Tally } from '../redaction/redact.js'
+import { trimRange, type TrimmedRange } from '../redaction/ranges.js'
+import { redactHeaders } from '../redaction/redact-headers.js'
+import { Redactor, type PatternsInForce } from '../redaction/redact.js'
+import { withoutDigests } from '../redaction/searched-messages.js'
+import { Tally } from '../redaction/tally.js'
 import { isStale, reasonOf } from '../upstream/failures.js'
 import type { RawHeaders, UpstreamCall, UpstreamHandler } from '../upstream/upstream.js'
 import { isFirstSecret, required, type Exchange, type ForwardResult } from './exchange.js'
@@ -53,9 +58,8 @@ class Forwarding implements UpstreamHandler, OpenStream {
   readonly mode = 'intercept'
   readonly #exchange: Exchange
   readonly #context: ProxyContext
-  #secretPatterns: SecretPatterns
+  readonly #inForce: PatternsInForce
   readonly #tally = new Tally()
-  #redactor: Redactor | null = null
   #body: ResponseBody | null = null
   #finish: (result: ForwardResult) => void = () => undefined
   #call: UpstreamCall | null = null
@@ -73,7 +77,7 @@ class Forwarding implements UpstreamHandler, OpenStream {
   constructor(exchange: Exchange, context: ProxyContext) {
     this.#exchange = exchange
     this.#context = context
-    this.#secretPatterns = exchange.secretPatterns
+    this.#inForce = () => context.snapshot().secretPatterns.current()
     this.agent = required(exchange.sandbox).agent
     this.origin = required(exchange.origin)
   }
@@ -119,8 +123,6 @@ class Forwarding implements UpstreamHandler, OpenStream {
   }
 
   search(secretPatterns: SecretPatterns): void {
-    this.#secretPatterns = this.#secretPatterns.plus(secretPatterns)
-    this.#redactor?.alsoFor(secretPatterns)
     if (this.#coded && isFirstSecret(secretPatterns, this.#exchange)) this.end()
   }
 
@@ -138,18 +140,22 @@ class Forwarding implements UpstreamHandler, OpenStream {
       call.abort(new Error('busy'))
       return
     }
-    const passed = responseHeaders(raw)
-    if (this.#exchange.keepsSessions) dropSessions(passed)
-    const redacted = redactHeaders(passed, this.#secretPatterns, this.#tally)
-    const headers = codings.length === 0 ? redacted : decodedHeaders(redacted)
-    this.#status = status
-    const { downstream } = this.#exchange
-    const redactor = new Redactor(this.#secretPatterns, this.#tally, status === 206)
-    const begin = () => {
-      if (!downstream.begun) downstream.begin(status, headers)
+    const part = this.#partOf(status, raw)
+    if (part !== null && 'reason' in part) {
+      this.#denial = part
+      call.abort(new Error(part.reason))
+      return
     }
-    this.#redactor = redactor
-    this.#body = new ResponseBody(codings, redactor, downstream, begin, (error) => this.#failDecoding(error))
+    const headers = this.#headersOf(raw, codings, part)
+    this.#status = part?.status ?? status
+    const { downstream } = this.#exchange
+    const redactor = new Redactor(this.#inForce, this.#tally)
+    const begin = () => {
+      if (!downstream.begun) downstream.begin(part?.status ?? status, headers)
+    }
+    this.#body = new ResponseBody(codings, redactor, part, downstream, begin, (error) =>
+      this.#failDecoding(error),
+    )
     // What does not even begin to decompress is answered with an error, not with the upstream's status.
     if (codings.length === 0) begin()
     // An event stream's head goes out before its first event; a body that is there already goes out with its head.
@@ -182,7 +188,7 @@ class Forwarding implements UpstreamHandler, OpenStream {
   /** The codings to undo; a denial for a response that must not be passed on, because it cannot be read. */
   #codingsOf(status: number, raw: RawHeaders): readonly Coding[] | Denial {
     if (status > 599) return deny('upstream-protocol', { detail: `status ${String(status)}` })
-    if (this.#secretPatterns.bytes.length === 0) {
+    if (this.#inForce().bytes.length === 0) {
       this.#coded = readCodings(raw['content-encoding'])?.length !== 0
       return []
     }
@@ -193,6 +199,28 @@ class Forwarding implements UpstreamHandler, OpenStream {
     if (codings === null) return deny('upstream-encoding')
     // A part of a compressed body cannot be decompressed.
     return status === 206 && codings.length > 0 ? deny('upstream-encoding') : codings
+  }
+
+  /** What the client gets of a wider range than it asked for; null where it asked for none, or gets the whole. */
+  #partOf(status: number, raw: RawHeaders): TrimmedRange | Denial | null {
+    const { range } = this.#exchange
+    if (status !== 206 || range === null) return null
+    const detail = 'the upstream sent another range than it was asked for'
+    return trimRange(range, raw['content-range']) ?? deny('upstream-protocol', { detail })
+  }
+
+  #headersOf(raw: RawHeaders, codings: readonly Coding[], part: TrimmedRange | null): Headers {
+    const { keepsSessions, method, snapshot } = this.#exchange
+    const patterns = this.#inForce()
+    const passed = responseHeaders(raw)
+    if (keepsSessions) dropSessions(passed)
+    if (patterns.bytes.length === 0) return passed
+    if (part !== null) {
+      passed['content-range'] = part.contentRange
+      if (passed['content-length'] !== undefined) passed['content-length'] = String(part.take)
+    }
+    const redacted = redactHeaders(withoutDigests(method, passed, snapshot.entityTags), patterns, this.#tally)
+    return codings.length === 0 ? redacted : decodedHeaders(redacted)
   }
 
   #failDecoding(error: Error): void {

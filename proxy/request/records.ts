@@ -4,7 +4,7 @@ import type { Credential } from '#firewall/contracts/credential.js'
 import type { Denial } from '../contracts/denial.js'
 import type { HttpDecision, Redaction } from '../contracts/events.js'
 import type { FlowEnd } from '../records/flow.js'
-import type { Tally } from '../redaction/redact.js'
+import type { Tally } from '../redaction/tally.js'
 import type { Exchange, ForwardResult, Inquiry } from './exchange.js'
 import { overridesIn } from './steering-headers.js'
 

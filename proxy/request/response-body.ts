@@ -1,6 +1,10 @@
 import type { Downstream } from '../downstream/downstream.js'
 import { createDecoder, type Coding, type Decoder } from '../redaction/content-coding.js'
+import { Trimmer, type TrimmedRange } from '../redaction/ranges.js'
 import type { Redactor } from '../redaction/redact.js'
+
+/** Milliseconds after which a line that came is passed on, though it may go on in the next one. */
+const LINE_MS = 50
 
 /** Where the body comes from: it can be told to wait. */
 export interface Source {
@@ -17,25 +21,31 @@ export interface Source {
 export class ResponseBody {
   readonly #codings: readonly Coding[]
   readonly #redactor: Redactor
+  /** Null where all of it is the client's. */
+  readonly #trimmer: Trimmer | null
   readonly #downstream: Downstream
   readonly #begin: () => void
   readonly #onFailure: (error: Error) => void
   #decoder: Decoder | null = null
   #onWritten: () => void = () => undefined
+  #line: NodeJS.Timeout | null = null
 
   /**
+   * @param part what of the body the client asked for; null for all of it
    * @param begin writes the head, if it is not written yet
    * @param onFailure the body cannot be decoded
    */
   constructor(
     codings: readonly Coding[],
     redactor: Redactor,
+    part: TrimmedRange | null,
     downstream: Downstream,
     begin: () => void,
     onFailure: (error: Error) => void,
   ) {
     this.#codings = codings
     this.#redactor = redactor
+    this.#trimmer = part === null ? null : new Trimmer(part)
     this.#downstream = downstream
     this.#begin = begin
     this.#onFailure = onFailure
@@ -64,6 +74,7 @@ export class ResponseBody {
 
   /** Nobody waits for the rest. */
   destroy(): void {
+    this.#forgetLine()
     this.#decoder?.input.destroy()
     this.#decoder?.output.destroy()
   }
@@ -78,15 +89,42 @@ export class ResponseBody {
 
   #send(chunk: Buffer, source: Source): void {
     this.#begin()
-    const clean = this.#redactor.push(chunk)
-    if (clean.length === 0 || this.#downstream.write(clean)) return
+    this.#forgetLine()
+    const clean = this.#trim(this.#redactor.push(chunk))
+    if (clean.length === 0 || this.#downstream.write(clean)) {
+      this.#waitForLine()
+      return
+    }
     source.pause()
-    this.#downstream.onDrain(() => source.resume())
+    this.#downstream.onDrain(() => {
+      source.resume()
+      this.#waitForLine()
+    })
+  }
+
+  /** Only while the source may send: a client that stops to read must not choose where a line is taken for whole. */
+  #waitForLine(): void {
+    if (!this.#redactor.waitsForLine) return
+    this.#forgetLine()
+    this.#line = setTimeout(() => {
+      const clean = this.#trim(this.#redactor.idle())
+      if (clean.length > 0) this.#downstream.write(clean)
+    }, LINE_MS)
+  }
+
+  #forgetLine(): void {
+    if (this.#line !== null) clearTimeout(this.#line)
+    this.#line = null
+  }
+
+  #trim(chunk: Buffer): Buffer {
+    return this.#trimmer?.push(chunk) ?? chunk
   }
 
   #finish(): void {
     this.#begin()
-    const rest = this.#redactor.flush()
+    this.#forgetLine()
+    const rest = this.#trim(this.#redactor.flush())
     if (rest.length > 0) this.#downstream.write(rest)
     this.#downstream.end(null, this.#onWritten)
   }

@@ -1,11 +1,12 @@
-import type { Headers, Injected } from '#firewall/contracts/credential.js'
+import type { Injected } from '#firewall/contracts/credential.js'
 import { authorityText } from '#firewall/names/default-port.js'
-import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import type { ProxyContext } from '../context/context.js'
 import { deny, denyFailure, type Denial } from '../contracts/denial.js'
 import { endToEndHeaders, hasBody } from '../message/headers.js'
 import { newKey } from '../message/websocket-handshake.js'
-import { isSearchableRange } from '../redaction/redact.js'
+import { widenRange } from '../redaction/ranges.js'
+import { reachOf } from '../redaction/search.js'
+import { askSearchable } from '../redaction/searched-messages.js'
 import { resolveUpstream } from '../upstream/resolve-upstream.js'
 import { sendTokenRequest } from '../upstream/token-request.js'
 import { stripClientCredential } from './credential-locations.js'
@@ -69,7 +70,7 @@ const recordDecision: Step = {
 const prepareRequest: Step = {
   name: 'drop hop-by-hop and steering headers, and any value in the locations of the credential',
   run(exchange, { ledger }) {
-    const { origin, path, credential, downstream, method, sandbox, snapshot } = exchange
+    const { origin, path, downstream, method, sandbox, snapshot } = exchange
     const { service, destination } = required(exchange.verdict)
     const { host, port, scheme } = required(origin)
     const { path: pathname, query } = required(path)
@@ -81,11 +82,8 @@ const prepareRequest: Step = {
     // Frames are read in both directions, so nothing may change them (RFC 6455 section 9).
     delete headers['sec-websocket-extensions']
     if (downstream.upgrade !== null) headers['sec-websocket-key'] = newKey()
-    if (credential !== null) {
-      // What comes back must be readable for redaction.
-      headers['accept-encoding'] = 'identity'
-      dropShortRange(headers, snapshot.secretPatterns.of(required(sandbox).agent))
-    }
+    // Whatever host this is: what comes back must be readable for redaction.
+    if (snapshot.secretPatterns.current().bytes.length > 0) askSearchable(headers, snapshot.entityTags)
     if (hasBody(exchange.headers)) {
       const { maxRequestBytes } = snapshot.policy.http
       const reservation = ledger.memory.open(required(sandbox).id, snapshot.policy.limits.memory)
@@ -101,6 +99,7 @@ const prepareRequest: Step = {
       sent,
       placeholders: required(sandbox).placeholders,
     }
+    setRange(exchange)
     return null
   },
 }
@@ -126,20 +125,20 @@ function tokenContextOf({ flow, connection, sandbox, service, snapshot }: Exchan
   return { requestId: flow.id, connection, sandbox: required(sandbox), service, policy, resolver, upstreams }
 }
 
-const choosePatterns: Step = {
-  name: 'choose what the response is searched for: a token that came just now, too',
+const widenRangeAgain: Step = {
+  name: 'ask for a wider range, since a token that came just now may be longer than what was searched for before',
   run(exchange) {
-    if (exchange.credential === null) return null
-    exchange.secretPatterns = exchange.snapshot.secretPatterns.of(required(exchange.sandbox).agent)
-    // The new token may be longer than what was looked for before.
-    dropShortRange(required(exchange.outgoing).headers, exchange.secretPatterns)
+    setRange(exchange)
     return null
   },
 }
 
-/** A server may always answer with the whole (RFC 9110 section 14.2). */
-function dropShortRange(headers: Headers, secretPatterns: SecretPatterns): void {
-  if (!isSearchableRange(headers['range'], secretPatterns)) delete headers['range']
+function setRange(exchange: Exchange): void {
+  const reach = reachOf(exchange.snapshot.secretPatterns.current())
+  const { by = -1 } = exchange.range ?? {}
+  // Signatures may cover the range: once it is wide enough, it stays.
+  if (reach > 0 && reach > by)
+    exchange.range = widenRange(exchange.method, exchange.headers, required(exchange.outgoing).headers, reach)
 }
 
 /** A request, from the open connection to the moment before the first byte goes upstream; `forward` follows. */
@@ -151,5 +150,5 @@ export const REQUEST_STEPS: readonly Step[] = [
   recordDecision,
   prepareRequest,
   injectCredential,
-  choosePatterns,
+  widenRangeAgain,
 ]

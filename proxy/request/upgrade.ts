@@ -7,7 +7,8 @@ import { codeOf } from '../contracts/errors.js'
 import { FrameReader } from '../message/frame-reader.js'
 import { dropSessions, responseHeaders } from '../message/headers.js'
 import { acceptFor, handshakeError } from '../message/websocket-handshake.js'
-import { redactHeaders, Tally } from '../redaction/redact.js'
+import { redactHeaders } from '../redaction/redact-headers.js'
+import { Tally } from '../redaction/tally.js'
 import { FrameRedactor } from '../redaction/websocket-frames.js'
 import { reasonOf } from '../upstream/failures.js'
 import type { RawHeaders } from '../upstream/upstream.js'
@@ -27,11 +28,13 @@ import { redactionsOf } from './records.js'
  * A refusal is answered with the upstream's status (401, 426, …), without its body. Never rejects.
  */
 export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promise<ForwardResult> {
-  const { downstream, secretPatterns, snapshot, flow } = exchange
+  const { downstream, snapshot, flow } = exchange
+  const inForce = () => context.snapshot().secretPatterns.current()
   const outgoing = required(exchange.outgoing)
   const upgrade = required(downstream.upgrade)
   const tally = new Tally()
-  const redactor = secretPatterns.bytes.length === 0 ? null : new FrameRedactor(secretPatterns, tally)
+  const redactor =
+    snapshot.secretPatterns.current().bytes.length === 0 ? null : new FrameRedactor(inForce, tally)
   const frames = { ofClient: new FrameReader('client'), ofServer: new FrameReader('server') }
   const headBytes = upgrade.bytesRead
 
@@ -79,7 +82,6 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
       mode: 'intercept',
       end: () => cut('policy-changed'),
       search(patterns) {
-        redactor?.alsoFor(patterns)
         // Without a redactor messages may be compressed, and nothing can be found in them.
         if (redactor === null && isFirstSecret(patterns, exchange)) cut('policy-changed')
       },
@@ -104,7 +106,7 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
         }
         status = 101
         return upgrade.accept({
-          ...redactHeaders(passedHeaders(headers, exchange), secretPatterns, tally),
+          ...redactHeaders(passedHeaders(headers, exchange), inForce(), tally),
           connection: 'Upgrade',
           upgrade: 'websocket',
           'sec-websocket-accept': acceptFor(String(exchange.headers['sec-websocket-key'])),

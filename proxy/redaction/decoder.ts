@@ -1,0 +1,358 @@
+import { isBreak, isIndent, LF } from './characters.js'
+import { codeOfName, digitOf, isNameByte, MAX_ESCAPE, SINGLE, utf8Of, WAITS } from './escapes.js'
+
+const PERCENT = 0x25
+const AMPERSAND = 0x26
+const BACKSLASH = 0x5c
+const EQUALS = 0x3d
+const SEMICOLON = 0x3b
+const NUMBER_SIGN = 0x23
+
+/** Bytes of line breaks and indents in a row, plain or escaped, that a secret can span. */
+const MAX_FOLD = 64
+
+/** Escapes within escapes, as `%2541` or `\u0026#65;`. */
+const MAX_NESTING = 4
+
+const EMPTY = new Uint8Array(0)
+
+/** Nothing may be an escape, at this place of the output. */
+const NONE = -1
+
+/**
+ * A text as it is read by whoever undoes its escapes, of whatever kinds and one within another, and its folds: a line break
+ * and the indent behind it (RFC 2045 section 6.8; RFC 2849; YAML). It takes one pass, and time by the length of the text alone.
+ *
+ * Output that may be the beginning of an escape stays as it is until the escape is whole; then it is replaced by what the
+ * escape stands for, which in turn may complete another. So a mixture is read as the reader of all of it would.
+ */
+export class Decoder {
+  /** The decoded bytes, and how many there are. */
+  out: Uint8Array = EMPTY
+  length = 0
+
+  // Runs of output, in order: where they begin there, where in the text, and the end of their piece of the text; 0 for
+  // bytes that stand for themselves.
+  #runs = 0
+  #outs = new Uint32Array(1_024)
+  #starts = new Uint32Array(1_024)
+  #ends = new Uint32Array(1_024)
+
+  /** Where in the output an escape may have begun, and in the text; those that it may be a part of are in the stack. */
+  #open = NONE
+  #openStart = 0
+  /** How many times over its first byte was decoded. */
+  #openLevel = 0
+  readonly #outer: { open: number; start: number; level: number }[] = []
+  #inFold = false
+  #foldStart = 0
+  #foldEnd = 0
+
+  /**
+   * Reads the text anew, and forgets the one before.
+   *
+   * @param out for the decoded bytes; where it is a view of the same memory as the text, it begins before it
+   * @param places of the special bytes that may matter, ascending
+   * @param count how many there are
+   */
+  read(text: Uint8Array, out: Uint8Array, end: number, places: ArrayLike<number>, count: number): void {
+    this.out = out
+    this.length = 0
+    this.#runs = 0
+    this.#forgetEscapes()
+    this.#inFold = false
+    let at = 0
+    for (let i = 0; i < count; i += 1) {
+      const place = places[i] ?? 0
+      if (place < at) continue
+      this.#copy(text, at, place)
+      for (at = place; at < end;) {
+        this.#push(text[at] ?? 0, at, at + 1, 0)
+        at += 1
+        if (this.#open === NONE && !this.#inFold) break
+      }
+    }
+    this.#copy(text, at, end)
+  }
+
+  /** Where in the output the first escape begins that the end of the text has cut off; its length for none. */
+  get cutOff(): number {
+    if (this.#open === NONE) return this.length
+    return this.#outer[0]?.open ?? this.#open
+  }
+
+  /** The escapes that became bytes of the output from `from` to `to`, or were folds there. */
+  *escapesIn(from: number, to: number): Generator<{ start: number; end: number; next: number }> {
+    for (let run = Math.max(this.#runOf(from) - 1, 0); run < this.#runs; run += 1) {
+      if ((this.#outs[run] ?? 0) > to) return
+      const end = this.#ends[run] ?? 0
+      const next = run + 1 < this.#runs ? (this.#outs[run + 1] ?? 0) : this.length
+      if (end > 0) yield { start: this.#starts[run] ?? 0, end, next }
+    }
+  }
+
+  /** Where in the text this byte of the output begins. */
+  startOf(index: number): number {
+    const run = this.#runOf(index)
+    return this.#ends[run] === 0
+      ? (this.#starts[run] ?? 0) + index - (this.#outs[run] ?? 0)
+      : (this.#starts[run] ?? 0)
+  }
+
+  /** Where in the text it ends. */
+  endOf(index: number): number {
+    const end = this.#ends[this.#runOf(index)] ?? 0
+    return end === 0 ? this.startOf(index) + 1 : end
+  }
+
+  #runOf(index: number): number {
+    let [low, high] = [0, this.#runs - 1]
+    while (low < high) {
+      const middle = (low + high + 1) >> 1
+      if ((this.#outs[middle] ?? 0) <= index) low = middle
+      else high = middle - 1
+    }
+    return low
+  }
+
+  #copy(text: Uint8Array, from: number, to: number): void {
+    if (from >= to) return
+    this.#beginRun(from, 0)
+    if (text.buffer === this.out.buffer) {
+      const shift = text.byteOffset - this.out.byteOffset
+      // Both are views of the same memory, and this makes no object.
+      this.out.copyWithin(this.length, from + shift, to + shift)
+    } else this.out.set(text.subarray(from, to), this.length)
+    this.length += to - from
+  }
+
+  #beginRun(start: number, end: number): void {
+    const last = this.#runs - 1
+    if (last >= 0 && end === 0 && this.#ends[last] === 0) {
+      if ((this.#starts[last] ?? 0) + this.length - (this.#outs[last] ?? 0) === start) return
+    }
+    if (this.#runs === this.#outs.length) {
+      this.#outs = grown(this.#outs)
+      this.#starts = grown(this.#starts)
+      this.#ends = grown(this.#ends)
+    }
+    this.#outs[this.#runs] = this.length
+    this.#starts[this.#runs] = start
+    this.#ends[this.#runs] = end
+    this.#runs += 1
+  }
+
+  /** @param level how many times over the byte was decoded from the text between `start` and `end`; 0 if it is itself there */
+  #push(byte: number, start: number, end: number, level: number): void {
+    if (isBreak(byte)) {
+      this.#fold(start, end)
+      return
+    }
+    if (this.#inFold) {
+      if (isIndent(byte)) {
+        this.#foldEnd = end
+        return
+      }
+      this.#inFold = false
+      if (this.#foldEnd - this.#foldStart > MAX_FOLD) this.#put(LF, this.#foldStart, this.#foldEnd)
+    }
+    const begins = isFirst(byte)
+    // What begins an escape for a reader of the text does so before it can be a part of one that this reader finds; and few
+    // escape the beginnings of other kinds with a backslash.
+    const isInner =
+      begins && (level < this.#openLevel || (byte !== BACKSLASH && this.out[this.#open] === BACKSLASH))
+    if (this.#open !== NONE && !isInner && this.#continueEscape(byte, start, end, level)) return
+    this.#put(byte, start, level > 0 ? end : 0)
+    if (!begins) return
+    if (this.#open !== NONE) {
+      if (this.#outer.length === MAX_NESTING) this.#outer.shift()
+      this.#outer.push({ open: this.#open, start: this.#openStart, level: this.#openLevel })
+    }
+    this.#open = this.length - 1
+    this.#openStart = start
+    this.#openLevel = level
+  }
+
+  #put(byte: number, start: number, end: number): void {
+    this.#beginRun(start, end)
+    this.out[this.length] = byte
+    this.length += 1
+  }
+
+  /** A line break: it is left out, and `=` or `\` before it, which say that the line goes on. */
+  #fold(start: number, end: number): void {
+    if (!this.#inFold) this.#foldStart = start
+    const first = this.out[this.#open]
+    if (this.#open === this.length - 1 && this.#open !== NONE && (first === EQUALS || first === BACKSLASH)) {
+      this.#foldStart = this.#openStart
+      this.#dropTo(this.#open)
+    }
+    this.#forgetEscapes()
+    this.#inFold = true
+    this.#foldEnd = end
+    if (end - start > 1) this.#beginRun(start, end)
+  }
+
+  #forgetEscapes(): void {
+    this.#open = NONE
+    this.#openLevel = 0
+    if (this.#outer.length > 0) this.#outer.length = 0
+  }
+
+  #dropTo(length: number): void {
+    this.length = length
+    while (this.#runs > 0 && (this.#outs[this.#runs - 1] ?? 0) >= length) this.#runs -= 1
+  }
+
+  /** Whether the byte was the last of an escape, and with it became another one. If not, it is still to be put. */
+  #continueEscape(byte: number, start: number, end: number, level: number): boolean {
+    const { out } = this
+    const distance = this.length - this.#open
+    const first = out[this.#open]
+    const second = distance === 1 ? byte : (out[this.#open + 1] ?? 0)
+    if (distance > MAX_ESCAPE) this.#forgetEscapes()
+    else if (first === AMPERSAND) return this.#continueReference(byte, start, end, level, distance, second)
+    else if (first === BACKSLASH) return this.#continueBackslash(byte, end, distance, second)
+    else if (first === PERCENT && second === 0x75)
+      return distance === 1 ? false : this.#continueHex(byte, end, distance - 1, 4, 2)
+    else return this.#continueHex(byte, end, distance, 2, 1)
+    return false
+  }
+
+  #continueBackslash(byte: number, end: number, distance: number, second: number): boolean {
+    const kind = SINGLE[second] ?? 0
+    if (distance === 1) {
+      if (kind === WAITS) return false
+      if (kind !== 0) return this.#replace(kind, end)
+      this.#forgetEscapes()
+      return false
+    }
+    if (second === 0x75) return this.#continueHex(byte, end, distance - 1, 4, 2)
+    if (second === 0x78) return this.#continueHex(byte, end, distance - 1, 2, 2)
+    // Three octal digits.
+    if (byte < 0x30 || byte > 0x37) return this.#isContinued(byte)
+    if (distance < 3) return false
+    const middle = this.out[this.#open + 2] ?? 0
+    return this.#replace(((second & 3) << 6) | ((middle & 7) << 3) | (byte & 7), end)
+  }
+
+  /** @param offset of the first digit from the beginning of the escape */
+  #continueHex(byte: number, end: number, digit: number, digits: number, offset: number): boolean {
+    if (digitOf(byte) < 0) return this.#isContinued(byte)
+    if (digit < digits) return false
+    let code = 0
+    for (let i = 0; i < digits - 1; i += 1) code = code * 16 + digitOf(this.out[this.#open + offset + i] ?? 0)
+    return this.#replaceBy(code * 16 + digitOf(byte), end, digits === 2)
+  }
+
+  #continueReference(
+    byte: number,
+    start: number,
+    end: number,
+    level: number,
+    distance: number,
+    second: number,
+  ): boolean {
+    if (distance === 1) {
+      if (byte !== NUMBER_SIGN && !isNameByte(byte)) return this.#isContinued(byte)
+      return false
+    }
+    if (second !== NUMBER_SIGN) {
+      if (isNameByte(byte)) return false
+      const code = codeOfName(this.out, this.#open + 1, this.length, byte === SEMICOLON)
+      if (code === 0 || (byte !== SEMICOLON && byte === EQUALS)) return this.#isContinued(byte)
+      if (byte === SEMICOLON) return this.#replaceBy(code, end, false)
+      return this.#endBefore(code, byte, start, end, level)
+    }
+    const isHex = ((this.out[this.#open + 2] ?? 0) | 0x20) === 0x78
+    if (distance === 2 && (byte | 0x20) === 0x78) return false
+    const digit = digitOf(byte)
+    if (digit >= 0 && (isHex || digit <= 9)) return false
+    const code = this.#numberOf(isHex)
+    if (code === 0) return this.#isContinued(byte)
+    if (byte === SEMICOLON) return this.#replaceBy(code, end, false)
+    // The semicolon may be missing: readers of HTML do not mind.
+    return this.#endBefore(code, byte, start, end, level)
+  }
+
+  #numberOf(isHex: boolean): number {
+    let code = 0
+    for (let at = this.#open + (isHex ? 3 : 2); at < this.length; at += 1)
+      code = code * (isHex ? 16 : 10) + digitOf(this.out[at] ?? 0)
+    return code <= 0x10ffff && (code < 0xd800 || code > 0xdfff) ? code : 0
+  }
+
+  /** Not an escape, unless the byte begins one that stands for what continues it. */
+  #isContinued(byte: number): false {
+    if (!isFirst(byte)) this.#forgetEscapes()
+    return false
+  }
+
+  /** An escape that ended before this byte. */
+  #endBefore(code: number, byte: number, start: number, end: number, level: number): boolean {
+    this.#replaceBy(code, start, false)
+    this.#push(byte, start, end, level)
+    return true
+  }
+
+  #replaceBy(code: number, end: number, isByte: boolean): boolean {
+    if (isByte || code < 0x80) return this.#replace(code, end)
+    const { out } = this
+    const open = this.#open
+    const high = open >= 3 && out[open - 3] === 0xed ? (out[open - 2] ?? 0) : 0
+    if (code >= 0xdc00 && code <= 0xdfff && high >= 0xa0 && high < 0xb0) {
+      // The second of a pair of surrogates: both are one character.
+      const first = 0xd000 | ((high & 0x3f) << 6) | ((out[open - 1] ?? 0) & 0x3f)
+      const start = this.startOf(open - 3)
+      return this.#replaceAll(
+        open - 3,
+        start,
+        utf8Of(((first - 0xd800) << 10) + code - 0xdc00 + 0x10000),
+        end,
+      )
+    }
+    return this.#replaceAll(open, this.#openStart, utf8Of(code), end)
+  }
+
+  #replaceAll(to: number, start: number, bytes: readonly number[], end: number): true {
+    this.#dropTo(to)
+    this.#forgetEscapes()
+    this.#beginRun(start, end)
+    for (const byte of bytes) this.out[this.length++] = byte
+    return true
+  }
+
+  /** The escape that is open becomes this byte, which may continue what is around it. */
+  #replace(byte: number, end: number): true {
+    const start = this.#openStart
+    const level = this.#openLevel + 1
+    this.#dropTo(this.#open)
+    const outer = this.#outer.pop()
+    this.#open = outer?.open ?? NONE
+    this.#openStart = outer?.start ?? 0
+    this.#openLevel = outer?.level ?? 0
+    this.#push(byte, start, end, level)
+    return true
+  }
+}
+
+const isSpecial = (byte: number) => isBreak(byte) || isFirst(byte)
+
+function isFirst(byte: number): boolean {
+  return byte === PERCENT || byte === AMPERSAND || byte === BACKSLASH || byte === EQUALS
+}
+
+function grown(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  const larger = new Uint32Array(array.length * 2)
+  larger.set(array)
+  return larger
+}
+
+/** The bytes as they are once all is undone, and how many of them no end of an escape could change. */
+export function decoded(bytes: Uint8Array): { readonly all: Uint8Array; readonly certain: number } {
+  if (!bytes.some(isSpecial)) return { all: bytes, certain: bytes.length }
+  const decoder = new Decoder()
+  const places = [...bytes.keys()]
+  decoder.read(bytes, new Uint8Array(bytes.length), bytes.length, places, places.length)
+  return { all: decoder.out.subarray(0, decoder.length), certain: decoder.cutOff }
+}

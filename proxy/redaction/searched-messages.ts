@@ -1,0 +1,37 @@
+import type { Headers } from '#firewall/contracts/credential.js'
+import { newHeaders } from '../message/headers.js'
+import type { EntityTags } from './entity-tags.js'
+
+/** What asks for an answer that is a difference to another (RFC 3229), or for a digest of it (RFC 9530, RFC 3230). */
+const UNSEARCHABLE = ['a-im', 'want-digest', 'want-content-digest', 'want-repr-digest']
+
+/** Changes a request so that its response can be searched. Its range is widened by `widenRange`. */
+export function askSearchable(headers: Headers, tags: EntityTags): void {
+  headers['accept-encoding'] = 'identity'
+  for (const name of UNSEARCHABLE) Reflect.deleteProperty(headers, name)
+  tags.unseal(headers)
+}
+
+/** A digest or signature of the body, in its standard headers and in those of stores and registries. */
+const DIGEST = /(^|[-_])(md5|sha-?\d*|digest|hash|checksum|crc\d+c?|crc64[a-z]*|signature|etag)([-_]|$)/
+
+/** Headers that users set on what they store, and gets back as it was set. */
+const OF_USERS = /^(x-(amz|goog|ms|oss|cos)-meta-|x-object-meta-)/
+
+/**
+ * Takes digests of the body out of a head, and replaces its entity tag. Threat: a body with stars and a digest of it without
+ * them let guesses at the secret be checked offline.
+ *
+ * A response that only confirms an upload (no body, and no question for one) keeps them: they are of what the client sent.
+ */
+export function withoutDigests(method: string, headers: Headers, tags: EntityTags): Headers {
+  if (method !== 'GET' && method !== 'HEAD' && headers['content-length'] === '0') return headers
+  const kept = newHeaders()
+  for (const [name, value] of Object.entries(headers)) {
+    if (name === 'etag') {
+      const sealed = tags.seal(String(value))
+      if (sealed !== null) kept[name] = sealed
+    } else if (!DIGEST.test(name) || OF_USERS.test(name)) kept[name] = value
+  }
+  return kept
+}
