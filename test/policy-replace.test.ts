@@ -321,8 +321,11 @@ void t.test('what the new policy forbids ends, and the log says why; the rest go
   t.ok(await eventually(() => socket.received.includes('101')))
 
   gateway.replace({ policy: policyOf(api.port, ['api', 'tunnel'], 60_000, tunnelPort) })
-  api.open.get('/stream')?.write('still here')
-  t.ok(await eventually(() => streaming.received.includes('still here')), 'under the decision that let it in')
+  api.open.get('/stream')?.write('still here ')
+  t.ok(
+    await eventually(() => streaming.received.includes('still here ')),
+    'under the decision that let it in',
+  )
   t.strictSame(closes(), [])
   t.notOk(ended)
 

@@ -92,7 +92,7 @@ void t.test(
     t.match(await next(), { secret: 'TOKEN', source: 'command', problem: null })
     t.same(await injected('a'), { 'x-api-key': `Token ${SECOND}` })
     t.same(await injected('b'), basic(SECOND))
-    t.same([...secretPatterns('a')].sort(), [FIRST, SECOND])
+    t.same([...secretPatterns('a')].sort(), [FIRST, SECOND, 'x-api-key'].sort(), 'also of the name')
   },
 )
 

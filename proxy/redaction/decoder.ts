@@ -69,10 +69,15 @@ export class Decoder {
       for (at = place; at < end;) {
         this.#push(text[at] ?? 0, at, at + 1, 0)
         at += 1
-        if (this.#open === NONE && !this.#inFold) break
+        if (this.#isSettled()) break
       }
     }
     this.#copy(text, at, end)
+  }
+
+  /** Whether nothing that came depends on what follows. */
+  #isSettled(): boolean {
+    return this.#open === NONE && !this.#inFold
   }
 
   /** Where in the output the first escape begins that the end of the text has cut off; its length for none. */

@@ -28,6 +28,7 @@ export class ResponseBody {
   readonly #onFailure: (error: Error) => void
   #decoder: Decoder | null = null
   #onWritten: () => void = () => undefined
+  #passed = false
   #line: NodeJS.Timeout | null = null
 
   /**
@@ -91,6 +92,9 @@ export class ResponseBody {
     this.#begin()
     this.#forgetLine()
     const clean = this.#trim(this.#redactor.push(chunk))
+    // The head does not wait for what the body waits for.
+    if (clean.length === 0 && !this.#passed && this.#downstream.sendsNow) this.#downstream.flush()
+    this.#passed = true
     if (clean.length === 0 || this.#downstream.write(clean)) {
       this.#waitForLine()
       return
