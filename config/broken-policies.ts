@@ -498,7 +498,7 @@ export const BROKEN_POLICIES: readonly BrokenPolicy[] = [
     line: 5,
     column: 15,
     problem:
-      /Secret `NO_SUCH` is not set \(checked `secrets`, NO_SUCH, NO_SUCH_FILE, Docker secrets and \.env\)/,
+      /Secret `NO_SUCH` is not set \(checked `secrets`, NO_SUCH, NO_SUCH_FILE, Docker secrets, egress\.env and \.env\)/,
     fix: /Set NO_SUCH, set NO_SUCH_FILE/,
     edit: ['NO_SUCH', 'TOKEN'],
   },

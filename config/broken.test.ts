@@ -113,10 +113,16 @@ void t.test('alias bombs are rejected without being expanded', async (t) => {
 void t.test('errors in .env and in secret files quote nothing of the file', async (t) => {
   const policy =
     'services: { a: { url: "https://a.example.com", credential: { bearer: "${A_KEY}" }, rules: [{ allow: GET /** }] } }\n'
-  const cwd = writeFiles(t.testdir({ directory: {} }), { '.env': 'A_KEY=hunter2hunter2\nhunter3hunter3\n' })
-  t.match(await issuesOf(cwd, policy), [
-    { file: '.env', line: 2, column: 1, problem: /expected `NAME=value`/ },
-  ])
+  const cwd = writeFiles(t.testdir({ directory: {} }), { '.env': '# mine\nA_KEY=hunter2 hunter3\n' })
+  t.match(await issuesOf(cwd, policy), [{ file: '.env', line: 2, column: 7, problem: /not quoted/ }])
+  t.same(await issuesOf(cwd, policy, { A_KEY: 'hunter2hunter2' }), [], 'the variable decides')
+  writeFiles(cwd, { '.env': 'A_KEY=hunter2hunter2\nhunter3hunter3\nB = hunter4\nA_KEY2="open\n' })
+  t.same(await issuesOf(cwd, policy), [], 'lines that the policy does not need')
+  writeFiles(cwd, { '.env': 'A_KEY=two words\n', 'egress.env': "A_KEY='hunter2 hunter2'\n" })
+  t.same(await issuesOf(cwd, policy), [], 'egress.env decides')
+  writeFiles(cwd, { '.env': Buffer.from([0xff, 0xfe]), 'egress.env': '' })
+  t.match(await issuesOf(cwd, policy), [{ file: '.env', line: 1, column: 1, problem: /not valid UTF-8/ }])
+  t.same(await issuesOf(cwd, 'allow: [{ host: a.example.com }]\n'), [], 'nobody needs it')
   writeFiles(cwd, { '.env': '' })
   t.match(await issuesOf(cwd, policy, { A_KEY_FILE: 'none' }), [
     { problem: /The file in A_KEY_FILE does not exist/ },

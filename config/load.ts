@@ -20,7 +20,7 @@ import { validateSchema } from './schema/validate-schema.js'
 import { declaredNames, fillIn } from './secrets/fill-in.js'
 import { secretsOf, storeInputs } from './secrets/every-secret.js'
 import { SecretRefresher } from './secrets/secret-refresher.js'
-import { checkCircles, checkUnused } from './secrets/source-graph.js'
+import { checkCircles, checkUnused, neededBy } from './secrets/source-graph.js'
 import { readSources } from './secrets/sources/section.js'
 import { buildService } from './services/services.js'
 import { readPolicySettings } from './settings.js'
@@ -56,10 +56,6 @@ export const LOAD_PASSES: readonly LoadPass[] = [
     const source = readYaml(load.file, load.text)
     load.issues = source.issues
     load.source = 'scalars' in source && source.value !== undefined ? source : null
-  }),
-  pass('.env', ({ file, issues, secrets }) => {
-    for (const error of secrets?.dotenvErrors ?? [])
-      issues.addAt(error.position, error, file.replace(/[^/]*$/, '.env'))
   }),
   pass('references', ({ source, issues }) => {
     checkReferences(source?.scalars ?? [], issues)
@@ -97,6 +93,18 @@ export const LOAD_PASSES: readonly LoadPass[] = [
     load.services = Object.entries(valid.value.services ?? {}).map(([name, file]) =>
       buildService(name, file, context),
     )
+  }),
+  // Only what the policy needs: the file may be a project's own, in the syntax of any framework.
+  pass('.env', ({ file, issues, secrets, sources, services }) => {
+    const used = neededBy(
+      services.flatMap((service) => service.secrets),
+      sources,
+    )
+    for (const name of used) {
+      const place = secrets?.dotenvPlace(name)
+      if (place == null || place.error === null) continue
+      issues.addAt(place.position, place.error, file.replace(/[^/]*$/, place.file))
+    }
   }),
   pass('unused secrets', ({ sources, services, context }) => {
     checkUnused(sources, new Set(services.flatMap(({ secrets }) => secrets)), context)

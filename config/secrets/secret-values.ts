@@ -1,18 +1,35 @@
 import { realpathSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import type { Diagnostic } from '#firewall/contracts/diagnostic.js'
-import { parseDotenv, type Dotenv, type DotenvError } from './dotenv.js'
+import type { SourcePosition } from '../issues/issue.js'
+import { DOTENV_FILES, parseDotenv, type Dotenv } from './dotenv.js'
 import { readTextFile, withoutLastBreak } from '../files/text-file.js'
 
 /** Shorter values occur in ordinary responses, so they cannot be redacted. */
 export const MIN_SECRET = 8
+
+interface DotenvFile {
+  readonly name: string
+  readonly entries: Dotenv
+  /** Why the file cannot be read, if it exists and cannot. */
+  readonly error: Diagnostic | null
+}
+
+/** A variable in a file beside the policy that a secret was read from, or cannot be read from. */
+export interface DotenvPlace {
+  /** Name of the file, without its directory. */
+  readonly file: string
+  readonly position: SourcePosition
+  readonly error: Diagnostic | null
+  readonly expandable: boolean
+}
 
 /** The directory in which Docker mounts the secrets of a service. */
 const MOUNTED_SECRETS = '/run/secrets'
 
 export interface SecretOptions {
   readonly env: Readonly<Record<string, string | undefined>>
-  /** Directory of the policy file and of `.env`. */
+  /** Directory of the policy file, of `egress.env` and of `.env`. */
   readonly directory: string
   /** Directory for relative names in `NAME_FILE`. */
   readonly cwd: string
@@ -31,26 +48,22 @@ export const NO_VALUES: SecretLookup = { lookUp: () => null }
 
 /**
  * The values of secrets by name. Values from the section `secrets` are set with `put`. For all others, the first of these
- * decides: the variable NAME, the file named by NAME_FILE, Docker's secret NAME, `.env` beside the policy.
+ * decides: the variable NAME, the file named by NAME_FILE, Docker's secret NAME, `egress.env` and `.env` beside the policy.
  */
 export class SecretValues implements SecretLookup {
   readonly #options: SecretOptions
-  readonly #dotenv: Dotenv
-  readonly #dotenvError: Diagnostic | null
+  readonly #dotenv: readonly DotenvFile[]
   readonly #files = new Set<string>()
+  readonly #places = new Map<string, DotenvPlace>()
   readonly #seen = new Set<string>()
   /** By name; null for a value that could not be read, which is reported elsewhere. */
   readonly #values = new Map<string, string | Diagnostic | null>()
 
   constructor(options: SecretOptions) {
     this.#options = options
-    const path = join(options.directory, '.env')
-    const file = readTextFile(path)
-    if (file !== null) this.#addFile(path)
-    this.#dotenv =
-      file !== null && 'text' in file ? parseDotenv(file.text) : { values: new Map(), errors: [] }
-    this.#dotenvError = file !== null && 'problem' in file ? file : null
-    for (const value of this.#dotenv.values.values()) this.#seen.add(value)
+    this.#dotenv = DOTENV_FILES.map((name) => this.#readDotenv(name))
+    for (const { entries } of this.#dotenv)
+      for (const { value } of entries.values()) if (typeof value === 'string') this.#seen.add(value)
   }
 
   /** No message contains a value. */
@@ -75,12 +88,13 @@ export class SecretValues implements SecretLookup {
   variableOf(name: string): string | null {
     if (this.#options.env[name] !== undefined) return `the variable ${name}`
     if (this.#options.env[`${name}_FILE`] !== undefined) return `the variable ${name}_FILE`
-    return this.#dotenv.values.has(name) ? 'a line in .env' : null
+    const file = this.#dotenv.find(({ entries }) => entries.has(name))
+    return file === undefined ? null : `a line in ${file.name}`
   }
 
-  get dotenvErrors(): readonly DotenvError[] {
-    if (this.#dotenvError === null) return this.#dotenv.errors
-    return [{ ...this.#dotenvError, position: { line: 1, column: 1 } }]
+  /** Where a file beside the policy has this secret, or why it cannot; null if the secret was not looked for there. */
+  dotenvPlace(name: string): DotenvPlace | null {
+    return this.#places.get(name) ?? null
   }
 
   /** Files that contain secrets, absolute. */
@@ -93,7 +107,30 @@ export class SecretValues implements SecretLookup {
     return [...this.#seen]
   }
 
-  #find(name: string): string | Diagnostic {
+  #readDotenv(name: string): DotenvFile {
+    const path = join(this.#options.directory, name)
+    const file = readTextFile(path)
+    if (file === null) return { name, entries: new Map(), error: null }
+    this.#addFile(path)
+    return 'text' in file
+      ? { name, entries: parseDotenv(file.text), error: null }
+      : { name, entries: new Map(), error: file }
+  }
+
+  /** Null if a line cannot be read, which `dotenvPlace` reports; undefined if no file has the variable. */
+  #findInDotenv(name: string): string | null | undefined {
+    for (const { name: file, entries, error } of this.#dotenv) {
+      const entry = entries.get(name)
+      if (error === null && entry === undefined) continue
+      const { position = { line: 1, column: 1 }, value = error, expandable = false } = entry ?? {}
+      const wrong = typeof value === 'string' ? null : value
+      this.#places.set(name, { file, position, error: wrong, expandable })
+      return typeof value === 'string' ? value : null
+    }
+    return undefined
+  }
+
+  #find(name: string): string | Diagnostic | null {
     const { env } = this.#options
     const direct = env[name]
     const path = env[`${name}_FILE`]
@@ -106,13 +143,14 @@ export class SecretValues implements SecretLookup {
     }
     if (direct !== undefined) return direct
     if (path !== undefined) return this.#readNamed(name, path)
-    return (
-      this.#readMounted(name) ??
-      this.#dotenv.values.get(name) ?? {
-        problem: `Secret \`${name}\` is not set (checked \`secrets\`, ${name}, ${name}_FILE, Docker secrets and .env)`,
-        fix: `Set ${name}, set ${name}_FILE to a file that contains it, add \`${name}=…\` to .env, or add it to \`secrets\``,
-      }
-    )
+    const mounted = this.#readMounted(name)
+    if (mounted !== null) return mounted
+    const line = this.#findInDotenv(name)
+    if (line !== undefined) return line
+    return {
+      problem: `Secret \`${name}\` is not set (checked \`secrets\`, ${name}, ${name}_FILE, Docker secrets, egress.env and .env)`,
+      fix: `Set ${name}, set ${name}_FILE to a file that contains it, add \`${name}=…\` to .env, or add it to \`secrets\``,
+    }
   }
 
   #readNamed(name: string, path: string): string | Diagnostic {

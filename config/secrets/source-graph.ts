@@ -36,7 +36,7 @@ export function checkUnused(sources: Sources, used: ReadonlySet<string>, { issue
 }
 
 /** These names, and all that their sources depend on. */
-function neededBy(used: ReadonlySet<string>, sources: Sources): ReadonlySet<string> {
+export function neededBy(used: Iterable<string>, sources: Sources): ReadonlySet<string> {
   const needed = new Set(used)
   // Iterating over a set includes the names that are added meanwhile.
   for (const name of needed) for (const need of sources.get(name)?.needs ?? []) needed.add(need.name)

@@ -1,3 +1,4 @@
+import { DOTENV_FILES } from '#config/secrets/dotenv.js'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { loadPolicy, type LoadedPolicy } from '#config/load.js'
 import { readSettings } from '#config/settings.js'
@@ -42,7 +43,10 @@ export async function openPolicy(
 ): Promise<PolicyOnDisk> {
   const name = policyFile(file, io)
   const absolute = resolve(io.cwd, name)
-  refuseSandboxWritten([absolute, ...(withSecrets ? [join(dirname(absolute), '.env')] : [])])
+  refuseSandboxWritten([
+    absolute,
+    ...(withSecrets ? DOTENV_FILES.map((name) => join(dirname(absolute), name)) : []),
+  ])
   const loaded = await loadPolicy(name, {
     kinds,
     env: io.env,

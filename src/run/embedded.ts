@@ -1,3 +1,4 @@
+import { DOTENV_FILES } from '#config/secrets/dotenv.js'
 import { dirname, join, resolve } from 'node:path'
 import { isatty } from 'node:tty'
 import type { Server as TcpServer } from 'node:net'
@@ -66,7 +67,8 @@ export async function runEmbedded(
     ...request.mounts.flatMap((mount) => (mount.writable ? [mount.path] : [])),
   ]
   refuseWritable(trustedFiles, writable)
-  const policies = [loaded.file, join(dirname(loaded.file), '.env')].map((path) => resolve(io.cwd, path))
+  const beside = DOTENV_FILES.map((name) => join(dirname(loaded.file), name))
+  const policies = [loaded.file, ...beside].map((path) => resolve(io.cwd, path))
   const directory = join(settings.auditDir, 'runs', runName(identity.id))
   const audit = new Audit({
     directory,

@@ -1,3 +1,4 @@
+import { DOTENV_FILES } from '#config/secrets/dotenv.js'
 import { realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { hostIn } from '../../../serve/subnet.js'
@@ -70,7 +71,9 @@ export function hideForDocker(trees: ShownTrees, policyDirectory: string | null)
   return hideIn(trees, {
     masked: policyFiles(trees, policyDirectory),
     policies:
-      policyDirectory === null ? [] : ['egress.yaml', '.env'].map((name) => join(policyDirectory, name)),
+      policyDirectory === null
+        ? []
+        : ['egress.yaml', ...DOTENV_FILES].map((name) => join(policyDirectory, name)),
     systemTrees: [],
     runAs: null,
     bounds: BOUNDS,
