@@ -346,3 +346,34 @@ allow:
     t.strictSame(cloudfront, { ...random, budget: { ...random.budget, names: 2 } })
   },
 )
+
+void t.test('secrets that deserve a look are warnings, each with its line', async (t) => {
+  const cwd = writeFiles(t.testdir({}), {
+    'egress.yaml': `services:
+  api:
+    url: https://api.example.com
+    credential: { bearer: "\${TOK}" }
+    rules: [{ allow: GET /** }]
+`,
+    'docker-compose.yml': '',
+    tok: 'tok-0123456789abcdef \n',
+  })
+  const warnings = async (env: Record<string, string>, dotenv = '') => {
+    writeFiles(cwd, { '.env': dotenv })
+    return (await loadPolicy('egress.yaml', { kinds: TEST_KINDS, env, cwd })).warnings
+  }
+  t.same(await warnings({ TOK: 'tok-0123456789abcdef-real' }), [], 'the control')
+  const at = { file: 'egress.yaml', line: 4, column: 27 }
+  t.match(await warnings({ TOK_FILE: 'tok' }), [{ ...at, problem: /^TOK begins or ends with white space/ }])
+  t.match(await warnings({ TOK: 'changeme-now' }), [{ ...at, problem: /^TOK looks like a placeholder/ }])
+  const problem = /^Docker Compose expands the `\$` in TOK/
+  t.match(await warnings({}, '# x\nTOK=tok-$0123456789abcdef\n'), [
+    { file: '.env', line: 2, column: 1, problem },
+  ])
+  t.same(await warnings({}, "TOK='tok-$0123456789abcdef'\n"), [], 'Compose expands nothing in single quotes')
+
+  // A service returns the secret as it has it: without the white space.
+  const { policy } = await loadPolicy('egress.yaml', { kinds: TEST_KINDS, env: { TOK_FILE: 'tok' }, cwd })
+  const patterns = policy.services.get('api')?.credential?.secretPatterns().bytes.map(String)
+  t.ok(patterns?.includes('tok-0123456789abcdef'))
+})

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import type { Policy } from '#firewall/contracts/policy.js'
 import { narrowDestinations } from './agents/agent-rules.js'
 import { buildAgents } from './agents/agents.js'
@@ -95,15 +97,24 @@ export const LOAD_PASSES: readonly LoadPass[] = [
     )
   }),
   // Only what the policy needs: the file may be a project's own, in the syntax of any framework.
-  pass('.env', ({ file, issues, secrets, sources, services }) => {
+  pass('.env', ({ file, directory, issues, secrets, sources, services }) => {
     const used = neededBy(
       services.flatMap((service) => service.secrets),
       sources,
     )
     for (const name of used) {
       const place = secrets?.dotenvPlace(name)
-      if (place == null || place.error === null) continue
-      issues.addAt(place.position, place.error, file.replace(/[^/]*$/, place.file))
+      if (place == null) continue
+      const at = file.replace(/[^/]*$/, place.file)
+      if (place.error !== null) issues.addAt(place.position, place.error, at)
+      else if (place.file === '.env' && place.expandable && hasComposeFile(directory)) {
+        const value = secrets?.lookUp(name, true)
+        if (typeof value !== 'string' || !value.includes('$')) continue
+        const problem = `Docker Compose expands the \`$\` in ${name}, and prints a part of it as a warning`
+        const fix =
+          'Move the line to egress.env, which Compose does not read, or put the value in single quotes'
+        issues.warnAt(place.position, { problem, fix }, at)
+      }
     }
   }),
   pass('unused secrets', ({ sources, services, context }) => {
@@ -185,6 +196,7 @@ export const LOAD_PASSES: readonly LoadPass[] = [
         refresher:
           secrets === null ? null : new SecretRefresher(read, secrets, [...credentials, ...load.stores]),
         settings: readPolicySettings(load.valid.value.settings, directory),
+        warnings: issues.warnings.map((warning) => redactIssue(warning, secrets?.seen ?? [])),
         positions: frozenMap(positionsOf(destinations, issues)),
         empty: destinations.length === 0 ? ('empty' as const) : null,
       })
@@ -211,6 +223,11 @@ function pass(name: string, run: (load: PolicyLoad) => void): LoadPass {
       return undefined
     },
   }
+}
+
+function hasComposeFile(directory: string): boolean {
+  const names = ['compose.yaml', 'compose.yml', 'docker-compose.yml', 'docker-compose.yaml']
+  return names.some((name) => existsSync(join(directory, name)))
 }
 
 function markBroken({ broken }: PolicyLoad, parts: Iterable<string>): void {

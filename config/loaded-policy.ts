@@ -4,7 +4,7 @@ import type { Policy } from '#firewall/contracts/policy.js'
 import type { RuleKinds } from '#firewall/rules/index.js'
 import { UNRESTRICTED_AGENT } from './agents/agents.js'
 import { deepFreeze, frozenMap } from './freeze.js'
-import type { SourcePosition } from './issues/issue.js'
+import type { PolicyIssue, SourcePosition } from './issues/issue.js'
 import { DEFAULT_DNS, DEFAULT_HTTP, DEFAULT_LIMITS } from './limits/limits.js'
 import type { SecretRefresher } from './secrets/secret-refresher.js'
 import type { SecretSource } from './secrets/sources/source.js'
@@ -43,6 +43,8 @@ export interface LoadedPolicy {
   readonly refresher: SecretRefresher | null
   /** Settings from the file's `settings`; `audit_dir` absolute. */
   readonly settings: PolicySettings
+  /** What is no error but deserves a look, with positions: secrets that can be guessed. */
+  readonly warnings: readonly PolicyIssue[]
   /** Positions of the parts of the policy, by their ids: `services.jira`, `services.jira.rules[0]`, `allow[2]`. */
   readonly positions: ReadonlyMap<string, SourcePosition>
   /** Why the policy allows nothing at all; null if it allows something. */
@@ -76,6 +78,7 @@ export function denyAll(
     sources: [],
     refresher: null,
     settings: {},
+    warnings: [],
     positions: frozenMap([]),
     empty,
   })

@@ -42,6 +42,7 @@ export class IssueList {
   readonly #file: string
   readonly #locate: (path: Path, part: 'key' | 'value') => SourcePosition
   readonly #issues: PolicyIssue[] = []
+  readonly #warnings = new Map<string, PolicyIssue>()
   readonly #claimed = new Set<string>()
 
   constructor(file: string, locate: (path: Path, part: 'key' | 'value') => SourcePosition) {
@@ -64,6 +65,19 @@ export class IssueList {
 
   addAt({ line, column }: SourcePosition, { problem, fix }: Diagnostic, file = this.#file): void {
     this.#issues.push({ file, line, column, problem, fix })
+  }
+
+  /** Adds something to look at that is no error. Each problem is reported once, at its first position. */
+  warn(path: Path, diagnostic: Diagnostic): void {
+    this.warnAt(this.#locate(path, 'value'), diagnostic)
+  }
+
+  warnAt({ line, column }: SourcePosition, { problem, fix }: Diagnostic, file = this.#file): void {
+    if (!this.#warnings.has(problem)) this.#warnings.set(problem, { file, line, column, problem, fix })
+  }
+
+  get warnings(): readonly PolicyIssue[] {
+    return [...this.#warnings.values()]
   }
 
   position(path: Path): SourcePosition {

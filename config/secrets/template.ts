@@ -38,7 +38,7 @@ export function renderTemplate(
   for (const name of names) {
     const value = secrets.lookUp(name, field.multiline)
     if (typeof value !== 'string') return value
-    if (field.secret && value.length < MIN_SECRET) {
+    if (field.secret && value.trim().length < MIN_SECRET) {
       return {
         problem: `${name} has fewer than ${MIN_SECRET} characters, which is too short to redact reliably`,
         fix: `Use a longer secret for ${name}`,
@@ -46,11 +46,17 @@ export function renderTemplate(
     }
     values.set(name, value)
   }
-  const filled = pieces.map((piece, index) => (index % 2 === 0 ? piece : (values.get(piece) ?? '')))
-  return {
-    text: filled.join(''),
-    sensitive: [...values.values()].filter(({ length }) => length >= MIN_SECRET),
+  const text = pieces.map((piece, index) => (index % 2 === 0 ? piece : (values.get(piece) ?? ''))).join('')
+  if (field.inHeader === true && /[^\x20-\x7e]/.test(text)) {
+    const name = names.find((one) => /[^\x20-\x7e]/.test(values.get(one) ?? '')) ?? 'The value'
+    return {
+      problem: `${name} contains a character that no header can contain`,
+      fix: `Check ${name}: only printable ASCII can be sent in a header`,
+    }
   }
+  // Servers ignore white space around a header's value, so what they return is the secret without it.
+  const known = [...values.values()].flatMap((value) => [value, value.trim()])
+  return { text, sensitive: [...new Set(known)].filter(({ length }) => length >= MIN_SECRET) }
 }
 
 /** Text that is allowed around a reference: `Token `, `GenieKey `, `token=`. */

@@ -8,6 +8,7 @@ import { placeholderFormat } from './placeholder-format.js'
 import type { Path } from '../issues/issue.js'
 import { checkTogether, type ResolvedField } from '../secrets/credential-inputs.js'
 import { parseTemplate, renderTemplate } from '../secrets/template.js'
+import { weaknessOf } from '../secrets/weak-secret.js'
 
 export interface ResolvedCredential {
   /** Null if it could not be resolved; then there is an issue. */
@@ -60,6 +61,8 @@ export function resolveCredential(
       names.add(name)
       const value = context.secrets.lookUp(name, field.multiline)
       placeholders[name] = placeholderFormat(typeof value === 'string' ? value : '', formats[key])
+      const weakness = field.secret && typeof value === 'string' ? weaknessOf(name, value) : null
+      if (weakness !== null && field.multiline !== true) context.issues.warn(at, weakness)
     }
     const rendered = renderTemplate(template, field, context.secrets)
     if (rendered !== null && isDiagnostic(rendered)) {

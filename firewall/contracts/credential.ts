@@ -132,6 +132,8 @@ export interface CredentialField {
   readonly optional?: boolean
   /** True if it may contain line breaks (a PEM key). Such a value is never put into a header unchanged. */
   readonly multiline?: boolean
+  /** True if it is put into a header unchanged, which can contain printable ASCII alone (RFC 9110 section 5.5). */
+  readonly inHeader?: boolean
 }
 
 /**

@@ -6,7 +6,7 @@ export const bearer: CredentialKind = {
   name: 'bearer',
   summary: 'sets `Authorization: Bearer <token>`',
   fields: {
-    token: { secret: true, describe: 'the token' },
+    token: { secret: true, inHeader: true, describe: 'the token' },
   },
   shorthand: 'token',
   check: () => null,

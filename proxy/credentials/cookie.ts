@@ -7,7 +7,7 @@ export const cookie: CredentialKind = {
   summary: 'sets a cookie',
   fields: {
     name: { secret: false, describe: 'the name of the cookie' },
-    value: { secret: true, describe: 'the value' },
+    value: { secret: true, inHeader: true, describe: 'the value' },
   },
   shorthand: null,
   check({ name = '', value = '' }) {

@@ -11,7 +11,7 @@ export const header: CredentialKind = {
   summary: 'sets a header to a value that contains the secret',
   fields: {
     name: { secret: false, describe: 'the header name' },
-    value: { secret: true, describe: 'the value, such as `${KEY}` or `Token ${KEY}`' },
+    value: { secret: true, inHeader: true, describe: 'the value, such as `${KEY}` or `Token ${KEY}`' },
   },
   shorthand: null,
   check({ name = '' }) {

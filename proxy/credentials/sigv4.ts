@@ -36,9 +36,14 @@ export const sigv4: CredentialKind = {
   name: 'sigv4',
   summary: 'signs the request with AWS Signature Version 4, for S3 and every service that supports it',
   fields: {
-    access_key: { secret: true, describe: 'the access key id' },
+    access_key: { secret: true, inHeader: true, describe: 'the access key id' },
     secret_key: { secret: true, describe: 'the secret access key' },
-    session_token: { secret: true, optional: true, describe: 'the session token of temporary keys' },
+    session_token: {
+      secret: true,
+      optional: true,
+      inHeader: true,
+      describe: 'the session token of temporary keys',
+    },
     region: { secret: false, describe: 'the region, such as `eu-central-1`' },
     service: { secret: false, describe: 'the name that the service signs with, such as `s3`' },
   },

@@ -206,6 +206,10 @@ function warningsOf(loaded: PolicyOnDisk): readonly string[] {
   const { policy } = loaded
   if (loaded.empty !== null) return [`${loaded.file} is empty, so everything is denied.`]
   return [
+    ...loaded.warnings.map(
+      ({ file, line, column, problem, fix }) =>
+        `${file}:${String(line)}:${String(column)}: ${problem}. ${fix}.`,
+    ),
     ...policy.destinations.flatMap((destination) =>
       destinationWarnings(destination, policy).map((text) => `${placeOf(loaded, destination.id)}: ${text}`),
     ),
