@@ -95,7 +95,7 @@ export async function runEmbedded(
     ],
     hosts: { [GATEWAY_HOST]: '127.0.0.1' },
   })
-  const sandbox = new NamespacesBackend(files)
+  const sandbox = new NamespacesBackend(files, (message) => log.warn(message))
   let gateway: Gateway | null = null
   const endWritable = recordWrites(plan)
   try {

@@ -13,7 +13,9 @@ import { formatAgentScript, type AgentTools } from './agent-script.js'
 import type { HelperOrder } from './helper-messages.js'
 import { findTool } from './host-tools.js'
 import { formatInitScript, formatStartScript } from './init-script.js'
-import { checkFiles, launchScript, planMounts } from './mount-plan.js'
+import { maskCommand } from '../../watch/mask-program.js'
+import { HidingWatch, unwatchedWarning } from '../../watch/hiding-watch.js'
+import { checkFiles, emptyDirectory, emptyFile, launchScript, planMounts, shownAs } from './mount-plan.js'
 import { parseMountinfo } from './mount-table.js'
 import { findProcFiles } from './proc-files.js'
 import { rememberTerminal, startProcessTree, type ProcessTree } from './process-tree.js'
@@ -30,12 +32,22 @@ export class NamespacesBackend implements SandboxBackend {
   #streams: CommandStreams = OWN_STREAMS
   #script: string | null = null
   #tree: ProcessTree | null = null
+  readonly #warn: (message: string) => void
+  #ended = false
+  #watch: HidingWatch | null = null
   #release: () => void = () => undefined
   #exit: Promise<{ code: number }> = Promise.resolve({ code: 125 })
 
-  /** @param lateFiles further files of the sandbox, asked for while its processes start: a certificate takes time to make */
-  constructor(lateFiles: () => Promise<SandboxFiles> = () => Promise.resolve({})) {
+  /**
+   * @param lateFiles further files of the sandbox, asked for while its processes start: a certificate takes time to make
+   * @param warn told of what the operator has to know, one line each
+   */
+  constructor(
+    lateFiles: () => Promise<SandboxFiles> = () => Promise.resolve({}),
+    warn: (message: string) => void = () => undefined,
+  ) {
     this.#lateFiles = lateFiles
+    this.#warn = warn
   }
 
   attach(streams: CommandStreams): void {
@@ -44,6 +56,10 @@ export class NamespacesBackend implements SandboxBackend {
 
   async prepare(plan: SandboxPlan): Promise<void> {
     this.#release = reserve(plan.reserved, reservations(), plan.id)
+    this.#watch = new HidingWatch(plan, shownAs, {
+      failed: (path, reason) => this.#failHiding(path, reason),
+      unwatched: (count) => this.#warn(unwatchedWarning(count)),
+    })
     const staging = plan.runAs
       ? stage(plan.shown, process.execPath)
       : withoutStaging(plan.shown, process.execPath)
@@ -73,6 +89,34 @@ export class NamespacesBackend implements SandboxBackend {
       descriptors: this.#streams,
     })
     this.#exit = this.#tree.exit.finally(restoreTerminal)
+    await this.#watch.attach({ pid: this.#tree.pid, command: this.#maskCommand(plan, this.#tree.pid) })
+  }
+
+  #maskCommand({ runAs }: SandboxPlan, pid: number): string[] {
+    const command = maskCommand({
+      architecture: process.arch,
+      perl: findTool('perl'),
+      pid,
+      empty: { file: emptyFile, directory: emptyDirectory },
+    })
+    if (command === null) {
+      this.#warn('Files to hide that appear during this run stay visible, because perl is not installed')
+      return [tool('env'), 'sh', '-c', 'echo ready; while read -r how path; do echo "gone $path"; done']
+    }
+    const become = runAs === null ? [] : [`--reuid=${runAs.uid}`, `--regid=${runAs.gid}`, '--clear-groups']
+    return [tool('setpriv'), '--pdeathsig', 'KILL', ...become, '--', ...command]
+  }
+
+  /** What cannot be hidden must not be seen. */
+  #failHiding(path: string, reason: string): void {
+    if (this.#ended || this.#tree === null) return
+    this.#warn(`The sandbox was stopped, because ${path || 'a new file'} could not be hidden: ${reason}`)
+    this.#tree.kill()
+  }
+
+  /** Paths that were hidden while the command ran. */
+  get hiddenLate(): readonly string[] {
+    return this.#watch?.hidden ?? []
   }
 
   /** By name, open in the sandbox's network namespace, living in this process; after `prepare`. */
@@ -93,8 +137,10 @@ export class NamespacesBackend implements SandboxBackend {
   }
 
   async end(): Promise<void> {
+    this.#ended = true
     this.#tree?.kill()
     await this.#exit
+    await this.#watch?.close()
     this.#release()
   }
 

@@ -183,13 +183,19 @@ function special(type: string, target: string, options: string): FstabEntry {
   return { source: type, target, type, options: [options] }
 }
 
+/** Path inside of the file that is shown instead of a hidden one; '' if it is an empty one. */
+export function shownAs({ content }: MaskedPath, index: number): string {
+  return content === undefined ? '' : `${shownInstead}/${String(index)}`
+}
+
 /**
  * Empty and readable instead of forbidden: most programs accept an empty setting, but fail on one that they cannot read.
  *
  * @param index of the file among the hidden ones, where only a part of it is shown
  */
-function hide(root: string, { path, kind, content }: MaskedPath, index?: number): FstabEntry {
+function hide(root: string, mask: MaskedPath, index = 0): FstabEntry {
+  const { path, kind } = mask
   const empty = kind === 'file' ? emptyFile : emptyDirectory
-  const source = content === undefined ? empty : `${shownInstead}/${String(index)}`
+  const source = shownAs(mask, index) || empty
   return bind(root + source, root + path, ['ro', 'nosuid', 'nodev', 'noexec'])
 }
