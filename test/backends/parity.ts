@@ -6,13 +6,14 @@ import { quoteWord } from '#src/sandbox/shell-quote.js'
 import type { SandboxRequest } from '#src/sandbox/spec.js'
 import {
   END_PROBES,
+  LATE_SCRIPT,
   READ_PROBES,
   WRITE_PROBES,
   type BackendName,
   type EndProbe,
   type Probe,
 } from './probes.js'
-import { Workspace } from './workspace.js'
+import { LATE_SECRET, Workspace } from './workspace.js'
 
 /** A request, and variables that the sandbox gets. */
 export interface ProbeRequest extends SandboxRequest {
@@ -56,6 +57,19 @@ export async function testParity(t: Test, subject: Subject): Promise<void> {
       )
       for (const [index, probe] of probes.entries())
         evaluate(t, subject, plan, probe, results.get(String(index)))
+    })
+  for (const writable of [false, true])
+    await t.test(`files that appear during a run, ${writable ? 'writable' : 'read-only'}`, async (t) => {
+      const space = new Workspace()
+      t.teardown(() => space.close())
+      const { plan, backend } = await subject.plan(request(space, LATE_SCRIPT, writable))
+      const { output } = await space.run(backend, () => backend.prepare(plan), {
+        during: () => space.change(),
+      })
+      const because = subject.name === 'toy' ? 'a plain unshare watches nothing' : null
+      if (because === null) t.notMatch(output, LATE_SECRET, 'no new secret is seen')
+      else t.match(output, LATE_SECRET, `a new secret is seen (differs: ${because})`)
+      t.match(output, /ordinary=new/, 'other new files are shown')
     })
   for (const probe of END_PROBES)
     await t.test(probe.name, async (t) => {

@@ -347,6 +347,14 @@ export const WRITE_PROBES: readonly Probe[] = [
   },
 ]
 
+/** Waits until the host has changed the work directory, then prints all files that have to do with it. */
+export const LATE_SCRIPT = `cd project; echo up
+i=0; while [ ! -e changed ] && [ $i -lt 300 ]; do sleep 0.1; i=$((i+1)); done
+echo "ordinary=$(cat ordinary)"
+grep -ras LATE . ; python3 -c 'import socket
+s = socket.socket(socket.AF_UNIX); s.connect("late.sock"); print(s.recv(99))' 2>/dev/null
+echo end`
+
 /** A sandbox of its own, and the code that it ends with. */
 export interface EndProbe {
   readonly name: string

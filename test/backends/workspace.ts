@@ -9,17 +9,23 @@ import {
   openSync,
   readdirSync,
   readFileSync,
+  renameSync,
   realpathSync,
   rmSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs'
+import { once } from 'node:events'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { SandboxBackend } from '#src/sandbox/backend.js'
 import { MASKED_NAMES } from '#src/sandbox/masked-names.js'
 import { HARD_NAMES, SECRET } from './probes.js'
+
+/** What files hold that appear during a run. */
+export const LATE_SECRET = 'LATE-SECRET-0123456789'
 
 /** The user that owns the trees where root runs the tests: as a sandbox on Docker has it for root. */
 const OWNER = 1000
@@ -91,7 +97,16 @@ export class Workspace {
   async run(
     backend: SandboxBackend,
     prepare: () => Promise<void>,
-    { input = '', signal }: { readonly input?: string; readonly signal?: NodeJS.Signals | undefined } = {},
+    {
+      input = '',
+      signal,
+      during,
+    }: {
+      readonly input?: string
+      readonly signal?: NodeJS.Signals | undefined
+      /** called once the command has printed something */
+      readonly during?: () => Promise<void>
+    } = {},
   ): Promise<{ code: number; output: string }> {
     this.#count += 1
     const place = join(this.root, `run-${String(this.#count)}`)
@@ -107,6 +122,10 @@ export class Workspace {
       backend.attach([stdin, stdout, stderr])
       await prepare()
       backend.start()
+      if (during !== undefined) {
+        await untilPrinted(`${place}.out`)
+        await during()
+      }
       if (signal !== undefined) {
         await untilPrinted(`${place}.out`)
         backend.signal(signal)
@@ -117,6 +136,31 @@ export class Workspace {
       await backend.end(code)
       for (const descriptor of descriptors) closeSync(descriptor)
     }
+  }
+
+  /** What a user and the user's programs do while a sandbox runs; ends when a backend has had time to react. */
+  async change(): Promise<void> {
+    const write = (path: string) => {
+      mkdirSync(dirname(join(this.project, path)), { recursive: true })
+      writeFileSync(join(this.project, path), LATE_SECRET)
+    }
+    for (const name of ['.env.later', 'sub.env', 'new/dir/id_rsa', '.env.new']) write(name)
+    renameSync(join(this.project, '.env.new'), join(this.project, '.env'))
+    write('../egress.yaml.new')
+    renameSync(join(this.work, 'egress.yaml.new'), join(this.work, 'egress.yaml'))
+    linkSync(join(this.project, '.env.later'), join(this.project, 'harmless-name'))
+    write('elsewhere/tmp')
+    renameSync(join(this.project, 'elsewhere/tmp'), join(this.project, 'elsewhere/.pgpass'))
+    rmSync(join(this.project, '.aws'), { recursive: true })
+    write('.aws/credentials')
+    const socket = createServer((client) => client.end(LATE_SECRET)).listen(join(this.project, 'late.sock'))
+    await once(socket, 'listening')
+    chmodSync(join(this.project, 'late.sock'), 0o777)
+    writeFileSync(join(this.project, 'ordinary'), 'new')
+    await sleep(4000)
+    writeFileSync(join(this.project, 'changed'), '')
+    await sleep(1000)
+    socket.close()
   }
 
   close(): void {

@@ -1,76 +1,69 @@
 import { lstatSync } from 'node:fs'
-import { Worker } from 'node:worker_threads'
 import { findHardLinks } from '../hard-links.js'
 import type { MaskedPath, SandboxPlan } from '../plan.js'
-import type { TreeWatchInput, WatchFinding } from './tree-watch.js'
-import type { WatchAttach, WatchMessage } from './watch-worker.js'
-
-export interface HidingWatchEvents {
-  /** a path must be hidden, and no program does it; called after `attach` with a null command */
-  found?(finding: WatchFinding): void
-  /** Something that had to be hidden could not be: the sandbox must end. */
-  failed(path: string, reason: string): void
-  /** the kernel watches no more than this number of directories */
-  unwatched(directories: number): void
-}
+import { fsPath } from '../raw-path.js'
+import { TreeWatch, type WatchFinding } from './tree-watch.js'
 
 /** Keeps hidden paths hidden while a sandbox runs. See docs/decisions/hidden-by-watching.md. */
 export class HidingWatch {
-  readonly #worker: Worker
+  readonly #tree: TreeWatch
+  readonly #early: WatchFinding[] = []
   readonly #hidden = new Set<string>()
-  #ready: () => void = () => undefined
-  #closed = false
+  #apply: ((finding: WatchFinding) => void) | null = null
 
-  /** @param shownAs path inside of what is shown instead of a hidden file, '' for an empty file */
+  /** @param shownAs path inside of what is shown instead of a hidden file; '' for an empty file */
   constructor(
     { shown, hidden, readOnly }: SandboxPlan,
-    shownAs: (mask: MaskedPath, index: number) => string,
-    events: HidingWatchEvents,
+    shownAs: (mask: MaskedPath, index: number) => string = () => '',
   ) {
-    const { inodes } = findHardLinks(hidden, [])
-    const input: TreeWatchInput = {
-      trees: shown,
-      hidden: Object.fromEntries(hidden.map((mask, index) => [mask.path, shownAs(mask, index)])),
-      inodes: [...inodes],
-      readOnly: readOnly.map(({ path }) => path),
-      pid: null,
+    this.#tree = new TreeWatch(
+      {
+        trees: shown,
+        hidden: Object.fromEntries(hidden.map((mask, index) => [mask.path, shownAs(mask, index)])),
+        inodes: [...findHardLinks(hidden, []).inodes],
+        readOnly: readOnly.map(({ path }) => path),
+      },
+      (finding) => {
+        if (this.#apply === null) this.#early.push(finding)
+        else this.#apply(finding)
+      },
+    )
+  }
+
+  /** Watches all directories. Returns a warning if the kernel allows no more watches, otherwise null. */
+  start(): string | null {
+    try {
+      this.#tree.start()
+      return null
+    } catch {
+      return `Only ${String(this.#tree.size)} directories can be watched, so files to hide that appear in others during this run stay visible. Increase fs.inotify.max_user_watches`
     }
-    this.#worker = new Worker(new URL('./watch-worker.js', import.meta.url), {
-      workerData: input,
-      stdin: false,
-    })
-    this.#worker.unref()
-    this.#worker.on('error', (error) => !this.#closed && events.failed('', error.message))
-    this.#worker.on('message', (message: WatchMessage) => {
-      if (this.#closed) return
-      if (message.what === 'ready') this.#ready()
-      else if (message.what === 'unwatched') events.unwatched(message.directories)
-      else if (message.what === 'failed') events.failed(message.path, message.reason)
-      else if (message.what === 'hidden') this.#hidden.add(message.path)
-      else events.found?.(message)
-    })
   }
 
-  /** Hides what has appeared since the plan was made; resolves when everything is watched and hidden. */
-  attach(message: WatchAttach): Promise<void> {
-    return new Promise((resolve) => {
-      this.#ready = resolve
-      this.#worker.postMessage(message)
-    })
+  /**
+   * Passes on what has appeared since the plan was made, and then everything else as it appears.
+   *
+   * @param pid a process of the sandbox
+   */
+  attach(pid: number, apply: (finding: WatchFinding) => void): void {
+    this.#tree.attach(pid)
+    this.#apply = apply
+    for (const finding of this.#early.splice(0)) apply(finding)
   }
 
-  /** Paths that were hidden while the sandbox ran. */
+  /** Notes that a path was hidden. */
+  note(path: string): void {
+    this.#hidden.add(path)
+  }
+
+  /** Paths that were hidden while the sandbox ran and that still exist. */
   get hidden(): string[] {
-    return [...this.#hidden].filter((path) => lstatSync(path, { throwIfNoEntry: false }) !== undefined)
+    return [...this.#hidden].filter(
+      (path) => lstatSync(fsPath(path), { throwIfNoEntry: false }) !== undefined,
+    )
   }
 
-  async close(): Promise<void> {
-    this.#closed = true
-    this.#ready()
-    await this.#worker.terminate()
+  close(): void {
+    this.#tree.close()
   }
-}
-
-export function unwatchedWarning(directories: number): string {
-  return `Only ${String(directories)} directories can be watched, so files to hide that appear in others during this run stay visible. Increase fs.inotify.max_user_watches`
 }

@@ -9,15 +9,14 @@ export interface MaskProgramInput {
   architecture: string
   /** path of Perl, null if it is not installed */
   perl: string | null
-  /** a process of the sandbox, as the program sees it; it joins its user and mount namespaces */
-  pid: number
   /** path inside of what is mounted over hidden files and directories; a directory of '' gets a new, empty file system */
   empty: { file: string; directory: string }
 }
 
 /**
- * A command that hides paths in the mount namespace of a running sandbox. It reads lines `mask HEX [SOURCE]` and `protect HEX` (the
- * bytes of a path in hexadecimal; SOURCE is the file to show instead) and answers each with `ok HEX`, `gone HEX` or `failed HEX REASON`, after a first line `ready`.
+ * A command that hides paths in the mount namespace of a running sandbox. It reads a line with the id of one of the sandbox's
+ * processes, joins its namespaces and answers `ready`. Then it reads lines `mask HEX [SOURCE]` and `protect HEX` (the
+ * bytes of a path in hexadecimal; SOURCE is the file to show instead) and answers each with `ok HEX`, `gone HEX` or `failed HEX REASON`.
  *
  * It runs no other program after it has joined the sandbox, since that would be one of the sandbox's files. It belongs to the
  * host's process namespace, so that the agent can neither see nor signal it. It follows no symbolic link in the directory of a
@@ -25,24 +24,21 @@ export interface MaskProgramInput {
  *
  * @returns null if there is no Perl, or if the processor is unknown
  */
-export function maskCommand({ architecture, perl, pid, empty }: MaskProgramInput): string[] | null {
+export function maskCommand({ architecture, perl, empty }: MaskProgramInput): string[] | null {
   const calls = CALLS[architecture]
   if (perl === null || calls === undefined) return null
   const { setns, mount, fchdir, directory } = calls
-  return [
-    perl,
-    '-e',
-    PROGRAM,
-    String(pid),
-    ...[setns, mount, fchdir, directory].map(String),
-    empty.file,
-    empty.directory,
-  ]
+  return [perl, '-e', PROGRAM, ...[setns, mount, fchdir, directory].map(String), empty.file, empty.directory]
 }
 
 /** MS_RDONLY 1, MS_NOSUID 2, MS_NODEV 4, MS_NOEXEC 8, MS_REMOUNT 32, MS_BIND 4096, MS_REC 16384; O_PATH 0x200000. */
 const PROGRAM = `use strict; $| = 1;
-my ($pid, $setns, $mount, $fchdir, $directory, $file, $empty) = @ARGV;
+my ($setns, $mount, $fchdir, $directory, $file, $empty) = @ARGV;
+use Errno;
+{ my $load = $!{ENOENT} }
+my $pid = <STDIN>;
+defined $pid or exit;
+chomp $pid;
 my @spaces = map { open(my $f, "<", "/proc/$pid/ns/$_") or die "$_: $!\\n"; $f } qw(user mnt);
 syscall($setns, fileno($spaces[0]), 0);
 syscall($setns, fileno($spaces[1]), 0) == 0 or die "setns: $!\\n";
@@ -79,8 +75,6 @@ sub mask {
   return "ok" if $found[0] == $over[0];
   return bind_over($from, $to, 0) ? "ok" : "failed $!";
 }
-use Errno;
-{ my $load = $!{ENOENT} }
 print "ready\\n";
 while (my $line = <STDIN>) {
   my ($how, $hex, $shown) = split " ", $line;

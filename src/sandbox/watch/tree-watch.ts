@@ -25,8 +25,6 @@ export interface TreeWatchInput {
   readonly inodes: readonly string[]
   /** paths that the sandbox must not write */
   readonly readOnly: readonly string[]
-  /** a process in the network namespace of the sandbox, whose own sockets stay; null before it is known */
-  pid: number | null
 }
 
 /** What has to be mounted again or for the first time. */
@@ -50,6 +48,7 @@ export class TreeWatch {
   readonly #hidden: ReadonlyMap<string, string>
   readonly #readOnly: ReadonlySet<string>
   readonly #shown: readonly string[]
+  #pid: number | null = null
 
   constructor(input: TreeWatchInput, send: (finding: WatchFinding) => void) {
     this.#input = input
@@ -63,6 +62,11 @@ export class TreeWatch {
   /** Watches everything; reports what has appeared since the plan was made. Throws if the kernel allows no more watches. */
   start(): void {
     for (const { path, kind } of this.#input.trees) if (kind === 'directory') this.#enter(path, true)
+  }
+
+  /** Names a process in the network namespace of the sandbox, whose own sockets stay visible. */
+  attach(pid: number): void {
+    this.#pid = pid
   }
 
   /** Number of watched directories. */
@@ -92,7 +96,7 @@ export class TreeWatch {
 
   #watch(directory: string): boolean {
     try {
-      const watcher = watch(fsPath(directory), { encoding: 'buffer' }, (event, name) => {
+      const watcher = watch(fsPath(directory), { encoding: 'buffer', persistent: false }, (event, name) => {
         if (name !== null) this.#changed(directory, decodePath(name), event)
       })
       watcher.on('error', () => this.#forget(directory))
@@ -188,7 +192,7 @@ export class TreeWatch {
   #isOwn(path: string, name: string): boolean {
     const found = lstatSync(fsPath(path), { throwIfNoEntry: false })
     if (found?.isFIFO() === true) return true
-    const { pid } = this.#input
+    const pid = this.#pid
     return (
       pid !== null &&
       listsSocket(`/proc/${String(pid)}/net/unix`, name) &&

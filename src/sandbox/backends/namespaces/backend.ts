@@ -14,7 +14,8 @@ import type { HelperOrder } from './helper-messages.js'
 import { findTool } from './host-tools.js'
 import { formatInitScript, formatStartScript } from './init-script.js'
 import { maskCommand } from '../../watch/mask-program.js'
-import { HidingWatch, unwatchedWarning } from '../../watch/hiding-watch.js'
+import { HidingWatch } from '../../watch/hiding-watch.js'
+import { MaskHelper } from '../../watch/mask-helper.js'
 import { checkFiles, emptyDirectory, emptyFile, launchScript, planMounts, shownAs } from './mount-plan.js'
 import { parseMountinfo } from './mount-table.js'
 import { findProcFiles } from './proc-files.js'
@@ -33,7 +34,9 @@ export class NamespacesBackend implements SandboxBackend {
   #script: string | null = null
   #tree: ProcessTree | null = null
   readonly #warn: (message: string) => void
-  #ended = false
+  #helper: MaskHelper | null = null
+  #failure: string | null = null
+  #isPrepared = false
   #watch: HidingWatch | null = null
   #release: () => void = () => undefined
   #exit: Promise<{ code: number }> = Promise.resolve({ code: 125 })
@@ -56,10 +59,7 @@ export class NamespacesBackend implements SandboxBackend {
 
   async prepare(plan: SandboxPlan): Promise<void> {
     this.#release = reserve(plan.reserved, reservations(), plan.id)
-    this.#watch = new HidingWatch(plan, shownAs, {
-      failed: (path, reason) => this.#failHiding(path, reason),
-      unwatched: (count) => this.#warn(unwatchedWarning(count)),
-    })
+    const masks = this.#startHiding(plan)
     const staging = plan.runAs
       ? stage(plan.shown, process.execPath)
       : withoutStaging(plan.shown, process.execPath)
@@ -89,29 +89,50 @@ export class NamespacesBackend implements SandboxBackend {
       descriptors: this.#streams,
     })
     this.#exit = this.#tree.exit.finally(restoreTerminal)
-    await this.#watch.attach({ pid: this.#tree.pid, command: this.#maskCommand(plan, this.#tree.pid) })
+    await this.#keepHidden(this.#tree.pid, masks)
   }
 
-  #maskCommand({ runAs }: SandboxPlan, pid: number): string[] {
+  /** Started early, because Perl takes time to start. Null if there is no Perl. */
+  #startHiding(plan: SandboxPlan): MaskHelper | null {
+    const watch = new HidingWatch(plan, shownAs)
+    this.#watch = watch
     const command = maskCommand({
       architecture: process.arch,
       perl: findTool('perl'),
-      pid,
       empty: { file: emptyFile, directory: emptyDirectory },
     })
     if (command === null) {
-      this.#warn('Files to hide that appear during this run stay visible, because perl is not installed')
-      return [tool('env'), 'sh', '-c', 'echo ready; while read -r how path; do echo "gone $path"; done']
+      this.#warn('Files to hide that appear during this run stay visible, because Perl is not installed')
+      return null
     }
-    const become = runAs === null ? [] : [`--reuid=${runAs.uid}`, `--regid=${runAs.gid}`, '--clear-groups']
-    return [tool('setpriv'), '--pdeathsig', 'KILL', ...become, '--', ...command]
+    const become =
+      plan.runAs === null ? [] : [`--reuid=${plan.runAs.uid}`, `--regid=${plan.runAs.gid}`, '--clear-groups']
+    this.#helper = new MaskHelper([tool('setpriv'), '--pdeathsig', 'KILL', ...become, '--', ...command], {
+      hidden: (path) => watch.note(path),
+      failed: (path, reason) => {
+        this.#failure = `${path || 'A new file'} could not be hidden: ${reason}`
+        if (this.#isPrepared) this.#warn(`The sandbox was stopped. ${this.#failure}`)
+        this.#tree?.kill()
+      },
+    })
+    return this.#helper
   }
 
-  /** What cannot be hidden must not be seen. */
-  #failHiding(path: string, reason: string): void {
-    if (this.#ended || this.#tree === null) return
-    this.#warn(`The sandbox was stopped, because ${path || 'a new file'} could not be hidden: ${reason}`)
-    this.#tree.kill()
+  /** Resolves when everything is watched, and what has appeared since the plan was made is hidden. */
+  async #keepHidden(pid: number, helper: MaskHelper | null): Promise<void> {
+    if (helper === null || this.#watch === null) return
+    helper.join(pid)
+    const warning = this.#watch.start()
+    if (warning !== null) this.#warn(warning)
+    this.#watch.attach(pid, (finding) => helper.apply(finding))
+    await helper.idle()
+    if (this.#failure !== null)
+      throw new SandboxError(
+        'EGRESS_SANDBOX_HIDING',
+        this.#failure,
+        'Start it again, or use --backend docker',
+      )
+    this.#isPrepared = true
   }
 
   /** Paths that were hidden while the command ran. */
@@ -137,10 +158,10 @@ export class NamespacesBackend implements SandboxBackend {
   }
 
   async end(): Promise<void> {
-    this.#ended = true
+    this.#helper?.close()
+    this.#watch?.close()
     this.#tree?.kill()
     await this.#exit
-    await this.#watch?.close()
     this.#release()
   }
 
