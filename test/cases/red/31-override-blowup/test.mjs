@@ -3,7 +3,7 @@ import http from 'node:http'
 import { gate, raw, ask, listen, sleep } from '../lib/kit.mjs'
 const port = await listen(http.createServer((q, s) => s.end('ok')))
 const g = await gate(
-  `services:\n  api: { url: "http://api.test:8080", credential: { bearer: "\${T}" }, rules: [{ allow: "GET,POST /**" }], allow_plaintext: true, allow_private_addresses: true, rate: { per_second: 1, burst: 2 } }\nupstream: { hosts: { api.test: "127.0.0.1:${port}" } }\n`,
+  `services:\n  api: { url: "http://api.test:8080", credential: { bearer: "\${T}" }, rules: [{ allow: "GET,POST /**" }], allow_plaintext: true, allow_private_addresses: true, rate: { per_second: 1, burst: 3 } }\nupstream: { hosts: { api.test: "127.0.0.1:${port}" } }\n`,
   { T: 'real-token-0123456789' },
 )
 const b = () => ask(g.p.reverse, '/api/x', { from: '127.0.0.3', ms: 60000 })
