@@ -7,11 +7,14 @@ import { collectHeaders } from '../message/headers.js'
 import { asksForWebSocket } from '../message/websocket-handshake.js'
 import type { Downstream } from './downstream.js'
 import { Http1Downstream, Http1Upgrade } from './http1.js'
+import { RequestFeed } from './request-feed.js'
 
 /** Bytes of a request head; Node's own default is 16 KiB, and presigned URLs and cookies come near it. */
 const MAX_HEAD = 65_536
 /** Milliseconds in which a head must be complete: a client that drips bytes gives its socket back. */
 const HEAD_TIMEOUT_MS = 30_000
+
+const NOTHING: Buffer = Buffer.alloc(0)
 
 const OVERTAKES = deny('bad-framing', {
   detail: 'An earlier request on this connection is still in progress',
@@ -39,7 +42,16 @@ export interface Http1Handlers {
 /** What ends so was never a request. */
 const LOST = deny('bad-framing', { detail: 'The connection ended within a request head' })
 
+/** Requests that may come in one piece without the parser's stopping, as with line ends that it should not take. */
+const MAX_UNANSWERED = 64
+
+const TOO_MANY = deny('busy', { detail: 'Too many requests were sent ahead', retryAfter: 1 })
+
 interface Served {
+  /** What hands the connection's bytes to the parser. */
+  feed: RequestFeed | null
+  /** The last request that came. */
+  last: IncomingMessage | null
   /** Bytes of the connection that are accounted for: by requests, or by a record of their own. */
   accounted: number
   readonly handlers: Http1Handlers
@@ -57,22 +69,32 @@ export class Http1Server {
   serve(socket: Socket, idleMs: number, handlers: Http1Handlers): void {
     const unanswered: ServerResponse[] = []
     // Bytes that were looked at before are in the socket again.
-    const served = { handlers, unanswered, accounted: socket.bytesRead - socket.readableLength }
+    const accounted = socket.bytesRead - socket.readableLength
+    const served: Served = { handlers, unanswered, accounted, feed: null, last: null }
     this.#served.set(socket, served)
     // With pipelined requests, Node emits `close` only on the response being sent. Emit it on the queued ones too;
     // otherwise they never finish and keep their upstream connections open.
     socket.on('close', () => {
+      served.feed?.end()
       for (const response of [...unanswered]) response.emit('close')
       // Reset, timed out or cut off by ourselves: however it ended, what was sent leaves a record.
       if (unanswered.length === 0 && socket.bytesRead > served.accounted) handlers.onRejected(LOST, 'request')
     })
-    this.#serverFor(idleMs).emit('connection', socket)
+    this.#read(this.#serverFor(idleMs), socket, served)
     // Whoever looked at its first bytes has put them back, and paused it.
     socket.resume()
   }
 
   close(): void {
     for (const server of this.#servers.values()) server.close()
+  }
+
+  #read(server: Server, socket: Socket, served: Served): void {
+    server.emit('connection', socket)
+    served.feed = new RequestFeed(socket, {
+      unanswered: () => served.unanswered.length,
+      inBody: () => served.last?.complete === false,
+    })
   }
 
   #serverFor(idleMs: number): Server {
@@ -107,11 +129,13 @@ export class Http1Server {
       this.#takeUpgrade(server, request, socket as Socket, head),
     )
     server.on('connect', ({ url = '', rawHeaders }: IncomingMessage, socket: Duplex, head: Buffer) => {
+      const behind = this.#endFeed(socket, head)
       const { handlers, unanswered } = this.#takeOver(socket)
       if (unanswered.length > 0) handlers.onRejected(OVERTAKES, 'connect')
-      else handlers.onConnect({ target: url, headers: collectHeaders(rawHeaders), head })
+      else handlers.onConnect({ target: url, headers: collectHeaders(rawHeaders), head: behind })
     })
     server.on('clientError', (_error: Error, socket: Duplex) => {
+      this.#endFeed(socket)
       // A socket that is gone is recorded when it closes, if it had sent anything.
       if (socket.destroyed || !socket.writable) return
       this.#takeOver(socket).handlers.onRejected(deny('bad-framing'), 'request')
@@ -122,16 +146,28 @@ export class Http1Server {
   }
 
   async #takeRequest(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const served = this.#of(request.socket)
-    const { handlers, unanswered } = served
+    // Node takes it from the request when the response is over.
+    const { socket } = request
+    const served = this.#of(socket)
+    const { handlers, unanswered, feed } = served
+    if (unanswered.length >= MAX_UNANSWERED) {
+      // Once: the parser may be in the middle of a piece with many more.
+      if (!socket.destroyed) this.#takeOver(socket).handlers.onRejected(TOO_MANY, 'request')
+      socket.destroy()
+      return
+    }
     unanswered.push(response)
+    served.last = request
     await handlers.onRequest(new Http1Downstream(request, response, null))
     unanswered.splice(unanswered.indexOf(response), 1)
-    served.accounted = Math.max(served.accounted, request.socket.bytesRead)
+    served.accounted = Math.max(served.accounted, socket.bytesRead - (feed?.held ?? 0))
+    served.feed?.continue()
   }
 
   #takeUpgrade(server: Server, request: IncomingMessage, socket: Socket, head: Buffer): void {
-    const { handlers, unanswered } = this.#of(socket)
+    const served = this.#of(socket)
+    const { handlers, unanswered } = served
+    const behind = this.#endFeed(socket, head)
     // What takes a connection over may not come before the answers that it still owes: both would write to it.
     if (unanswered.length > 0) {
       this.#takeOver(socket)
@@ -139,14 +175,21 @@ export class Http1Server {
       return
     }
     if (!asksForWebSocket(request)) {
-      readAgainWithoutUpgrade(server, request, socket, head)
+      putBackWithoutUpgrade(request, socket, behind)
+      this.#read(server, socket, served)
       return
     }
     this.#takeOver(socket)
     const response = new ServerResponse(request)
     response.shouldKeepAlive = false
     response.assignSocket(socket)
-    void handlers.onRequest(new Http1Downstream(request, response, new Http1Upgrade(socket, head)))
+    void handlers.onRequest(new Http1Downstream(request, response, new Http1Upgrade(socket, behind)))
+  }
+
+  /** The parser gets no more of the connection. Returns what came behind the bytes that it had. */
+  #endFeed(socket: Duplex, head: Buffer = NOTHING): Buffer {
+    const rest = this.#of(socket).feed?.end() ?? NOTHING
+    return rest.length === 0 ? head : Buffer.concat([head, rest])
   }
 
   /** What comes of the connection from here on is recorded by somebody else. */
@@ -167,12 +210,7 @@ export class Http1Server {
  * RFC 9110 section 7.8: a server may ignore an upgrade that it does not know, and Java's client offers `h2c` on every
  * plain request. Node has taken the socket from its parser by now, so the head is written back without the offer.
  */
-function readAgainWithoutUpgrade(
-  server: Server,
-  request: IncomingMessage,
-  socket: Socket,
-  head: Buffer,
-): void {
+function putBackWithoutUpgrade(request: IncomingMessage, socket: Socket, head: Buffer): void {
   const dropped = new Set(['upgrade', 'http2-settings', 'connection'])
   const lines = [`${request.method ?? ''} ${request.url ?? ''} HTTP/${request.httpVersion}`]
   for (let i = 0; i + 1 < request.rawHeaders.length; i += 2) {
@@ -182,7 +220,6 @@ function readAgainWithoutUpgrade(
   const body = hasBodyHead(request) ? head : Buffer.alloc(0)
   if (!hasBodyHead(request)) lines.push('Connection: close')
   socket.unshift(Buffer.concat([Buffer.from(`${lines.join('\r\n')}\r\n\r\n`, 'latin1'), body]))
-  server.emit('connection', socket)
 }
 
 function hasBodyHead({ headers }: IncomingMessage): boolean {
