@@ -41,6 +41,10 @@ export const REASONS = {
     'The gateway could not obtain the credential for this service, so nothing was sent upstream.',
   ],
   'credential-unsupported': [403, 'The credential cannot be added to this type of request.'],
+  'form-unreadable': [
+    415,
+    'The form is compressed, in a charset or of a structure in which the gateway cannot check its fields.',
+  ],
   'too-large': [413, 'The request body is larger than the policy allows.'],
   busy: [503, 'This sandbox or the gateway has reached a connection or buffer limit. Try again shortly.'],
   'address-refused': [403, 'The host resolves to an address that the policy does not allow.'],

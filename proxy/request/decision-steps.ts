@@ -6,6 +6,7 @@ import { parseRequestTarget } from '#firewall/rules/request-path.js'
 import { deny, type Denial } from '../contracts/denial.js'
 import { framingError } from '../message/headers.js'
 import { required, type Inquiry } from './exchange.js'
+import { formKindOf } from './form-inspector.js'
 import { exceededLimit } from './head-limits.js'
 import { readTarget } from './read-target.js'
 import { headBytes } from './records.js'
@@ -85,20 +86,35 @@ const canonicalisePath: DecisionStep = {
   },
 }
 
+function evaluate(inquiry: Inquiry, overrides: readonly string[]) {
+  const { scheme, host, port } = required(inquiry.origin)
+  return inquiry.snapshot.namePolicy.policyEngine.evaluateRequest({
+    agent: required(inquiry.sandbox).agent,
+    scheme,
+    host,
+    port,
+    method: inquiry.method,
+    path: required(inquiry.path),
+    service: inquiry.service,
+    overrides,
+  })
+}
+
+/** For what is found in a body, when the request itself was allowed: may it use these methods as well? */
+export function denyMethods(inquiry: Inquiry, methods: readonly string[]): Denial | null {
+  const verdict = evaluate(inquiry, methods)
+  return verdict.allowed ? null : deny(verdict.reason, { rule: verdict.rule })
+}
+
+const checkForm: DecisionStep = {
+  name: 'the fields of a form can be read',
+  run: ({ headers }) => (formKindOf(headers) === 'unreadable' ? deny('form-unreadable') : null),
+}
+
 const evaluatePolicy: DecisionStep = {
   name: 'a rule allows this method and path',
   run(inquiry) {
-    const { scheme, host, port } = required(inquiry.origin)
-    const verdict = inquiry.snapshot.namePolicy.policyEngine.evaluateRequest({
-      agent: required(inquiry.sandbox).agent,
-      scheme,
-      host,
-      port,
-      method: inquiry.method,
-      path: required(inquiry.path),
-      service: inquiry.service,
-      overrides: overridesIn(inquiry.headers),
-    })
+    const verdict = evaluate(inquiry, overridesIn(inquiry.headers))
     if (!verdict.allowed) return deny(verdict.reason, { rule: verdict.rule })
     inquiry.verdict = verdict
     const { service } = verdict
@@ -175,6 +191,7 @@ export const DECISION_STEPS: readonly DecisionStep[] = [
   checkHostName,
   canonicalisePath,
   evaluatePolicy,
+  checkForm,
   limitRate,
   limitSize,
   checkPlaceholders,

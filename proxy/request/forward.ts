@@ -179,7 +179,9 @@ class Forwarding implements UpstreamHandler, OpenStream {
 
   onError(error: Error): void {
     const failure = this.#cut ? null : (this.#exchange.body?.failure ?? null)
-    if (failure !== null) this.#denial = denyFailure(failure, null)
+    const forbidden = this.#cut ? null : (this.#exchange.body?.forbidden ?? null)
+    if (forbidden !== null) this.#denial = forbidden
+    else if (failure !== null) this.#denial = denyFailure(failure, null)
     if (this.#clientGone && !this.#cut) this.#denial = null
     else this.#denial ??= deny(reasonOf(error), { detail: codeOf(error) })
     this.#finish(this.#result(error))

@@ -7,19 +7,22 @@ import type {
 } from '#firewall/contracts/credential.js'
 import { MemoryExceeded, type MemoryReservation } from '#firewall/ledger/memory-budget.js'
 import { BodyTooLarge, UnsupportedBody } from '../contracts/errors.js'
+import type { Denial } from '../contracts/denial.js'
 import type { Downstream } from '../downstream/downstream.js'
 import { ByteBlocks } from '../message/byte-blocks.js'
 import { BodySizeLimit } from './body-size-limit.js'
+import { ForbiddenForm, type FormInspector } from './form-inspector.js'
 
 /**
  * A request's body on its way: untouched until somebody asks for it, and then read no faster than it is taken.
  *
- *     sandbox ──▶ size limit ──▶ (what a credential does to it) ──▶ upstream
+ *     sandbox ──▶ size limit ──▶ (fields of a form) ──▶ (what a credential does to it) ──▶ upstream
  */
 export class RequestBody implements OutgoingBody {
   readonly #downstream: Pick<Downstream, 'body'>
   readonly #headers: Headers
   readonly #sizeLimit: BodySizeLimit
+  readonly #inspector: FormInspector | null
   readonly #reservation: MemoryReservation
   #begun = false
   #released = false
@@ -29,13 +32,16 @@ export class RequestBody implements OutgoingBody {
    * @param headers the ones that go upstream: what changes the body changes its length there
    * @param limit bytes
    * @param reservation is asked before more of the body is held
+   * @param inspector for a form
    */
   constructor(
     downstream: Pick<Downstream, 'body'>,
     headers: Headers,
     limit: number,
     reservation: MemoryReservation,
+    inspector: FormInspector | null,
   ) {
+    this.#inspector = inspector
     this.#reservation = reservation
     this.#downstream = downstream
     this.#headers = headers
@@ -45,6 +51,12 @@ export class RequestBody implements OutgoingBody {
   /** Bytes that the sandbox has sent. */
   get bytes(): number {
     return this.#sizeLimit.bytes
+  }
+
+  /** The policy does not allow what a form asks for. */
+  get forbidden(): Denial | null {
+    const error = this.#inspector?.errored
+    return error instanceof ForbiddenForm ? error.denial : null
   }
 
   /** Why the body was cut short. Null if it was not, or if the sandbox simply disconnected. */
@@ -109,10 +121,12 @@ export class RequestBody implements OutgoingBody {
     }
   }
 
-  #source(): BodySizeLimit {
-    if (this.#begun) return this.#sizeLimit
+  #source(): Readable {
+    const source = this.#inspector ?? this.#sizeLimit
+    if (this.#begun) return source
     this.#begun = true
-    pipeline(this.#downstream.body(), this.#sizeLimit, () => undefined)
-    return this.#sizeLimit
+    if (this.#inspector === null) pipeline(this.#downstream.body(), this.#sizeLimit, () => undefined)
+    else pipeline(this.#downstream.body(), this.#sizeLimit, this.#inspector, () => undefined)
+    return source
   }
 }

@@ -10,8 +10,9 @@ import { askSearchable } from '../redaction/searched-messages.js'
 import { resolveUpstream } from '../upstream/resolve-upstream.js'
 import { sendTokenRequest } from '../upstream/token-request.js'
 import { stripClientCredential } from './credential-locations.js'
-import { DECISION_STEPS } from './decision-steps.js'
+import { DECISION_STEPS, denyMethods } from './decision-steps.js'
 import { required, type Exchange } from './exchange.js'
+import { FormInspector, formKindOf } from './form-inspector.js'
 import { decisionOf } from './records.js'
 import { RequestBody } from './request-body.js'
 import { takeRoom } from './room.js'
@@ -87,7 +88,13 @@ const prepareRequest: Step = {
     if (hasBody(exchange.headers)) {
       const { maxRequestBytes } = snapshot.policy.http
       const reservation = ledger.memory.open(required(sandbox).id, snapshot.policy.limits.memory)
-      exchange.body = new RequestBody(downstream, headers, maxRequestBytes, reservation)
+      exchange.body = new RequestBody(
+        downstream,
+        headers,
+        maxRequestBytes,
+        reservation,
+        inspectorOf(exchange),
+      )
     }
     exchange.outgoing = {
       method,
@@ -104,6 +111,16 @@ const prepareRequest: Step = {
   },
 }
 
+/** Each method that a field names is checked like that of the request. */
+function inspectorOf(exchange: Exchange): FormInspector | null {
+  const kind = formKindOf(exchange.headers)
+  if (kind === null || kind === 'unreadable') return null
+  return new FormInspector(kind, (method) => {
+    const denial = denyMethods(exchange, [method])
+    return denial === null ? null : { ...denial, detail: `a field of the form names the method ${method}` }
+  })
+}
+
 const injectCredential: Step = {
   name: 'put the real credential in, last',
   run(exchange, context) {
@@ -115,7 +132,8 @@ const injectCredential: Step = {
       send: (request) =>
         sendTokenRequest(request, { ...tokenContextOf(exchange), credential, destination }, context),
     })
-    const denialOf = (failure: Injected) => (failure === null ? null : denyFailure(failure, destination.id))
+    const denialOf = (failure: Injected) =>
+      failure === null ? null : (exchange.body?.forbidden ?? denyFailure(failure, destination.id))
     return injected instanceof Promise ? injected.then(denialOf) : denialOf(injected)
   },
 }
