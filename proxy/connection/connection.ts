@@ -58,3 +58,8 @@ export function newConnection(beginning: Beginning): Connection {
 export function innerConnection(parent: Connection, changes: Partial<Connection>): Connection {
   return { ...parent, parent, connect: null, opening: null, protocol: null, ...changes }
 }
+
+/** Under whose turns its work is done: unknown clients have theirs by address. */
+export function turnOf({ sandbox, peer }: Pick<Connection, 'sandbox' | 'peer'>): string {
+  return sandbox?.id ?? peer.address
+}

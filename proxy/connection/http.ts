@@ -2,7 +2,7 @@ import { deny } from '../contracts/denial.js'
 import type { ConnectRequest } from '../downstream/http1-server.js'
 import type { RequestConnection } from '../request/exchange.js'
 import { handleRequest } from '../request/handle.js'
-import { innerConnection, type Connection } from './connection.js'
+import { innerConnection, turnOf, type Connection } from './connection.js'
 import { denyConnection } from './deny-connection.js'
 import type { ConnectionTools, Protocol } from './protocol.js'
 
@@ -18,7 +18,10 @@ function serveHttp(connection: Connection, tools: ConnectionTools): void {
   const { context, http1, run } = tools
   const { socket, snapshot } = connection
   http1.serve(socket, snapshot.policy.http.idleTimeoutMs, {
-    onRequest: (downstream) => handleRequest(context, asOfNow(connection, tools), downstream),
+    onRequest: (downstream) =>
+      context.turns.enter(turnOf(connection), () =>
+        handleRequest(context, asOfNow(connection, tools), downstream),
+      ),
     onConnect(request) {
       const inner = behindConnect(connection, request, tools)
       if (connection.listener === 'forward' && connection.parent === null) void run(inner)

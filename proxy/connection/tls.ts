@@ -1,6 +1,6 @@
 import { TLSSocket } from 'node:tls'
 import { codeOf } from '../contracts/errors.js'
-import { innerConnection, type Connection } from './connection.js'
+import { innerConnection, turnOf, type Connection } from './connection.js'
 import { recordHandshakeFailure } from './deny-connection.js'
 import type { ConnectionTools, Protocol } from './protocol.js'
 
@@ -14,11 +14,16 @@ export const tls: Protocol = {
   serve: serveTls,
 }
 
+/** Milliseconds of the processor that a handshake takes. */
+const HANDSHAKE_COST_MS = 1
+
 async function serveTls(connection: Connection, { context, run }: ConnectionTools): Promise<void> {
   const { socket, opening, host } = connection
   if (opening?.kind !== 'tls' || host === null) return
   // Minted only now, after the name was allowed.
-  const secureContext = await context.ca.contextFor(host, context.now())
+  const turn = turnOf(connection)
+  const secureContext = await context.turns.enter(turn, () => context.ca.contextFor(host, context.now()))
+  context.turns.charge(turn, HANDSHAKE_COST_MS)
   const inner = new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'] })
   const failure = await handshake(inner)
   if (failure === null) await run(innerConnection(connection, { socket: inner, expects: 'http' }))

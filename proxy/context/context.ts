@@ -6,6 +6,7 @@ import type { Recorder } from '../contracts/recorder.js'
 import type { Shutdown } from '../contracts/shutdown.js'
 import type { OpenStreams } from './open-streams.js'
 import type { ProxySnapshot } from './snapshot.js'
+import type { Turns } from './turns.js'
 
 /** Makes the certificates that the gateway shows to sandboxes. */
 export interface CertificateSource {
@@ -21,6 +22,8 @@ export interface ProxyContext extends Recorder {
   readonly ledger: Ledger
   readonly ca: CertificateSource
   readonly shutdown: Shutdown
+  /** Whose turn it is to work. */
+  readonly turns: Turns
   /** What is open, and outlives the snapshot that let it in. */
   readonly streams: OpenStreams
   /** The host name by which sandboxes know the gateway. */

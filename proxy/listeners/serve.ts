@@ -1,6 +1,7 @@
 import type { Server, Socket } from 'node:net'
 import type { Protocol } from '../connection/protocol.js'
 import { PROTOCOLS } from '../connection/protocols.js'
+import { turnOf } from '../connection/connection.js'
 import { Connections } from '../connection/run.js'
 import type { ProxyContext } from '../context/context.js'
 import { acceptedConnection, LISTENERS, type ProxySockets } from './listeners.js'
@@ -27,7 +28,9 @@ export function serveProxy(
     const server = sockets[name]
     server.maxConnections = MAX_CONNECTIONS
     server.on('connection', (socket: Socket) => {
-      void connections.run(acceptedConnection(socket, name, context))
+      const connection = acceptedConnection(socket, name, context)
+      const sandbox = context.identify(connection.peer)
+      context.turns.do(turnOf({ ...connection, sandbox }), () => void connections.run(connection))
     })
     return server
   })

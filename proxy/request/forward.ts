@@ -153,8 +153,16 @@ class Forwarding implements UpstreamHandler, OpenStream {
     const begin = () => {
       if (!downstream.begun) downstream.begin(part?.status ?? status, headers)
     }
-    this.#body = new ResponseBody(codings, redactor, part, downstream, begin, (error) =>
-      this.#failDecoding(error),
+    const { turns } = this.#context
+    const { id } = required(this.#exchange.sandbox)
+    this.#body = new ResponseBody(
+      codings,
+      redactor,
+      part,
+      downstream,
+      begin,
+      (error) => this.#failDecoding(error),
+      (work) => turns.do(id, work),
     )
     // What does not even begin to decompress is answered with an error, not with the upstream's status.
     if (codings.length === 0) begin()

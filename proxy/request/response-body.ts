@@ -12,6 +12,12 @@ export interface Source {
   resume(): void
 }
 
+/** Bytes of a response that are searched at once. */
+const PIECE = 16_384
+
+/** Does a piece of work now or later, after what was given before it. */
+export type InTurn = (work: () => void) => void
+
 /**
  * The way of a response's body. Each side is read as fast as the next one takes it, and what the upstream has flushed
  * reaches the sandbox at once.
@@ -31,10 +37,16 @@ export class ResponseBody {
   #passed = false
   #line: NodeJS.Timeout | null = null
 
+  readonly #inTurn: InTurn
+  /** The client does not keep up. */
+  #isBlocked = false
+  #isOver = false
+
   /**
    * @param part what of the body the client asked for; null for all of it
    * @param begin writes the head, if it is not written yet
    * @param onFailure the body cannot be decoded
+   * @param inTurn when the next piece is searched
    */
   constructor(
     codings: readonly Coding[],
@@ -43,7 +55,9 @@ export class ResponseBody {
     downstream: Downstream,
     begin: () => void,
     onFailure: (error: Error) => void,
+    inTurn: InTurn = (work) => work(),
   ) {
+    this.#inTurn = inTurn
     this.#codings = codings
     this.#redactor = redactor
     this.#trimmer = part === null ? null : new Trimmer(part)
@@ -56,7 +70,7 @@ export class ResponseBody {
     const [first] = chunk
     if (first === undefined) return
     if (this.#codings.length === 0) {
-      this.#send(chunk, source)
+      this.#take(chunk, source)
       return
     }
     this.#decoder ??= this.#decode(first)
@@ -69,12 +83,13 @@ export class ResponseBody {
   /** The upstream has sent everything; `onWritten` is called once all of it is written. */
   end(onWritten: () => void): void {
     this.#onWritten = onWritten
-    if (this.#decoder === null) this.#finish()
+    if (this.#decoder === null) this.#inTurn(() => this.#finish())
     else this.#decoder.input.end()
   }
 
   /** Nobody waits for the rest. */
   destroy(): void {
+    this.#isOver = true
     this.#forgetLine()
     this.#decoder?.input.destroy()
     this.#decoder?.output.destroy()
@@ -82,10 +97,29 @@ export class ResponseBody {
 
   #decode(first: number): Decoder {
     const decoder = createDecoder(this.#codings, first)
-    decoder.output.on('data', (chunk: Buffer) => this.#send(chunk, decoder.output))
-    decoder.output.on('end', () => this.#finish())
+    decoder.output.on('data', (chunk: Buffer) => this.#take(chunk, decoder.output))
+    decoder.output.on('end', () => this.#inTurn(() => this.#finish()))
     decoder.output.on('error', this.#onFailure)
     return decoder
+  }
+
+  /** Threat: a chunk that is slow to search is searched whole while everybody waits. */
+  #take(chunk: Buffer, source: Source): void {
+    let left = 0
+    let isWaiting = false
+    for (let at = 0; at < chunk.length; at += PIECE) {
+      const piece = chunk.length <= PIECE ? chunk : chunk.subarray(at, at + PIECE)
+      left += 1
+      this.#inTurn(() => {
+        left -= 1
+        if (this.#isOver) return
+        this.#send(piece, source)
+        if (left === 0 && isWaiting && !this.#isBlocked) source.resume()
+      })
+    }
+    if (left === 0) return
+    isWaiting = true
+    source.pause()
   }
 
   #send(chunk: Buffer, source: Source): void {
@@ -100,7 +134,9 @@ export class ResponseBody {
       return
     }
     source.pause()
+    this.#isBlocked = true
     this.#downstream.onDrain(() => {
+      this.#isBlocked = false
       source.resume()
       this.#waitForLine()
     })
@@ -126,6 +162,7 @@ export class ResponseBody {
   }
 
   #finish(): void {
+    if (this.#isOver) return
     this.#begin()
     this.#forgetLine()
     const rest = this.#trim(this.#redactor.flush())

@@ -8,6 +8,7 @@ import type { ProxyContext } from '#proxy/context/context.js'
 import type { ProxySockets } from '#proxy/listeners/listeners.js'
 import { serveProxy } from '#proxy/listeners/serve.js'
 import { OpenStreams } from '#proxy/context/open-streams.js'
+import { Turns } from '#proxy/context/turns.js'
 import { Shutdown } from '#proxy/contracts/shutdown.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import type { Audit } from '../audit/audit.js'
@@ -58,6 +59,7 @@ export class Gateway {
       ca,
       shutdown: new Shutdown(),
       streams: new OpenStreams(),
+      turns: new Turns(),
       gatewayName: GATEWAY_HOST,
       identify,
       now: Date.now,
