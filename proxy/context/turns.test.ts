@@ -20,6 +20,9 @@ void t.test(
   'what a sandbox has beyond its slice waits, in order, and nobody else waits for it',
   async (t) => {
     const { done, work } = clocked()
+    work('b', 'first', 0.1)
+    work('a', 'first', 0)
+    done.length = 0
     for (let i = 0; i < 6; i += 1) work('a', `a${String(i)}`, 0.4)
     work('b', 'b0', 0.4)
     t.strictSame(done, ['a0', 'a1', 'a2', 'b0'])
@@ -36,6 +39,9 @@ void t.test(
 
 void t.test('one long piece is paid for with the turns that follow', async (t) => {
   const { done, work, turns } = clocked()
+  work('b', 'first', 0.1)
+  await turnOfTheLoop()
+  done.length = 0
   work('a', 'long', 4.5)
   work('a', 'next', 0.1)
   for (let i = 0; i < 3; i += 1) {
@@ -58,4 +64,15 @@ void t.test('work within work is not counted twice; its result and its failure a
     turns.enter('a', () => Promise.reject(new Error('no'))),
     { message: 'no' },
   )
+})
+
+void t.test('a sandbox alone has more of a turn, until another one comes', (t) => {
+  const { done, work } = clocked()
+  for (let i = 0; i < 30; i += 1) work('a', `a${String(i)}`, 0.4)
+  t.equal(done.length, 25)
+  work('b', 'b0', 0.1)
+  t.equal(done.at(-1), 'b0')
+  for (const name of ['c0', 'c1', 'c2']) work('c', name, 0.9)
+  t.strictSame(done.slice(-2), ['c0', 'c1'])
+  t.end()
 })

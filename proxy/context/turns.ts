@@ -1,5 +1,12 @@
-/** Milliseconds of one turn of the event loop that go to one sandbox, as long as others may have to wait for it. */
+/**
+ * Milliseconds of one turn of the event loop that go to one sandbox: few while there are others, and more for one that is
+ * alone, since each turn costs a look at every socket and a write of the log.
+ */
 const SLICE_MS = 1
+const SLICE_ALONE_MS = 10
+
+/** Milliseconds after which a sandbox that did nothing does not count as another one. */
+const ALONE_MS = 1_000
 
 /**
  * Shares the processor between sandboxes. Threat: a sandbox keeps the gateway busy with requests, handshakes, and answers that
@@ -14,6 +21,9 @@ export class Turns {
   /** What waits, in order. */
   readonly #waiting = new Map<string, (() => void)[]>()
   #running: string | null = null
+  /** Who worked last, and when it was last another one than before. */
+  #latest: string | null = null
+  #changedAt = -Infinity
   #isArmed = false
 
   /** @param now milliseconds, of a clock that only goes forward */
@@ -25,7 +35,8 @@ export class Turns {
   do(sandbox: string, work: () => void): void {
     const waiting = this.#waiting.get(sandbox)
     if (this.#running === sandbox && waiting === undefined) work()
-    else if (waiting === undefined && (this.#spent.get(sandbox) ?? 0) < SLICE_MS) this.#work(sandbox, work)
+    else if (waiting === undefined && (this.#spent.get(sandbox) ?? 0) < this.#slice())
+      this.#work(sandbox, work)
     else {
       if (waiting === undefined) this.#waiting.set(sandbox, [work])
       else waiting.push(work)
@@ -51,6 +62,10 @@ export class Turns {
 
   #work(sandbox: string, work: () => void): void {
     const began = this.#now()
+    if (sandbox !== this.#latest) {
+      if (this.#latest !== null) this.#changedAt = began
+      this.#latest = sandbox
+    }
     this.#running = sandbox
     try {
       work()
@@ -58,6 +73,10 @@ export class Turns {
       this.#running = null
       this.charge(sandbox, this.#now() - began)
     }
+  }
+
+  #slice(): number {
+    return this.#now() - this.#changedAt < ALONE_MS ? SLICE_MS : SLICE_ALONE_MS
   }
 
   #arm(): void {
@@ -69,13 +88,14 @@ export class Turns {
   #nextTurn(): void {
     this.#isArmed = false
     // What somebody had beyond a slice is owed: one long piece costs the turns that follow.
+    const slice = this.#slice()
     for (const [sandbox, spent] of this.#spent) {
-      if (spent <= SLICE_MS) this.#spent.delete(sandbox)
-      else this.#spent.set(sandbox, spent - SLICE_MS)
+      if (spent <= slice) this.#spent.delete(sandbox)
+      else this.#spent.set(sandbox, spent - slice)
     }
     for (const [sandbox, waiting] of this.#waiting) {
       let done = 0
-      while (done < waiting.length && (this.#spent.get(sandbox) ?? 0) < SLICE_MS) {
+      while (done < waiting.length && (this.#spent.get(sandbox) ?? 0) < slice) {
         const work = waiting[done]
         done += 1
         if (work !== undefined) this.#work(sandbox, work)
