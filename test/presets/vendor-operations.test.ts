@@ -184,18 +184,15 @@ for (const { preset, lists, classes, hosts, fill, owned } of VENDORS) {
     t.ok(allowed.length > 3)
   })
 
-  void t.test(
-    `${preset}: nothing is written to what it does not name`,
-    { skip: owned === undefined },
-    async (t) => {
-      const ask = await engineFor(preset, t.testdir({}))
-      const passed: string[] = []
-      for (const { method, path, text } of all)
-        if (method !== 'GET' && method !== 'HEAD')
-          for (const one of fill(path, 'foreign').flatMap(spellings))
-            for (const host of hosts)
-              if (ask(host, method, one)) passed.push(`${method} ${host}${one} (${text})`)
-      t.same(passed, [])
-    },
-  )
+  if (owned === undefined) continue
+  void t.test(`${preset}: nothing is written to what it does not name`, async (t) => {
+    const ask = await engineFor(preset, t.testdir({}))
+    const passed: string[] = []
+    for (const { method, path, text } of all)
+      if (method !== 'GET' && method !== 'HEAD')
+        for (const one of fill(path, 'foreign').flatMap(spellings))
+          for (const host of hosts)
+            if (ask(host, method, one)) passed.push(`${method} ${host}${one} (${text})`)
+    t.same(passed, [])
+  })
 }
