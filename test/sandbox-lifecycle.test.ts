@@ -7,6 +7,8 @@ const bench = new Bench()
 t.teardown(() => bench.close())
 t.setTimeout(180_000)
 
+const isMaskHelper = (pid: number) => commandLine(pid).includes('setns')
+
 for (const runner of runners()) {
   await t.test(`sandbox launched by ${runner.name}`, async (t) => {
     await t.test('exit codes are the agent’s own', async (t) => {
@@ -91,7 +93,10 @@ for (const runner of runners()) {
           workdir,
         })
         await running.saw('up')
-        const tree = descendants(running.child.pid ?? 0)
+        const all = descendants(running.child.pid ?? 0)
+        const helpers = all.filter(isMaskHelper)
+        const tree = all.filter((pid) => !helpers.includes(pid))
+        t.equal(helpers.length, 1, 'the process that hides files')
         t.equal(tree.length, 5, tree.map(commandLine).join('\n'))
         t.not(traces(workdir, running.child.pid).length, 0, 'the search finds a live sandbox')
         killOne(tree[victim], 'SIGKILL')
@@ -104,6 +109,13 @@ for (const runner of runners()) {
         )
       })
     }
+
+    await t.test('the sandbox ends when nobody could hide files in it any more', async (t) => {
+      const running = bench.start(runner, { command: ['sh', '-c', 'echo up; sleep 60'] })
+      await running.saw('up')
+      killOne(descendants(running.child.pid ?? 0).find(isMaskHelper), 'SIGKILL')
+      t.equal((await running.outcome).code, 137)
+    })
 
     await t.test(
       'nothing is left when the gateway or the helper dies while the sandbox is built',

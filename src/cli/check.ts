@@ -1,6 +1,9 @@
 import { PolicyError } from '#config/issues/issue.js'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { describePolicy, summarisePolicy } from './check-report.js'
+import { describeHidden } from '../run/hiding-notes.js'
+import { findMaskedPaths } from '../sandbox/masked-paths.js'
+import { reservations, sweepReserved } from '../sandbox/reserved-paths.js'
 import { EXIT, exitCodeOf, formatError } from '../common/errors.js'
 import type { CommandIo } from '../common/io.js'
 import { noPolicy, openPolicy } from '../common/policy-file.js'
@@ -19,10 +22,13 @@ export async function runCheck(
   kinds: readonly CredentialKind[],
 ): Promise<number> {
   try {
+    sweepReserved(reservations())
     const loaded = await openPolicy(file, io, kinds)
     if (loaded.empty === 'missing') throw noPolicy(loaded.file)
     io.stdout.write(
-      json ? `${JSON.stringify(summarisePolicy(loaded, kinds))}\n` : describePolicy(loaded, kinds),
+      json
+        ? `${JSON.stringify(summarisePolicy(loaded, kinds))}\n`
+        : describePolicy(loaded, kinds) + hiddenHere(io.cwd),
     )
     return EXIT.fine
   } catch (error) {
@@ -31,5 +37,18 @@ export async function runCheck(
     }
     io.stderr.write(formatError(error))
     return exitCodeOf(error)
+  }
+}
+
+/** A check must not take long in a directory that is no project. */
+const BOUNDS = { entries: 100_000, masks: 1000 }
+
+/** What a sandbox started in this directory would not see; '' if it would see everything. */
+function hiddenHere(directory: string): string {
+  try {
+    const hidden = findMaskedPaths(directory, BOUNDS)
+    return hidden.length === 0 ? '' : `\n${describeHidden({ hidden, workdir: directory })}`
+  } catch {
+    return '\nThis directory has too many files to list those that are hidden from sandboxes.\n'
   }
 }

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { appendFileSync, lstatSync, mkdirSync, readFileSync } from 'node:fs'
-import { homedir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { EgressError } from './errors.js'
 import { realOrSame, wayTo } from './file-way.js'
@@ -29,9 +29,24 @@ interface End {
   readonly until: number
 }
 
-/** Directory of this program's state. It is hidden from every sandbox. */
+/** Directory of this program's state. It is hidden from every sandbox. A user without a home gets one that ends with the machine. */
 export function stateDirectory(): string {
-  return join(homedir(), '.local/state/egress')
+  const usual = join(homedir(), '.local/state/egress')
+  try {
+    mkdirSync(usual, { recursive: true, mode: 0o700 })
+    return usual
+  } catch {
+    const uid = process.getuid?.() ?? 0
+    const other = join(tmpdir(), `egress-state-${String(uid)}`)
+    mkdirSync(other, { recursive: true, mode: 0o700 })
+    const { uid: owner, mode } = lstatSync(other)
+    if (owner === uid && (mode & 0o077) === 0) return other
+    throw new EgressError({
+      code: 'EGRESS_STATE',
+      problem: `${other} belongs to another user`,
+      fix: 'Set HOME to a directory of your own',
+    })
+  }
 }
 
 /**

@@ -14,6 +14,7 @@ import {
 } from '../sandbox/backends/docker/options.js'
 import { hideForDocker, planForDocker, viewForDocker } from '../sandbox/backends/docker/setting.js'
 import { LocalHost } from '../sandbox/backends/docker/local-host.js'
+import { endNotes, hiddenNote } from './hiding-notes.js'
 import { recordWrites } from './record-writes.js'
 import { Interruption } from './interruption.js'
 import { parseEnvironment, requestOf, usage, type RunOptions } from './options.js'
@@ -50,10 +51,12 @@ export async function runDocker(
   writeShown(emptyFile, '')
   const network = new RunNetwork(newSandboxId(), { host, gateway, options: docker, owner, emptyFile })
   const term = io.env['TERM'] ?? 'xterm'
-  const backend = new DockerBackend({ host, gateway, options: docker, network, term })
+  const backend = new DockerBackend({ host, gateway, options: docker, network, term, warn: say })
   const interruption = new Interruption(host)
   let code: number | null = null
   let endWritable = (): void => undefined
+  let notes = (): string[] => []
+  const since = Date.now()
   try {
     await interruption.orEnd(async () => {
       const connecting = network.connect(options.agent ?? '', (command[0] ?? '').replace(/^.*\//, ''))
@@ -68,6 +71,9 @@ export async function runDocker(
       const plan = planForDocker({ id: network.id, request, view: hidden, user, connection, env })
       // Where the program itself runs in a container, no other command of it runs on this host.
       if (host instanceof LocalHost) endWritable = recordWrites(plan)
+      notes = () => endNotes(plan.shown, backend.hiddenLate, plan.workdir, since)
+      const note = hiddenNote(plan.hidden, policyDirectory === null ? [] : [`${policyDirectory}/egress.yaml`])
+      if (note !== null) say(note)
       await backend.prepare(plan)
     })
     backend.start()
@@ -78,6 +84,7 @@ export async function runDocker(
   } finally {
     await backend.end(code)
     endWritable()
+    for (const line of notes()) say(line)
   }
 }
 

@@ -28,6 +28,7 @@ import { NamespacesBackend } from '../sandbox/backends/namespaces/backend.js'
 import { planNamespaces } from '../sandbox/backends/namespaces/setting.js'
 import type { CommandIo } from '../common/io.js'
 import { isNamed, noPolicy, openPolicy } from '../common/policy-file.js'
+import { endNotes, hiddenNote } from './hiding-notes.js'
 import { recordWrites } from './record-writes.js'
 import { refuseWritable } from './trusted-files.js'
 import { FORWARDED, parseEnvironment, requestOf, type RunOptions } from './options.js'
@@ -96,11 +97,16 @@ export async function runEmbedded(
     hosts: { [GATEWAY_HOST]: '127.0.0.1' },
   })
   const sandbox = new NamespacesBackend(files, (message) => log.warn(message))
+  await sandbox.sweep()
   let gateway: Gateway | null = null
+  const tell = (line: string) => void io.stderr.write(`egress: ${line}\n`)
+  const since = Date.now()
   const endWritable = recordWrites(plan)
   try {
     await sandbox.prepare(plan)
     for (const warning of warnings) log.warn(warning)
+    const note = hiddenNote(plan.hidden, [resolve(io.cwd, loaded.file)])
+    if (note !== null) tell(note)
     const { ca, module } = await gatewayLoaded()
     const { Gateway } = await module
     gateway = await Gateway.create({
@@ -125,6 +131,7 @@ export async function runEmbedded(
   } finally {
     await sandbox.end()
     endWritable()
+    for (const line of endNotes(plan.shown, sandbox.hiddenLate, plan.workdir, since)) tell(line)
     await gateway?.close()
     audit.end()
   }

@@ -43,12 +43,18 @@ export class HidingWatch {
   /**
    * Passes on what has appeared since the plan was made, and then everything else as it appears.
    *
-   * @param pid a process of the sandbox
+   * @param pid a process of the sandbox; null if it is not known yet
    */
-  attach(pid: number, apply: (finding: WatchFinding) => void): void {
-    this.#tree.attach(pid)
+  attach(pid: number | null, apply: (finding: WatchFinding) => void): void {
+    if (pid !== null) this.#tree.attach(pid)
     this.#apply = apply
     for (const finding of this.#early.splice(0)) apply(finding)
+  }
+
+  /** Whether a finding is a socket of the sandbox's own; for a sandbox whose process was not known to `attach`. */
+  isOwnSocket(pid: number, path: string): boolean {
+    this.#tree.attach(pid)
+    return this.#tree.isOwnSocket(path)
   }
 
   /** Notes that a path was hidden. */

@@ -64,6 +64,14 @@ export class TreeWatch {
     for (const { path, kind } of this.#input.trees) if (kind === 'directory') this.#enter(path, true)
   }
 
+  /** Whether a path is a socket that a program of the sandbox has opened. */
+  isOwnSocket(path: string): boolean {
+    const found = lstatSync(fsPath(path), { throwIfNoEntry: false })
+    return (
+      found?.isSocket() === true && this.#isWritable(path) && this.#isOwn(path, path.split('/').at(-1) ?? '')
+    )
+  }
+
   /** Names a process in the network namespace of the sandbox, whose own sockets stay visible. */
   attach(pid: number): void {
     this.#pid = pid

@@ -7,6 +7,8 @@ import { containerArguments, environmentText } from './arguments.js'
 import { emptyFileIn, sweep, tellEnd, type CleanUpOrder } from './clean-up.js'
 import type { Gateway } from './gateway.js'
 import type { DockerHost } from './host.js'
+import { HidingWatch } from '../../watch/hiding-watch.js'
+import { LateMasks } from './late-masks.js'
 import type { RunNetwork } from './network.js'
 import type { DockerOptions } from './options.js'
 
@@ -20,6 +22,8 @@ export interface DockerBackendInput {
   readonly network: RunNetwork
   /** the value of TERM on a terminal */
   readonly term: string
+  /** told of what the operator has to know, one line each */
+  readonly warn: (message: string) => void
 }
 
 /** Runs a plan as a Docker container, in a network that the gateway has joined. */
@@ -29,6 +33,8 @@ export class DockerBackend implements SandboxBackend {
   #arguments: readonly string[] = []
   #exit: Promise<number> | null = null
   #ended = false
+  #watch: HidingWatch | null = null
+  #lateMasks: LateMasks | null = null
 
   constructor(input: DockerBackendInput) {
     this.#input = input
@@ -40,6 +46,7 @@ export class DockerBackend implements SandboxBackend {
 
   async prepare(plan: SandboxPlan): Promise<void> {
     await this.#input.host.reserve(plan.reserved, plan.id)
+    this.#keepHidden(plan)
     const { host, network, options, term } = this.#input
     const { directory } = host.facts
     const files = Object.entries(plan.files).map(([path, content], index) => {
@@ -69,6 +76,32 @@ export class DockerBackend implements SandboxBackend {
     })
   }
 
+  #keepHidden(plan: SandboxPlan): void {
+    const { host, gateway, network, warn } = this.#input
+    const watch = new HidingWatch(plan)
+    const masks = new LateMasks({
+      host,
+      gateway,
+      name: network.name,
+      isOwnSocket: (pid, path) => watch.isOwnSocket(pid, path),
+      hidden: (path) => watch.note(path),
+      failed: (reason) => {
+        warn(`The sandbox was stopped, because a new file could not be hidden: ${reason}`)
+        void host.docker(['rm', '-f', network.name])
+      },
+    })
+    this.#watch = watch
+    this.#lateMasks = masks
+    const warning = watch.start()
+    if (warning !== null) warn(warning)
+    watch.attach(null, (finding) => masks.add(finding))
+  }
+
+  /** Paths that were hidden while the command ran. */
+  get hiddenLate(): readonly string[] {
+    return this.#watch?.hidden ?? []
+  }
+
   start(): void {
     this.#exit = this.#input.host.attach(this.#arguments, this.#streams)
   }
@@ -92,6 +125,8 @@ export class DockerBackend implements SandboxBackend {
   async end(exitCode: number | null): Promise<void> {
     if (this.#ended) return
     this.#ended = true
+    this.#watch?.close()
+    this.#lateMasks?.close()
     const { host, network } = this.#input
     const order = this.#cleanUpOrder()
     await network.close()

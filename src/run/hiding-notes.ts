@@ -1,0 +1,57 @@
+import type { HostView, MaskedPath, ShownTree } from '../sandbox/plan.js'
+import { changedProgramFiles } from '../sandbox/program-files.js'
+import { printablePath } from '../sandbox/raw-path.js'
+
+/** Paths in a note; the others are counted. */
+const MAX_LISTED = 10
+
+/**
+ * One line for the start of a run; null if nothing was found by its name.
+ *
+ * @param own files that are hidden in any case, such as the policy
+ */
+export function hiddenNote(hidden: readonly MaskedPath[], own: readonly string[]): string | null {
+  const count = hidden.filter(({ path }) => !own.includes(path)).length
+  if (count === 0) return null
+  const files = count === 1 ? '1 file or directory is' : `${String(count)} files and directories are`
+  return `${files} hidden from the sandbox (\`egress check\` lists them)`
+}
+
+/** Notes for the end of a run, one line each. `since` is its start, in milliseconds since 1970. */
+export function endNotes(
+  shown: readonly ShownTree[],
+  hiddenLate: readonly string[],
+  workdir: string,
+  since: number,
+): string[] {
+  const changed = changedProgramFiles(shown, since)
+  return [
+    ...(hiddenLate.length === 0
+      ? []
+      : [`Hidden during the run, when they appeared: ${list(hiddenLate, workdir)}`]),
+    ...(changed.length === 0
+      ? []
+      : [`Review before you use them, because programs on this machine run them: ${list(changed, workdir)}`]),
+  ]
+}
+
+/** The lines of `egress check` about the files of a directory. */
+export function describeHidden({ hidden, workdir }: Pick<HostView, 'hidden' | 'workdir'>): string {
+  const lines = hidden
+    .map(({ path, kind, content }) => {
+      const part = content === undefined ? '' : ' (without its secrets)'
+      return `  ${near(path, workdir)}${kind === 'directory' ? '/' : ''}${part}\n`
+    })
+    .sort()
+  return `Hidden from sandboxes in this directory:\n${lines.join('')}`
+}
+
+function list(paths: readonly string[], workdir: string): string {
+  const more = paths.length - MAX_LISTED
+  const named = paths.slice(0, MAX_LISTED).map((path) => near(path, workdir))
+  return named.join(', ') + (more > 0 ? ` and ${String(more)} more` : '')
+}
+
+function near(path: string, workdir: string): string {
+  return printablePath(path.startsWith(`${workdir}/`) ? path.slice(workdir.length + 1) : path)
+}
