@@ -19,6 +19,15 @@ import { redactionsOf } from './records.js'
 import { busy } from './room.js'
 import { ResponseBody } from './response-body.js'
 
+/** Lines of a response's head. Each is searched and written again, in one turn of the event loop. */
+const MAX_RESPONSE_LINES = 512
+
+function linesOf(raw: RawHeaders): number {
+  let lines = 0
+  for (const name in raw) lines += Array.isArray(raw[name]) ? raw[name].length : 1
+  return lines
+}
+
 /** RFC 9110 section 9.2.2, without those that no one repeats blindly. */
 const SAFE_TO_REPEAT = new Set(['GET', 'HEAD', 'OPTIONS'])
 
@@ -197,6 +206,8 @@ class Forwarding implements UpstreamHandler, OpenStream {
 
   /** The codings to undo; a denial for a response that must not be passed on, because it cannot be read. */
   #codingsOf(status: number, raw: RawHeaders): readonly Coding[] | Denial {
+    if (linesOf(raw) > MAX_RESPONSE_LINES)
+      return deny('upstream-protocol', { detail: 'too many header lines' })
     if (status > 599) return deny('upstream-protocol', { detail: `status ${String(status)}` })
     if (this.#inForce().bytes.length === 0) {
       this.#coded = readCodings(raw['content-encoding'])?.length !== 0
