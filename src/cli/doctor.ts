@@ -6,6 +6,7 @@ import { noOptions, type RunOptions } from '../run/options.js'
 import { withDockerHost } from '../run/with-host.js'
 import type { FoundGateway } from '../sandbox/backends/docker/gateway.js'
 import type { DockerHost } from '../sandbox/backends/docker/host.js'
+import { findTool } from '../sandbox/backends/namespaces/host-tools.js'
 import { parseLimits } from '../sandbox/limits.js'
 import type { CommandIo } from '../common/io.js'
 
@@ -27,9 +28,10 @@ export function doctor({ json, backend }: DoctorOptions, io: CommandIo): Promise
     const chosen = await chooseBackend(options, io.env, host)
     if (chosen.name === 'docker') return onDocker(last, options, io, host, await chosen.gateway)
     const args = (await host.addresses()).flatMap((address) => ['--host', address])
+    const lateFiles = findTool('perl') === null ? ['--late-files', 'Perl is not installed'] : []
     const { runEmbedded } = await import('../run/embedded.js')
     return runEmbedded(
-      [process.execPath, INSIDE, ...args, ...last],
+      [process.execPath, INSIDE, ...args, ...lateFiles, ...last],
       { ...options, workdir: dirname(INSIDE) },
       io,
     )

@@ -23,8 +23,8 @@ void t.test('facts come as words', (t) => {
     '--json',
     '--other',
   ])
-  t.strictSame(facts, { engine: '26.1.5', hosts: ['10.0.0.1'], others: [], json: true })
-  t.strictSame(readFacts([]), { engine: null, hosts: [], others: [], json: false })
+  t.strictSame(facts, { engine: '26.1.5', hosts: ['10.0.0.1'], others: [], lateFiles: null, json: true })
+  t.strictSame(readFacts([]), { engine: null, hosts: [], others: [], lateFiles: null, json: false })
   t.end()
 })
 

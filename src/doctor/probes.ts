@@ -178,6 +178,12 @@ export const PROBES: readonly Probe[] = [
     },
   },
   {
+    title: 'files to hide that appear during a run',
+    exposes: 'a secret that is written, renamed or replaced while an agent runs',
+    fix: 'namespaces: install Perl; Docker: let the engine start privileged containers from the gateway’s image',
+    run: ({ lateFiles }) => ({ held: lateFiles === null, found: lateFiles ?? 'are hidden' }),
+  },
+  {
     title: 'engine version',
     exposes: 'a known hole of the engine',
     fix: 'update it to 26.1.3 or later',

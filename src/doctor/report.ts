@@ -28,6 +28,8 @@ export interface DoctorFacts {
   readonly hosts: readonly string[]
   /** Addresses of the gateway in networks that are not the sandbox's; port 80 is open there. */
   readonly others: readonly string[]
+  /** Why files that appear during a run cannot be hidden; null if they can. */
+  readonly lateFiles: string | null
 }
 
 /** Words of a command line: `--engine 26.1.5 --host 10.0.0.1 --other 10.0.0.2 --json`. */
@@ -38,6 +40,7 @@ export function readFacts(words: readonly string[]): DoctorFacts & { readonly js
     engine: after('--engine')[0] ?? null,
     hosts: [...new Set(after('--host'))],
     others: [...new Set(after('--other'))],
+    lateFiles: after('--late-files')[0] ?? null,
     json: words.includes('--json'),
   }
 }

@@ -19,12 +19,13 @@ export async function factsForDoctor(
   )
   const inspect = async (format: string) =>
     (await host.docker(['container', 'inspect', '--format', format, gateway.proxy])).stdout.trim()
-  const [engine, image, others, networks, own] = await Promise.all([
+  const [engine, image, others, networks, own, lateFiles] = await Promise.all([
     engineVersion(host),
     inspect('{{.Config.Image}}'),
     inspect('{{range .NetworkSettings.Networks}}{{.IPAddress}} {{end}}'),
     bridgeAddresses(host),
     host.addresses(),
+    inspect('{{.Image}}').then((id) => whyNotHidden(host, id)),
   ])
   const flag = (name: string, values: readonly string[]) =>
     values.filter((value) => value.split('.').length === 4).flatMap((value) => [name, value])
@@ -35,8 +36,26 @@ export async function factsForDoctor(
       ...flag('--other', others.split(' ')),
       ...flag('--host', [...networks, ...own]),
       ...['--engine', engine],
+      ...(lateFiles === null ? [] : ['--late-files', lateFiles]),
     ],
   }
+}
+
+/** Why a helper container could not hide files in a running sandbox; null if it could. */
+async function whyNotHidden(host: DockerHost, image: string): Promise<string | null> {
+  const { code, stderr } = await host.docker([
+    ...['run', '--rm', '--privileged', '--pid', 'host', '--network', 'none', '--no-healthcheck'],
+    ...[
+      '--user',
+      '0:0',
+      '--entrypoint',
+      'perl',
+      image,
+      '-e',
+      'open(my $f, "<", "/proc/1/ns/mnt") or die "$!\n"',
+    ],
+  ])
+  return code === 0 ? null : stderr.trim().split('\n')[0] || 'the helper container does not start'
 }
 
 /** The host's addresses on the networks of the engine. */

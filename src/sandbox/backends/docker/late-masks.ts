@@ -27,6 +27,7 @@ export interface LateMasksInput {
 export class LateMasks {
   readonly #input: LateMasksInput
   readonly #queue = new Map<string, WatchFinding>()
+  #pid: number | null = null
   #isWorking = false
   #isClosed = false
 
@@ -48,13 +49,14 @@ export class LateMasks {
     const { host, name } = this.#input
     this.#isWorking = true
     try {
-      const pid = await this.#pid()
-      for (const path of pid === null ? [] : this.#queue.keys())
-        if (this.#input.isOwnSocket(pid ?? 0, path)) this.#queue.delete(path)
-      while (pid !== null && this.#queue.size > 0) {
-        // On an engine that cannot pause, paths are visible for somewhat longer.
+      while (this.#queue.size > 0) {
+        // On an engine that cannot pause, paths are visible until the helper is done. Before the container runs, this fails.
         await host.docker(['pause', name])
-        const reason = await this.#hide(pid)
+        const pid = (this.#pid ??= await this.#findPid())
+        if (pid === null) return
+        for (const path of [...this.#queue.keys()])
+          if (this.#input.isOwnSocket(pid, path)) this.#queue.delete(path)
+        const reason = this.#queue.size === 0 ? null : await this.#hide(pid)
         if (reason === null) await host.docker(['unpause', name])
         else if (!this.#isClosed) this.#input.failed(reason)
       }
@@ -64,7 +66,7 @@ export class LateMasks {
   }
 
   /** Of the container's first process; null if the run is over. */
-  async #pid(): Promise<number | null> {
+  async #findPid(): Promise<number | null> {
     const { host, name } = this.#input
     for (let tries = 0; tries < START_SECONDS * 10 && !this.#isClosed; tries += 1) {
       const { stdout } = await host.docker(['container', 'inspect', '--format', '{{.State.Pid}}', name])
