@@ -38,6 +38,7 @@ export function createProxySnapshot(
 ): ProxySnapshot {
   const { upstream, http } = policy
   const keepsResolver = previous?.resolver.isMadeFrom(upstream, http.connectTimeoutMs) === true
+  if (!keepsResolver) previous?.resolver.retire()
   return {
     policy,
     namePolicy: {

@@ -3,6 +3,7 @@ import { isIP } from 'node:net'
 import { classifyAddress, type AddressClass } from '#firewall/addresses/address.js'
 import type { UpstreamNames } from '#firewall/contracts/policy.js'
 import { lookUpAbsolute } from './system-names.js'
+import { WildcardNames } from './wildcard-names.js'
 
 /** Where a name leads: addresses in order of preference, and a port when the policy sends it to another one. */
 export interface Resolution {
@@ -17,23 +18,12 @@ function resolution(addresses: readonly string[], port: number | null): Resoluti
 /** How long an answer is used again, in milliseconds: short, since the system's TTL is not ours to see. */
 const CACHE_TTL_MS = 10_000
 
-/**
- * The same under a wildcard. When a name is looked up again tells its name server something, and a sandbox says when; once
- * an hour it tells next to nothing (docs/dns.md). A failure is tried again sooner, later each time.
- */
-const WILDCARD_CACHE_TTL_MS = 3_600_000
-
-/** More than a day's budget of a wildcard has names, so that a flood of them frees none to be asked again. */
+/** Names that are kept. */
 const MAX_CACHED = 4_096
 
 interface CachedResolution {
-  /** Until when it is used for a name under a wildcard. */
   readonly until: number
-  /** The same for any other name. */
-  readonly untilExact: number
   readonly resolution: Promise<Resolution>
-  /** Failures in a row before this one. */
-  readonly failures: number
 }
 
 /**
@@ -47,12 +37,14 @@ export class UpstreamResolver {
   readonly #resolver: Resolver | null
   readonly #now: () => number
   readonly #cache = new Map<string, CachedResolution>()
+  readonly #wildcardNames: WildcardNames<Resolution>
 
   constructor(names: UpstreamNames, timeoutMs: number, now: () => number) {
     this.#made = JSON.stringify([names, timeoutMs])
     const fixed = Object.entries(names.hosts)
     this.#fixed = new Map(fixed.map(([host, { address, port }]) => [host, resolution([address], port)]))
     this.#now = now
+    this.#wildcardNames = new WildcardNames((host) => this.#lookUp(host), now)
     this.#resolver = null
     if (names.servers.length > 0) {
       this.#resolver = new Resolver({ timeout: Math.ceil(timeoutMs / 3), tries: 2 })
@@ -72,33 +64,32 @@ export class UpstreamResolver {
    */
   resolve(host: string, wildcard: boolean): Promise<Resolution> {
     const fixed = this.#fixed.get(host)
-    return fixed === undefined ? this.#cached(host, wildcard) : Promise.resolve(fixed)
+    if (fixed !== undefined) return Promise.resolve(fixed)
+    return wildcard ? this.#wildcardNames.resolve(host) : this.#cached(host)
   }
 
-  /** True when the name would be answered without asking anybody. */
+  /** True when a name under a wildcard would be answered without asking anybody. */
   isCached(host: string): boolean {
-    const known = this.#cache.get(host)
-    return this.#fixed.has(host) || (known !== undefined && this.#now() < known.until)
+    return this.#fixed.has(host) || this.#wildcardNames.has(host)
   }
 
-  #cached(host: string, wildcard: boolean): Promise<Resolution> {
+  /** Looks up again what is due of the names under wildcards. A timer does this. */
+  refresh(): void {
+    this.#wildcardNames.refresh()
+  }
+
+  /** Another one has taken its place: nothing is looked up any more unless somebody asks. */
+  retire(): void {
+    this.#wildcardNames.stop()
+  }
+
+  #cached(host: string): Promise<Resolution> {
     const known = this.#cache.get(host)
-    // A policy may list by name what was under a wildcard before: then it is looked up as often as any other.
-    const until = wildcard ? known?.until : known?.untilExact
-    if (known !== undefined && this.#now() < (until ?? 0)) return known.resolution
-    const failures = known?.failures ?? 0
+    if (known !== undefined && this.#now() < known.until) return known.resolution
     const resolution = this.#lookUp(host)
-    const hold = (ms: number, failed: number) => {
-      this.#cache.delete(host)
-      const now = this.#now()
-      const untilExact = now + Math.min(ms, CACHE_TTL_MS)
-      this.#cache.set(host, { until: now + ms, untilExact, resolution, failures: failed })
-    }
-    hold(wildcard ? WILDCARD_CACHE_TTL_MS : CACHE_TTL_MS, 0)
-    resolution.catch(() => {
-      if (wildcard) hold(Math.min(CACHE_TTL_MS * 2 ** failures, WILDCARD_CACHE_TTL_MS), failures + 1)
-      else this.#cache.delete(host)
-    })
+    this.#cache.delete(host)
+    this.#cache.set(host, { until: this.#now() + CACHE_TTL_MS, resolution })
+    resolution.catch(() => this.#cache.delete(host))
     const [oldest] = this.#cache.keys()
     if (this.#cache.size > MAX_CACHED && oldest !== undefined) this.#cache.delete(oldest)
     return resolution

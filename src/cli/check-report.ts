@@ -10,19 +10,9 @@ import type { NameLimits } from '#firewall/contracts/names.js'
 import type { Destination, Policy } from '#firewall/contracts/policy.js'
 import type { Service } from '#firewall/contracts/service.js'
 import type { Rule } from '#firewall/contracts/rule.js'
+import { leakBoundBits } from '#firewall/ledger/leak-bound.js'
 import { isHttpRule } from '#firewall/rules/http.js'
 import { placeOf, type PolicyOnDisk } from '../common/policy-file.js'
-
-const DAY_MS = 86_400_000
-
-/**
- * Upper bound for the data, in bits, that one sandbox can send through one wildcard in a day. It counts every byte of a
- * wildcard label as eight bits, although host names have only 38 different characters.
- */
-export function exfiltrationBits({ budget }: NameLimits): number {
-  const windows = Math.ceil(DAY_MS / budget.windowMs)
-  return Math.min(budget.bytesPerDay, budget.bytes * windows) * 8
-}
 
 /** The meaning of a policy, as plain data. */
 export function summarisePolicy(loaded: PolicyOnDisk, kinds: readonly CredentialKind[]) {
@@ -57,7 +47,7 @@ export function summarisePolicy(loaded: PolicyOnDisk, kinds: readonly Credential
     wildcards: wildcardsOf(policy).map(({ text, limits }) => ({
       text,
       budget: limits.budget,
-      bitsPerDay: exfiltrationBits(limits),
+      bitsPerDay: leakBoundBits(limits.budget),
     })),
     warnings: warningsOf(loaded),
   }

@@ -67,7 +67,7 @@ void t.test('check explains a policy', async (t) => {
     '    may use GET on /simple and everything below it',
     '  ci may use services jira and every entry of allow',
     '  bare may use services (none) and hosts (none)',
-    '  *.example.net: at most 16 new names and 256 bytes in 10 minutes, 16384 bits per day',
+    '  *.example.net: at most 16 new names and 256 bytes in 10 minutes, 24927 bits per day',
     '  egress.yaml:15: github.com is a tunnel: the gateway cannot inspect its requests.',
   ]) {
     t.ok(out().split('\n').includes(line), line)
