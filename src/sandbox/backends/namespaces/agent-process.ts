@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs'
 
 /**
- * The agent's process id on the host: `unshare` → PID 1 of the sandbox → the agent, with script(1) in between where there
- * is a terminal. Null before it has been started and after its end.
+ * The agent's process id on the host: `unshare` → PID 1 of the sandbox → the agent, with script(1) in between if there is
+ * a terminal. Null before its start and after its end.
  */
 export function findAgent(outer: number, behindScript: boolean): number | null {
   const steps = behindScript ? 3 : 2
@@ -11,7 +11,7 @@ export function findAgent(outer: number, behindScript: boolean): number | null {
   return found
 }
 
-/** PID 1 also adopts orphans, but its first child is the one that it started itself. */
+/** PID 1 also adopts orphans, but its first child is the process that it started itself. */
 function firstChild(parent: number): number | null {
   try {
     const children = readFileSync(`/proc/${parent}/task/${parent}/children`, 'utf8')
@@ -21,10 +21,10 @@ function firstChild(parent: number): number | null {
   }
 }
 
-/** How long a signal that comes before the agent exists is held back. */
+/** Retries for a signal that arrives before the agent exists. */
 const backoffMs = { attempts: 100, intervalMs: 10 }
 
-/** Sends a signal to the agent itself: PID 1 of a namespace ignores signals, and script(1) has its own use for them. */
+/** Sends a signal to the agent itself: PID 1 of a namespace ignores signals, and script(1) handles them itself. */
 export function signalAgent(outer: number, behindScript: boolean, name: NodeJS.Signals, attempt = 0): void {
   const agent = findAgent(outer, behindScript)
   if (agent === null) {
@@ -36,6 +36,6 @@ export function signalAgent(outer: number, behindScript: boolean, name: NodeJS.S
   try {
     process.kill(agent, name)
   } catch {
-    // It has ended meanwhile.
+    // It has already ended.
   }
 }

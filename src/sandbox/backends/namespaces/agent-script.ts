@@ -2,7 +2,7 @@ import { agentHome, agentUser } from '../../etc-files.js'
 import { quoteCommand, quoteWord } from '../../shell-quote.js'
 import type { SandboxLimits } from '../../spec.js'
 
-/** Absolute paths of the tools that start the agent: its own PATH must not choose what still runs with capabilities. */
+/** Absolute paths of the tools that start the agent. They run with capabilities, so the agent's PATH must not choose them. */
 export interface AgentTools {
   env: string
   prlimit: string
@@ -18,14 +18,14 @@ export interface AgentScriptInput {
   tools: AgentTools
   /** command prefix that installs the system call filter */
   filter: readonly string[]
-  /** whether to leave the terminal that the launcher has; script(1) has given the agent one of its own already */
+  /** whether to leave the launcher's terminal; false if script(1) has given the agent its own */
   leaveTerminal: boolean
 }
 
 /**
- * The script that becomes the agent. It may hold nothing that the agent must not know, since the agent can read it.
- * RLIMIT_NPROC counts per user namespace since Linux 5.14. RLIMIT_AS would stop every runtime that reserves address space
- * it never touches (Node, Go, the JVM), so memory is limited by RLIMIT_DATA.
+ * The script that becomes the agent. The agent can read it, so it must not contain a secret. RLIMIT_NPROC counts per user
+ * namespace since Linux 5.14. Memory is limited by RLIMIT_DATA: RLIMIT_AS would stop every runtime that reserves address space
+ * without using it (Node, Go, the JVM).
  */
 export function formatAgentScript({
   command,
@@ -49,15 +49,14 @@ export function formatAgentScript({
       '--ambient-caps=-all',
       '--',
     ],
-    // Last, because with LD_PRELOAD or PERL5OPT among them the agent's variables are code, and all before still has
-    // capabilities.
+    // Last: the agent's variables can be code (LD_PRELOAD, PERL5OPT), and the tools before still have capabilities.
     ...[tools.env, '-i', ...variables],
     ...command,
   ]
   return `cd ${quoteWord(workdir)} || exit 126\nexec ${quoteCommand(words)}\n`
 }
 
-/** What of the caller's environment is about its terminal and language, and nothing else. */
+/** The caller's variables for terminal and language. No others are passed on. */
 const harmlessVariables = /^(LANG|LANGUAGE|LC_[A-Z]+|TERM|COLORTERM|NO_COLOR|TZ)$/
 
 export interface EnvironmentInput {
@@ -67,7 +66,7 @@ export interface EnvironmentInput {
   shell: string
 }
 
-/** The agent's whole environment: nothing is inherited that is not named here. */
+/** The complete environment of the agent. */
 export function agentEnvironment({ caller, product, path, shell }: EnvironmentInput): Record<string, string> {
   const kept = Object.entries(caller).filter(
     (entry): entry is [string, string] => entry[1] !== undefined && harmlessVariables.test(entry[0]),

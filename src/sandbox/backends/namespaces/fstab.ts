@@ -1,6 +1,6 @@
 import { encodePath, isRaw } from '../../raw-path.js'
 
-/** One mount, as `mount --all --fstab` takes it: a whole list costs one process. */
+/** One mount of a list for `mount --all --fstab`, which makes all of them in one process. */
 export interface FstabEntry {
   source: string
   target: string

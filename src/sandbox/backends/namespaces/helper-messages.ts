@@ -1,6 +1,6 @@
 import type { ListenRequest } from '../../spec.js'
 
-/** What the gateway asks of the helper inside. Paths are those inside the sandbox. */
+/** The gateway's order to the helper. Paths are paths in the sandbox. */
 export interface HelperOrder {
   /** where the new root is mounted while it is being built */
   root: string
@@ -10,5 +10,5 @@ export interface HelperOrder {
   listen: readonly ListenRequest[]
 }
 
-/** What the helper answers; a message with `socket` carries the open socket as its handle. */
+/** A report of the helper. A message with `socket` carries the open socket as its handle. */
 export type HelperReport = { socket: string } | { done: true } | { failed: string }

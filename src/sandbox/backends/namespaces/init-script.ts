@@ -15,8 +15,8 @@ export interface InitInput {
 export const readyLine = 'ready'
 
 /**
- * The word before the agent's exit code, which PID 1 writes last: unshare(1) also exits with a plain 1 when PID 1 was killed,
- * and that must not pass for the agent's answer.
+ * The word before the agent's exit code in the last line of PID 1. If PID 1 is killed, unshare(1) exits with 1, which must not be
+ * taken for the exit code of the agent.
  */
 export const exitWord = 'exit'
 
@@ -25,18 +25,18 @@ export const initDescriptors = { channel: 3, agentInput: 4, agentOutput: 5, agen
 
 const oldRoot = `${ownDirectory}/old-root`
 
-/** A tmpfs file needs an inode and at least a page, so this bounds what empty files can cost in kernel memory. */
+/** Limits the kernel memory that empty files can use: each file of a tmpfs needs an inode and a page. */
 const bytesPerInode = 8192
 
 /**
- * The first part of what PID 1 of the sandbox runs, for any POSIX sh. It arrives through a pipe, so that neither
- * /proc/1/cmdline nor /proc/1/environ tells anything about the host; and when the gateway dies before it has sent the
- * second part, the shell reads the end of its script and takes the namespace with it.
+ * The first part of the script of PID 1, for any POSIX sh. PID 1 reads it from a pipe, so that /proc/1/cmdline and
+ * /proc/1/environ contain nothing about the host. If the gateway dies before it has sent the second part, the script ends, and
+ * the namespaces end with PID 1.
  */
 export function formatInitScript({ root, node, helper, tmpBytes }: InitInput): string {
   const inodes = Math.max(1024, Math.floor(tmpBytes / bytesPerInode))
   const scratch = root + scratchRoot
-  // What follows the processes of the gateway, such as a tool that measures coverage, has nothing to write to in here.
+  // NODE_OPTIONS could load a tool into the helper, such as one that measures coverage, which cannot write its files here.
   return `set -eu
 unset NODE_OPTIONS
 umask 022
@@ -63,9 +63,9 @@ echo ${readyLine}
 }
 
 /**
- * Besides 127.0.0.1 the interface gets an address for documentation (RFC 5737), which leads nowhere: glibc leaves loopback
- * out when AI_ADDRCONFIG asks whether there is IPv4 at all, and then answers no name. The numbers are SIOCSIFFLAGS and
- * SIOCSIFADDR, for hosts without iproute2.
+ * The interface also gets an address for documentation (RFC 5737), to which nothing is routed. With AI_ADDRCONFIG, glibc
+ * resolves no IPv4 address if 127.0.0.1 is the only one. The numbers are SIOCSIFFLAGS and SIOCSIFADDR, for hosts without
+ * iproute2.
  */
 const loopbackUp = `{ ip link set lo up && ip address add 192.0.2.1/32 dev lo; } 2>/dev/null ||
 perl -MSocket -e 'socket(my $s, AF_INET, SOCK_DGRAM, 0) or exit 1;
@@ -79,14 +79,14 @@ fcntl.ioctl(s, 0x8916, struct.pack("=16sHHI16x", b"lo:1", 2, 0, socket.htonl(0xc
 { echo "cannot enable the loopback interface: ip, perl, python3 and busybox all failed" >&2; exit 1; }`
 
 /**
- * The second part, sent by \`start\`. PID 1 stays a shell, because somebody has to reap what the agent leaves behind. It
- * keeps its capabilities, and that is what closes /proc/1 to the agent: ptrace_may_access() asks for all of them.
+ * The second part, sent by `start`. PID 1 stays a shell, to reap the processes that the agent leaves behind. It keeps its
+ * capabilities, which closes /proc/1 to the agent: ptrace_may_access() requires the agent to have all of them.
  */
 export function formatStartScript(scriptTool: string | null): string {
   const { agentInput, agentOutput, agentError } = initDescriptors
   const run = `sh ${launchScript}`
-  // CVE-2017-5226: on a shared terminal TIOCSTI types into the shell that started us. The agent gets a pseudo-terminal of
-  // the sandbox's own instead, and script(1), out of its reach, carries the bytes.
+  // CVE-2017-5226: on a shared terminal, TIOCSTI types into the shell of the user. The agent gets its own pseudo-terminal, and
+  // script(1), which the agent cannot control, copies the bytes.
   const command = scriptTool === null ? run : `SHELL=/bin/sh ${scriptTool} -qec 'exec ${run}' /dev/null`
   return `code=0
 ${command} <&${agentInput} >&${agentOutput} 2>&${agentError} ${agentInput}<&- ${agentOutput}>&- ${agentError}>&- || code=$?

@@ -6,7 +6,7 @@ import type { MaskedPath, SandboxPlan, ShownTree } from '../../plan.js'
 import { SandboxError } from '../../sandbox-error.js'
 import type { SystemFile } from './system-files.js'
 
-/** A shown tree, and where to bind it from, which differs from its path where root has staged it. */
+/** A shown tree, and the path to bind it from, which is another one if root has staged it. */
 export interface StagedTree extends ShownTree {
   source: string
 }
@@ -20,7 +20,7 @@ export interface MountPlanInput {
   trees: readonly StagedTree[]
   /** path inside -> content: /etc, the caller's files, the agent's start script */
   files: Readonly<Record<string, string>>
-  /** which of the files of /proc that are to be hidden exist here */
+  /** files of /proc to hide that exist on this host */
   hiddenProc: readonly MaskedPath[]
   readOnlyProc: readonly string[]
 }
@@ -29,11 +29,11 @@ export interface MountPlan {
   order: HelperOrder
   /** everything that is mounted on the new root */
   tree: FstabEntry[]
-  /** what must come last, because the steps before still write there */
+  /** mounts to make last, because earlier steps write below them */
   seal: FstabEntry[]
 }
 
-/** Where the launcher keeps its own few files inside. */
+/** Directory of the launcher's own files in the sandbox. */
 export const ownDirectory = '/.sandbox'
 export const launchScript = `${ownDirectory}/launch`
 export const emptyFile = `${ownDirectory}/hidden-file`
@@ -55,7 +55,7 @@ const deviceLinks: Record<string, string> = {
   '/dev/ptmx': 'pts/ptmx',
 }
 
-/** A file that a mount would cover is an error: the agent would not have it, and nothing would tell. */
+/** Throws for a file that a mount would cover: the agent would not see it, and no error would be reported. */
 export function checkFiles(files: readonly string[], trees: readonly string[]): void {
   for (const path of files) {
     const tree = trees.find((candidate) => isWithin(path, candidate))
@@ -68,7 +68,7 @@ export function checkFiles(files: readonly string[], trees: readonly string[]): 
   }
 }
 
-/** Orders every mount, directory and file of a sandbox; nothing is touched here. */
+/** Plans every mount, directory and file of a sandbox, without side effects. */
 export function planMounts(input: MountPlanInput): MountPlan {
   const { root, table, plan } = input
   const system = input.system.filter(({ kind }) => kind !== 'link')
@@ -88,7 +88,7 @@ export function planMounts(input: MountPlanInput): MountPlan {
     special('devpts', `${root}/dev/pts`, 'nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,max=256'),
     special('proc', `${root}/proc`, 'nosuid,nodev,noexec'),
     ...userTrees.flatMap(({ source, path, writable }) => bindTree(input, source, path, writable)),
-    // What is a mount point already cannot be renamed either.
+    // A directory that already is a mount point cannot be renamed either.
     ...plan.pinned
       .filter((path) => !mounted.has(path))
       .map((path) => bind(root + path, root + path, bindOptions(mountOf(table, path), true), true)),
@@ -151,12 +151,12 @@ function inScratch(path: string, { scratch }: Pick<SandboxPlan, 'scratch'>): boo
   return scratch.some((place) => isWithin(path, place.path))
 }
 
-/** Where to create something that will stand at `path`, while the scratch places are not mounted yet. */
+/** Where to create the file for `path` while the scratch directories are not mounted yet. */
 function placeOf(path: string, plan: Pick<SandboxPlan, 'scratch'>): string {
   return inScratch(path, plan) ? scratchRoot + path : path
 }
 
-/** The whole tree with its sub-mounts, and each of them under its own locked flags. */
+/** Binds a tree with its sub-mounts, and keeps the locked options of each. */
 function bindTree(
   { root, table }: MountPlanInput,
   source: string,

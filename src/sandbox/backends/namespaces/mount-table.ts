@@ -12,7 +12,7 @@ export interface MountEntry {
   type: string
 }
 
-/** Parses /proc/self/mountinfo; lines that are not understood are left out. */
+/** Parses /proc/self/mountinfo. Ignores lines in another format. */
 export function parseMountinfo(text: string): MountEntry[] {
   const entries: MountEntry[] = []
   for (const line of text.split('\n')) {
@@ -38,7 +38,7 @@ function unescapeOctal(field: string): string {
   return Buffer.from(plain, 'latin1').toString('utf8')
 }
 
-/** The mounts that a path lookup can reach: not stacked upon, not beneath a directory that was mounted over. */
+/** The mounts that a path lookup can reach: not covered by another mount, and not below a directory that is covered. */
 export function visibleMounts(table: readonly MountEntry[]): MountEntry[] {
   const byId = new Map(table.map((entry) => [entry.id, entry]))
   const byParent = new Map<number, MountEntry[]>()
@@ -72,7 +72,7 @@ export function mountsBeneath(table: readonly MountEntry[], tree: string): Mount
     .sort((a, b) => a.path.length - b.path.length)
 }
 
-/** The mount that `path` lies on. */
+/** The mount that contains `path`. */
 export function mountOf(table: readonly MountEntry[], path: string): MountEntry | undefined {
   return visibleMounts(table)
     .filter((entry) => isWithin(path, entry.path))
@@ -83,9 +83,8 @@ export function mountOf(table: readonly MountEntry[], path: string): MountEntry 
 }
 
 /**
- * Options for a bind of something on `source`. A mount namespace of a new user namespace locks ro, nosuid, nodev and
- * noexec (mount_namespaces(7)): a remount that drops one of them fails with EPERM. An atime option that is not
- * named is kept by the kernel.
+ * Options for a bind of a path on `source`. In a new user namespace, the options ro, nosuid, nodev and noexec are locked
+ * (mount_namespaces(7)): a remount without one of them fails with EPERM. The kernel keeps the atime option by itself.
  */
 export function bindOptions(source: MountEntry | undefined, writable: boolean): string[] {
   const locked = new Set(source?.options ?? [])

@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs'
 import type { MaskedPath } from '../../plan.js'
 
-/** What container runtimes hide of /proc too: the kernel's memory, its symbols and timers, keyrings, hardware. */
+/** Files that container runtimes hide as well: kernel memory, symbols and timers, keyrings, hardware. */
 const hidden = [
   '/proc/acpi',
   '/proc/asound',
@@ -20,7 +20,7 @@ const hidden = [
 /** Settings of the whole machine; the agent lacks the rights to write most of them anyway. */
 const readOnly = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger']
 
-/** Those that this kernel has. */
+/** The files of both lists that this kernel has. */
 export function findProcFiles(): { hiddenProc: MaskedPath[]; readOnlyProc: string[] } {
   return {
     hiddenProc: hidden

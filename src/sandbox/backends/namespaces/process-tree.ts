@@ -15,9 +15,9 @@ import { SandboxError } from '../../sandbox-error.js'
 export interface ProcessTreeInput {
   /** first part of PID 1's script */
   init: string
-  /** asked for once the processes are on their way, so that what takes time to make does not hold them up */
+  /** called after the processes have been started, so that slow parts of the order do not delay them */
   order: () => Promise<HelperOrder>
-  /** what root stages, and who it then becomes; null where an ordinary user launches */
+  /** root's script, and the user that root then becomes; null if an ordinary user starts the sandbox */
   staging: { script: string; identity: UnixUser } | null
   /** whether the tree stays in the session of the caller's terminal */
   keepsTerminal: boolean
@@ -37,7 +37,7 @@ const setUpLimitMs = 30_000
 
 /**
  *   gateway ── setpriv → unshare ── sh (PID 1) ── socket helper, then the agent
- *   gateway ── setpriv → unshare → sh → setpriv → unshare ── sh (PID 1) …        where root launches
+ *   gateway ── setpriv → unshare → sh → setpriv → unshare ── sh (PID 1) …        started by root
  *
  * An arrow is an exec, a line a fork. Each process dies with the one before it.
  */
@@ -69,11 +69,11 @@ export function treeCommand(staging: ProcessTreeInput['staging']): string[] {
   return [...dieWithParent, '--', ...prepare, ...become, ...init]
 }
 
-/** Starts the processes, has the sockets handed over and everything mounted; throws a SandboxError. */
+/** Starts the processes; resolves when the sockets have been handed over and everything is mounted. Throws a SandboxError. */
 export async function startProcessTree(input: ProcessTreeInput): Promise<ProcessTree> {
   const [program = '', ...words] = treeCommand(input.staging)
   const child = spawn(program, words, {
-    // The gateway's own environment holds the real credentials, and /proc/PID/environ is a file.
+    // Threat: the gateway's environment contains real credentials, and /proc/PID/environ can be read.
     env: { PATH: systemPath.join(':'), LC_ALL: 'C' },
     cwd: '/',
     stdio: ['pipe', 'pipe', 'pipe', 'ipc', ...input.descriptors] as StdioOptions,
@@ -82,7 +82,7 @@ export async function startProcessTree(input: ProcessTreeInput): Promise<Process
   const kill = () => void child.kill('SIGKILL')
   const standard = standardStreams(child)
   const exit = watchExit(child, standard.output)
-  // Writing to a process that has gone is told by its exit.
+  // A write to a process that has ended fails; its exit is handled below.
   standard.input.on('error', () => undefined)
   try {
     const sockets = await setUp(child, standard, input, exit)
@@ -94,11 +94,11 @@ export async function startProcessTree(input: ProcessTreeInput): Promise<Process
   }
 }
 
-/** The code that PID 1 reported; a tree that ended without a report was killed. */
+/** The exit code that PID 1 reported. A tree that ends without a report was killed. */
 function watchExit(child: ChildProcess, output: Readable): ProcessTree['exit'] {
   let last = ''
   output.on('data', (chunk: Buffer) => (last = (last + chunk.toString()).slice(-64)))
-  // Not the child's own 'close': once its channel has been disconnected that may never come.
+  // Not the child's `close` event, which may never be emitted after its channel was disconnected.
   const ended = new Promise((resolve) => child.once('exit', resolve))
   const drained = new Promise((resolve) => output.once('close', resolve))
   return Promise.all([ended, drained]).then(() => {
@@ -135,7 +135,7 @@ function setUp(
     let progress = ''
     let settled = false
     const settle = (then: () => void) => {
-      // The end of the tree comes here too, long after: the sockets are the gateway's by then.
+      // The end of the tree is reported here as well. By then, the sockets belong to the gateway.
       if (settled) return
       settled = true
       clearTimeout(timer)
@@ -166,13 +166,13 @@ function setUp(
     standard.input.write(input.init)
     input.order().then((order) => {
       wanted = order.listen.length
-      // A tree that has gone is told by its exit.
+      // If the tree has ended, its exit is handled above.
       if (child.connected) child.send(order)
     }, giveUp)
   })
 }
 
-/** Reads the state of the caller's terminal; the function it returns puts that state back. */
+/** Saves the state of the caller's terminal. Returns a function that restores it. */
 export function rememberTerminal(): () => void {
   const stty = findTool('stty')
   if (stty === null) return () => undefined

@@ -1,6 +1,6 @@
 /*
- * Runs inside the new network and mount namespaces, before the agent exists, and is fed to `node -` as text: where root
- * launches, the directory of this file may be closed to the id that runs it. So it imports nothing but Node itself.
+ * Runs in the new network and mount namespaces, before the agent exists. Node gets it as text: if root starts the sandbox, its
+ * user may not be allowed to read this file. So it imports only Node's own modules.
  *
  *   gateway  -- skeleton, sockets wanted -->  helper
  *   gateway  <-- one open socket a message --  helper
@@ -12,12 +12,12 @@ import { createServer } from 'node:net'
 import { dirname } from 'node:path'
 import type { HelperOrder, HelperReport } from './helper-messages.js'
 
-// What Node writes about an error by itself is a screen long, and its last lines say nothing.
+// Node's own report of an error is long, and the cause is not in its last lines.
 process.once('uncaughtException', (error) => {
   process.stderr.write(`could not open the gateway sockets: ${error.message}\n`)
   process.exit(1)
 })
-// Without the gateway there is nobody to decide anything: no channel, no sandbox.
+// Without the gateway, no sandbox: nothing could be allowed.
 process.once('disconnect', () => process.exit(1))
 process.once('message', (order: HelperOrder) => {
   process.once('message', () => process.exit(0))

@@ -6,10 +6,10 @@ import type { StagedTree } from './mount-plan.js'
 import { SandboxError } from '../../sandbox-error.js'
 import { quoteCommand, quoteWord } from '../../shell-quote.js'
 
-/** Exists on every Linux, and nothing is ever bound from it: a place to mount on without creating anything. */
+/** A mount point that exists on every Linux and that sandboxes do not show. */
 const mountPlace = '/sys'
 
-/** Where things are while the sandbox is being built. */
+/** Paths that are used while the sandbox is being built. */
 export interface Staging {
   /** where the new root is to be mounted */
   root: string
@@ -19,7 +19,7 @@ export interface Staging {
   script: string | null
 }
 
-/** An ordinary user reaches everything where it is. */
+/** The paths for an ordinary user, who can access the trees at their own paths. */
 export function withoutStaging(trees: readonly ShownTree[], node: string): Staging {
   return {
     root: mountPlace,
@@ -30,8 +30,8 @@ export function withoutStaging(trees: readonly ShownTree[], node: string): Stagi
 }
 
 /**
- * Root's directories may be closed to the identity that builds the sandbox (/root is 0700), so root binds what is needed to a
- * place open to it, in a mount namespace of its own, and only then lets go of its rights.
+ * The paths for root. The user that builds the sandbox may not be allowed to enter root's directories (/root is 0700), so root
+ * binds the trees to a place that this user can enter, in a separate mount namespace, before it gives up its rights.
  */
 export function stage(trees: readonly ShownTree[], node: string): Staging {
   const place = (index: number) => `${mountPlace}/stage/${index}`

@@ -1,6 +1,6 @@
 /*
- * A seccomp filter for what namespaces and capabilities leave open. Chief among them: AF_VSOCK knows no network namespace,
- * so inside a virtual machine an agent without any route could still talk to the hypervisor's host.
+ * A seccomp filter for what namespaces and capabilities do not restrict. The most important case: AF_VSOCK ignores network
+ * namespaces, so in a virtual machine an agent without a route could still connect to the hypervisor's host.
  */
 
 interface Architecture {
@@ -42,7 +42,7 @@ const arm64Calls: typeof x64Calls = {
   userfaultfd: 282,
 }
 
-/** The same on every architecture. io_uring opens sockets without passing any filter (IORING_OP_SOCKET). */
+/** The same on every architecture. io_uring opens sockets without passing the filter (IORING_OP_SOCKET). */
 const ioUringCalls = [425, 426, 427]
 
 const architectures: Partial<Record<string, Architecture>> = {
@@ -60,7 +60,7 @@ const allow = 0x7fff0000
 const killProcess = 0x80000000
 const fail = (errno: number) => 0x00050000 | errno
 
-/** Offsets in struct seccomp_data; of an argument the low half, which is all that the kernel reads of an int. */
+/** Offsets in struct seccomp_data. Of an argument, only the low half: the kernel reads no more of an int. */
 const offsetOf = { number: 0, architecture: 4, argument: (index: number) => 16 + 8 * index }
 
 const load = (offset: number) => instruction(0x20, 0, 0, offset)
@@ -69,7 +69,7 @@ const skipIfEqual = (value: number, skip: number) => instruction(0x15, skip, 0, 
 const skipUnlessEqual = (value: number, skip: number) => instruction(0x15, 0, skip, value)
 const skipIfBelow = (value: number, skip: number) => instruction(0x35, 0, skip, value)
 
-/** The filter as an array of struct sock_filter, null for an architecture that is not known here. */
+/** The filter as an array of struct sock_filter; null for an unknown architecture. */
 export function buildSyscallFilter(architecture: string): Buffer | null {
   const found = architectures[architecture]
   if (!found) return null
@@ -99,7 +99,7 @@ export function buildSyscallFilter(architecture: string): Buffer | null {
   ])
 }
 
-/** `body` must return on every way through it, since it leaves an argument where the number was. */
+/** `body` must return on every path, because it replaces the system call number in the accumulator by an argument. */
 function onCall(number: number, body: readonly Buffer[]): Buffer[] {
   return [skipUnlessEqual(number, body.length), ...body]
 }
@@ -113,12 +113,12 @@ function instruction(code: number, ifTrue: number, ifFalse: number, value: numbe
   return bytes
 }
 
-/** prctl(2), by which both installers below put the filter in place. */
+/** Numbers of prctl(2), with which the programs below install the filter. */
 const prctlNumbers: Partial<Record<string, number>> = { x64: 157, arm64: 167 }
 
 /**
- * A command prefix that installs the filter on itself and becomes the command after it. Only util-linux from 2.42 on could do
- * this alone, so an interpreter of the host's does it: before any variable or file of the agent's plays a role.
+ * A command prefix that installs the filter on itself and then executes the command after it. util-linux can do this only since
+ * 2.42, so an interpreter of the host does it, before any variable or file of the agent is used. Null if there is none.
  */
 export function filterInstaller(
   architecture: string,

@@ -1,19 +1,19 @@
 import { lstatSync, readdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Something of the host's that every sandbox sees: a symbolic link is copied, the rest is bound read-only. */
+/** A path of the host that every sandbox sees. A symbolic link is copied; files and directories are bound read-only. */
 export interface SystemFile {
   path: string
   kind: 'directory' | 'file' | 'link'
-  /** what a link points to, '' otherwise */
+  /** target of a link, otherwise '' */
   link: string
 }
 
 const systemTrees = ['/usr', '/bin', '/sbin', '/lib', '/lib32', '/lib64', '/libx32']
 
 /**
- * An allow-list, because /etc is where hosts keep what must not be seen: shadow, ssl/private, ssh, gitconfig, fstab with
- * passwords, netrc-like files of daemons.
+ * An allow-list, because /etc contains secrets: shadow, ssl/private, ssh, gitconfig, passwords in fstab, credential files of
+ * daemons.
  */
 const harmlessEtc = [
   'alternatives',
