@@ -104,7 +104,7 @@ function readPaths(index: number, file: AllowFile, { issues, ruleKinds }: LoadCo
     const rule: HttpRule = {
       effect: 'allow',
       kind: 'http',
-      match: { methods, path },
+      match: { methods, path, parameter: null },
       text: `${methods?.join(',') ?? '*'} ${path.text}`,
       id: `allow[${index}]`,
     }

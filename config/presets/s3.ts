@@ -27,7 +27,11 @@ export const s3: Preset = {
   operations: [
     { about: 'read and list objects', allow: ['GET,HEAD /**'] },
     // At least one segment, so that the bucket itself, its policy or many objects at once cannot be changed.
-    { about: 'write objects', allow: ['PUT,POST /*/**'] },
+    {
+      about: 'write objects, but not their access rights',
+      allow: ['PUT,POST /*/**'],
+      deny: ['PUT,POST /**?acl', 'PUT,POST /**?legal-hold', 'PUT,POST /**?retention'],
+    },
   ],
   placeholders: {
     access_key: { prefix: 'AKIA', length: 20, alphabet: 'upper-alphanumeric' },

@@ -5,6 +5,7 @@ import { nearest } from './nearest.js'
 import { matchLoosely, type LoosePath } from './loose-path.js'
 import { methodsInQuery } from './method-overrides.js'
 import { coversPath, matchPath, overlapsPath, parsePathPattern } from './path-pattern.js'
+import { QueryNames } from './query-names.js'
 import type { RequestPath } from './request-path.js'
 import type { RuleKind } from './rule-kind.js'
 
@@ -12,6 +13,8 @@ export interface HttpMatch {
   /** Upper case; null for any method except TRACE. */
   readonly methods: readonly string[] | null
   readonly path: PathPattern
+  /** A query parameter that the request must have; null if it may have any or none. */
+  readonly parameter: string | null
 }
 
 /** One reading of an HTTP request. */
@@ -21,11 +24,12 @@ export interface HttpSubject {
   readonly path: string
   /** What deny rules are compared with. */
   readonly loose: LoosePath
+  readonly parameters: QueryNames
 }
 
 export type HttpRule = Rule<'http', HttpMatch>
 
-/** `GET,HEAD /rest/**` or `* /**`: methods and a path pattern. */
+/** `GET,HEAD /rest/**`, `* /**` or `PUT /**?acl`: methods, a path pattern, and perhaps the name of a query parameter. */
 export const http: RuleKind<HttpMatch, HttpSubject> = {
   name: 'http',
   keyword: null,
@@ -40,16 +44,29 @@ export const http: RuleKind<HttpMatch, HttpSubject> = {
     }
     const methods = methodText === '*' ? null : parseMethods(methodText.split(','))
     if (methods !== null && isDiagnostic(methods)) return methods
-    const path = parsePathPattern(pathText)
-    return isDiagnostic(path) ? path : { methods, path }
+    const [pattern = '', parameter = null] = pathText.split('?', 2)
+    const path = parsePathPattern(pattern)
+    if (isDiagnostic(path)) return path
+    if (pathText !== (parameter === null ? pattern : `${pattern}?${parameter}`) || parameter === '')
+      return parameterError(text)
+    return parameter === null || /^[\w.~-]+$/.test(parameter)
+      ? { methods, path, parameter }
+      : parameterError(text)
   },
-  matches: ({ methods, path }, subject) =>
-    matchMethod(methods, subject.method) && matchPath(path, subject.path),
+  matches: ({ methods, path, parameter }, subject) =>
+    matchMethod(methods, subject.method) &&
+    matchPath(path, subject.path) &&
+    (parameter === null || subject.parameters.has(parameter)),
   namesReading: ({ path }) => path.text.includes('%2F'),
-  matchesLoosely: ({ methods, path }, subject) =>
-    deniesMethod(methods, subject.method) && matchLoosely(path.loose, subject.loose),
+  matchesLoosely: ({ methods, path, parameter }, subject) =>
+    deniesMethod(methods, subject.method) &&
+    matchLoosely(path.loose, subject.loose) &&
+    (parameter === null || subject.parameters.hasLoosely(parameter)),
   covers(earlier, later) {
-    const over = [...earlier.entries()].filter(([, { path }]) => coversPath(path, later.path))
+    const over = [...earlier.entries()].filter(
+      ([, { path, parameter }]) =>
+        coversPath(path, later.path) && (parameter === null || parameter === later.parameter),
+    )
     const any = over.find(([, { methods }]) => methods === null)
     if (any !== undefined) return [any[0]]
     if (later.methods === null) return null
@@ -60,15 +77,23 @@ export const http: RuleKind<HttpMatch, HttpSubject> = {
     return found.every((index) => index !== undefined) ? [...new Set(found)] : null
   },
   overlaps: (a, b) => overlapsMethods(a.methods, b.methods) && overlapsPath(a.path, b.path),
-  below: ({ methods, path }, basePath) => ({ methods, path: joinPath(basePath, path) }),
-  explain({ methods, path }) {
+  below: ({ methods, path, parameter }, basePath) => ({ methods, path: joinPath(basePath, path), parameter }),
+  explain({ methods, path, parameter }) {
     const where = path.segments.length === 0 && path.recursive ? 'any path' : describePath(path)
-    return `use ${methods === null ? 'any method' : methods.join(', ')} on ${where}`
+    const how = parameter === null ? '' : `, with the query parameter \`${parameter}\``
+    return `use ${methods === null ? 'any method' : methods.join(', ')} on ${where}${how}`
   },
 }
 
 export function isHttpRule(rule: Rule): rule is HttpRule {
   return rule.kind === http.name
+}
+
+function parameterError(text: string): Diagnostic {
+  return {
+    problem: `Invalid query in rule \`${text}\`: expected the name of one parameter`,
+    fix: 'Write `?name` behind the path, without a value, such as `PUT /**?acl`',
+  }
 }
 
 /** Methods that one request may name, its own included. A client needs two; each is checked like a request of its own. */
@@ -88,7 +113,8 @@ export function httpAlternatives(
   const named = [...overrides, ...methodsInQuery(query)]
   const methods = named.length === 0 ? [method] : [...new Set([method, ...named])]
   if (methods.length > MAX_METHODS) return null
-  return methods.map((one) => readings.map((path) => ({ method: one, path, loose })))
+  const parameters = new QueryNames(query)
+  return methods.map((one) => readings.map((path) => ({ method: one, path, loose, parameters })))
 }
 
 /** Checks a list of methods. A method that no parser accepts is a rule that never matches. */

@@ -17,7 +17,7 @@ export function parsePathPattern(text: string): PathPattern | Diagnostic {
   if (/[?#\\\s]|%(?!2F)|[^\x21-\x7e]/.test(text) || text.includes('//')) {
     return {
       problem: `Invalid path \`${text}\`: it can never match a canonical path`,
-      fix: 'Write the decoded path without query, `//`, spaces or escapes (except `%2F`, for a slash in a segment)',
+      fix: 'Write the decoded path without `//`, spaces or escapes (except `%2F`, for a slash in a segment)',
     }
   }
   const parts = text.slice(1).split('/')

@@ -1,7 +1,8 @@
 /**
  * Headers by which a client tells a server, or a proxy in front of it, that the request is for another path, host or scheme,
- * comes from another client, or has passed a check already (CVE-2018-14773, CVE-2025-29927 and their kin). Only the
- * request line and Host are checked, so these do not travel on unless the policy names them.
+ * comes from another client, or has passed a check already (CVE-2018-14773, CVE-2025-29927 and their kin), or that give other
+ * people access to what the request writes. Only the request line and Host are checked, so these do not travel on unless the
+ * policy names them.
  */
 const STEERING: ReadonlySet<string> = new Set([
   'base-url',
@@ -18,11 +19,13 @@ const STEERING: ReadonlySet<string> = new Set([
   'true-client-ip',
   'uri',
   'url',
+  'x-amz-acl',
   'x-client-ip',
   'x-cluster-client-ip',
   'x-custom-ip-authorization',
   'x-forward-for',
   'x-forwarder-for',
+  'x-goog-acl',
   'x-host',
   'x-http-destinationurl',
   'x-http-host-override',
@@ -48,6 +51,7 @@ const STEERING: ReadonlySet<string> = new Set([
 
 const STEERING_PREFIXES = [
   'forwarded-',
+  'x-amz-grant-',
   'x-envoy-',
   'x-forwarded',
   'x-invoke-',

@@ -306,6 +306,10 @@ export const OUT_OF_REACH: Readonly<Record<string, readonly OutOfReach[]>> = {
       reason: 'changes the bucket: its policy, rights, encryption, website, replication',
       operations: [/^(PUT|POST) \/\{Bucket\}(\?|$)/],
     },
+    {
+      reason: 'changes who may access an object',
+      operations: [/^(PUT|POST) .*\?(acl|legal-hold|retention)\b/],
+    },
   ],
   graph: [
     {
