@@ -66,6 +66,12 @@ export class Decoder {
       const place = places[i] ?? 0
       if (place < at) continue
       this.#copy(text, at, place)
+      const simple = simpleEscape(text, place)
+      if (simple > 0) {
+        at = place + (simple >> 8)
+        this.#put(simple & 0xff, place, at)
+        continue
+      }
       for (at = place; at < end;) {
         this.#push(text[at] ?? 0, at, at + 1, 0)
         at += 1
@@ -86,14 +92,29 @@ export class Decoder {
     return this.#outer[0]?.open ?? this.#open
   }
 
-  /** The escapes that became bytes of the output from `from` to `to`, or were folds there. */
-  *escapesIn(from: number, to: number): Generator<{ start: number; end: number; next: number }> {
-    for (let run = Math.max(this.#runOf(from) - 1, 0); run < this.#runs; run += 1) {
-      if ((this.#outs[run] ?? 0) > to) return
-      const end = this.#ends[run] ?? 0
-      const next = run + 1 < this.#runs ? (this.#outs[run + 1] ?? 0) : this.length
-      if (end > 0) yield { start: this.#starts[run] ?? 0, end, next }
-    }
+  /** How many runs there are: pieces of the output that stand for pieces of the text. */
+  get runs(): number {
+    return this.#runs
+  }
+
+  /** The run before the one of this byte, of which a fold may be all. */
+  firstRun(index: number): number {
+    return Math.max(this.#runOf(index) - 1, 0)
+  }
+
+  /** Where in the output a run begins; its end for one behind the last. */
+  runOut(run: number): number {
+    return run < this.#runs ? (this.#outs[run] ?? 0) : this.length
+  }
+
+  /** Where in the text it begins. */
+  runStart(run: number): number {
+    return this.#starts[run] ?? 0
+  }
+
+  /** And where it ends, if it was an escape; 0 for bytes that stand for themselves. */
+  runEnd(run: number): number {
+    return this.#ends[run] ?? 0
   }
 
   /** Where in the text this byte of the output begins. */
@@ -341,7 +362,42 @@ export class Decoder {
   }
 }
 
-const isSpecial = (byte: number) => isBreak(byte) || isFirst(byte)
+/**
+ * The usual escapes, which become a character that is part of no other: their length in the bits from 8 up, and the character
+ * below. 0 for all others, which are read byte by byte.
+ */
+function simpleEscape(text: Uint8Array, at: number): number {
+  const first = text[at]
+  let [from, digits, base, close] = [at + 1, 2, 16, 0]
+  if (first === BACKSLASH) {
+    if (text[at + 1] !== 0x75 || text[at + 2] !== 0x30 || text[at + 3] !== 0x30) return 0
+    from = at + 4
+  } else if (first === AMPERSAND) {
+    if (text[at + 1] !== NUMBER_SIGN) return 0
+    const isHex = ((text[at + 2] ?? 0) | 0x20) === 0x78
+    from = at + (isHex ? 3 : 2)
+    base = isHex ? 16 : 10
+    digits = text[from + 2] === SEMICOLON ? 2 : 3
+    close = 1
+    if (text[from + digits] !== SEMICOLON) return 0
+  } else if (first !== PERCENT && first !== EQUALS) return 0
+  let code = 0
+  for (let i = from; i < from + digits; i += 1) {
+    const digit = digitOf(text[i] ?? 0)
+    if (digit < 0 || digit >= base) return 0
+    code = code * base + digit
+  }
+  return code > 0x20 && code < 0x7f && !isFirst(code) ? ((from + digits + close - at) << 8) | code : 0
+}
+
+/** Whether any of these bytes may begin an escape or a fold. */
+export function hasSpecial(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at += 1) {
+    const byte = bytes[at] ?? 0
+    if (isBreak(byte) || isFirst(byte)) return true
+  }
+  return false
+}
 
 function isFirst(byte: number): boolean {
   return byte === PERCENT || byte === AMPERSAND || byte === BACKSLASH || byte === EQUALS
@@ -355,7 +411,7 @@ function grown(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
 
 /** The bytes as they are once all is undone, and how many of them no end of an escape could change. */
 export function decoded(bytes: Uint8Array): { readonly all: Uint8Array; readonly certain: number } {
-  if (!bytes.some(isSpecial)) return { all: bytes, certain: bytes.length }
+  if (!hasSpecial(bytes, 0, bytes.length)) return { all: bytes, certain: bytes.length }
   const decoder = new Decoder()
   const places = [...bytes.keys()]
   decoder.read(bytes, new Uint8Array(bytes.length), bytes.length, places, places.length)

@@ -85,10 +85,12 @@ export function codeOfName(bytes: Uint8Array, from: number, to: number, closed: 
 
 /** The value of a hexadecimal digit; -1 for another byte. */
 export function digitOf(byte: number): number {
-  if (byte >= 0x30 && byte <= 0x39) return byte - 0x30
-  const lower = byte | 0x20
-  return lower >= 0x61 && lower <= 0x66 ? lower - 0x57 : -1
+  return DIGITS[byte] ?? -1
 }
+
+const DIGITS = Int8Array.from({ length: 256 }, (_, byte) =>
+  '0123456789abcdef'.indexOf(String.fromCharCode(byte | (byte > 0x40 ? 0x20 : 0))),
+)
 
 /** The UTF-8 of a code point; of half a pair of surrogates, three bytes of the same form. */
 export function utf8Of(code: number): readonly number[] {
@@ -141,12 +143,18 @@ function bySecond(members: Uint8Array, special: number, second: number): number 
     if (isBreak(code)) return FOLD
     return code === WAITS || (code !== 0 && isMember(code)) ? ESCAPE : 0
   }
+  if (isInner(special, second)) return ESCAPE
   if (character === '&') return second === 0x23 || FIRSTS.has(second) ? ESCAPE : 0
   if (character === '=' && isBreak(second)) return ESCAPE
   if (character === '%' && second === 0x75) return ESCAPE
   const high = digitOf(second)
   if (high < 0) return 0
   return Array.from({ length: 16 }, (_, low) => high * 16 + low).some(isMember) ? ESCAPE : 0
+}
+
+/** Whether a byte may begin an escape for a part of the one that the special byte begins, which its encoder left as it was. */
+function isInner(special: number, byte: number): boolean {
+  return byte === 0x5c || (byte === 0x26 && special !== 0x26)
 }
 
 const FIRSTS = new Set([...NAMES.keys()].map((name) => name.charCodeAt(0)))
@@ -157,7 +165,7 @@ function byThird(special: number, third: number): number {
   const character = String.fromCharCode(special)
   // Behind an escape of two bytes, or a soft line break, may stand anything.
   if (character === '\\') return ESCAPE | FOLD
-  if (character === '=') return ESCAPE
+  if (character === '=' || isInner(special, third)) return ESCAPE
   const isThird =
     digitOf(third) >= 0 || (character === '&' && ((third | 0x20) === 0x78 || SECONDS.has(third)))
   return isThird ? ESCAPE : 0

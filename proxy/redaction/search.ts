@@ -1,7 +1,7 @@
 import { AhoCorasick } from '#firewall/secrets/aho-corasick.js'
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import { CLASSES, levelOf } from './characters.js'
-import { decoded, Decoder } from './decoder.js'
+import { decoded, Decoder, hasSpecial } from './decoder.js'
 import { filtersOf, MEMORY, MIN_PATTERN, type WindowFilter } from './prefilter.js'
 
 /** Where in a text a secret stands, and the credential that it belongs to. */
@@ -140,36 +140,45 @@ export class Search {
    * digits. Threat: a sandbox chooses what stands before a secret.
    */
   #findWithinEscapes(bytes: Uint8Array, from: number, to: number, decoder: Decoder, found: Found): void {
-    const text = MEMORY.text
-    for (const { start, end, next } of decoder.escapesIn(from, to))
-      for (let at = start + 1; at < end; at += 1) {
-        const inner = text.subarray(at, end)
-        const begin = decoded(inner).all
-        this.#descend(begin, bytes, next, decoder, (length, index) => {
-          const last = next + length - begin.length - 1
-          if (last >= next) found(at, decoder.endOf(last), index)
-        })
+    const { text } = MEMORY
+    for (let run = decoder.firstRun(from); decoder.runOut(run) <= to && run < decoder.runs; run += 1) {
+      const end = decoder.runEnd(run)
+      if (end === 0) continue
+      const next = decoder.runOut(run + 1)
+      for (let at = decoder.runStart(run) + 1; at < end; at += 1) {
+        const isEscaped = hasSpecial(text, at, end)
+        const begin = isEscaped ? decoded(text.subarray(at, end)).all : text
+        const length = isEscaped ? begin.length : end - at
+        const last = this.#descend(begin, isEscaped ? 0 : at, length, bytes, next, decoder.length)
+        if (last !== null) found(at, decoder.endOf(last.at), last.pattern)
       }
+    }
   }
 
-  /** Reads on as long as what was read from the first byte on may be a pattern. */
+  /**
+   * Reads on as long as what was read from the first byte on may be a pattern: bytes of `begin`, then those from `next` on.
+   *
+   * @returns the last byte of the longest pattern and its index; null where there is none
+   */
   #descend(
     begin: Uint8Array,
+    offset: number,
+    length: number,
     bytes: Uint8Array,
     next: number,
-    decoder: Decoder,
-    found: (length: number, index: number) => void,
-  ): void {
+    end: number,
+  ): { at: number; pattern: number } | null {
     const automaton = this.#automaton
     let state = 0
-    for (let read = 1; read <= automaton.longest; read += 1) {
-      const at = next + read - 1 - begin.length
-      if (at >= decoder.length) return
-      state = automaton.next(state, (read <= begin.length ? begin[read - 1] : bytes[at]) ?? 0)
-      if (automaton.depth[state] !== read) return
+    let last: { at: number; pattern: number } | null = null
+    for (let read = 0; read < length || next + read - length < end; read += 1) {
+      const at = next + read - length
+      state = automaton.next(state, (read < length ? begin[offset + read] : bytes[at]) ?? 0)
+      if (automaton.depth[state] !== read + 1) break
       const pattern = automaton.output[state] ?? -1
-      if (pattern >= 0 && automaton.lengths[pattern] === read) found(read, pattern)
+      if (pattern >= 0 && automaton.lengths[pattern] === read + 1 && read >= length) last = { at, pattern }
     }
+    return last
   }
 }
 
