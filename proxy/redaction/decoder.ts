@@ -92,29 +92,12 @@ export class Decoder {
     return this.#outer[0]?.open ?? this.#open
   }
 
-  /** How many runs there are: pieces of the output that stand for pieces of the text. */
-  get runs(): number {
-    return this.#runs
-  }
-
-  /** The run before the one of this byte, of which a fold may be all. */
-  firstRun(index: number): number {
-    return Math.max(this.#runOf(index) - 1, 0)
-  }
-
-  /** Where in the output a run begins; its end for one behind the last. */
-  runOut(run: number): number {
-    return run < this.#runs ? (this.#outs[run] ?? 0) : this.length
-  }
-
-  /** Where in the text it begins. */
-  runStart(run: number): number {
-    return this.#starts[run] ?? 0
-  }
-
-  /** And where it ends, if it was an escape; 0 for bytes that stand for themselves. */
-  runEnd(run: number): number {
-    return this.#ends[run] ?? 0
+  /** The escape in the text that became the output just before this byte, or a fold there; null for none. */
+  escapeBefore(index: number): { readonly start: number; readonly end: number } | null {
+    if (index < 0 || index >= this.length) return null
+    const run = this.#runOf(index)
+    const end = run > 0 && this.#outs[run] === index ? (this.#ends[run - 1] ?? 0) : 0
+    return end === 0 ? null : { start: this.#starts[run - 1] ?? 0, end }
   }
 
   /** Where in the text this byte of the output begins. */
@@ -180,6 +163,7 @@ export class Decoder {
         return
       }
       this.#inFold = false
+      this.#beginRun(this.#foldStart, this.#foldEnd)
       if (this.#foldEnd - this.#foldStart > MAX_FOLD) this.#put(LF, this.#foldStart, this.#foldEnd)
     }
     const begins = isFirst(byte)
@@ -216,7 +200,6 @@ export class Decoder {
     this.#forgetEscapes()
     this.#inFold = true
     this.#foldEnd = end
-    if (end - start > 1) this.#beginRun(start, end)
   }
 
   #forgetEscapes(): void {
@@ -283,6 +266,8 @@ export class Decoder {
       if (byte !== NUMBER_SIGN && !isNameByte(byte)) return this.#isContinued(byte)
       return false
     }
+    // Its end may be escaped, too.
+    if (byte === BACKSLASH || byte === PERCENT) return false
     if (second !== NUMBER_SIGN) {
       if (isNameByte(byte)) return false
       const code = codeOfName(this.out, this.#open + 1, this.length, byte === SEMICOLON)

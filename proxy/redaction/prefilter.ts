@@ -47,11 +47,11 @@ declare const WebAssembly: {
 }
 
 /**
- * The windows of patterns that are about as long. A pattern that stands in a text has a whole window at one of its samples,
- * which lie `stride` bytes apart.
+ * The last windows of patterns that are about as long: as many as samples lie apart, so that a pattern in a text has one of them
+ * at a sample.
  *
- * Threat: whoever measures how long a search takes learns whether a window is in the filter. So windows are as large as the
- * patterns permit: whoever guesses has to guess eight characters of a secret or more at once, for each single measurement.
+ * Threat: whoever measures how long a search takes learns whether a window is there. So a window is long, to be guessed at once,
+ * and only those at the end of a pattern count: what is known of tokens and keys is how they begin.
  */
 export class WindowFilter {
   /** Bytes of a window. */
@@ -62,17 +62,49 @@ export class WindowFilter {
   /** Where it was last put, and the generation of the memory in which that holds. */
   at = 0
   generation = 0
+  readonly #windows = new Map<string, WindowOf[]>()
 
-  constructor({ size, stride }: Tier, patterns: readonly Uint8Array[]) {
+  constructor({ size, stride }: Tier, patterns: readonly Uint8Array[], indexes: readonly number[]) {
     this.size = size
     this.stride = stride
-    const windows = patterns.reduce((sum, { length }) => sum + length - size + 1, 0)
-    const exponent = Math.max(Math.ceil(Math.log2((windows * BITS_PER_WINDOW) / 64)), MIN_EXPONENT)
+    const tails = indexes.map((index) => ({ index, bytes: patterns[index] ?? NO_BYTES }))
+    for (const { index, bytes } of tails)
+      for (let offset = bytes.length - size - stride + 1; offset <= bytes.length - size; offset += 1) {
+        const key = this.#keyOf(bytes, offset)
+        const same = this.#windows.get(key) ?? []
+        same.push({ pattern: index, offset })
+        this.#windows.set(key, same)
+      }
+    const exponent = Math.max(
+      Math.ceil(Math.log2((tails.length * stride * BITS_PER_WINDOW) / 64)),
+      MIN_EXPONENT,
+    )
     this.shift = 64 - exponent
     this.bytes = new Uint8Array(2 ** exponent * 8)
-    MEMORY.fill(this, patterns)
+    MEMORY.fill(
+      this,
+      tails.map(({ bytes }) => bytes.subarray(bytes.length - size - stride + 1)),
+    )
+  }
+
+  /** The windows that stand here: none, where the filter took others for one of its own. */
+  windowsAt(text: Uint8Array, at: number): readonly WindowOf[] {
+    return this.#windows.get(this.#keyOf(text, at)) ?? NO_WINDOWS
+  }
+
+  #keyOf(bytes: Uint8Array, at: number): string {
+    return Buffer.from(bytes.buffer, bytes.byteOffset + at, this.size).toString('latin1')
   }
 }
+
+/** A window of a pattern, by the pattern's index and the place in it. */
+export interface WindowOf {
+  readonly pattern: number
+  readonly offset: number
+}
+
+const NO_BYTES = new Uint8Array(0)
+const NO_WINDOWS: readonly WindowOf[] = Object.freeze([])
 
 interface Tier {
   /** Bytes of the shortest pattern. */
@@ -81,28 +113,26 @@ interface Tier {
   readonly stride: number
 }
 
-/**
- * The last of them that a pattern is long enough for is its tier: a few bytes longer than a sample needs, where it can be, since
- * the first ones may be taken for the end of an escape that stands before the secret.
- */
+/** The last of them that a pattern is long enough for is its tier. */
 const TIERS: readonly Tier[] = [
   { least: 8, size: 8, stride: 1 },
-  { least: 16, size: 12, stride: 2 },
-  { least: 20, size: 12, stride: 4 },
-  { least: 24, size: 12, stride: 8 },
-  { least: 32, size: 16, stride: 8 },
-  { least: 40, size: 16, stride: 16 },
+  { least: 16, size: 12, stride: 4 },
+  { least: 24, size: 16, stride: 8 },
+  { least: 32, size: 16, stride: 16 },
 ]
 
-/** Bytes of a pattern that is too short for a window: where there is one, nothing is passed over. */
+/** Bytes of a pattern that is long enough for a window. */
 export const MIN_PATTERN = TIERS[0]?.least ?? 0
 
 /** One filter for each tier that has patterns. */
 export function filtersOf(patterns: readonly Uint8Array[]): readonly WindowFilter[] {
   return TIERS.flatMap((tier, index) => {
     const limit = TIERS[index + 1]?.least ?? Infinity
-    const ours = patterns.filter(({ length }) => length >= tier.least && length < limit)
-    return ours.length === 0 ? [] : [new WindowFilter(tier, ours)]
+    const ours = [...patterns.keys()].filter((i) => {
+      const length = patterns[i]?.length ?? 0
+      return length >= tier.least && length < limit
+    })
+    return ours.length === 0 ? [] : [new WindowFilter(tier, patterns, ours)]
   })
 }
 
@@ -170,17 +200,14 @@ class SearchMemory {
     return found < 0 ? -1 : found - base
   }
 
-  /** Makes the bits of a filter. */
+  /** Makes the bits of a filter. @param patterns their ends, which are short */
   fill(filter: WindowFilter, patterns: readonly Uint8Array[]): void {
     const at = this.#reserve(filter)
     this.#all.fill(0, at, at + filter.bytes.length)
-    for (const pattern of patterns)
-      // In pieces that overlap by all but one byte of a window.
-      for (let from = 0; from < pattern.length; from += CAPACITY - filter.size + 1) {
-        const piece = pattern.subarray(from, from + CAPACITY)
-        this.#all.set(piece, TEXT)
-        this.#exports.insert(TEXT, TEXT + piece.length, filter.size, at, filter.shift)
-      }
+    for (const pattern of patterns) {
+      this.#all.set(pattern, TEXT)
+      this.#exports.insert(TEXT, TEXT + pattern.length, filter.size, at, filter.shift)
+    }
     filter.bytes.set(this.#all.subarray(at, at + filter.bytes.length))
   }
 

@@ -1,7 +1,8 @@
+import { timingSafeEqual } from 'node:crypto'
 import { AhoCorasick } from '#firewall/secrets/aho-corasick.js'
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import { CLASSES, levelOf } from './characters.js'
-import { decoded, Decoder, hasSpecial } from './decoder.js'
+import { decoded, Decoder } from './decoder.js'
 import { filtersOf, MEMORY, MIN_PATTERN, type WindowFilter } from './prefilter.js'
 
 /** Where in a text a secret stands, and the credential that it belongs to. */
@@ -31,32 +32,32 @@ type Found = (start: number, end: number, pattern: number) => void
 /**
  * Finds secret patterns in a text that is there as a whole: as they are, and in what its escapes and folds stand for.
  *
- *     text ──────────────────▶ windows of a pattern? ── seldom ──▶ an automaton, byte by byte
- *       └─ decoded, where ───▶ windows of a pattern? ── seldom ──▶ the same, there
+ *     text ──────────────────▶ the last window of a pattern? ── seldom ──▶ all of the pattern?
+ *       └─ decoded, where ───▶ the last window of a pattern? ── seldom ──▶ all of the pattern?
  *          anything may be
  *
- * Everything on the left takes time by the text alone. What is on the right is done only where as much of a secret as a whole
- * window stands.
+ * Everything on the left takes time by the text alone. What is on the right is done only where the last characters of a secret
+ * stand, as many as a whole window has, and takes as long however much of the rest is there.
  */
 export class Search {
   /** By class of characters: bytes of a text in which the longest pattern of such characters fits, however it is escaped; 0 for none. */
   readonly reaches: readonly number[]
   readonly #patterns: readonly Pattern[]
-  readonly #automaton: AhoCorasick
+  /** For patterns that are too short for windows, byte by byte; null where there is none, as in every checked policy. */
+  readonly #automaton: AhoCorasick | null
   readonly #filters: readonly WindowFilter[]
   readonly #level: number
-  /** A pattern is too short for windows. */
-  readonly #walksAll: boolean
 
   constructor({ bytes, owners }: SecretPatterns) {
     const all = bytes.flatMap((pattern, index) => readings(pattern, owners[index] ?? null))
     const searched = all.map((pattern) => pattern.bytes)
     this.#patterns = all
-    this.#automaton = new AhoCorasick(searched)
+    const isShort = searched.some(({ length }) => length < MIN_PATTERN)
+    this.#automaton = isShort ? new AhoCorasick(searched) : null
     this.#filters = filtersOf(searched)
     this.#level = all.reduce((most, { level }) => Math.max(most, level), 0)
-    this.#walksAll = this.#automaton.shortest < MIN_PATTERN
-    this.reaches = CLASSES.map((_, level) => reachOfAll(all.filter((pattern) => pattern.level >= level)))
+    // What waits is decided by secrets as they are: only then do two of the same characters make no difference.
+    this.reaches = CLASSES.map((_, level) => reachOfAll(bytes.filter((pattern) => levelOf(pattern) >= level)))
   }
 
   /** @param text no longer than `CAPACITY` */
@@ -90,95 +91,62 @@ export class Search {
 
   /** @param decoder what the bytes were decoded by; null for a text as it is */
   #findIn(bytes: Uint8Array, length: number, decoder: Decoder | null, found: Found): void {
-    const { longest } = this.#automaton
-    const walk = (from: number, to: number, state: number) => {
-      const next = this.#walk(
-        bytes,
-        from,
-        to,
-        state,
-        decoder === null
-          ? found
-          : (start, end, index) => {
-              found(decoder.startOf(start), decoder.endOf(end - 1), index)
-            },
-      )
-      if (decoder !== null) this.#findWithinEscapes(bytes, from, to, decoder, found)
-      return next
+    const report: Found = (start, end, pattern) => {
+      if (decoder === null) found(start, end, pattern)
+      else found(decoder.startOf(start), decoder.endOf(end - 1), pattern)
     }
-    if (this.#walksAll) {
-      walk(0, length, 0)
-      return
-    }
-    for (const filter of this.#filters) {
-      let [walked, state] = [0, 0]
+    if (this.#automaton !== null) walk(this.#automaton, bytes, length, report)
+    for (const filter of this.#filters)
       for (let sample = 0; ; sample += filter.stride) {
         sample = MEMORY.find(filter, decoder !== null, sample, length)
         if (sample < 0) break
-        const from = Math.max(sample + filter.size - longest, 0)
-        const to = Math.min(sample + longest, length)
-        if (from > walked) [walked, state] = [from, 0]
-        if (to > walked) state = walk(walked, to, state)
-        walked = Math.max(walked, to)
+        for (const { pattern, offset } of filter.windowsAt(bytes, sample)) {
+          const whole = this.#patternAt(pattern).bytes
+          const start = sample - offset
+          if (isAt(bytes, start, length, whole, 0)) report(start, start + whole.length, pattern)
+          else if (decoder !== null) this.#findFromEscape(bytes, start, pattern, decoder, found)
+        }
       }
-    }
-  }
-
-  #walk(bytes: Uint8Array, from: number, to: number, begin: number, found: Found): number {
-    const automaton = this.#automaton
-    let state = begin
-    for (let at = from; at < to; at += 1) {
-      state = automaton.next(state, bytes[at] ?? 0)
-      const pattern = automaton.output[state] ?? -1
-      if (pattern >= 0) found(at + 1 - (automaton.lengths[pattern] ?? 0), at + 1, pattern)
-    }
-    return state
   }
 
   /**
-   * Finds secrets of which the first characters were read as the end of an escape: `%` before a secret that begins with two
+   * Finds a secret of which the first characters were read as the end of an escape: `%` before a secret that begins with two
    * digits. Threat: a sandbox chooses what stands before a secret.
+   *
+   * @param start where the pattern would begin, were all of its characters there
    */
-  #findWithinEscapes(bytes: Uint8Array, from: number, to: number, decoder: Decoder, found: Found): void {
+  #findFromEscape(bytes: Uint8Array, start: number, pattern: number, decoder: Decoder, found: Found): void {
     const { text } = MEMORY
-    for (let run = decoder.firstRun(from); decoder.runOut(run) <= to && run < decoder.runs; run += 1) {
-      const end = decoder.runEnd(run)
-      if (end === 0) continue
-      const next = decoder.runOut(run + 1)
-      for (let at = decoder.runStart(run) + 1; at < end; at += 1) {
-        const isEscaped = hasSpecial(text, at, end)
-        const begin = isEscaped ? decoded(text.subarray(at, end)).all : text
-        const length = isEscaped ? begin.length : end - at
-        const last = this.#descend(begin, isEscaped ? 0 : at, length, bytes, next, decoder.length)
-        if (last !== null) found(at, decoder.endOf(last.at), last.pattern)
-      }
+    const whole = this.#patternAt(pattern).bytes
+    for (let taken = 1; taken <= MAX_TAKEN && taken < whole.length; taken += 1) {
+      const escape = decoder.escapeBefore(start + taken)
+      if (escape === null || !isAt(bytes, start + taken, decoder.length, whole, taken)) continue
+      for (let at = escape.start + 1; at < escape.end; at += 1)
+        if (Buffer.compare(decoded(text.subarray(at, escape.end)).all, whole.subarray(0, taken)) === 0)
+          found(at, decoder.endOf(start + whole.length - 1), pattern)
     }
   }
+}
 
-  /**
-   * Reads on as long as what was read from the first byte on may be a pattern: bytes of `begin`, then those from `next` on.
-   *
-   * @returns the last byte of the longest pattern and its index; null where there is none
-   */
-  #descend(
-    begin: Uint8Array,
-    offset: number,
-    length: number,
-    bytes: Uint8Array,
-    next: number,
-    end: number,
-  ): { at: number; pattern: number } | null {
-    const automaton = this.#automaton
-    let state = 0
-    let last: { at: number; pattern: number } | null = null
-    for (let read = 0; read < length || next + read - length < end; read += 1) {
-      const at = next + read - length
-      state = automaton.next(state, (read < length ? begin[offset + read] : bytes[at]) ?? 0)
-      if (automaton.depth[state] !== read + 1) break
-      const pattern = automaton.output[state] ?? -1
-      if (pattern >= 0 && automaton.lengths[pattern] === read + 1 && read >= length) last = { at, pattern }
-    }
-    return last
+/** Characters of a secret that an escape before it can take. */
+const MAX_TAKEN = 8
+
+/**
+ * Whether the bytes of a pattern from `from` on stand at `at`. Threat: a comparison that ends at the first difference tells, by its
+ * time, how much of a guess is right.
+ */
+function isAt(bytes: Uint8Array, at: number, end: number, pattern: Uint8Array, from: number): boolean {
+  const length = pattern.length - from
+  if (at < 0 || at + length > end) return false
+  return timingSafeEqual(bytes.subarray(at, at + length), from === 0 ? pattern : pattern.subarray(from))
+}
+
+function walk(automaton: AhoCorasick, bytes: Uint8Array, length: number, found: Found): void {
+  let state = 0
+  for (let at = 0; at < length; at += 1) {
+    state = automaton.next(state, bytes[at] ?? 0)
+    const pattern = automaton.output[state] ?? -1
+    if (pattern >= 0) found(at + 1 - (automaton.lengths[pattern] ?? 0), at + 1, pattern)
   }
 }
 
@@ -203,8 +171,8 @@ function endOfWhole(text: Uint8Array, start: number, end: number, whole: Uint8Ar
 const MAX_ENDING = 72
 
 /** A power of two, which does not tell how long a secret is. */
-function reachOfAll(patterns: readonly Pattern[]): number {
-  const longest = patterns.reduce((most, { bytes, whole }) => Math.max(most, (whole ?? bytes).length), 0)
+function reachOfAll(patterns: readonly Uint8Array[]): number {
+  const longest = patterns.reduce((most, { length }) => Math.max(most, length), 0)
   if (longest === 0) return 0
   return Math.min(Math.max(2 ** Math.ceil(Math.log2(longest * EXPANSION)), MIN_REACH), MAX_REACH)
 }
