@@ -1,4 +1,4 @@
-import { pipeline, type Transform } from 'node:stream'
+import { pipeline, Transform } from 'node:stream'
 import * as zlib from 'node:zlib'
 import type { Headers } from '#firewall/contracts/credential.js'
 import { newHeaders } from '../message/headers.js'
@@ -10,7 +10,9 @@ export type Coding = 'gzip' | 'deflate' | 'br' | 'zstd'
 const MAX_CODINGS = 2
 
 /** Since Node 22.15. */
-const { createZstdDecompress } = zlib as { createZstdDecompress?: () => Transform }
+const { createZstdDecompress } = zlib as {
+  createZstdDecompress?: (options: { params: Record<number, number> }) => Transform
+}
 
 const NAMES: ReadonlyMap<string, Coding> = new Map([
   ['gzip', 'gzip'],
@@ -44,9 +46,10 @@ export interface Decoder {
  * @param first the first byte of the body
  */
 export function createDecoder(codings: readonly Coding[], first: number): Decoder {
-  const stages = [...codings]
-    .reverse()
-    .map((coding, index) => createStage(coding, index === 0 ? first : ZLIB))
+  const stages = [...codings].reverse().flatMap((coding, index) => {
+    const stage = createStage(coding, index === 0 ? first : ZLIB)
+    return coding === 'br' ? [windowCheck(), stage] : [stage]
+  })
   const [input, output] = [stages[0], stages.at(-1)]
   if (input === undefined || output === undefined) throw new Error('there is nothing to decode')
   // An error of one stage ends the others; whoever reads the output sees it there.
@@ -66,7 +69,38 @@ function createStage(coding: Coding, first: number): Transform {
     return inflate({ flush: zlib.constants.Z_SYNC_FLUSH })
   }
   if (createZstdDecompress === undefined) throw new Error('this Node.js has no zstd')
-  return createZstdDecompress()
+  return createZstdDecompress({ params: { [ZSTD_WINDOW]: MAX_ZSTD_WINDOW } })
+}
+
+/** Bits of the largest windows, which the sender chooses and the gateway has to hold: 4 MiB for br, 8 MiB for zstd (RFC 9659). */
+const MAX_BROTLI_WINDOW = 22
+const MAX_ZSTD_WINDOW = 23
+
+/** `ZSTD_d_windowLogMax`, which the types do not have yet. */
+const ZSTD_WINDOW = 100
+
+/** Threat: a body of some bytes takes 16 MiB, for as long as its reader likes. */
+function windowCheck(): Transform {
+  let isFirst = true
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      if (isFirst && brotliWindow(chunk[0] ?? 0) > MAX_BROTLI_WINDOW) {
+        done(Object.assign(new Error('the window is too large'), { code: 'EGRESS_WINDOW' }))
+        return
+      }
+      isFirst = false
+      done(null, chunk)
+    },
+  })
+}
+
+/** Bits of a brotli stream's window, by its first byte (RFC 7932 section 9.1); Infinity for a large window that is no part of it. */
+export function brotliWindow(first: number): number {
+  if ((first & 1) === 0) return 16
+  const high = (first >> 1) & 7
+  if (high !== 0) return 17 + high
+  const low = (first >> 4) & 7
+  return low === 0 ? 17 : low === 1 ? Infinity : 8 + low
 }
 
 /** Headers that speak of the coded bytes. */

@@ -1,12 +1,22 @@
 import { isBreak, isIndent, LF } from './characters.js'
-import { codeOfName, digitOf, isNameByte, MAX_ESCAPE, SINGLE, utf8Of, WAITS } from './escapes.js'
-
-const PERCENT = 0x25
-const AMPERSAND = 0x26
-const BACKSLASH = 0x5c
-const EQUALS = 0x3d
-const SEMICOLON = 0x3b
-const NUMBER_SIGN = 0x23
+import {
+  AMPERSAND,
+  BACKSLASH,
+  codeOfName,
+  digitOf,
+  EQUALS,
+  hasSpecial,
+  isFirst,
+  isNameByte,
+  MAX_ESCAPE,
+  NUMBER_SIGN,
+  PERCENT,
+  SEMICOLON,
+  simpleEscape,
+  SINGLE,
+  utf8Of,
+  WAITS,
+} from './escapes.js'
 
 /** Bytes of line breaks and indents in a row, plain or escaped, that a secret can span. */
 const MAX_FOLD = 64
@@ -345,47 +355,6 @@ export class Decoder {
     this.#push(byte, start, end, level)
     return true
   }
-}
-
-/**
- * The usual escapes, which become a character that is part of no other: their length in the bits from 8 up, and the character
- * below. 0 for all others, which are read byte by byte.
- */
-function simpleEscape(text: Uint8Array, at: number): number {
-  const first = text[at]
-  let [from, digits, base, close] = [at + 1, 2, 16, 0]
-  if (first === BACKSLASH) {
-    if (text[at + 1] !== 0x75 || text[at + 2] !== 0x30 || text[at + 3] !== 0x30) return 0
-    from = at + 4
-  } else if (first === AMPERSAND) {
-    if (text[at + 1] !== NUMBER_SIGN) return 0
-    const isHex = ((text[at + 2] ?? 0) | 0x20) === 0x78
-    from = at + (isHex ? 3 : 2)
-    base = isHex ? 16 : 10
-    digits = text[from + 2] === SEMICOLON ? 2 : 3
-    close = 1
-    if (text[from + digits] !== SEMICOLON) return 0
-  } else if (first !== PERCENT && first !== EQUALS) return 0
-  let code = 0
-  for (let i = from; i < from + digits; i += 1) {
-    const digit = digitOf(text[i] ?? 0)
-    if (digit < 0 || digit >= base) return 0
-    code = code * base + digit
-  }
-  return code > 0x20 && code < 0x7f && !isFirst(code) ? ((from + digits + close - at) << 8) | code : 0
-}
-
-/** Whether any of these bytes may begin an escape or a fold. */
-export function hasSpecial(bytes: Uint8Array, from: number, to: number): boolean {
-  for (let at = from; at < to; at += 1) {
-    const byte = bytes[at] ?? 0
-    if (isBreak(byte) || isFirst(byte)) return true
-  }
-  return false
-}
-
-function isFirst(byte: number): boolean {
-  return byte === PERCENT || byte === AMPERSAND || byte === BACKSLASH || byte === EQUALS
 }
 
 function grown(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {

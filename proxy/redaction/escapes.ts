@@ -5,6 +5,13 @@ import { CLASSES, CR, isBreak, isIndent, LF } from './characters.js'
  * YAML, shells and programming languages), references of HTML and XML, and quoted-printable (RFC 2045 section 6.7).
  */
 
+export const PERCENT = 0x25
+export const AMPERSAND = 0x26
+export const BACKSLASH = 0x5c
+export const EQUALS = 0x3d
+export const SEMICOLON = 0x3b
+export const NUMBER_SIGN = 0x23
+
 /** Bytes of the longest escape: a number with leading zeros, or the longest name. */
 export const MAX_ESCAPE = 12
 
@@ -169,4 +176,46 @@ function byThird(special: number, third: number): number {
   const isThird =
     digitOf(third) >= 0 || (character === '&' && ((third | 0x20) === 0x78 || SECONDS.has(third)))
   return isThird ? ESCAPE : 0
+}
+
+/**
+ * The usual escapes, which become a character that is part of no other: their length in the bits from 8 up, and the character
+ * below. 0 for all others, which are read byte by byte.
+ */
+export function simpleEscape(text: Uint8Array, at: number): number {
+  const first = text[at]
+  let [from, digits, base, close] = [at + 1, 2, 16, 0]
+  if (first === BACKSLASH) {
+    if (text[at + 1] !== 0x75 || text[at + 2] !== 0x30 || text[at + 3] !== 0x30) return 0
+    from = at + 4
+  } else if (first === AMPERSAND) {
+    if (text[at + 1] !== NUMBER_SIGN) return 0
+    const isHex = ((text[at + 2] ?? 0) | 0x20) === 0x78
+    from = at + (isHex ? 3 : 2)
+    base = isHex ? 16 : 10
+    digits = text[from + 2] === SEMICOLON ? 2 : 3
+    close = 1
+    if (text[from + digits] !== SEMICOLON) return 0
+  } else if (first !== PERCENT && first !== EQUALS) return 0
+  let code = 0
+  for (let i = from; i < from + digits; i += 1) {
+    const digit = digitOf(text[i] ?? 0)
+    if (digit < 0 || digit >= base) return 0
+    code = code * base + digit
+  }
+  return code > 0x20 && code < 0x7f && !isFirst(code) ? ((from + digits + close - at) << 8) | code : 0
+}
+
+/** Whether this byte begins escapes. */
+export function isFirst(byte: number): boolean {
+  return byte === PERCENT || byte === AMPERSAND || byte === BACKSLASH || byte === EQUALS
+}
+
+/** Whether any of these bytes may begin an escape or a fold. */
+export function hasSpecial(bytes: Uint8Array, from: number, to: number): boolean {
+  for (let at = from; at < to; at += 1) {
+    const byte = bytes[at] ?? 0
+    if (isBreak(byte) || isFirst(byte)) return true
+  }
+  return false
 }

@@ -14,8 +14,8 @@ const REQUEST_BYTES = 160 * 1024
 const DECODER_BYTES: Readonly<Record<Coding, number>> = {
   gzip: 128 * 1024,
   deflate: 128 * 1024,
-  // RFC 7932 section 9.1: a window of 16 MiB, which the sender chooses.
-  br: (16 * 1024 + 512) * 1024,
+  // The largest windows that are not refused.
+  br: (4 * 1024 + 512) * 1024,
   zstd: (8 * 1024 + 512) * 1024,
 }
 
