@@ -37,7 +37,7 @@ function repeat(line: (i: number) => string): Buffer {
   return Buffer.from(Array.from({ length: 20_000 }, (_, i) => line(i)).join(''))
 }
 
-/** `/body/<kind>/<bytes>` and `/events/<count>`. */
+/** `/body/<kind>/<bytes>`, `/events/<count>`, and `/said/<text>`, which says it again and again. */
 async function serveUpstream(): Promise<{ port: number; ca: string }> {
   const authority = await CertificateAuthority.create(Date.now())
   const { port } = await startUpstream(authority, (request, response) => {
@@ -45,6 +45,9 @@ async function serveUpstream(): Promise<{ port: number; ca: string }> {
     if (what === 'body') {
       response.writeHead(200, { 'content-length': bytes })
       pour(response, BODIES[kind] ?? Buffer.alloc(CHUNK), Number(bytes))
+    } else if (what === 'said') {
+      response.writeHead(200, { 'content-length': CHUNK })
+      response.end(Buffer.alloc(CHUNK, `${kind} `))
     } else {
       response.writeHead(200, { 'content-type': 'text/event-stream' })
       sendEvents(response, Number(kind))
@@ -97,13 +100,24 @@ async function serveGateways(port: string, ca: string, counts: string): Promise<
             ca: Buffer.from(ca, 'base64').toString(),
           }),
         ],
-        services: [service('bench', url, count === '0' ? null : credentialWith(Number(count)))],
+        services: [
+          service(
+            'bench',
+            url,
+            count === '0' ? null : count === 'timing' ? TIMED : credentialWith(Number(count)),
+          ),
+        ],
         hosts: { 'upstream.example': { address: '127.0.0.1', port: Number(port) } },
       }),
     ),
   )
   return (await Promise.all(gateways)).map(({ ports }) => ports.reverse)
 }
+
+/** The one of `bench:redact-timing`. */
+const TIMED = bearer.bind('bench/bearer', {
+  token: new Secret('TOKEN', 'ghp_Zq7aB3xY9kLmNoPqRsTuVwXyZ0123456789a'),
+})
 
 function credentialWith(count: number): Credential {
   const secrets = Array.from({ length: count }, () => `ghp_${randomBytes(27).toString('base64url')}`)
