@@ -1,7 +1,6 @@
 import { DOTENV_FILES } from '#config/secrets/dotenv.js'
 import { dirname, isAbsolute, join, relative, resolve } from 'node:path'
 import { loadPolicy, type LoadedPolicy } from '#config/load.js'
-import { DOTENV_FILES } from '#config/secrets/dotenv.js'
 import { readSettings } from '#config/settings.js'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { EgressError } from './errors.js'
