@@ -24,6 +24,9 @@ export interface GatewayPorts {
   readonly auditDir: string
 }
 
+const SANDBOX = { id: 'sb-bench', agent: DEFAULT_AGENT, placeholders: new Map<string, string>() }
+const NEIGHBOUR = { ...SANDBOX, id: 'sb-neighbour' }
+
 /** The gateway as shipped, with a policy file and an audit log on disk. */
 export async function serveGateway(
   policyText: string,
@@ -48,7 +51,8 @@ export async function serveGateway(
       // As `egress serve` does: each decision is a line for `docker compose logs`.
       sinks: asServe ? [new ConsoleSink((text) => process.stdout.write(text), painter(false, {}))] : [],
     }),
-    identify: () => ({ id: 'sb-bench', agent: DEFAULT_AGENT, placeholders: new Map() }),
+    // Two sandboxes, for `bench:neighbours`.
+    identify: ({ address }) => (address === '127.0.0.3' ? NEIGHBOUR : SANDBOX),
     address: { ipv4: '127.0.0.1', ipv6: null },
     fail: complain,
   })
