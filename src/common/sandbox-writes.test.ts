@@ -1,11 +1,22 @@
-import { mkdirSync, renameSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs'
+import { linkSync, renameSync, symlinkSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { recordWritable, refuseSandboxWritten } from './sandbox-writes.js'
+import { keptFiles, recordWritable, refuseSandboxWritten } from './sandbox-writes.js'
 
 void t.test('a file that a sandbox could have written is refused', async (t) => {
-  const root = t.testdir({ home: {}, work: { sub: {}, old: { 'egress.yaml': 'before' } }, beside: {} })
+  const root = t.testdir({
+    home: {},
+    work: {
+      sub: {},
+      old: { 'egress.yaml': 'before' },
+      'kept.yaml': '',
+      'moved.yaml': '',
+      'linked.yaml': '',
+      program: { x: '' },
+    },
+    beside: {},
+  })
   const home = process.env['HOME']
   process.env['HOME'] = join(root, 'home')
   t.teardown(() => (process.env['HOME'] = home))
@@ -20,17 +31,28 @@ void t.test('a file that a sandbox could have written is refused', async (t) => 
         return true
       }
     })
+  linkSync(join(work, 'linked.yaml'), join(work, 'sub/other-name'))
   await sleep(50)
-  const end = recordWritable([work], [join(work, 'kept.yaml'), join(work, 'program')])
+  const kept = ['kept.yaml', 'moved.yaml', 'linked.yaml', 'new.yaml', 'program']
+  const end = recordWritable([work], keptFiles(kept.map((file) => join(work, file))))
   await sleep(5)
-  for (const file of ['egress.yaml', 'sub/egress.yaml', 'kept.yaml', 'dated.yaml'])
+  for (const file of ['egress.yaml', 'sub/egress.yaml', 'kept.yaml', 'dated.yaml', 'linked.yaml', 'new.yaml'])
     writeFileSync(join(work, file), '')
+  // As an editor saves: the mount that protected the file has gone with it.
+  unlinkSync(join(work, 'moved.yaml'))
+  writeFileSync(join(work, 'moved.yaml'), '')
   utimesSync(join(work, 'dated.yaml'), 1, 1)
-  mkdirSync(join(work, 'program'))
   writeFileSync(join(work, 'program/x'), '')
   symlinkSync('old', join(work, 'link'))
   symlinkSync('../work/sub/egress.yaml', join(root, 'beside/link.yaml'))
-  const all = ['egress.yaml', 'sub/egress.yaml', 'dated.yaml', 'link/egress.yaml', '../beside/link.yaml']
+  const all = [
+    'egress.yaml',
+    'sub/egress.yaml',
+    'dated.yaml',
+    'link/egress.yaml',
+    '../beside/link.yaml',
+    ...['moved.yaml', 'linked.yaml', 'new.yaml'],
+  ]
   t.strictSame(refused(...all), all, 'while it runs')
   end()
   t.strictSame(refused(...all), all, 'after its end')

@@ -20,13 +20,39 @@ interface Begin {
   readonly since: number
   /** the process of the run */
   readonly owner: string | null
-  /** files and directories in it that the sandbox could not write */
-  readonly kept: readonly string[]
+  /** files and directories that the sandbox could not write as long as they are the same ones: path -> identity */
+  readonly kept: KeptFiles
 }
+
+export type KeptFiles = Readonly<Record<string, string>>
 
 interface End {
   readonly run: string
   readonly until: number
+}
+
+/** Milliseconds that a sandbox may outlive the process of its run, if that was killed. */
+const KILLED_ENDS_WITHIN_MS = 10_000
+
+/**
+ * What a sandbox cannot write because of mounts. Threat: when the host renames another file over such a path or removes it, the
+ * kernel takes the mount away, and the sandbox can write what is there then. So a path counts only while it leads to the same
+ * inode, and a file only if that is its one name: the sandbox could write to another one.
+ */
+export function keptFiles(paths: readonly string[]): KeptFiles {
+  return Object.fromEntries(
+    paths.flatMap((path) => {
+      const identity = identityOf(path)
+      return identity === null ? [] : [[path, identity]]
+    }),
+  )
+}
+
+/** An inode number alone is given to a new file at once. */
+function identityOf(path: string): string | null {
+  const found = lstatSync(path, { throwIfNoEntry: false, bigint: true })
+  if (found === undefined || (!found.isDirectory() && found.nlink > 1n)) return null
+  return `${String(found.dev)}:${String(found.ino)}:${String(found.birthtimeNs)}`
 }
 
 /** Directory of this program's state. It is hidden from every sandbox. A user without a home gets one that ends with the machine. */
@@ -53,10 +79,10 @@ export function stateDirectory(): string {
  * Records that a sandbox can write to directories from now on. Throws an EgressError if that cannot be recorded, because a
  * later command would trust what the sandbox has written.
  *
- * @param kept files that this sandbox cannot write although they are in the directories
+ * @param kept what this sandbox cannot write although it is in the directories
  * @returns records the end; call it when no process of the sandbox is left
  */
-export function recordWritable(directories: readonly string[], kept: readonly string[]): () => void {
+export function recordWritable(directories: readonly string[], kept: KeptFiles): () => void {
   const run = randomBytes(8).toString('hex')
   const begin: Begin = { run, since: Date.now(), owner: processName(process.pid), kept }
   const files = directories.map((directory) => journalOf(realOrSame(directory)))
@@ -105,7 +131,10 @@ function directoryWritten(file: string): string | null {
       ({ since, until, kept }) =>
         found.ctimeMs >= since - CLOCK_SLACK_MS &&
         found.ctimeMs <= until + CLOCK_SLACK_MS &&
-        !kept.some((path) => file === path || file.startsWith(`${path}/`)),
+        !Object.entries(kept).some(
+          ([path, identity]) =>
+            (file === path || file.startsWith(`${path}/`)) && identityOf(path) === identity,
+        ),
     )
     if (open) return directory
     if (directory === '/') return null
@@ -131,7 +160,7 @@ function readJournal(directory: string): WritablePeriod[] {
     const until = ends.get(line.run) ?? Infinity
     // A run that was killed has ended by now, but nobody knows since when.
     if (until === Infinity && line.owner !== null && !isRunning(line.owner)) {
-      append(file, { run: line.run, until: Date.now() })
+      append(file, { run: line.run, until: Date.now() + KILLED_ENDS_WITHIN_MS })
     }
     return [{ ...line, until }]
   })

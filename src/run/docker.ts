@@ -70,11 +70,12 @@ export async function runDocker(
       const { user } = view
       const plan = planForDocker({ id: network.id, request, view: hidden, user, connection, env })
       // Where the program itself runs in a container, no other command of it runs on this host.
-      if (host instanceof LocalHost) endWritable = recordWrites(plan)
+      const beginWritable = host instanceof LocalHost ? recordWrites(plan) : () => () => undefined
       notes = () => endNotes(plan.shown, backend.hiddenLate, plan.workdir, since)
       const note = hiddenNote(plan.hidden, policyDirectory === null ? [] : [`${policyDirectory}/egress.yaml`])
       if (note !== null) say(note)
       await backend.prepare(plan)
+      endWritable = beginWritable()
     })
     backend.start()
     interruption.passOn((name) => backend.signal(name))

@@ -101,9 +101,11 @@ export async function runEmbedded(
   let gateway: Gateway | null = null
   const tell = (line: string) => void io.stderr.write(`egress: ${line}\n`)
   const since = Date.now()
-  const endWritable = recordWrites(plan)
+  const beginWritable = recordWrites(plan)
+  let endWritable = (): void => undefined
   try {
     await sandbox.prepare(plan)
+    endWritable = beginWritable()
     for (const warning of warnings) log.warn(warning)
     const note = hiddenNote(plan.hidden, [resolve(io.cwd, loaded.file)])
     if (note !== null) tell(note)

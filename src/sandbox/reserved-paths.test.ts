@@ -1,7 +1,16 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { reserve, sweepReserved } from './reserved-paths.js'
+import type { ReservedPath } from './plan.js'
+import { reserve as reserveAll, sweepReserved } from './reserved-paths.js'
+
+const reserve = (
+  reserved: ReservedPath[],
+  state: string,
+  id: string,
+  readOnly: ReservedPath[] = [],
+  pinned: string[] = [],
+) => reserveAll({ reserved, readOnly, pinned }, state, id)
 
 void t.test('reserved names exist until the last run ends, and are removed after a crash', (t) => {
   const root = t.testdir({ state: {}, work: {} })
@@ -18,6 +27,17 @@ void t.test('reserved names exist until the last run ends, and are removed after
   first()
   t.strictSame(readdirSync(work).length, 3, 'another run still needs them')
   second()
+  t.strictSame(readdirSync(work), [])
+
+  const creates = reserve(paths, state, 'a')
+  const finds = reserve([], state, 'b', paths.slice(0, 2), [join(work, '.git')])
+  creates()
+  t.strictSame(
+    readdirSync(work).length,
+    3,
+    'a run that has found them and mounted something over them still needs them',
+  )
+  finds()
   t.strictSame(readdirSync(work), [])
 
   reserve(paths, state, 'c')

@@ -12,7 +12,7 @@ import {
 import { join } from 'node:path'
 import { stateDirectory } from '../common/sandbox-writes.js'
 import { isRunning, processName } from '../common/process-name.js'
-import type { ReservedPath } from './plan.js'
+import type { ReservedPath, SandboxPlan } from './plan.js'
 import { SandboxError } from './sandbox-error.js'
 
 /** Where runs list the names that they have reserved. */
@@ -28,10 +28,19 @@ interface Reservation {
  * Creates names that a sandbox must not create, and returns a function that removes them. What has been created is written
  * down first, so that a later run can remove it if this one is killed.
  *
+ * Another run may have created names that this one has found and protects: they stay until this run ends as well.
+ *
  * @param directory for the list, outside of every sandbox
  */
-export function reserve(paths: readonly ReservedPath[], directory: string, id: string): () => void {
-  if (paths.length === 0) return () => undefined
+export function reserve(
+  { reserved: paths, readOnly, pinned }: Pick<SandboxPlan, 'reserved' | 'readOnly' | 'pinned'>,
+  directory: string,
+  id: string,
+): () => void {
+  const found = [...readOnly.map(({ path }) => path), ...pinned].filter(
+    (path) => !paths.some((own) => own.path === path),
+  )
+  if (paths.length + found.length === 0) return () => undefined
   const list = join(directory, `${id}.json`)
   mkdirSync(directory, { recursive: true, mode: 0o700 })
   const absent = paths.filter(({ path }) => lstatSync(path, { throwIfNoEntry: false }) === undefined)
@@ -39,7 +48,10 @@ export function reserve(paths: readonly ReservedPath[], directory: string, id: s
   const shared = reservedElsewhere(directory, list)
   const reservation: Reservation = {
     owner: processName(process.pid),
-    paths: paths.filter((path) => absent.includes(path) || shared.has(path.path)),
+    paths: [
+      ...paths.filter((path) => absent.includes(path) || shared.has(path.path)),
+      ...found.flatMap((path) => shared.get(path) ?? []),
+    ].sort((a, b) => a.path.length - b.path.length),
   }
   writeFileSync(list, JSON.stringify(reservation), { mode: 0o600 })
   const undo = () => removeReserved(directory, list)
@@ -88,11 +100,13 @@ function removeReserved(directory: string, list: string): void {
   rmSync(list, { force: true })
 }
 
-function reservedElsewhere(directory: string, list: string): ReadonlySet<string> {
+function reservedElsewhere(directory: string, list: string): ReadonlyMap<string, ReservedPath> {
   const others = namesIn(directory)
     .map((name) => join(directory, name))
     .filter((other) => other !== list)
-  return new Set(others.flatMap((other) => read(other)?.paths.map(({ path }) => path) ?? []))
+  return new Map(
+    others.flatMap((other) => read(other)?.paths.map((path) => [path.path, path] as const) ?? []),
+  )
 }
 
 function read(list: string): Reservation | null {

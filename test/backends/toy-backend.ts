@@ -24,7 +24,7 @@ export class ToyBackend implements SandboxBackend {
   }
 
   async prepare(plan: SandboxPlan): Promise<void> {
-    this.#release = reserve(plan.reserved, reservations(), plan.id)
+    this.#release = reserve(plan, reservations(), plan.id)
     const { uid, gid } = plan.user
     const identity = plan.runAs ?? {}
     const child = spawn(

@@ -45,7 +45,7 @@ export class DockerBackend implements SandboxBackend {
   }
 
   async prepare(plan: SandboxPlan): Promise<void> {
-    await this.#input.host.reserve(plan.reserved, plan.id)
+    await this.#input.host.reserve(plan)
     this.#keepHidden(plan)
     const { host, network, options, term } = this.#input
     const { directory } = host.facts

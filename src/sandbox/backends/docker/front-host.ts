@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { quoteCommand } from '../../shell-quote.js'
 import { cleanUp, type CleanUpOrder } from './clean-up.js'
-import type { ReservedPath } from '../../plan.js'
+import type { SandboxPlan } from '../../plan.js'
 import type { DockerHost, DockerResult, HostFacts } from './host.js'
 import { dockerError } from './options.js'
 
@@ -69,7 +69,7 @@ export class FrontHost implements DockerHost {
     return (await this.#ask('addresses', [])).stdout.split(/\s+/).filter((word) => /^[0-9.]+$/.test(word))
   }
 
-  async reserve(paths: readonly ReservedPath[]): Promise<void> {
+  async reserve({ reserved: paths }: Pick<SandboxPlan, 'reserved'>): Promise<void> {
     const words = paths.flatMap(({ kind, path, content }) => [kind, path, content])
     const { code, stderr } = paths.length === 0 ? { code: 0, stderr: '' } : await this.#ask('reserve', words)
     if (code !== 0)

@@ -1,5 +1,5 @@
 import type { CommandStreams } from '../../backend.js'
-import type { ReservedPath } from '../../plan.js'
+import type { SandboxPlan } from '../../plan.js'
 import type { CleanUpOrder } from './clean-up.js'
 
 /** The result of a `docker` command. */
@@ -48,7 +48,7 @@ export interface DockerHost {
   addresses(): Promise<string[]>
 
   /** Creates names that the sandbox must not create. Rejects with a SandboxError. */
-  reserve(paths: readonly ReservedPath[], id: string): Promise<void>
+  reserve(plan: Pick<SandboxPlan, 'id' | 'reserved' | 'readOnly' | 'pinned'>): Promise<void>
 
   /** Removes the names that `reserve` has created for this run. Never rejects. */
   release(): Promise<void>

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { isatty } from 'node:tty'
 import { fileURLToPath } from 'node:url'
 import type { CommandStreams } from '../../backend.js'
-import type { ReservedPath } from '../../plan.js'
+import type { SandboxPlan } from '../../plan.js'
 import { reservations, reserve, sweepReserved } from '../../reserved-paths.js'
 import type { CleanUpOrder } from './clean-up.js'
 import type { DockerHost, DockerResult, HostFacts } from './host.js'
@@ -79,9 +79,9 @@ export class LocalHost implements DockerHost {
     )
   }
 
-  reserve(paths: readonly ReservedPath[], id: string): Promise<void> {
+  reserve(plan: Pick<SandboxPlan, 'id' | 'reserved' | 'readOnly' | 'pinned'>): Promise<void> {
     return Promise.resolve().then(() => {
-      this.#release = reserve(paths, reservations(), id)
+      this.#release = reserve(plan, reservations(), plan.id)
     })
   }
 

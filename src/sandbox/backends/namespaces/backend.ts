@@ -58,7 +58,7 @@ export class NamespacesBackend implements SandboxBackend {
   }
 
   async prepare(plan: SandboxPlan): Promise<void> {
-    this.#release = reserve(plan.reserved, reservations(), plan.id)
+    this.#release = reserve(plan, reservations(), plan.id)
     const masks = this.#startHiding(plan)
     const staging = plan.runAs
       ? stage(plan.shown, process.execPath)
