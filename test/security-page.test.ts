@@ -11,7 +11,7 @@ void t.test('docs/security.md names tests that exist', (t) => {
   for (const row of rows) {
     const cells = row.split('|').map((cell) => cell.trim())
     const [guarantee, test] = [cells[1] ?? '', cells[3] ?? '']
-    const named = [...test.matchAll(/`([^`]+)`(?:: (.+?))?(?=$|, `)/g)]
+    const named = [...test.matchAll(/`([^`]+)`(?:: (.+?))?(?=$|[,;] `)/g)]
     t.ok(named.length > 0, `${guarantee}: names a test`)
     for (const [, path = '', title] of named) {
       t.ok(existsSync(path), `${path} exists`)

@@ -126,8 +126,7 @@ export class ResponseBody {
     this.#begin()
     this.#forgetLine()
     const clean = this.#trim(this.#redactor.push(chunk))
-    // The head does not wait for what the body waits for.
-    if (clean.length === 0 && !this.#passed && this.#downstream.sendsNow) this.#downstream.flush()
+    if (clean.length === 0 && !this.#passed) this.#flushHead()
     this.#passed = true
     if (clean.length === 0 || this.#downstream.write(clean)) {
       this.#waitForLine()
@@ -139,6 +138,13 @@ export class ResponseBody {
       this.#isBlocked = false
       source.resume()
       this.#waitForLine()
+    })
+  }
+
+  /** The head does not wait for what the body waits for, but goes out with a body that is whole by then. */
+  #flushHead(): void {
+    setImmediate(() => {
+      if (!this.#isOver && this.#downstream.sendsNow) this.#downstream.flush()
     })
   }
 
@@ -163,6 +169,7 @@ export class ResponseBody {
 
   #finish(): void {
     if (this.#isOver) return
+    this.#isOver = true
     this.#begin()
     this.#forgetLine()
     const rest = this.#trim(this.#redactor.flush())
