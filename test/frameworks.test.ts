@@ -128,6 +128,13 @@ const OVERRIDES: readonly Request[] = [
     (body): Request => ['POST /api/other', [`${FORM}; charset=utf-8`], body],
   ),
   ...[
+    `${FORM}; a=multipart/x`,
+    `${FORM}\r\n${MULTIPART}`,
+    `${MULTIPART}\r\n${FORM}`,
+    'Content-Type:',
+    'X-A: b',
+  ].map((type): Request => ['POST /api/other', [type], '_method=DELETE']),
+  ...[
     'name="_method"',
     'name=_method',
     "name*=utf-8''_method",

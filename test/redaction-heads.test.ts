@@ -220,3 +220,29 @@ void t.test('parts of a secret: none is in a range, and ranges are what they are
   test.ok(Number(last) < 1_499, 'then its end was not searched to the end')
   test.equal(bodyOf(short), redacted.slice(100, Number(last) + 1))
 })
+
+void t.test('a part that was not asked for, as a part, does not pass', async (test) => {
+  const object = `${'a'.repeat(100)}${TOKEN}${'b'.repeat(100)}`
+  let status = 206
+  const gateway = await serve(test, ({ headers }, response) => {
+    // Apache httpd listens to the first, and programs to names of their own.
+    const range = [headers['request-range'], headers['x-part'], headers['prefer']].flat().join('')
+    const [, first, last] = /(\d+)-(\d+)/.exec(range) ?? []
+    if (first === undefined || last === undefined) {
+      response.end(object)
+      return
+    }
+    const part = object.slice(Number(first), Number(last) + 1)
+    const contentRange = `bytes ${first}-${last}/${String(object.length)}`
+    response.writeHead(status, { 'content-range': contentRange, 'content-length': part.length }).end(part)
+  })
+  for (status of [206, 200])
+    for (const name of ['Request-Range', 'X-Part', 'Prefer'])
+      for (const range of ['bytes=100-112', '0-112', `110-${String(object.length - 1)}`]) {
+        const body = bodyOf(await ask(gateway, 'GET', [`${name}: ${range}`]))
+        for (const part of [TOKEN.slice(0, 13), TOKEN.slice(10)])
+          test.notOk(body.includes(part), `${String(status)} ${name}: ${range}`)
+      }
+  const whole = await ask(gateway, 'GET', [`X-Part: 0-${String(object.length - 1)}`])
+  test.equal(bodyOf(whole), object.replace(TOKEN, '*'.repeat(TOKEN.length)), 'all of it is no part')
+})

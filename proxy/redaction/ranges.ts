@@ -3,8 +3,16 @@ import type { Headers } from '#firewall/contracts/credential.js'
 /** RFC 9110 section 14.2, and Azure's own, which wins there. */
 const RANGE_HEADERS = ['range', 'x-ms-range'] as const
 
-/** Headers that mean nothing, or ask for a digest of a part, without one. */
-const BESIDE_RANGES = ['if-range', 'x-ms-range-get-content-md5', 'x-ms-range-get-content-crc64'] as const
+/**
+ * Headers that mean nothing, or ask for a digest of a part, without one; and what Range was called before it was standardised, to
+ * which Apache httpd still listens.
+ */
+const BESIDE_RANGES = [
+  'if-range',
+  'request-range',
+  'x-ms-range-get-content-md5',
+  'x-ms-range-get-content-crc64',
+] as const
 
 /** One range of bytes as the client asked for it, `last` inclusive. */
 type AskedRange = { readonly first: number; readonly last: number | null } | { readonly suffix: number }
@@ -90,6 +98,17 @@ export function trimRange(
     skip: wanted.first - start,
     take: last - wanted.first + 1,
   }
+}
+
+/**
+ * Whether a response says that it is a part of its bytes, where none was asked for. Threat: services read headers of their own
+ * for ranges, and such a part was not widened: at its ends a secret is cut in two.
+ */
+export function isUnaskedPart(contentRange: string | readonly string[] | undefined): boolean {
+  const text = String(contentRange).trim()
+  if (!/^bytes[\s=:]/i.test(text) || /^bytes \*\/\d{1,15}$/i.test(text)) return false
+  const [, last = NaN, size = NaN] = /^bytes 0-(\d{1,15})\/(\d{1,15})$/i.exec(text) ?? []
+  return Number(last) + 1 !== Number(size)
 }
 
 /** The first and last byte that the client asked for; null where the response does not tell. */

@@ -108,7 +108,8 @@ export function denyMethods(inquiry: Inquiry, methods: readonly string[]): Denia
 
 const checkForm: DecisionStep = {
   name: 'the fields of a form can be read',
-  run: ({ headers }) => (formKindOf(headers) === 'unreadable' ? deny('form-unreadable') : null),
+  run: ({ method, headers }) =>
+    formKindOf(method, headers) === 'unreadable' ? deny('form-unreadable') : null,
 }
 
 const evaluatePolicy: DecisionStep = {

@@ -14,14 +14,19 @@ export class ForbiddenForm extends Error {
   }
 }
 
-/** How a body with these headers is read as a form; null if it is not a form. `compressed` cannot be read. */
-export function formKindOf(headers: Headers): 'urlencoded' | 'multipart' | 'unreadable' | null {
+/**
+ * How a body with these headers is read as a form; null if it is not a form. What is compressed cannot be read, nor what one server
+ * takes for one kind of form and another for the other. A POST of no type is a form to Rack, and so to Rails.
+ */
+export function formKindOf(
+  method: string,
+  headers: Headers,
+): 'urlencoded' | 'multipart' | 'unreadable' | null {
   const type = String(headers['content-type'] ?? '').toLowerCase()
-  const kind = type.includes('multipart/')
-    ? 'multipart'
-    : type.includes('x-www-form-urlencoded')
-      ? 'urlencoded'
-      : null
+  const isMultipart = type.includes('multipart/')
+  const isUrlencoded = type.includes('x-www-form-urlencoded') || (method === 'POST' && /^[\s,;]*$/.test(type))
+  if (isMultipart && isUrlencoded) return 'unreadable'
+  const kind = isMultipart ? 'multipart' : isUrlencoded ? 'urlencoded' : null
   if (kind === null) return null
   const coding = String(headers['content-encoding'] ?? 'identity').toLowerCase()
   return coding !== 'identity' || /charset\s*=\s*["']?(?:utf-?(?:16|32|7)|ucs|ibm|cp037)/.test(type)

@@ -7,7 +7,7 @@ import { deny, denyFailure, type Denial } from '../contracts/denial.js'
 import { codeOf } from '../contracts/errors.js'
 import { dropSessions, isReadable, responseHeaders } from '../message/headers.js'
 import { decodedHeaders, readCodings, type Coding } from '../redaction/content-coding.js'
-import { trimRange, type TrimmedRange } from '../redaction/ranges.js'
+import { isUnaskedPart, trimRange, type TrimmedRange } from '../redaction/ranges.js'
 import { redactHeaders } from '../redaction/redact-headers.js'
 import { Redactor, type PatternsInForce } from '../redaction/redact.js'
 import { withoutDigests } from '../redaction/searched-messages.js'
@@ -225,9 +225,11 @@ class Forwarding implements UpstreamHandler, OpenStream {
   /** What the client gets of a wider range than it asked for; null where it asked for none, or gets the whole. */
   #partOf(status: number, raw: RawHeaders): TrimmedRange | Denial | null {
     const { range } = this.#exchange
-    if (status !== 206 || range === null) return null
     const detail = 'the upstream sent another range than it was asked for'
-    return trimRange(range, raw['content-range']) ?? deny('upstream-protocol', { detail })
+    if (status === 206 && range !== null)
+      return trimRange(range, raw['content-range']) ?? deny('upstream-protocol', { detail })
+    const isSearched = this.#inForce().bytes.length > 0
+    return isSearched && isUnaskedPart(raw['content-range']) ? deny('upstream-protocol', { detail }) : null
   }
 
   #headersOf(raw: RawHeaders, codings: readonly Coding[], part: TrimmedRange | null): Headers {

@@ -113,7 +113,7 @@ const prepareRequest: Step = {
 
 /** Each method that a field names is checked like that of the request. */
 function inspectorOf(exchange: Exchange): FormInspector | null {
-  const kind = formKindOf(exchange.headers)
+  const kind = formKindOf(exchange.method, exchange.headers)
   if (kind === null || kind === 'unreadable') return null
   return new FormInspector(kind, (method) => {
     const denial = denyMethods(exchange, [method])
