@@ -96,7 +96,7 @@ void t.test('no digest of the body that was redacted, and conditions still work'
       response.writeHead(304).end()
       return
     }
-    if (request.method === 'PUT') {
+    if (['PUT', 'PATCH', 'OPTIONS', 'COPY'].includes(request.method ?? '')) {
       response.writeHead(request.headers['if-match'] === tag ? 200 : 412, { 'content-length': '0' })
       response.end()
       return
@@ -131,6 +131,17 @@ void t.test('no digest of the body that was redacted, and conditions still work'
   const put = await ask(gateway, 'PUT', [`If-Match: ${sealed}`, 'Content-Length: 0'])
   test.match(put, /^HTTP\/1\.1 200/)
   test.equal(fieldOf(put, 'etag'), tag, 'what confirms an upload stays: multipart uploads name it in a body')
+  for (const [method, source] of [
+    ['PUT', 'x-ms-copy-source: https://store.example/with-a-token'],
+    ['PUT', 'X-Amz-Copy-Source: /bucket/with-a-token'],
+    ['PATCH', 'X-A: b'],
+    ['OPTIONS', 'X-A: b'],
+    ['COPY', 'Destination: /other'],
+  ] as const) {
+    const copied = await ask(gateway, method, [source, `If-Match: ${sealed}`, 'Content-Length: 0'])
+    test.match(copied, /^HTTP\/1\.1 200/, `${method} ${source}`)
+    test.notOk(copied.includes(digest), 'what the client did not send has no digest')
+  }
   test.match(
     await ask(gateway, 'PUT', [`If-Match: "egress-${'A'.repeat(40)}"`, 'Content-Length: 0']),
     /^HTTP\/1\.1 412/,

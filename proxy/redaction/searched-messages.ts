@@ -18,14 +18,28 @@ const DIGEST = /(^|[-_])(md5|sha-?\d*|digest|hash|checksum|crc\d+c?|crc64[a-z]*|
 /** Headers that users set on what they store, and gets back as it was set. */
 const OF_USERS = /^(x-(amz|goog|ms|oss|cos)-meta-|x-object-meta-)/
 
+/** What copies from somewhere else, into what the client did not send: stores that speak S3, Azure, Swift. */
+const COPIES = /copy-(source|from)/
+
+/**
+ * Whether a response only confirms an upload: of what the client sent itself, it may have the digests, which multipart uploads
+ * name in a body of theirs.
+ *
+ * @param sent the client's headers
+ */
+export function confirmsUpload(method: string, sent: Headers, answered: Headers): boolean {
+  return (
+    method === 'PUT' &&
+    answered['content-length'] === '0' &&
+    !Object.keys(sent).some((name) => COPIES.test(name))
+  )
+}
+
 /**
  * Takes digests of the body out of a head, and replaces its entity tag. Threat: a body with stars and a digest of it without
  * them let guesses at the secret be checked offline.
- *
- * A response that only confirms an upload (no body, and no question for one) keeps them: they are of what the client sent.
  */
-export function withoutDigests(method: string, headers: Headers, tags: EntityTags): Headers {
-  if (method !== 'GET' && method !== 'HEAD' && headers['content-length'] === '0') return headers
+export function withoutDigests(headers: Headers, tags: EntityTags): Headers {
   const kept = newHeaders()
   for (const [name, value] of Object.entries(headers)) {
     if (name === 'etag') {

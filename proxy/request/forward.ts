@@ -10,7 +10,7 @@ import { decodedHeaders, readCodings, type Coding } from '../redaction/content-c
 import { isUnaskedPart, trimRange, type TrimmedRange } from '../redaction/ranges.js'
 import { redactHeaders } from '../redaction/redact-headers.js'
 import { Redactor, type PatternsInForce } from '../redaction/redact.js'
-import { withoutDigests } from '../redaction/searched-messages.js'
+import { confirmsUpload, withoutDigests } from '../redaction/searched-messages.js'
 import { Tally } from '../redaction/tally.js'
 import { isStale, reasonOf } from '../upstream/failures.js'
 import type { RawHeaders, UpstreamCall, UpstreamHandler } from '../upstream/upstream.js'
@@ -233,7 +233,7 @@ class Forwarding implements UpstreamHandler, OpenStream {
   }
 
   #headersOf(raw: RawHeaders, codings: readonly Coding[], part: TrimmedRange | null): Headers {
-    const { keepsSessions, method, snapshot } = this.#exchange
+    const { body, headers: sent, keepsSessions, method, snapshot } = this.#exchange
     const patterns = this.#inForce()
     const passed = responseHeaders(raw)
     if (keepsSessions) dropSessions(passed)
@@ -242,7 +242,9 @@ class Forwarding implements UpstreamHandler, OpenStream {
       passed['content-range'] = part.contentRange
       if (passed['content-length'] !== undefined) passed['content-length'] = String(part.take)
     }
-    const redacted = redactHeaders(withoutDigests(method, passed, snapshot.entityTags), patterns, this.#tally)
+    const isOfClient = body?.isReplaced !== true && confirmsUpload(method, sent, passed)
+    const shown = isOfClient ? passed : withoutDigests(passed, snapshot.entityTags)
+    const redacted = redactHeaders(shown, patterns, this.#tally)
     return codings.length === 0 ? redacted : decodedHeaders(redacted)
   }
 

@@ -27,6 +27,7 @@ export class RequestBody implements OutgoingBody {
   #begun = false
   #released = false
   #content: Readable | Buffer | null = null
+  #replaced = false
 
   /**
    * @param headers the ones that go upstream: what changes the body changes its length there
@@ -51,6 +52,11 @@ export class RequestBody implements OutgoingBody {
   /** Bytes that the sandbox has sent. */
   get bytes(): number {
     return this.#sizeLimit.bytes
+  }
+
+  /** Whether something else is sent than the sandbox did: its secrets included. */
+  get isReplaced(): boolean {
+    return this.#replaced
   }
 
   /** The policy does not allow what a form asks for. */
@@ -82,7 +88,7 @@ export class RequestBody implements OutgoingBody {
       blocks.append(chunk)
     }
     const bytes = blocks.concat()
-    this.replace(bytes)
+    this.#hold(bytes)
     return bytes
   }
 
@@ -93,6 +99,11 @@ export class RequestBody implements OutgoingBody {
   }
 
   replace(bytes: Buffer): void {
+    this.#replaced = true
+    this.#hold(bytes)
+  }
+
+  #hold(bytes: Buffer): void {
     // What is still to come is read and dropped, so that the connection is ready for the next request.
     if (!this.#begun) this.#source().resume()
     this.#content = bytes
