@@ -9,7 +9,7 @@ import {
 } from 'node:fs'
 import { permits, type UnixUser } from './identity.js'
 import { filterContent } from './filtered-content.js'
-import { matchingNames } from './masked-names.js'
+import { matchingNames, type MaskedContent } from './masked-names.js'
 import { directoriesAbove, isWithin } from './paths.js'
 import type { MaskedPath } from './plan.js'
 import { decodePath, fsPath } from './raw-path.js'
@@ -85,7 +85,7 @@ export function classify(directory: string, { name, type }: TreeEntry): MaskedPa
   if (type === 'socket') return { path, kind: 'file' }
   const kind = type === 'directory' ? 'directory' : 'file'
   for (const { content } of matchingNames(directory, name, type === 'directory')) {
-    const shown = content === undefined ? '' : filterContent(content, readWhole(path))
+    const shown = content === undefined ? '' : filterContent(content, readWhole(path, content))
     if (shown !== null) return shown === '' ? { path, kind } : { path, kind, content: shown }
   }
   return null
@@ -186,11 +186,16 @@ export function joinPath(directory: string, name: string): string {
   return directory === '/' ? `/${name}` : `${directory}/${name}`
 }
 
+/** Bytes of a file whose content decides: bundles of certificates are large, settings are not, and are looked at line by line. */
+const MAX_BYTES = { 'not-a-public-pem': 2 * 1024 * 1024, other: 256 * 1024 }
+
 /** The text of a file of reasonable size, null for anything else. */
-function readWhole(path: string): string | null {
+function readWhole(path: string, check: MaskedContent): string | null {
   try {
     const found = statSync(fsPath(path))
-    return found.isFile() && found.size <= 2 * 1024 * 1024 ? readFileSync(fsPath(path), 'utf8') : null
+    return found.isFile() && found.size <= MAX_BYTES[check === 'not-a-public-pem' ? check : 'other']
+      ? readFileSync(fsPath(path), 'utf8')
+      : null
   } catch {
     return null
   }

@@ -10,6 +10,7 @@ export class HidingWatch {
   readonly #early: WatchFinding[] = []
   readonly #hidden = new Set<string>()
   #apply: ((finding: WatchFinding) => void) | null = null
+  #fail: (reason: string) => void = () => undefined
 
   /** @param shownAs path inside of what is shown instead of a hidden file; '' for an empty file */
   constructor(
@@ -27,6 +28,7 @@ export class HidingWatch {
         if (this.#apply === null) this.#early.push(finding)
         else this.#apply(finding)
       },
+      (reason) => this.#fail(reason),
     )
   }
 
@@ -44,8 +46,10 @@ export class HidingWatch {
    * Passes on what has appeared since the plan was made, and then everything else as it appears.
    *
    * @param pid a process of the sandbox; null if it is not known yet
+   * @param fail told why files that appear can no longer be hidden: the sandbox must end
    */
-  attach(pid: number | null, apply: (finding: WatchFinding) => void): void {
+  attach(pid: number | null, apply: (finding: WatchFinding) => void, fail: (reason: string) => void): void {
+    this.#fail = fail
     if (pid !== null) this.#tree.attach(pid)
     this.#apply = apply
     for (const finding of this.#early.splice(0)) apply(finding)

@@ -27,6 +27,27 @@ export interface TreeWatchInput {
   readonly readOnly: readonly string[]
 }
 
+/**
+ * Events between two turns of the event loop after which some may be lost: half of what the kernel queues. Threat: a sandbox that
+ * renames files as fast as it can fills the queue, and the kernel drops the event of a hidden file that the host has replaced.
+ */
+const FLOOD_EVENTS = kernelLimit('max_queued_events', 16_384) / 2
+
+/** Directories, half of what the kernel allows a user. Threat: a sandbox that makes directories until no other one can be watched. */
+const MAX_WATCHES = kernelLimit('max_user_watches', 8192) / 2
+
+/** Milliseconds from a flood, or from an event that may have been missed, until everything is searched. */
+const SEARCH_AFTER_MS = 200
+
+/** A search takes at most this part of the time. */
+const SEARCH_SHARE = 0.1
+
+/** Milliseconds for names with new content, in one turn of the event loop. */
+const TURN_MS = 20
+
+/** Hidden by one run, more than any project has. Each is a mount, and a mount takes the time in which the next one is visible. */
+const MAX_FOUND = 2000
+
 /** What has to be mounted again or for the first time. */
 export interface WatchFinding {
   readonly how: 'mask' | 'protect'
@@ -43,14 +64,33 @@ export interface WatchFinding {
 export class TreeWatch {
   readonly #input: TreeWatchInput
   readonly #send: (finding: WatchFinding) => void
-  readonly #watchers = new Map<string, FSWatcher>()
+  readonly #fail: (reason: string) => void
+  readonly #watchers = new Map<string, { watcher: FSWatcher; inode: string }>()
+  readonly #changes = new Map<string, { directory: string; name: string }>()
+  readonly #settling = new Set<string>()
+  readonly #found = new Set<string>()
+  #isStarted = false
+  /** whether the kernel allowed all watches at the start */
+  #isComplete = false
+  #events = 0
+  #isTurning = false
+  #search: NodeJS.Timeout | null = null
+  #searchedUntil = 0
+  #searchMs = 0
+  #isClosed = false
   readonly #inodes: Set<string>
   readonly #hidden: ReadonlyMap<string, string>
   readonly #readOnly: ReadonlySet<string>
   readonly #shown: readonly string[]
   #pid: number | null = null
 
-  constructor(input: TreeWatchInput, send: (finding: WatchFinding) => void) {
+  /** @param fail told why files can no longer be hidden: the sandbox must end */
+  constructor(
+    input: TreeWatchInput,
+    send: (finding: WatchFinding) => void,
+    fail: (reason: string) => void = () => undefined,
+  ) {
+    this.#fail = fail
     this.#input = input
     this.#send = send
     this.#inodes = new Set(input.inodes)
@@ -61,7 +101,12 @@ export class TreeWatch {
 
   /** Watches everything; reports what has appeared since the plan was made. Throws if the kernel allows no more watches. */
   start(): void {
-    for (const { path, kind } of this.#input.trees) if (kind === 'directory') this.#enter(path, true)
+    try {
+      for (const { path, kind } of this.#input.trees) if (kind === 'directory') this.#enter(path, true)
+      this.#isComplete = true
+    } finally {
+      this.#isStarted = true
+    }
   }
 
   /** Whether a path is a socket that a program of the sandbox has opened. */
@@ -83,32 +128,49 @@ export class TreeWatch {
   }
 
   close(): void {
-    for (const watcher of this.#watchers.values()) watcher.close()
+    this.#isClosed = true
+    if (this.#search !== null) clearTimeout(this.#search)
+    this.#unwatch()
+  }
+
+  #unwatch(): void {
+    for (const { watcher } of this.#watchers.values()) watcher.close()
+    this.#watchers.clear()
   }
 
   /** @param first whether the masks of the plan still are as they were */
   #enter(top: string, first: boolean): void {
     const pending = [top]
     for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
-      if (this.#watchers.has(directory)) this.#watchers.get(directory)?.close()
       // First watch, then look: what comes in between is seen twice and not missed.
       if (!this.#watch(directory)) continue
       for (const entry of listEntries(directory) ?? []) {
         const path = joinPath(directory, entry.name)
-        if (first && this.#hidden.has(path)) continue
+        if (this.#hidden.has(path)) {
+          if (!first) this.#hide(path)
+          continue
+        }
         const found = this.#look(directory, entry.name, entry.type)
         if (!found && entry.type === 'directory' && !isPackage(directory, entry.name)) pending.push(path)
       }
     }
   }
 
+  /** Keeps the watch of a directory that is still the same one: events of one that is closed are not counted. */
   #watch(directory: string): boolean {
     try {
+      const found = lstatSync(fsPath(directory))
+      const inode = `${inodeOf(found)}:${String(found.birthtimeMs)}`
+      const before = this.#watchers.get(directory)
+      if (before?.inode === inode) return true
+      before?.watcher.close()
+      if (this.#isStarted && this.#watchers.size >= MAX_WATCHES)
+        throw Object.assign(new Error(`more than ${String(MAX_WATCHES)} directories`), { code: 'ENOSPC' })
       const watcher = watch(fsPath(directory), { encoding: 'buffer', persistent: false }, (event, name) => {
         if (name !== null) this.#changed(directory, decodePath(name), event)
       })
       watcher.on('error', () => this.#forget(directory))
-      this.#watchers.set(directory, watcher)
+      this.#watchers.set(directory, { watcher, inode })
       return true
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
@@ -119,16 +181,96 @@ export class TreeWatch {
   }
 
   #forget(directory: string): void {
-    this.#watchers.get(directory)?.close()
+    const found = this.#watchers.get(directory)
+    if (found === undefined) return
+    found.watcher.close()
     this.#watchers.delete(directory)
+    // Its events that were queued are not counted, and it may have another name by now.
+    this.#searchSoon()
   }
 
+  /** Called for every event. Node calls it again and again while there are events, and nothing else in between. */
   #changed(directory: string, name: string, event: string): void {
+    if (++this.#events > FLOOD_EVENTS) {
+      // Nothing else would run while the sandbox is faster than this function.
+      this.#unwatch()
+      this.#searchSoon()
+      return
+    }
+    this.#turnSoon()
     // Most events are writes to ordinary files.
     if (event === 'change' && matchingNames(directory, name, false).length === 0) return
-    const wait = /\/node_modules(\/|$)/.test(directory) && this.#isWritable(directory)
-    if (wait) setTimeout(() => this.#settled(directory, name), PACKAGE_SETTLES_MS).unref()
-    else this.#evaluate(directory, name)
+    this.#changes.set(joinPath(directory, name), { directory, name })
+  }
+
+  /** Looks at what has changed, each name once: first what is hidden already, last what is hidden for its content. */
+  #turn(): void {
+    this.#events = 0
+    this.#isTurning = false
+    if (this.#isClosed) return
+    const until = Date.now() + TURN_MS
+    const order = (path: string, { directory, name }: { directory: string; name: string }) => {
+      if (this.#hidden.has(path) || this.#readOnly.has(path)) return 0
+      return matchingNames(directory, name, false).some(({ content }) => content !== undefined) ? 2 : 1
+    }
+    const changes = [...this.#changes].map(([path, change]) => ({
+      path,
+      ...change,
+      rank: order(path, change),
+    }))
+    for (const { path, directory, name, rank } of changes.sort((a, b) => a.rank - b.rank)) {
+      if (rank === 2 && Date.now() > until) continue
+      this.#changes.delete(path)
+      const wait = rank > 0 && /\/node_modules(\/|$)/.test(directory) && this.#isWritable(directory)
+      if (!wait) this.#guarded(() => this.#evaluate(directory, name))
+      else if (!this.#settling.has(path)) {
+        this.#settling.add(path)
+        setTimeout(() => {
+          this.#settling.delete(path)
+          if (!this.#isClosed) this.#guarded(() => this.#settled(directory, name))
+        }, PACKAGE_SETTLES_MS).unref()
+      }
+    }
+    if (this.#changes.size > 0) this.#turnSoon()
+  }
+
+  #turnSoon(): void {
+    if (this.#isTurning) return
+    this.#isTurning = true
+    setImmediate(() => this.#turn())
+  }
+
+  /** Searches everything again, as soon as the last search was a small part of the time. */
+  #searchSoon(): void {
+    if (this.#search !== null || this.#isClosed) return
+    const rest = this.#searchedUntil + this.#searchMs / SEARCH_SHARE - Date.now()
+    const wait = Math.max(SEARCH_AFTER_MS, rest)
+    this.#search = setTimeout(() => {
+      this.#search = null
+      this.#events = 0
+      const begin = Date.now()
+      this.#guarded(() => {
+        for (const { path, kind } of this.#input.trees) if (kind === 'directory') this.#enter(path, false)
+        for (const path of this.#readOnly) this.#report('protect', path)
+      })
+      this.#searchedUntil = Date.now()
+      this.#searchMs = this.#searchedUntil - begin
+    }, wait).unref()
+  }
+
+  #giveUp(reason: string): void {
+    if (this.#isClosed) return
+    this.close()
+    this.#fail(reason)
+  }
+
+  /** A sandbox can use up what the kernel watches for a user. */
+  #guarded(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      if (this.#isComplete) this.#giveUp(`not all directories can be watched (${(error as Error).message})`)
+    }
   }
 
   #settled(directory: string, name: string): void {
@@ -185,6 +327,11 @@ export class TreeWatch {
   }
 
   #report(how: WatchFinding['how'], path: string): void {
+    this.#found.add(path)
+    if (this.#found.size > MAX_FOUND + this.#hidden.size + this.#readOnly.size) {
+      this.#giveUp(`more than ${String(MAX_FOUND)} of them have appeared`)
+      return
+    }
     this.#send({ how, path, shownAs: this.#hidden.get(path) ?? '' })
   }
 
@@ -217,5 +364,13 @@ function listsSocket(table: string, name: string): boolean {
       .some((line) => line.endsWith(`/${name}`) || line.endsWith(` ${name}`))
   } catch {
     return false
+  }
+}
+
+function kernelLimit(name: string, otherwise: number): number {
+  try {
+    return Number(readFileSync(`/proc/sys/fs/inotify/${name}`, 'utf8')) || otherwise
+  } catch {
+    return otherwise
   }
 }

@@ -79,22 +79,24 @@ export class DockerBackend implements SandboxBackend {
   #keepHidden(plan: SandboxPlan): void {
     const { host, gateway, network, warn } = this.#input
     const watch = new HidingWatch(plan)
+    const stop = (reason: string) => {
+      masks.close()
+      warn(`The sandbox was stopped, because a new file could not be hidden: ${reason}`)
+      void host.docker(['rm', '-f', network.name])
+    }
     const masks = new LateMasks({
       host,
       gateway,
       name: network.name,
       isOwnSocket: (pid, path) => watch.isOwnSocket(pid, path),
       hidden: (path) => watch.note(path),
-      failed: (reason) => {
-        warn(`The sandbox was stopped, because a new file could not be hidden: ${reason}`)
-        void host.docker(['rm', '-f', network.name])
-      },
+      failed: stop,
     })
     this.#watch = watch
     this.#lateMasks = masks
     const warning = watch.start()
     if (warning !== null) warn(warning)
-    watch.attach(null, (finding) => masks.add(finding))
+    watch.attach(null, (finding) => masks.add(finding), stop)
   }
 
   /** Paths that were hidden while the command ran. */

@@ -110,9 +110,7 @@ export class NamespacesBackend implements SandboxBackend {
     this.#helper = new MaskHelper([tool('setpriv'), '--pdeathsig', 'KILL', ...become, '--', ...command], {
       hidden: (path) => watch.note(path),
       failed: (path, reason) => {
-        this.#failure = `${path || 'A new file'} could not be hidden: ${reason}`
-        if (this.#isPrepared) this.#warn(`The sandbox was stopped. ${this.#failure}`)
-        this.#tree?.kill()
+        this.#stop(`${path || 'A new file'} could not be hidden: ${reason}`)
       },
     })
     return this.#helper
@@ -124,7 +122,11 @@ export class NamespacesBackend implements SandboxBackend {
     helper.join(pid)
     const warning = this.#watch.start()
     if (warning !== null) this.#warn(warning)
-    this.#watch.attach(pid, (finding) => helper.apply(finding))
+    this.#watch.attach(
+      pid,
+      (finding) => helper.apply(finding),
+      (reason) => this.#stop(`New files cannot be hidden: ${reason}`),
+    )
     await helper.idle()
     if (this.#failure !== null)
       throw new SandboxError(
@@ -133,6 +135,12 @@ export class NamespacesBackend implements SandboxBackend {
         'Start it again, or use --backend docker',
       )
     this.#isPrepared = true
+  }
+
+  #stop(failure: string): void {
+    if (this.#isPrepared && this.#failure === null) this.#warn(`The sandbox was stopped. ${failure}`)
+    this.#failure ??= failure
+    this.#tree?.kill()
   }
 
   /** Paths that were hidden while the command ran. */
