@@ -41,6 +41,8 @@ export class Decoder {
   out: Uint8Array = EMPTY
   length = 0
 
+  #fastCopy: ((from: number, end: number, to: number) => void) | null = null
+
   // Runs of output, in order: where they begin there, where in the text, and the end of their piece of the text; 0 for
   // bytes that stand for themselves.
   #runs = 0
@@ -61,12 +63,21 @@ export class Decoder {
   /**
    * Reads the text anew, and forgets the one before.
    *
-   * @param out for the decoded bytes; where it is a view of the same memory as the text, it begins before it
+   * @param out for the decoded bytes
    * @param places of the special bytes that may matter, ascending
    * @param count how many there are
+   * @param copy a faster way to copy bytes of the text to a place in `out`; null for none
    */
-  read(text: Uint8Array, out: Uint8Array, end: number, places: ArrayLike<number>, count: number): void {
+  read(
+    text: Uint8Array,
+    out: Uint8Array,
+    end: number,
+    places: ArrayLike<number>,
+    count: number,
+    copy: ((from: number, end: number, to: number) => void) | null = null,
+  ): void {
     this.out = out
+    this.#fastCopy = copy
     this.length = 0
     this.#runs = 0
     this.#forgetEscapes()
@@ -137,11 +148,8 @@ export class Decoder {
   #copy(text: Uint8Array, from: number, to: number): void {
     if (from >= to) return
     this.#beginRun(from, 0)
-    if (text.buffer === this.out.buffer) {
-      const shift = text.byteOffset - this.out.byteOffset
-      // Both are views of the same memory, and this makes no object.
-      this.out.copyWithin(this.length, from + shift, to + shift)
-    } else this.out.set(text.subarray(from, to), this.length)
+    if (this.#fastCopy === null) this.out.set(text.subarray(from, to), this.length)
+    else this.#fastCopy(from, to, this.length)
     this.length += to - from
   }
 

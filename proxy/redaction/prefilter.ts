@@ -29,6 +29,7 @@ const MIN_EXPONENT = 10
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): void }
   readonly mark: (text: number, end: number, specials: number, places: number, verdicts: number) => number
+  readonly copy: (from: number, end: number, to: number) => void
   readonly insert: (at: number, end: number, size: number, filter: number, shift: number) => void
   readonly find: (
     at: number,
@@ -178,6 +179,11 @@ class SearchMemory {
     this.#all.set(text, TEXT)
     this.#all.fill(0, TEXT + text.length, TEXT + text.length + MARGIN)
     this.#length = text.length
+  }
+
+  /** Copies bytes of the text into the decoded one. An arrow function, as it is called for each few bytes. */
+  readonly copy = (from: number, end: number, to: number): void => {
+    this.#exports.copy(TEXT + from, TEXT + end, DECODED + to)
   }
 
   /** How many special bytes of the text may matter; `places` has them. */

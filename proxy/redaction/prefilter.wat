@@ -82,6 +82,16 @@
         (br $one)))
     (i32.shr_u (i32.sub (local.get $at) (local.get $places)) (i32.const 2)))
 
+  ;; Copies to a place before it, sixteen bytes at a time: up to fifteen bytes behind the copy are overwritten.
+  (func (export "copy") (param $from i32) (param $end i32) (param $to i32)
+    (block $done
+      (loop $sixteen
+        (br_if $done (i32.ge_u (local.get $from) (local.get $end)))
+        (v128.store (local.get $to) (v128.load (local.get $from)))
+        (local.set $from (i32.add (local.get $from) (i32.const 16)))
+        (local.set $to (i32.add (local.get $to) (i32.const 16)))
+        (br $sixteen))))
+
   ;; A hash of the window of $size bytes, 8 to 16: of its first eight and its last eight.
   (func $hash (param $at i32) (param $size i32) (result i64)
     (local $hash i64)

@@ -71,7 +71,7 @@ export class Search {
     const count = MEMORY.mark(this.#level)
     if (count === 0) return matches
     const decoder = (DECODER.current ??= new Decoder())
-    decoder.read(MEMORY.text, MEMORY.decoded, text.length, MEMORY.places, count)
+    decoder.read(MEMORY.text, MEMORY.decoded, text.length, MEMORY.places, count, MEMORY.copy)
     this.#findIn(MEMORY.decoded, decoder.length, decoder, (start, end, index) => {
       const { owner, whole } = this.#patternAt(index)
       if (whole === null) matches.push({ start, end, owner })
