@@ -36,6 +36,8 @@ export class ResponseBody {
   #onWritten: () => void = () => undefined
   #passed = false
   #line: NodeJS.Timeout | null = null
+  /** Pieces that came and are not searched yet. */
+  #pending = 0
 
   readonly #inTurn: InTurn
   /** The client does not keep up. */
@@ -107,11 +109,14 @@ export class ResponseBody {
   #take(chunk: Buffer, source: Source): void {
     let left = 0
     let isWaiting = false
+    this.#forgetLine()
     for (let at = 0; at < chunk.length; at += PIECE) {
       const piece = chunk.length <= PIECE ? chunk : chunk.subarray(at, at + PIECE)
       left += 1
+      this.#pending += 1
       this.#inTurn(() => {
         left -= 1
+        this.#pending -= 1
         if (this.#isOver) return
         this.#send(piece, source)
         if (left === 0 && isWaiting && !this.#isBlocked) source.resume()
@@ -148,14 +153,25 @@ export class ResponseBody {
     })
   }
 
-  /** Only while the source may send: a client that stops to read must not choose where a line is taken for whole. */
+  /**
+   * Only while the source may send and nothing of it waits here. Threat: a client that stops to read, or keeps the gateway busy,
+   * must not choose where a line is taken for whole.
+   */
   #waitForLine(): void {
-    if (!this.#redactor.waitsForLine) return
     this.#forgetLine()
-    this.#line = setTimeout(() => {
-      const clean = this.#trim(this.#redactor.idle())
-      if (clean.length > 0) this.#downstream.write(clean)
+    if (this.#pending > 0 || !this.#redactor.waitsForLine) return
+    const line = setTimeout(() => {
+      // Whoever was kept from its turn reads first what has come meanwhile.
+      setImmediate(() => {
+        if (this.#line === line) this.#passLine()
+      })
     }, LINE_MS)
+    this.#line = line
+  }
+
+  #passLine(): void {
+    const clean = this.#trim(this.#redactor.idle())
+    if (clean.length > 0) this.#downstream.write(clean)
   }
 
   #forgetLine(): void {
