@@ -14,6 +14,7 @@ import {
 } from '../sandbox/backends/docker/options.js'
 import { hideForDocker, planForDocker, viewForDocker } from '../sandbox/backends/docker/setting.js'
 import { LocalHost } from '../sandbox/backends/docker/local-host.js'
+import { setNewRepositoriesAside } from '../sandbox/new-repositories.js'
 import { endNotes, hiddenNote } from './hiding-notes.js'
 import { recordWrites } from './record-writes.js'
 import { Interruption } from './interruption.js'
@@ -71,7 +72,8 @@ export async function runDocker(
       const plan = planForDocker({ id: network.id, request, view: hidden, user, connection, env })
       // Where the program itself runs in a container, no other command of it runs on this host.
       const beginWritable = host instanceof LocalHost ? recordWrites(plan) : () => () => undefined
-      notes = () => endNotes(plan.shown, backend.hiddenLate, plan.workdir, since)
+      notes = () =>
+        endNotes(plan.shown, backend.hiddenLate, plan.workdir, since, setNewRepositoriesAside(plan))
       const note = hiddenNote(plan.hidden, policyDirectory === null ? [] : [`${policyDirectory}/egress.yaml`])
       if (note !== null) say(note)
       await backend.prepare(plan)

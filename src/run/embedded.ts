@@ -28,6 +28,7 @@ import { NamespacesBackend } from '../sandbox/backends/namespaces/backend.js'
 import { planNamespaces } from '../sandbox/backends/namespaces/setting.js'
 import type { CommandIo } from '../common/io.js'
 import { isNamed, noPolicy, openPolicy } from '../common/policy-file.js'
+import { setNewRepositoriesAside } from '../sandbox/new-repositories.js'
 import { endNotes, hiddenNote } from './hiding-notes.js'
 import { recordWrites } from './record-writes.js'
 import { refuseWritable } from './trusted-files.js'
@@ -133,7 +134,8 @@ export async function runEmbedded(
   } finally {
     await sandbox.end()
     endWritable()
-    for (const line of endNotes(plan.shown, sandbox.hiddenLate, plan.workdir, since)) tell(line)
+    const repositories = setNewRepositoriesAside(plan)
+    for (const line of endNotes(plan.shown, sandbox.hiddenLate, plan.workdir, since, repositories)) tell(line)
     await gateway?.close()
     audit.end()
   }

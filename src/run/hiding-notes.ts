@@ -1,4 +1,5 @@
 import type { HostView, MaskedPath, ShownTree } from '../sandbox/plan.js'
+import type { NewRepositories } from '../sandbox/new-repositories.js'
 import { changedProgramFiles } from '../sandbox/program-files.js'
 import { printablePath } from '../sandbox/raw-path.js'
 
@@ -23,9 +24,25 @@ export function endNotes(
   hiddenLate: readonly string[],
   workdir: string,
   since: number,
+  { setAside, left, complete }: NewRepositories,
 ): string[] {
   const changed = changedProgramFiles(shown, since)
   return [
+    ...(setAside.length === 0
+      ? []
+      : [
+          `Renamed to .git-from-sandbox, because git would run programs that the sandbox has chosen: ${list(setAside, workdir)}`,
+        ]),
+    ...(left.length === 0
+      ? []
+      : [
+          `Do not run git here before you have removed these, which make it run programs: ${list(left, workdir)}`,
+        ]),
+    ...(complete
+      ? []
+      : [
+          'Do not run git here before you have looked for new repositories: there are too many files to search',
+        ]),
     ...(hiddenLate.length === 0
       ? []
       : [`Hidden during the run, when they appeared: ${list(hiddenLate, workdir)}`]),

@@ -48,7 +48,7 @@ export function findMaskedPaths(
 /** The paths to hide below a tree, and the places of git repositories in it. */
 export interface TreeContents {
   readonly masks: MaskedPath[]
-  /** `.git`, and the git directories of submodules and worktrees in it */
+  /** `.git`, and git directories with other names: of submodules, of worktrees, bare repositories */
   readonly gitPlaces: string[]
 }
 
@@ -67,8 +67,7 @@ export function searchTree(tree: string, bounds: MaskBounds, trees: readonly str
     for (const entry of entries ?? []) {
       const path = joinPath(directory, entry.name)
       if (entry.name === '.git') gitPlaces.push(path)
-      else if (entry.name === 'HEAD' && /\/\.git\/(modules|worktrees)\/.+/.test(directory))
-        gitPlaces.push(directory)
+      else if (entry.name === 'HEAD' && isGitDirectory(directory, entries ?? [])) gitPlaces.push(directory)
       const mask = classify(directory, entry)
       if (mask !== null) found.push(mask)
       else if (entry.type === 'directory' && !isPackage(directory, entry.name)) pending.push(path)
@@ -77,6 +76,12 @@ export function searchTree(tree: string, bounds: MaskBounds, trees: readonly str
     }
   }
   return { masks: found.flatMap((mask) => followLink(mask, trees)), gitPlaces }
+}
+
+/** A git directory with any name: a bare repository, a submodule's, a worktree's. */
+function isGitDirectory(directory: string, entries: readonly TreeEntry[]): boolean {
+  const has = (name: string) => entries.some((entry) => entry.name === name)
+  return !directory.endsWith('/.git') && ((has('objects') && has('refs')) || has('commondir'))
 }
 
 /** Whether an entry must be hidden by its name, its type or its content; null if the sandbox may see it. */

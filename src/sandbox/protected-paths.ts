@@ -1,6 +1,8 @@
 import { existsSync, lstatSync, readFileSync } from 'node:fs'
-import { dirname, isAbsolute, join } from 'node:path'
+import { homedir } from 'node:os'
+import { dirname, join, resolve } from 'node:path'
 import { realOrSame, wayTo } from '../common/file-way.js'
+import { listEntries } from './masked-paths.js'
 import { isWithin } from './paths.js'
 import type { ReadOnlyPath, ReservedPath } from './plan.js'
 import { fsPath, isRaw } from './raw-path.js'
@@ -76,6 +78,27 @@ class Collector {
     return true
   }
 
+  /** Makes a directory read-only; if it does not exist, reserves it with the directories above it. */
+  keepWithParents(path: string): void {
+    if (this.keepExisting(path)) return
+    const missing: string[] = []
+    for (let at = path; !existsSync(at); at = dirname(at)) missing.unshift(at)
+    // One that is reserved cannot get entries.
+    const [first] = missing
+    if (first !== undefined) this.reserve(first, 'directory')
+  }
+
+  /** Makes what a read-only link leads to read-only. */
+  keepTarget(real: string): void {
+    const found = lstatSync(real, { throwIfNoEntry: false })
+    if (
+      found !== undefined &&
+      isWritable(real, this.#trees) &&
+      !this.#trees.shown.some(({ path }) => path === real)
+    )
+      this.#readOnly.set(real, { path: real, kind: found.isDirectory() ? 'directory' : 'file' })
+  }
+
   #keepRaw(path: string): boolean {
     const found = lstatSync(fsPath(path), { throwIfNoEntry: false })
     if (found === undefined || found.isSymbolicLink()) return false
@@ -106,6 +129,10 @@ function policyPlaces({ workdir, shown }: ShownTrees): string[] {
 function protectGit(path: string, found: Collector): void {
   if (lstatSync(fsPath(path), { throwIfNoEntry: false })?.isDirectory() !== true) {
     found.keepExisting(path)
+    const [, target = ''] = /^gitdir: (.+)/.exec(textOf(path)) ?? []
+    const directory = resolve(dirname(path), target)
+    const main = resolve(directory, textOf(join(directory, 'commondir')).trim() || '.')
+    if (target !== '') protectHooks(textOf(join(main, 'config')), dirname(path), found)
     return
   }
   if (/\/\.git\/worktrees\/[^/]+$/.test(path)) {
@@ -115,13 +142,37 @@ function protectGit(path: string, found: Collector): void {
   const config = textOf(join(path, 'config'))
   found.keep(join(path, 'config'), 'file')
   found.keep(join(path, 'hooks'), 'directory')
+  for (const target of linkTargets(join(path, 'hooks'))) found.keepTarget(target)
   if (/worktreeConfig/i.test(config)) found.keep(join(path, 'config.worktree'), 'file')
   else found.keepExisting(join(path, 'config.worktree'))
   // With this file git takes the configuration of another directory; "." is the directory itself.
   found.keep(join(path, 'commondir'), 'file', '.\n')
-  const [, hooks] = /^\s*hooksPath\s*=\s*"?([^"\n]+?)"?\s*$/im.exec(config) ?? []
-  if (hooks !== undefined && path.endsWith('/.git'))
-    found.keepExisting(isAbsolute(hooks) ? hooks : join(dirname(path), hooks))
+  protectHooks(config, path.endsWith('/.git') ? dirname(path) : path, found)
+  for (const [, value = ''] of config.matchAll(/^\s*path\s*=\s*"?([^"\n]+?)"?\s*$/gim))
+    if (!value.startsWith('~')) found.keep(resolve(path, value), 'file')
+}
+
+/** @param place where git takes a relative path from: the top of the work tree, or the bare repository */
+function protectHooks(config: string, place: string, found: Collector): void {
+  const all = [...`${userConfig()}\n${config}`.matchAll(/^\s*hooksPath\s*=\s*"?([^"\n]+?)"?\s*$/gim)]
+  for (const [, value = ''] of all) {
+    const hooks = value.startsWith('~/') ? join(homedir(), value.slice(2)) : resolve(place, value)
+    found.keepWithParents(hooks)
+    for (const target of linkTargets(hooks)) found.keepTarget(target)
+  }
+}
+
+/** The user's own settings of git, which may say that every repository has its hooks in a directory that is not `.git`. */
+function userConfig(): string {
+  const home = process.env['XDG_CONFIG_HOME'] ?? join(homedir(), '.config')
+  return ['/etc/gitconfig', join(home, 'git/config'), join(homedir(), '.gitconfig')].map(textOf).join('\n')
+}
+
+/** Where the links in a directory lead. */
+function linkTargets(directory: string): string[] {
+  return (listEntries(directory) ?? [])
+    .filter(({ type }) => type === 'link')
+    .map(({ name }) => realOrSame(join(directory, name)))
 }
 
 /** The program's own files, if the sandbox could write to them: what `egress` and `sandbox-run` load, compile and run. */
