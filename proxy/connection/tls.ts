@@ -1,7 +1,9 @@
 import { TLSSocket } from 'node:tls'
+import type { ProxyContext } from '../context/context.js'
+import { deny, type Denial } from '../contracts/denial.js'
 import { codeOf } from '../contracts/errors.js'
 import { innerConnection, turnOf, type Connection } from './connection.js'
-import { recordHandshakeFailure } from './deny-connection.js'
+import { denyConnection, recordHandshakeFailure } from './deny-connection.js'
 import type { ConnectionTools, Protocol } from './protocol.js'
 
 /** Milliseconds in which a client must have finished its handshake. */
@@ -22,12 +24,29 @@ async function serveTls(connection: Connection, { context, run }: ConnectionTool
   if (opening?.kind !== 'tls' || host === null) return
   // Minted only now, after the name was allowed.
   const turn = turnOf(connection)
-  const secureContext = await context.turns.enter(turn, () => context.ca.contextFor(host, context.now()))
+  const denial = limitCertificates(connection, host, turn, context)
+  if (denial !== null) return denyConnection(context, connection, denial)
+  const secureContext = await context.turns.enter(turn, () =>
+    context.ca.contextFor(turn, host, context.now()),
+  )
   context.turns.charge(turn, HANDSHAKE_COST_MS)
   const inner = new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'] })
   const failure = await handshake(inner)
   if (failure === null) await run(innerConnection(connection, { socket: inner, expects: 'http' }))
   else await recordHandshakeFailure(context, connection, opening.offer, failure)
+}
+
+/** Threat: names under a wildcard are without end, and each takes a signature and memory. */
+function limitCertificates(
+  { snapshot }: Connection,
+  host: string,
+  sandbox: string,
+  { ca, ledger, now }: ProxyContext,
+): Denial | null {
+  const at = now()
+  if (ca.knows(sandbox, host, at)) return null
+  const waitMs = ledger.certificates.take(sandbox, snapshot.policy.limits.certificates, at)
+  return waitMs === 0 ? null : deny('busy', { detail: 'too many new certificates of this sandbox' })
 }
 
 /** Null once it is done; else how it ended: the code of OpenSSL's error, which names the alert that was sent or came. */

@@ -11,7 +11,11 @@ import type { Turns } from './turns.js'
 /** Makes the certificates that the gateway shows to sandboxes. */
 export interface CertificateSource {
   /** For a host that was allowed, and no other: what is minted can be seen. @param now milliseconds since 1970 */
-  contextFor(host: string, now: number): Promise<SecureContext>
+  contextFor(sandbox: string, host: string, now: number): Promise<SecureContext>
+  /** Whether the sandbox has one for this host already. */
+  knows(sandbox: string, host: string, now: number): boolean
+  /** Forgets those of every sandbox that is not active. */
+  prune(isActive: (sandbox: string) => boolean): void
 }
 
 /** Everything that the proxy is handed; it has no other way to policy, clock, log or network. */

@@ -39,7 +39,7 @@ void t.test('leaves verify for their host and for no other', async (t) => {
   const authority = await CertificateAuthority.create(NOW)
   const other = await CertificateAuthority.create(NOW)
   for (const host of ['api.example.com', 'a_b.example.com', 'xn--bcher-kva.example', 'localhost', LONG]) {
-    const context = await authority.contextFor(host, NOW)
+    const context = await authority.contextFor('sb', host, NOW)
     for (const maxVersion of ['TLSv1.2', 'TLSv1.3'] as const) {
       const { error } = await handshake(context, authority.pem, { servername: host, maxVersion })
       t.equal(error, null, `${host}, ${maxVersion}`)
@@ -48,7 +48,7 @@ void t.test('leaves verify for their host and for no other', async (t) => {
     t.equal(wrong.error, 'ERR_TLS_CERT_ALTNAME_INVALID', host)
     t.ok((await handshake(context, other.pem, { servername: host })).error, 'another CA with the same name')
   }
-  const old = await handshake(await authority.contextFor('a.example', NOW), authority.pem, {
+  const old = await handshake(await authority.contextFor('sb', 'a.example', NOW), authority.pem, {
     servername: 'a.example',
     minVersion: 'TLSv1',
     maxVersion: 'TLSv1.1',
@@ -64,9 +64,13 @@ void t.test('certificates follow RFC 5280', async (t) => {
   t.ok(Date.parse(ca.validFrom) <= NOW - 59 * 60_000, 'clocks may differ')
   const serials = new Set<string>()
   for (const host of ['api.example', LONG]) {
-    const { certificate: leaf } = await handshake(await authority.contextFor(host, NOW), authority.pem, {
-      servername: host,
-    })
+    const { certificate: leaf } = await handshake(
+      await authority.contextFor('sb', host, NOW),
+      authority.pem,
+      {
+        servername: host,
+      },
+    )
     if (leaf === null) throw new Error('no leaf')
     t.notOk(leaf.ca)
     t.ok(leaf.verify(ca.publicKey))
@@ -97,7 +101,7 @@ void t.test(
     const ca = join(directory, 'ca.pem')
     writeFileSync(ca, authority.pem)
     for (const host of ['api.example.com', 'a_b.example', LONG]) {
-      const { certificate } = await handshake(await authority.contextFor(host, NOW), authority.pem, {
+      const { certificate } = await handshake(await authority.contextFor('sb', host, NOW), authority.pem, {
         servername: host,
       })
       const leaf = join(directory, 'leaf.pem')
@@ -123,30 +127,43 @@ void t.test(
 
 void t.test('a leaf is issued once while it is valid, and the cache is limited', async (t) => {
   const authority = await CertificateAuthority.create(NOW, 64)
-  const first = authority.contextFor('first.example', NOW)
-  t.equal(authority.contextFor('first.example', NOW + DAY), first)
+  const first = authority.contextFor('sb', 'first.example', NOW)
+  t.equal(authority.contextFor('sb', 'first.example', NOW + DAY), first)
   t.not(
-    authority.contextFor('first.example', NOW + 30 * DAY),
+    authority.contextFor('sb', 'first.example', NOW + 30 * DAY),
     first,
     'a leaf that is about to expire is issued again',
   )
-  const kept = authority.contextFor('kept.example', NOW)
-  const early = authority.contextFor('early.example', NOW)
+  const kept = authority.contextFor('sb', 'kept.example', NOW)
+  const early = authority.contextFor('sb', 'early.example', NOW)
   for (let i = 0; i < 63; i += 1) {
-    await authority.contextFor(`h${i}.example`, NOW)
-    if (i % 10 === 0) t.equal(authority.contextFor('kept.example', NOW), kept)
+    await authority.contextFor('sb', `h${i}.example`, NOW)
+    if (i % 10 === 0) t.equal(authority.contextFor('sb', 'kept.example', NOW), kept)
   }
-  t.equal(authority.contextFor('kept.example', NOW), kept, 'a used leaf stays cached')
-  t.not(authority.contextFor('early.example', NOW), early, 'the least recently used leaf is evicted')
+  t.equal(authority.contextFor('sb', 'kept.example', NOW), kept, 'a used leaf stays cached')
+  t.not(authority.contextFor('sb', 'early.example', NOW), early, 'the least recently used leaf is evicted')
+})
+
+void t.test('each sandbox has its own certificates, and they end with it', async (t) => {
+  const authority = await CertificateAuthority.create(NOW)
+  const first = authority.contextFor('a', 'x.example', NOW)
+  t.ok(authority.knows('a', 'x.example', NOW))
+  t.notOk(authority.knows('b', 'x.example', NOW), 'another sandbox makes its own')
+  t.notOk(authority.knows('a', 'x.example', NOW + 30 * DAY), 'one that is about to expire is made again')
+  t.not(authority.contextFor('b', 'x.example', NOW), first)
+  authority.prune((sandbox) => sandbox !== 'a')
+  t.notOk(authority.knows('a', 'x.example', NOW))
+  t.ok(authority.knows('b', 'x.example', NOW))
+  await Promise.resolve()
 })
 
 void t.test('no property prints a key', async (t) => {
   const authority = await CertificateAuthority.create(NOW)
-  const context = await authority.contextFor('a.example', NOW)
+  const context = await authority.contextFor('sb', 'a.example', NOW)
   const own = Reflect.ownKeys(authority).map(String)
   t.strictSame(own, [], 'no property is reachable')
   const prototype = Object.getOwnPropertyNames(CertificateAuthority.prototype)
-  t.strictSame(prototype.sort(), ['constructor', 'contextFor', 'pem'])
+  t.strictSame(prototype.sort(), ['constructor', 'contextFor', 'knows', 'pem', 'prune'])
   for (const text of [
     authority.pem,
     JSON.stringify(authority),

@@ -27,8 +27,13 @@ const CA_LIFE_MS = 365 * DAY_MS
 /** Longer than any run, and below the 398 days that some clients enforce. */
 const LEAF_LIFE_MS = 30 * DAY_MS
 
-/** Maximum cached leaf certificates. Only allowed names get one, so the exfiltration budget limits a flood of names first. */
-const MAX_LEAVES = 1024
+/** Maximum cached leaf certificates of one sandbox. */
+const MAX_LEAVES = 256
+
+interface Leaf {
+  readonly context: Promise<SecureContext>
+  readonly expires: number
+}
 
 /**
  * The gateway's certificate authority. Its key is generated here and never leaves this object; the sandbox gets only the
@@ -40,8 +45,11 @@ export class CertificateAuthority {
   readonly #leafKeys: webcrypto.CryptoKeyPair
   readonly #leafKeyPem: string
   readonly #maxLeaves: number
-  /** In order of use, the least recently used first. */
-  readonly #leaves = new Map<string, { readonly context: Promise<SecureContext>; readonly expires: number }>()
+  /**
+   * By sandbox and host; the least recently used first. Threat: with a common cache, the time of a handshake tells a sandbox
+   * which hosts another one uses.
+   */
+  readonly #leaves = new Map<string, Map<string, Leaf>>()
 
   private constructor(
     certificate: X509Certificate,
@@ -109,18 +117,31 @@ export class CertificateAuthority {
     return `${this.#certificate.toString('pem')}\n`
   }
 
+  /** Whether a sandbox has a certificate for this host, so that `contextFor` makes no new one. */
+  knows(sandbox: string, host: string, now: number): boolean {
+    const leaf = this.#leaves.get(sandbox)?.get(host)
+    return leaf !== undefined && now < leaf.expires
+  }
+
   /** A TLS server context for an allowed host (in the form that `parseHostname` returns). */
-  contextFor(host: string, now: number): Promise<SecureContext> {
-    const known = this.#leaves.get(host)
+  contextFor(sandbox: string, host: string, now: number): Promise<SecureContext> {
+    const leaves = this.#leaves.get(sandbox) ?? new Map<string, Leaf>()
+    this.#leaves.set(sandbox, leaves)
+    const known = leaves.get(host)
     const leaf =
       known !== undefined && now < known.expires
         ? known
         : { context: this.#mint(host, now), expires: now + LEAF_LIFE_MS - DAY_MS }
-    this.#leaves.delete(host)
-    this.#leaves.set(host, leaf)
-    const [oldest] = this.#leaves.keys()
-    if (this.#leaves.size > this.#maxLeaves && oldest !== undefined) this.#leaves.delete(oldest)
+    leaves.delete(host)
+    leaves.set(host, leaf)
+    const [oldest] = leaves.keys()
+    if (leaves.size > this.#maxLeaves && oldest !== undefined) leaves.delete(oldest)
     return leaf.context
+  }
+
+  /** Forgets the certificates of every sandbox that is not active. */
+  prune(isActive: (sandbox: string) => boolean): void {
+    for (const sandbox of this.#leaves.keys()) if (!isActive(sandbox)) this.#leaves.delete(sandbox)
   }
 
   async #mint(host: string, now: number): Promise<SecureContext> {

@@ -121,16 +121,18 @@ export class Gateway {
     this.#closers.push(() => proxy.close())
   }
 
-  /** Removes the counters and the upstream connections of a sandbox that has ended. */
+  /** Removes the counters, upstream connections and certificates of a sandbox that has ended. */
   drop(sandbox: string): void {
     this.#ledger.drop(sandbox)
     this.#snapshot.proxy.pools.drop(sandbox)
+    this.#proxy.ca.prune((one) => one !== sandbox)
   }
 
   /** The same for every sandbox that is not active. */
   prune(isActive: (sandbox: string) => boolean): void {
     this.#ledger.prune(isActive)
     this.#snapshot.proxy.pools.prune(isActive)
+    this.#proxy.ca.prune(isActive)
   }
 
   /** Starts the refresher of the policy in force, instead of the one before. */

@@ -16,7 +16,7 @@ void t.test('the authority outlives the gateway; its key is the gateway’s alon
   const first = await openCa(state, now)
   const again = await openCa(state, now)
   t.equal(again.pem, first.pem)
-  const leaf = await again.contextFor('api.example', now)
+  const leaf = await again.contextFor('sb', 'api.example', now)
   t.ok(leaf, 'and it still signs')
 
   t.equal(statSync(join(state.ca, 'authority.key')).mode & 0o777, 0o600)
