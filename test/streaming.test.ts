@@ -188,10 +188,12 @@ void t.test('the upstream has the beginning of an upload before the client sends
     })
     request.on('end', () => response.end(`got ${body}`))
   })
+  // Without a type it could be a form, of which a name waits until it is known.
+  const type = 'Content-Type: application/octet-stream'
   for (const listener of HTTPS_LISTENERS) {
     for (const [fields, first, last] of [
-      [['Transfer-Encoding: chunked'], '6\r\nfirst \r\n', '4\r\nlast\r\n0\r\n\r\n'],
-      [['Content-Length: 10'], 'first ', 'last'],
+      [['Transfer-Encoding: chunked', type], '6\r\nfirst \r\n', '4\r\nlast\r\n0\r\n\r\n'],
+      [['Content-Length: 10', type], 'first ', 'last'],
     ] as const) {
       begun = signal()
       const line = await ask(gateway, listener, 'POST', '/upload', fields)
