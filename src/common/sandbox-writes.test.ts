@@ -2,7 +2,7 @@ import { linkSync, renameSync, symlinkSync, unlinkSync, utimesSync, writeFileSyn
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t from 'tap'
-import { keptFiles, recordWritable, refuseSandboxWritten } from './sandbox-writes.js'
+import { keptFiles, recordWritable, refuseSandboxLinks, refuseSandboxWritten } from './sandbox-writes.js'
 
 void t.test('a file that a sandbox could have written is refused', async (t) => {
   const root = t.testdir({
@@ -56,6 +56,14 @@ void t.test('a file that a sandbox could have written is refused', async (t) => 
   t.strictSame(refused(...all), all, 'while it runs')
   end()
   t.strictSame(refused(...all), all, 'after its end')
+  t.throws(() => refuseSandboxLinks(join(work, 'link/egress.yaml')), {
+    code: 'EGRESS_SANDBOX_WROTE',
+    fix: /touch -h/,
+  })
+  t.doesNotThrow(
+    () => refuseSandboxLinks(join(work, 'sub')),
+    'a directory that a sandbox has changed is no link',
+  )
   t.strictSame(refused('old/egress.yaml', 'kept.yaml', 'program/x', 'missing.yaml'), [])
   renameSync(join(work, 'sub'), join(work, 'other'))
   t.strictSame(refused('other/egress.yaml'), ['other/egress.yaml'], 'under another name')

@@ -122,6 +122,22 @@ export function refuseSandboxWritten(files: readonly string[]): void {
   }
 }
 
+/**
+ * Throws an EgressError if a sandbox could have made a symbolic link on the way to a path. Threat: an agent replaces `data` by a
+ * link to the home directory, and the next run with `--mount data` shows that.
+ */
+export function refuseSandboxLinks(path: string): void {
+  for (const link of wayTo(path).links) {
+    const directory = directoryWritten(link)
+    if (directory === null) continue
+    throw new EgressError({
+      code: 'EGRESS_SANDBOX_WROTE',
+      problem: `${link}, a link on the way to ${path}, was created while a sandbox could write to ${directory}, so its target may be the agent's choice`,
+      fix: `Give the path without the link, or review it and run: touch -h ${link}`,
+    })
+  }
+}
+
 /** The directory through which a sandbox could have written a file; null if none could. */
 function directoryWritten(file: string): string | null {
   const found = lstatSync(file, { throwIfNoEntry: false })

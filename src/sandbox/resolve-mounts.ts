@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, realpathSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { isAbsolute, join, resolve } from 'node:path'
+import { refuseSandboxLinks } from '../common/sandbox-writes.js'
 import { isWithin } from './paths.js'
 import type { HostView, ShownTree } from './plan.js'
 import { SandboxError } from './sandbox-error.js'
@@ -56,6 +57,7 @@ export type ShownTrees = Omit<HostView, 'hidden' | 'readOnly' | 'reserved'>
 export function resolveMounts(workdir: string, extra: readonly ExtraMount[], writable: boolean): ShownTrees {
   const links: Record<string, string> = {}
   const look = (mount: ExtraMount): ShownTree => {
+    refuseSandboxLinks(mount.path)
     const resolved = resolveMount(mount)
     if (resolved.path !== resolve(mount.path)) links[resolve(mount.path)] = resolved.path
     return resolved
