@@ -67,17 +67,18 @@ function patternsOf({ secret, caseless }: Policy['secrets'][number]): () => Secr
 
 /** Each pattern once, under the first that has it. */
 function distinct(parts: readonly (readonly [owner: string, patterns: SecretPatterns])[]): SecretPatterns {
-  const owners = new Map<string, string>()
+  const found = new Map<string, readonly [owner: string, pattern: Buffer]>()
   for (const [owner, { bytes }] of parts)
     for (const pattern of bytes) {
       const text = pattern.toString('latin1')
-      if (!owners.has(text)) owners.set(text, owner)
+      if (!found.has(text)) found.set(text, [owner, pattern])
     }
-  return owners.size === 0
+  const all = [...found.values()]
+  return all.length === 0
     ? SecretPatterns.NONE
     : new SecretPatterns(
-        [...owners.keys()].map((text) => Buffer.from(text, 'latin1')),
-        [...owners.values()],
+        all.map(([, pattern]) => pattern),
+        all.map(([owner]) => owner),
       )
 }
 

@@ -353,3 +353,40 @@ void t.test(
     t.end()
   },
 )
+
+void t.test('base64 of a secret and its neighbours shows the same for any two secrets of a length', (t) => {
+  const secrets = ['ghp_abcdefghijkl0123456789', '~hp_abcdefghijkl012345678z'] as const
+  for (const before of ['', 'u:', 'me:', 'you:'])
+    for (const after of ['', '\n', '"}', '"}\n'])
+      for (const coding of ['base64', 'base64url'] as const)
+        for (const size of [1, 1_000]) {
+          const [first, second] = secrets.map((secret) => {
+            const text = Buffer.from(before + secret + after).toString(coding)
+            const pieces = text.match(new RegExp(`.{1,${String(size)}}`, 'g')) ?? []
+            return run(
+              encodedForms(secret),
+              pieces.map((piece) => Buffer.from(piece)),
+            ).out.join('')
+          })
+          t.equal(first, second, `${before}…${after} in ${coding}`)
+        }
+  t.end()
+})
+
+void t.test('what was sent in another encoding is found in base64 and hexadecimal of that', (t) => {
+  const secret = 'pa\'ss"wo/rd+9=x7kQ2'
+  const sent = [encodeURIComponent(secret), JSON.stringify(secret).slice(1, -1)]
+  const texts = [
+    ...sent.flatMap((text) =>
+      ['', 'a', 'ab'].map((before) => Buffer.from(`${before}${text}`).toString('base64')),
+    ),
+    ...sent.map((text) => Buffer.from(text).toString('hex')),
+    ...sent.map((text) => Buffer.from(text, 'utf16le').toString('latin1')),
+    `'${secret.replaceAll("'", "''")}'`,
+    `"${secret.replaceAll('"', '""')}"`,
+  ]
+  for (const text of texts)
+    t.match(run(encodedForms(secret), [Buffer.from(text, 'latin1')]).out.join(''), /\*{18}/, text)
+  t.equal(run(encodedForms(secret), [Buffer.from('cGFzcw==')]).out.join(''), 'cGFzcw==', 'and nothing else')
+  t.end()
+})

@@ -3,6 +3,7 @@ import { AhoCorasick } from '#firewall/secrets/aho-corasick.js'
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import { CLASSES, levelOf } from './characters.js'
 import { decoded, Decoder } from './decoder.js'
+import type { Edges, Form } from './encoded-forms.js'
 import { filtersOf, MEMORY, MIN_PATTERN, type WindowFilter } from './prefilter.js'
 
 /** Where in a text a secret stands, and the credential that it belongs to. */
@@ -25,7 +26,10 @@ interface Pattern {
   readonly level: number
   /** What it is the beginning of, where the rest may be taken for the beginning of an escape; null where it is all. */
   readonly whole: Uint8Array | null
+  readonly edges: Edges
 }
+
+const NO_EDGES: Edges = Object.freeze({ before: 0, behind: 0 })
 
 type Found = (start: number, end: number, pattern: number) => void
 
@@ -91,7 +95,9 @@ export class Search {
 
   /** @param decoder what the bytes were decoded by; null for a text as it is */
   #findIn(bytes: Uint8Array, length: number, decoder: Decoder | null, found: Found): void {
-    const report: Found = (start, end, pattern) => {
+    const report: Found = (from, to, pattern) => {
+      const { before, behind } = this.#patternAt(pattern).edges
+      const [start, end] = [Math.max(from - before, 0), Math.min(to + behind, length)]
       if (decoder === null) found(start, end, pattern)
       else found(decoder.startOf(start), decoder.endOf(end - 1), pattern)
     }
@@ -151,13 +157,19 @@ function walk(automaton: AhoCorasick, bytes: Uint8Array, length: number, found: 
 }
 
 /** A pattern as it is, and as it is read where it is a part of what is decoded. */
-function readings(pattern: Buffer, owner: string | null): readonly Pattern[] {
+function readings(pattern: Form, owner: string | null): readonly Pattern[] {
   const { all, certain } = decoded(pattern)
   const texts: { bytes: Uint8Array; whole: Uint8Array | null }[] = [{ bytes: pattern, whole: null }]
   if (!pattern.equals(all) && all.length >= MIN_PATTERN) texts.push({ bytes: all, whole: null })
   if (certain < all.length && certain >= MIN_PATTERN)
     texts.push({ bytes: all.subarray(0, certain), whole: all })
-  return texts.map(({ bytes, whole }) => ({ bytes, whole, owner, level: levelOf(whole ?? bytes) }))
+  return texts.map(({ bytes, whole }) => ({
+    bytes,
+    whole,
+    owner,
+    edges: pattern.edges ?? NO_EDGES,
+    level: levelOf(whole ?? bytes),
+  }))
 }
 
 /** Where a secret ends whose last characters were read as the beginning of an escape; null where it is another text. */
