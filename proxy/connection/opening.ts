@@ -16,6 +16,8 @@ export type Opening =
 
 /** Looks at the first bytes of a connection and puts them back. Never rejects. */
 export function peek(socket: Socket): Promise<Opening> {
+  // It was reset before its turn came, and its events are over.
+  if (socket.destroyed) return Promise.resolve({ kind: 'closed', bytes: 0, late: false })
   return new Promise((resolve) => {
     let data = Buffer.alloc(0)
     const settle = (opening: Opening) => {

@@ -28,6 +28,8 @@ export function serveProxy(
     const server = sockets[name]
     server.maxConnections = MAX_CONNECTIONS
     server.on('connection', (socket: Socket) => {
+      // Now, and not when its turn comes: a reset in between would be an error that nobody handles, and end the gateway.
+      socket.on('error', () => socket.destroy())
       const connection = acceptedConnection(socket, name, context)
       const sandbox = context.identify(connection.peer)
       context.turns.do(turnOf({ ...connection, sandbox }), () => void connections.run(connection))

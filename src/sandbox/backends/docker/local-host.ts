@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { constants, networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -53,6 +53,8 @@ export class LocalHost implements DockerHost {
     return new Promise((resolve) => {
       // Detached from the terminal, whose signals would otherwise reach the command twice (`signal` passes them on).
       const child = spawn('docker', args, { stdio: [...streams], detached: !hasTerminal })
+      const name = args[args.indexOf('--name') + 1]
+      if (args.includes('--name') && name !== undefined) endWithThisProcess(name, child)
       child.once('error', () => resolve(125))
       child.once('exit', (code, signal) =>
         resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])),
@@ -121,6 +123,22 @@ export class LocalHost implements DockerHost {
       detached: true,
     }).unref()
   }
+}
+
+/**
+ * Removes a container when this process ends before it. Threat: a container that outlives its run goes on without anybody who
+ * hides files that appear, or who knows that it still writes.
+ */
+function endWithThisProcess(name: string, container: ChildProcess): void {
+  // The read ends with the pipe, that is, with this process however it ends.
+  const guard = spawn('sh', ['-c', 'read -r _; exec docker rm -f "$1"', 'sh', name], {
+    stdio: ['pipe', 'ignore', 'ignore'],
+    detached: true,
+  })
+  guard.on('error', () => undefined)
+  guard.stdin.on('error', () => undefined)
+  guard.unref()
+  container.once('exit', () => guard.kill('SIGKILL'))
 }
 
 function makeRunDirectory(): string {
