@@ -107,3 +107,16 @@ void t.test('any text: marks are special bytes, in order', (t) => {
   )
   t.end()
 })
+
+void t.test('what closes a private key has no window, and the key is found', (t) => {
+  const key = Array.from({ length: 300 }, (_, i) => String.fromCharCode(0x41 + ((i * i * 7) % 26))).join('')
+  const footer = '-----END PRIVATE KEY-----'
+  const pattern = bytes(`-----BEGIN PRIVATE KEY-----${key}${footer}`)
+  for (let known = 1; known < 40; known += 1) {
+    const guess = `${key.slice(-1)}${footer}`.slice(0, known)
+    t.notOk(stops([pattern], bytes(`${guess} `.repeat(40))), guess)
+  }
+  for (let before = 0; before < 20; before += 1)
+    t.ok(stops([pattern], Buffer.concat([Buffer.alloc(before, '.'), pattern])))
+  t.end()
+})

@@ -68,9 +68,12 @@ export class WindowFilter {
   constructor({ size, stride }: Tier, patterns: readonly Uint8Array[], indexes: readonly number[]) {
     this.size = size
     this.stride = stride
-    const tails = indexes.map((index) => ({ index, bytes: patterns[index] ?? NO_BYTES }))
-    for (const { index, bytes } of tails)
-      for (let offset = bytes.length - size - stride + 1; offset <= bytes.length - size; offset += 1) {
+    const tails = indexes.map((index) => {
+      const bytes = patterns[index] ?? NO_BYTES
+      return { index, bytes, end: endOf(bytes, size + stride - 1) }
+    })
+    for (const { index, bytes, end } of tails)
+      for (let offset = end - size - stride + 1; offset <= end - size; offset += 1) {
         const key = this.#keyOf(bytes, offset)
         const same = this.#windows.get(key) ?? []
         same.push({ pattern: index, offset })
@@ -84,7 +87,7 @@ export class WindowFilter {
     this.bytes = new Uint8Array(2 ** exponent * 8)
     MEMORY.fill(
       this,
-      tails.map(({ bytes }) => bytes.subarray(bytes.length - size - stride + 1)),
+      tails.map(({ bytes, end }) => bytes.subarray(end - size - stride + 1, end)),
     )
   }
 
@@ -106,6 +109,15 @@ export interface WindowOf {
 
 const NO_BYTES = new Uint8Array(0)
 const NO_WINDOWS: readonly WindowOf[] = Object.freeze([])
+
+/** What closes a private key (RFC 7468): as well known as the beginnings of tokens. */
+const FOOTER = '-----END '
+
+/** Where the last windows end, which together have so many bytes. */
+function endOf(pattern: Uint8Array, size: number): number {
+  const footer = Buffer.from(pattern.buffer, pattern.byteOffset, pattern.length).lastIndexOf(FOOTER)
+  return footer < size ? pattern.length : footer
+}
 
 interface Tier {
   /** Bytes of the shortest pattern. */
