@@ -2,7 +2,10 @@
 import net from 'node:net'
 import { ask, gate, sleep } from '../lib/kit.mjs'
 const g = await gate('allow: [{ host: y.example }]\n')
-const before = await ask(g.p.forward, 'http://x.example/', { from: '127.0.0.3' })
+const before = await ask(g.p.forward, 'http://x.example/', {
+  from: '127.0.0.3',
+  headers: { host: 'x.example' },
+})
 const reset = (port, sent) =>
   new Promise((done) => {
     const socket = net.connect({ port, host: '127.0.0.1', localAddress: '127.0.0.2' })
@@ -16,7 +19,10 @@ for (let round = 0; round < 20 && g.exited() === null; round += 1)
   for (const port of [g.p.http, g.p.https, g.p.forward, g.p.reverse, g.p.dnsTcp])
     await Promise.all(Array.from({ length: 40 }, (_, i) => reset(port, i % 2 ? 'GET / HTTP/1.1\r\n' : '')))
 await sleep(500)
-const after = g.exited() === null ? await ask(g.p.forward, 'http://x.example/', { from: '127.0.0.3' }) : {}
+const after =
+  g.exited() === null
+    ? await ask(g.p.forward, 'http://x.example/', { from: '127.0.0.3', headers: { host: 'x.example' } })
+    : {}
 g.stop()
 const right = before.status === 403 && after.status === 403
 console.log(
