@@ -18,6 +18,10 @@ export function hiddenNote(hidden: readonly MaskedPath[], own: readonly string[]
   return `${files} hidden from the sandbox (\`egress check\` lists them)`
 }
 
+/** For the start of a run on Docker: the engine has no way to hide a file in a running container without privileges. */
+export const LATE_FILES_NOTE =
+  'Files to hide that appear during the run pause it until a privileged helper container has hidden them'
+
 /** Notes for the end of a run, one line each. `since` is its start, in milliseconds since 1970. */
 export function endNotes(
   shown: readonly ShownTree[],
