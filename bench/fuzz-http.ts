@@ -128,7 +128,7 @@ async function playRound(gateway: TestGateway, upstream: Upstream, seed: number)
     gateway.decisions.filter(({ verdict }) => verdict === 'allow').length === gateway.closes.length
   for (let wait = 0; wait < 300 && !isOver(); wait += 1)
     await new Promise((resolve) => setTimeout(resolve, 10))
-  const findings = [...judge(gateway, upstream), ...answers.flatMap(judgeAnswer)]
+  const findings = [...checkGateway(gateway, upstream), ...answers.flatMap(checkAnswer)]
   if (!isOver()) findings.push('a request has no closing record')
   const requests = upstream.received.size
   for (const socket of upstream.received.keys()) socket.destroy()
@@ -136,11 +136,11 @@ async function playRound(gateway: TestGateway, upstream: Upstream, seed: number)
   return { findings, requests }
 }
 
-function judgeAnswer(answer: string): string[] {
+function checkAnswer(answer: string): string[] {
   return answer.includes(TOKEN) ? [`the token came back: ${JSON.stringify(answer.slice(0, 300))}`] : []
 }
 
-function judge({ decisions, failures }: TestGateway, { received }: Upstream): string[] {
+function checkGateway({ decisions, failures }: TestGateway, { received }: Upstream): string[] {
   const findings = failures.map(
     (failure) => `the gateway failed: ${failure instanceof Error ? (failure.stack ?? '') : String(failure)}`,
   )

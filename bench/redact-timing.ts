@@ -4,7 +4,7 @@ import { median, table } from './workers/statistics.js'
 
 // Whether a sandbox that measures how long responses take can tell two secrets of the same shape apart. It does not know the
 // secret of the gateway; it has the service send bodies made of the first characters of one candidate or of the other, of
-// which one is right, and compares. Half of the responses train a threshold, the other half are judged by it.
+// which one is right, and compares. Half of the responses train a threshold, the other half are classified by it.
 
 const ANSWERS = 10_000
 /** Characters of the candidate, of forty, that a body has. */
@@ -24,7 +24,7 @@ function time(port: number, path: string): Promise<number> {
 }
 
 /** The share of the second half that a threshold, the middle of the medians of the first half, puts on the right side. */
-function judged(right: readonly number[], wrong: readonly number[]): number {
+function accuracy(right: readonly number[], wrong: readonly number[]): number {
   const half = right.length / 2
   const [a, b] = [median(right.slice(0, half)), median(wrong.slice(0, half))]
   const isRight = (value: number) => value > (a + b) / 2 === a > b
@@ -66,10 +66,10 @@ try {
       String(known),
       median(right).toFixed(1),
       median(wrong).toFixed(1),
-      `${(judged(right, wrong) * 100).toFixed(1)} %`,
+      `${(accuracy(right, wrong) * 100).toFixed(1)} %`,
     ])
   }
-  // Three standard deviations of as many tosses of a coin as responses are judged.
+  // Three standard deviations of as many tosses of a coin as responses are classified.
   const chance = (300 * Math.sqrt(0.25 / (ANSWERS / 2))).toFixed(1)
   process.stdout.write(
     `Bodies of 64 KiB made of the first characters of a secret, ${String(ANSWERS)} responses each; µs, medians, and how many were told ` +

@@ -1,8 +1,8 @@
-// One request head of 64 KiB: thousands of methods in X-HTTP-Method-Override times a thousand paths in X-Original-URL are all judged, at once, in memory.
+// One request head of 64 KiB: thousands of methods in X-HTTP-Method-Override times a thousand paths in X-Original-URL are all checked, at once, in memory.
 import http from 'node:http'
-import { gate, raw, ask, listen, sleep } from '../lib/kit.mjs'
+import { startGateway, raw, ask, listen, sleep } from '../lib/kit.mjs'
 const port = await listen(http.createServer((q, s) => s.end('ok')))
-const g = await gate(
+const g = await startGateway(
   `services:\n  api: { url: "http://api.test:8080", credential: { bearer: "\${T}" }, rules: [{ allow: "GET,POST /**" }], allow_plaintext: true, allow_private_addresses: true, rate: { per_second: 1, burst: 3 } }\nupstream: { hosts: { api.test: "127.0.0.1:${port}" } }\n`,
   { T: 'real-token-0123456789' },
 )

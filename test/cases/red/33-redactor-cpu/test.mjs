@@ -1,7 +1,7 @@
 // What an upstream stores for the sandbox is searched byte by byte where it is made of escapes; how fast, and does b wait?
 import http from 'node:http'
 import zlib from 'node:zlib'
-import { outside, gate, ask, listen, sleep } from '../lib/kit.mjs'
+import { outside, startGateway, ask, listen, sleep } from '../lib/kit.mjs'
 const T = 'ghp_' + 'Zq7aB3xY9kLmNoPqRsTuVwXyZ0123456789a'
 const fill = {
   plain: 'x',
@@ -25,7 +25,7 @@ const port = await listen(
     s.end(bodies[k])
   }),
 )
-const g = await gate(
+const g = await startGateway(
   `services:\n  api: { url: "http://api.test:8080", credential: { bearer: "\${T}" }, rules: [{ allow: "GET,POST /**" }], allow_plaintext: true, allow_private_addresses: true }\nupstream: { hosts: { api.test: "127.0.0.1:${port}" } }\n`,
   { T },
 )

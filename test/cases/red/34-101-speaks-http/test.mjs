@@ -1,7 +1,7 @@
 // An upstream that says 101 to something that is no WebSocket (a URL fetcher or test endpoint whose status the sandbox chooses, as /status/101), and goes on speaking HTTP on the
-// connection: does the gateway open the connection to requests that nobody judged? (0ang3el, "websocket smuggling", second scenario)
+// connection: does the gateway open the connection to requests that nobody checked? (0ang3el, "websocket smuggling", second scenario)
 import net from 'node:net'
-import { gate, raw, listen, sleep } from '../lib/kit.mjs'
+import { startGateway, raw, listen, sleep } from '../lib/kit.mjs'
 const log = []
 const port = await listen(
   net.createServer((c) => {
@@ -28,7 +28,7 @@ const port = await listen(
     })
   }),
 )
-const g = await gate(
+const g = await startGateway(
   `allow: [{ host: api.test, scheme: http, ports: [8080], allow_private_addresses: true, methods: [GET], paths: [/status/**] }]\nservices:\n  svc: { url: "http://svc.test:8080", credential: { bearer: "\${T}" }, rules: [{ deny: "* /admin/**" }, { allow: "GET /status/**" }], allow_plaintext: true, allow_private_addresses: true }\nupstream: { hosts: { api.test: "127.0.0.1:${port}", svc.test: "127.0.0.1:${port}" } }\n`,
   { T: 'real-token-0123456789' },
 )

@@ -3,7 +3,7 @@ import http from 'node:http'
 import net from 'node:net'
 import zlib from 'node:zlib'
 import { readFileSync } from 'node:fs'
-import { gate, ask, listen, sleep } from '../lib/kit.mjs'
+import { startGateway, ask, listen, sleep } from '../lib/kit.mjs'
 const N = +(process.env.N ?? 40),
   SIZE = 40 << 20
 const big = zlib.brotliCompressSync(Buffer.alloc(SIZE, 'x'), {
@@ -21,7 +21,7 @@ const port = await listen(
     } else s.end('ok')
   }),
 )
-const g = await gate(
+const g = await startGateway(
   `services:\n  api: { url: "http://api.test:8080", credential: { bearer: "\${T}" }, rules: [{ allow: "GET,POST /**" }], allow_plaintext: true, allow_private_addresses: true }\nupstream: { hosts: { api.test: "127.0.0.1:${port}" } }\n`,
   { T: 'real-token-0123456789' },
 )

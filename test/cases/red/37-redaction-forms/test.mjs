@@ -1,7 +1,7 @@
 // Forms in which a service may say a credential back: what reaches the sandbox of it? Judged by decoding what was received.
 import http from 'node:http'
 import net from 'node:net'
-import { gate, ask, raw, listen, sleep } from '../lib/kit.mjs'
+import { startGateway, ask, raw, listen, sleep } from '../lib/kit.mjs'
 const T = 'Zq7a+B3/xY9k-LmNo_PqRsTuVw=XyZ&0123456789'
 const html = (s) => s.replace(/[&<>"'+=\/`]/g, (c) => `&#${c.charCodeAt(0)};`),
   goJson = (s) => JSON.stringify(s).replace(/[<>&]/g, (c) => '\\u00' + c.charCodeAt(0).toString(16)),
@@ -75,7 +75,7 @@ const port = await listen(
     })
   }),
 )
-const g = await gate(
+const g = await startGateway(
   `services:\n  api: { url: "http://api.test:8080", credential: { bearer: "\${T}" }, rules: [{ allow: "GET,POST /**" }], allow_plaintext: true, allow_private_addresses: true }\nupstream: { hosts: { api.test: "127.0.0.1:${port}" } }\n`,
   { T },
 )

@@ -1,6 +1,6 @@
 // A secret that the policy refers to in a field which is not the credential's main one: it is sent, the sandbox has a placeholder for it, and is it taken out of the answer?
 import http from 'node:http'
-import { gate, ask, listen } from '../lib/kit.mjs'
+import { startGateway, ask, listen } from '../lib/kit.mjs'
 const U = 'rk_live_51HzUserNameIsTheKey99',
   P = 'placeholder-pass-1234'
 const port = await listen(
@@ -29,7 +29,7 @@ let bad = 0
 for (const [k, c] of Object.entries(kinds)) {
   let g
   try {
-    g = await gate(
+    g = await startGateway(
       `services:\n  api: { url: "http://api.test:8080", credential: { ${c} }, rules: [{ allow: "GET,POST /**" }], allow_plaintext: true, allow_private_addresses: true }\nupstream: { hosts: { api.test: "127.0.0.1:${port}" } }\n`,
       { U, P },
     )

@@ -1,6 +1,6 @@
 // response_timeout is how long until a response must have begun: does a 1xx every second put it off for ever?
 import net from 'node:net'
-import { gate, ask, listen } from '../lib/kit.mjs'
+import { startGateway, ask, listen } from '../lib/kit.mjs'
 const port = await listen(
   net.createServer((c) => {
     c.on('error', () => {})
@@ -11,7 +11,7 @@ const port = await listen(
     })
   }),
 )
-const g = await gate(
+const g = await startGateway(
   `services:\n  api: { url: "http://api.test:8080", credential: { bearer: "\${T}" }, rules: [{ allow: "GET,POST /**" }], allow_plaintext: true, allow_private_addresses: true }\nhttp: { response_timeout: 2s }\nupstream: { hosts: { api.test: "127.0.0.1:${port}" } }\n`,
   { T: 'real-token-0123456789' },
 )

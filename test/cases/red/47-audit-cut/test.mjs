@@ -1,7 +1,7 @@
 // Records cut path and query at 2048 characters: what stands behind is done, and not recorded.
 import http from 'node:http'
 import { readFileSync } from 'node:fs'
-import { gate, raw, ask, listen, sleep } from '../lib/kit.mjs'
+import { startGateway, raw, ask, listen, sleep } from '../lib/kit.mjs'
 const seen = []
 const port = await listen(
   http.createServer({ maxHeaderSize: 1e6 }, (q, s) => {
@@ -9,7 +9,7 @@ const port = await listen(
     s.end('ok')
   }),
 )
-const g = await gate(
+const g = await startGateway(
   `allow: [{ host: api.test, scheme: http, ports: [8080], allow_private_addresses: true }]\nupstream: { hosts: { api.test: "127.0.0.1:${port}" } }\n`,
 )
 const secret = 'EXFILTRATED-DATA-' + 'd'.repeat(30000)

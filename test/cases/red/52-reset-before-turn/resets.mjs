@@ -1,7 +1,7 @@
 // Sandbox a resets connections as soon as they are made, at every listener; sandbox b asks before and afterwards.
 import net from 'node:net'
-import { ask, gate, sleep } from '../lib/kit.mjs'
-const g = await gate('allow: [{ host: y.example }]\n')
+import { ask, sleep, startGateway } from '../lib/kit.mjs'
+const g = await startGateway('allow: [{ host: y.example }]\n')
 const before = await ask(g.p.forward, 'http://x.example/', {
   from: '127.0.0.3',
   headers: { host: 'x.example' },

@@ -1,5 +1,5 @@
 // A whole gateway on loopback for several sandboxes: who connects from 127.0.0.2 is sandbox a, from 127.0.0.3 sandbox b.
-// usage: EGRESS=… AUDIT=dir node gate.mjs policy.yaml [agentOfA agentOfB]  -> prints ports as JSON
+// usage: EGRESS=… AUDIT=dir node gateway.mjs policy.yaml [agentOfA agentOfB]  -> prints ports as JSON
 import { createServer } from 'node:net'
 import { createSocket } from 'node:dgram'
 import { writeFileSync } from 'node:fs'

@@ -17,7 +17,7 @@ import http from 'node:http'
 import { once } from 'node:events'
 import { writeFileSync, mkdtempSync, readFileSync, existsSync } from 'node:fs'
 export const sleep = (ms) => new Promise((r) => setTimeout(r, ms))
-export async function gate(yaml, env = {}, agents = [], files = {}) {
+export async function startGateway(yaml, env = {}, agents = [], files = {}) {
   const dir = mkdtempSync((process.env.TMPDIR ?? '/tmp') + '/r2-')
   writeFileSync(dir + '/egress.yaml', yaml)
   for (const [n, t] of Object.entries(files)) writeFileSync(dir + '/' + n, t)
