@@ -48,7 +48,7 @@ void t.test('sandbox-run without Node', { skip: skipWithoutDocker() }, async (t)
       '$HOME',
       'a\nb',
     )
-    t.match(ended, { code: 42, stdout: `it's|$HOME|a\nb|`, stderr: /^error\n/ })
+    t.match(ended, { code: 42, stdout: `it's|$HOME|a\nb|`, stderr: /^egress: Files to hide .*\nerror\n/ })
     t.equal((await run('--', 'no-such-program')).code, 127)
     const unknown = await run('--agent', 'nobody', '--', 'true')
     t.match(unknown, { code: 125, stderr: 'Unknown agent `nobody`' })
