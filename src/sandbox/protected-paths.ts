@@ -182,21 +182,10 @@ function installPaths(install: string, trees: ShownTrees): string[] {
   return PROGRAM_FILES.map((name) => join(install, name)).filter((path) => existsSync(path))
 }
 
-const PROGRAM_FILES = [
-  ...['dist', 'node_modules', 'package.json', 'package-lock.json', 'tsconfig.json', '.npmrc', 'sandbox-run'],
-  ...[
-    'src',
-    'dns',
-    'proxy',
-    'firewall',
-    'config',
-    'test',
-    'bench',
-    'docker',
-    'docker-compose.yml',
-    'kubernetes',
-  ],
-]
+const PROGRAM_FILES =
+  'dist node_modules package.json package-lock.json tsconfig.json .npmrc sandbox-run src dns proxy firewall config test bench docker docker-compose.yml kubernetes'.split(
+    ' ',
+  )
 
 function textOf(path: string): string {
   try {

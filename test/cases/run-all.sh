@@ -9,7 +9,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 output=$(mktemp)
 trap 'rm -f "$output"' EXIT
 result=0
-for directory in "$here"/reports/*/ "$here"/red/[0-9]*/; do
+for directory in "$here"/reports/[0-9]*/ "$here"/red/[0-9]*/; do
   name=${directory#"$here"/}
   name=${name%/}
   case $name in *"${2-}"*) ;; *) continue ;; esac

@@ -8,6 +8,13 @@ import type { DockerHost } from './host.js'
 /** Seconds until a container that was created must run. */
 const START_SECONDS = 60
 
+/** It joins the namespaces of the sandbox, which needs privileges, and has no network, log or writable files. */
+const HELPER_OPTIONS =
+  'run --rm --privileged --pid host --network none --read-only --no-healthcheck --user 0:0 --log-driver none'
+
+/** The words of a fixed text, and others as they are. */
+const words = (text: string, ...others: string[]): string[] => [...text.split(' '), ...others]
+
 export interface LateMasksInput {
   readonly host: DockerHost
   readonly gateway: GatewayContainers
@@ -81,7 +88,7 @@ export class LateMasks {
     const { host, gateway } = this.#input
     const findings = [...this.#queue.values()]
     this.#queue.clear()
-    const [perl = '', ...words] =
+    const [perl = '', ...program] =
       maskCommand({
         architecture: process.arch,
         perl: 'perl',
@@ -89,37 +96,13 @@ export class LateMasks {
         empty: { file: '/dev/null', directory: '' },
       }) ?? []
     if (perl === '') return `${process.arch} is not supported`
-    const { stdout: image } = await host.docker([
-      'container',
-      'inspect',
-      '--format',
-      '{{.Image}}',
-      gateway.proxy,
-    ])
+    const { stdout: image } = await host.docker(words('container inspect --format {{.Image}}', gateway.proxy))
     const lines = findings.map(({ how, path }) => `${how} ${encodePath(path).toString('hex')}\n`).join('')
     const { code, stdout, stderr } = await host.docker([
-      ...[
-        'run',
-        '--rm',
-        '--privileged',
-        '--pid',
-        'host',
-        '--network',
-        'none',
-        '--read-only',
-        '--no-healthcheck',
-      ],
-      ...['--user', '0:0', '--log-driver', 'none', '--env', `FINDINGS=${String(pid)}\n${lines}`],
-      ...[
-        '--entrypoint',
-        'sh',
-        image.trim(),
-        '-c',
-        'printf %s "$FINDINGS" | exec "$@"',
-        'sh',
-        perl,
-        ...words,
-      ],
+      ...words(HELPER_OPTIONS, '--env', `FINDINGS=${String(pid)}\n${lines}`),
+      ...words('--entrypoint sh', image.trim(), '-c', 'printf %s "$FINDINGS" | exec "$@"', 'sh'),
+      perl,
+      ...program,
     ])
     const failed = stdout.split('\n').find((line) => line.startsWith('failed'))
     if (code === 0 && failed === undefined && stdout.startsWith('ready')) {

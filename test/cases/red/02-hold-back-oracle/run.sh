@@ -13,8 +13,13 @@ services:
     allow_private_addresses: true
 upstream: { hosts: { log.test: "127.0.0.1:$PORT" } }
 Y
-cp $here/agent${AGENT:-}.py $w/agent.py; cd $w
-out=$(LOG_TOKEN=$REAL timeout 300 node $EGRESS/${EGRESS_MAIN:-dist/src/main.js} run --audit-dir $w/audit -- sh -c 'exec python3 agent.py "$(printf %.4s "$LOG_TOKEN")"' 2>&1); echo "$out"; echo "real:      $REAL"
-got=$(sed -n "s/.*RECOVERED: \['\([^']*\)'.*/\1/p" <<<"$out")
-if [ ${#got} -ge 16 ] && [[ $REAL == *"$got"* ]]; then echo "VULNERABLE: ${#got} of ${#REAL} characters"; exit 1; fi
+cd $w
+# Who looks at what waits as a whole, and who looks at what of a line has passed.
+for agent in agent agent_lines; do
+  cp $here/$agent.py $w/agent.py
+  out=$(LOG_TOKEN=$REAL timeout 80 node $EGRESS/${EGRESS_MAIN:-dist/src/main.js} run --audit-dir $w/audit -- sh -c 'exec python3 agent.py "$(printf %.4s "$LOG_TOKEN")"' 2>&1); echo "$out"; echo "real:      $REAL"
+  got=$(sed -n "s/.*RECOVERED: \['\([^']*\)'.*/\1/p" <<<"$out")
+  if [ ${#got} -ge 16 ] && [[ $REAL == *"$got"* ]]; then echo "VULNERABLE: ${#got} of ${#REAL} characters"; exit 1; fi
+  [[ $out == *RECOVERED* ]] || { echo "$agent did not end"; exit 2; }
+done
 echo resists; exit 0

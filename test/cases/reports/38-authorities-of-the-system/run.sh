@@ -1,20 +1,7 @@
 #!/bin/bash
 # An authority in the host's own store (a company's, or one that inspects TLS) is not trusted upstream
 # source: NVIDIA/OpenShell#862, #813, NVIDIA/NemoClaw#6210, VirtusLab/sandcat#92
-# exit 0: the product is right; 1: it is wrong; 2: the case could not be tried. Needs EGRESS=<built checkout>, node, curl, python3.
-set -u
-: "${EGRESS:?path of a built checkout}"
-W=$(mktemp -d); mkdir "$W/w"; chmod 755 "$W" "$W/w"; cd "$W/w" || exit 2
-PIDS=(); trap 'for p in "${PIDS[@]}"; do kill "$p" 2>/dev/null; done; rm -rf "$W"' EXIT
-export EGRESS_AUDIT_DIR="$W/audit"
-unset EGRESS_POLICY NODE_EXTRA_CA_CERTS NODE_OPTIONS SSL_CERT_FILE HTTP_PROXY HTTPS_PROXY http_proxy https_proxy
-egress() { node "$EGRESS/${EGRESS_MAIN:-dist/src/main.js}" "$@"; }
-upstream() { # script on stdin; prints its port first
-  cat > "$W/up.mjs"; node "$W/up.mjs" > "$W/port" 2> "$W/up.err" & PIDS+=("$!")
-  for _ in $(seq 100); do [ -s "$W/port" ] && break; sleep 0.1; done
-  PORT=$(head -1 "$W/port"); [ -n "$PORT" ] || { echo "no upstream: $(cat "$W/up.err")"; exit 2; }
-}
-verdict() { if [ "$1" = 1 ]; then echo "RIGHT: $2"; exit 0; else echo "WRONG: $2"; exit 1; fi; }
+. "$(dirname "$0")/../lib/case.sh"
 openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -out ca.pem -days 9 -subj "/CN=Company CA" -addext basicConstraints=critical,CA:TRUE -addext keyUsage=critical,keyCertSign 2>/dev/null
 openssl req -newkey rsa:2048 -nodes -keyout i.key -out i.csr -subj "/CN=Company Issuing CA" 2>/dev/null; printf 'basicConstraints=critical,CA:TRUE
 keyUsage=critical,keyCertSign
