@@ -3,9 +3,10 @@ import t from 'tap'
 import { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import type { Downstream } from '../downstream/downstream.js'
 import { encodedForms } from '../redaction/encoded-forms.js'
+import type { InTurn } from '../contracts/in-turn.js'
 import { Redactor } from '../redaction/redact.js'
 import { Tally } from '../redaction/tally.js'
-import { ResponseBody, type InTurn } from './response-body.js'
+import { ResponseBody } from './response-body.js'
 
 const TOKEN = 'real-token-0123456789abcdef'
 const PATTERNS = new SecretPatterns(encodedForms(TOKEN))

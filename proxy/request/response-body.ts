@@ -1,3 +1,4 @@
+import type { InTurn } from '../contracts/in-turn.js'
 import type { Downstream } from '../downstream/downstream.js'
 import { createDecoder, type Coding, type Decoder } from '../redaction/content-coding.js'
 import { Trimmer, type TrimmedRange } from '../redaction/ranges.js'
@@ -14,9 +15,6 @@ export interface Source {
 
 /** Bytes of a response that are searched at once. */
 const PIECE = 16_384
-
-/** Does a piece of work now or later, after what was given before it. */
-export type InTurn = (work: () => void) => void
 
 /**
  * The way of a response's body. Each side is read as fast as the next one takes it, and what the upstream has flushed

@@ -95,6 +95,7 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
         const isError = answer >= 400 && answer < 600
         fail(deny('upgrade-refused', { detail: `status ${String(answer)}` }), isError ? answer : undefined)
       },
+      inTurn: (work) => context.turns.do(required(exchange.sandbox).id, work),
       onTimeout: () => fail(deny('upstream-timeout')),
       onError: (error) => fail(deny(reasonOf(error), { detail: codeOf(error) })),
       onAccepted(headers): Duplex | null {

@@ -1,12 +1,14 @@
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
-import { Duplex } from 'node:stream'
+import type { Duplex } from 'node:stream'
 // `http-proxy` is installed as its maintained successor: docs/decisions/http-proxy-alias.md says why.
 import { createProxyServer } from 'http-proxy'
 import type { HttpLimits } from '#firewall/contracts/policy.js'
+import type { InTurn } from '../contracts/in-turn.js'
 import { MAX_INTERIM_RESPONSES, TooManyInterimResponses } from './response-deadline.js'
 import { shownCertificate } from '../credentials/client-certificate.js'
 import type { RawHeaders, ResolvedUpstream, UpstreamRequest } from './upstream.js'
+import { WebSocketClientEnd } from './websocket-client-end.js'
 
 /** Told what becomes of a WebSocket. `onClose` is always the last. */
 export interface WebSocketHandler {
@@ -24,6 +26,8 @@ export interface WebSocketHandler {
   onBytes(chunk: Buffer): Buffer | null
   /** Bytes of the client's behind its request; returns those that the upstream gets, or null to end it here. */
   onClientBytes(chunk: Buffer): Buffer | null
+  /** When a piece of the bytes of either side is read. */
+  readonly inTurn: InTurn
   /** Both sides are over. */
   onClose(): void
 }
@@ -40,7 +44,7 @@ export function openWebSocket(
   handler: WebSocketHandler,
 ): { destroy(): void } {
   const { origin, addresses, port, ca, clientCertificate } = upstream
-  const end = new ClientEnd(handler)
+  const end = new WebSocketClientEnd(handler)
   // A proxy of its own for each upgrade: options of a shared one would win over those of the call.
   const proxy = createProxyServer({ xfwd: false })
   proxy.on('proxyReqWs', (request: ClientRequest) => {
@@ -69,7 +73,7 @@ export function openWebSocket(
         return
       }
       socket.setTimeout(limits.idleTimeoutMs, () => socket.destroy())
-      socket.once('close', () => end.destroy())
+      socket.once('close', () => end.leave(limits.idleTimeoutMs))
       end.once('close', () => socket.destroy())
       end.join(client)
     })
@@ -101,91 +105,4 @@ export function openWebSocket(
     Buffer.alloc(0),
   )
   return { destroy: () => end.destroy() }
-}
-
-/**
- * What http-proxy takes for the client's socket. The head of the 101 that it writes there ends here, since a client that
- * came by another protocol than HTTP/1.1 is told in another way; the bytes behind it go on.
- */
-class ClientEnd extends Duplex {
-  readonly #handler: WebSocketHandler
-  #client: Duplex | null = null
-  /** The last bytes of the head so far; null after it. */
-  #head: string | null = ''
-  #wanted = false
-
-  constructor(handler: WebSocketHandler) {
-    super({ allowHalfOpen: true })
-    this.#handler = handler
-  }
-
-  join(client: Duplex): void {
-    this.#client = client
-    client.on('end', () => this.push(null))
-    client.on('error', () => this.destroy())
-    client.on('close', () => this.destroy())
-    if (client.destroyed) this.destroy()
-    else if (this.#wanted) this._read()
-  }
-
-  // What http-proxy sets on sockets is the client's own affair.
-  setTimeout(): this {
-    return this
-  }
-
-  setNoDelay(): this {
-    return this
-  }
-
-  setKeepAlive(): this {
-    return this
-  }
-
-  override _read(): void {
-    this.#wanted = true
-    const client = this.#client
-    if (client === null) return
-    client.off('data', this.#onData)
-    client.on('data', this.#onData)
-    client.resume()
-  }
-
-  readonly #onData = (chunk: Buffer) => {
-    const bytes = this.#handler.onClientBytes(chunk)
-    if (bytes === null) this.destroy()
-    else if (bytes.length > 0 && !this.push(bytes)) this.#client?.pause()
-  }
-
-  override _write(
-    chunk: Buffer | string,
-    encoding: BufferEncoding,
-    done: (error?: Error | null) => void,
-  ): void {
-    const written = this.#behindHead(Buffer.isBuffer(chunk) ? chunk : Buffer.from(chunk, encoding))
-    const bytes = written.length === 0 ? written : this.#handler.onBytes(written)
-    if (bytes === null) {
-      this.destroy()
-      done()
-    } else if (bytes.length === 0 || this.#client === null || this.#client.write(bytes)) done()
-    else this.#client.once('drain', () => done())
-  }
-
-  #behindHead(chunk: Buffer): Buffer {
-    if (this.#head === null) return chunk
-    const seen = this.#head + chunk.toString('latin1')
-    const at = seen.indexOf('\r\n\r\n')
-    if (at < 0) {
-      this.#head = seen.slice(-3)
-      return chunk.subarray(0, 0)
-    }
-    const size = at + 4 - this.#head.length
-    this.#head = null
-    return chunk.subarray(size)
-  }
-
-  override _final(done: (error?: Error | null) => void): void {
-    // Bytes that are still buffered belong to an incomplete message; drop them.
-    this.#client?.end()
-    done()
-  }
 }
