@@ -39,6 +39,7 @@ export class WebSocketClientEnd extends Duplex {
 
   /** The upstream is over: what it has sent before goes on first. @param ms what a client has that does not read it */
   leave(ms: number): void {
+    if (this.destroyed) return
     const timer = setTimeout(() => this.destroy(), ms)
     this.once('close', () => clearTimeout(timer))
     if (this.writableFinished) this.destroy()
