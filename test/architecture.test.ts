@@ -295,3 +295,11 @@ void t.test(
     t.end()
   },
 )
+
+void t.test('one place writes status lines', (t) => {
+  const writes = /(['"`])HTTP\/1\.1 [$\d]/
+  t.match('`HTTP/1.1 ${status}`', writes)
+  const places = PRODUCT.filter((source) => writes.test(codeOf(source))).map(({ path }) => path)
+  t.strictSame(places, ['proxy/message/status-line.ts'])
+  t.end()
+})

@@ -1,7 +1,7 @@
 import type { ProxyContext } from '../context/context.js'
 import { deny, type Denial } from '../contracts/denial.js'
 import type { HttpDecision } from '../contracts/events.js'
-import { denialResponse } from '../downstream/denial.js'
+import { denialText } from '../downstream/denial.js'
 import { connectionDecision } from '../records/connection-decision.js'
 import type { ClientOffer } from '../tls/client-hello.js'
 import type { Connection } from './connection.js'
@@ -38,7 +38,7 @@ export async function denyConnection(
     told = deny('audit-unavailable')
     if (kind === 'tls') socket.destroy()
   }
-  socket.end(kind === 'tls' ? ACCESS_DENIED_ALERT : denialResponse(told, id))
+  socket.end(kind === 'tls' ? ACCESS_DENIED_ALERT : denialText(told, id))
   socket.resume()
 }
 

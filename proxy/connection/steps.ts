@@ -1,5 +1,6 @@
 import { parseAuthority, type Authority } from '#firewall/names/hostname.js'
 import { deny, type Denial } from '../contracts/denial.js'
+import { statusLine } from '../message/status-line.js'
 import type { Connection } from './connection.js'
 import { decideName, evaluateAuthority, type NameInquiry } from './evaluate-name.js'
 import { peek } from './opening.js'
@@ -88,7 +89,7 @@ const answerConnect: ConnectionStep = {
   name: 'answer CONNECT',
   run({ connect, socket }) {
     if (connect === null) return null
-    socket.write('HTTP/1.1 200 Connection Established\r\n\r\n')
+    socket.write(`${statusLine(200, 'Connection Established')}\r\n\r\n`)
     if (connect.head.length > 0) socket.unshift(connect.head)
     return null
   },

@@ -1,35 +1,81 @@
-import { STATUS_CODES } from 'node:http'
 import { statusOf, textOf } from '#firewall/contracts/reasons.js'
 import type { Denial } from '../contracts/denial.js'
+import { statusLine } from '../message/status-line.js'
+import { writeError } from './error-shapes/index.js'
+import { problem } from './error-shapes/problem.js'
+import type { Asker, ErrorMessage, ErrorResponse } from './error-shapes/shape.js'
+
+/** The answer to a denied request, as every protocol sends it. */
+export interface DenialResponse {
+  readonly status: number
+  /** What stands behind the status in HTTP/1.1: pip, apt, wget, Go and Python's `requests` print it, and nothing else. */
+  readonly phrase: string
+  /** By lower-case name. None of them speaks of the connection. */
+  readonly headers: Readonly<Record<string, string>>
+  /** Null where the head is all. */
+  readonly body: Buffer | null
+}
 
 /**
- * What a client is told of a denial: `application/problem+json` (RFC 9457). It says what happened and which rule said so;
+ * What a client is told of a denial, in the shape that it reads (`error-shapes/`). It says what happened and which rule said so;
  * never how to widen the policy, since its reader may be the attacker.
+ *
+ * @param status where it is not that of the reason
  */
-export function problemText(denial: Denial, requestId: string, status = statusOf(denial.reason)): string {
-  const { reason, rule, detail } = denial
-  const problem = {
-    type: `urn:egress:${reason}`,
-    title: textOf(reason),
-    status,
-    ...(detail === null ? {} : { detail }),
-    reason,
-    ...(rule === null ? {} : { rule }),
-    request_id: requestId,
-  }
-  return `${JSON.stringify(problem)}\n`
+export function denialResponse(
+  asker: Asker,
+  denial: Denial,
+  requestId: string,
+  status = statusOf(denial.reason),
+): DenialResponse {
+  return complete(denial, requestId, writeError(messageOf(denial, requestId, status), asker))
 }
 
 /**
  * The whole HTTP/1.1 response to what is no request that could be answered: a CONNECT, a head that cannot be read, an opening
  * that is not TLS. The connection is over with it.
  */
-export function denialResponse(denial: Denial, requestId: string): string {
-  const status = statusOf(denial.reason)
-  const body = problemText(denial, requestId)
-  const retry = denial.retryAfter === null ? '' : `retry-after: ${String(denial.retryAfter)}\r\n`
-  return (
-    `HTTP/1.1 ${String(status)} ${STATUS_CODES[status] ?? 'Denied'}\r\ncontent-type: application/problem+json\r\n` +
-    `content-length: ${String(Buffer.byteLength(body))}\r\n${retry}connection: close\r\n\r\n${body}`
+export function denialText(denial: Denial, requestId: string): string {
+  const message = messageOf(denial, requestId, statusOf(denial.reason))
+  const { status, phrase, headers, body } = complete(
+    denial,
+    requestId,
+    problem.write(message, { method: '', target: '', headers: {} }),
   )
+  const lines = Object.entries({ ...headers, connection: 'close' }).map(
+    ([name, value]) => `${name}: ${value}`,
+  )
+  return `${[statusLine(status, phrase), ...lines].join('\r\n')}\r\n\r\n${String(body ?? '')}`
+}
+
+function messageOf(
+  { reason, rule, detail, retryAfter }: Denial,
+  requestId: string,
+  status: number,
+): ErrorMessage {
+  const title = textOf(reason)
+  const more = detail === null ? '' : ` ${detail}.`
+  const where = rule === null ? '' : ` (${rule})`
+  const text = `egress: ${reason}: ${title}${more}${where}`
+  return { reason, status, title, detail, rule, requestId, retryAfter, text }
+}
+
+function complete(
+  { reason, retryAfter }: Denial,
+  requestId: string,
+  { status, headers, body }: ErrorResponse,
+): DenialResponse {
+  const bytes = body === null ? null : Buffer.from(body)
+  return {
+    status,
+    phrase: reason,
+    headers: {
+      ...headers,
+      ...(bytes === null ? {} : { 'content-length': String(bytes.length) }),
+      'cache-control': 'no-store',
+      'x-egress-request-id': requestId,
+      ...(retryAfter === null ? {} : { 'retry-after': String(retryAfter) }),
+    },
+    body: bytes,
+  }
 }

@@ -48,11 +48,11 @@ export interface Downstream {
   end(trailers: Headers | null, onWritten: () => void): void
 
   /**
-   * Answers no, in the client's own protocol. Only before `begin`. The body may be unread: what is left of it is never taken
-   * for another request.
+   * Answers no, in the client's own protocol and the shape that it reads (`denialResponse`). Only before `begin`. The body may be
+   * unread: what is left of it is never taken for another request.
    *
    * @param status where it is not that of the reason
-   * @returns the status that the client is told
+   * @returns the HTTP status that the answer means; gRPC says it in another way
    */
   deny(denial: Denial, requestId: string, status?: number): number
   /** Cuts the response off, so that it does not look whole. */

@@ -5,7 +5,8 @@ import type { Headers } from '#firewall/contracts/credential.js'
 import { statusOf } from '#firewall/contracts/reasons.js'
 import type { Denial } from '../contracts/denial.js'
 import { collectHeaders } from '../message/headers.js'
-import { problemText } from './denial.js'
+import { statusLine } from '../message/status-line.js'
+import { denialResponse } from './denial.js'
 import type { Downstream, Upgrade } from './downstream.js'
 
 /** A request of HTTP/1.1, as Node's server read it. */
@@ -81,19 +82,15 @@ export class Http1Downstream implements Downstream {
     this.#response.end(onWritten)
   }
 
-  deny(denial: Denial, requestId: string, status = statusOf(denial.reason)): number {
-    const body = Buffer.from(problemText(denial, requestId, status))
-    this.#response.writeHead(status, {
-      'content-type': 'application/problem+json',
-      'content-length': String(body.length),
-      'cache-control': 'no-store',
-      'x-egress-request-id': requestId,
-      ...(denial.retryAfter === null ? {} : { 'retry-after': String(denial.retryAfter) }),
+  deny(denial: Denial, requestId: string, status?: number): number {
+    const answer = denialResponse(this, denial, requestId, status)
+    this.#response.writeHead(answer.status, answer.phrase, {
+      ...answer.headers,
       // The body may be unread: nothing of it may be taken for the next request.
       connection: 'close',
     })
-    this.#response.end(this.method === 'HEAD' ? undefined : body)
-    return status
+    this.#response.end(this.method === 'HEAD' ? undefined : answer.body)
+    return status ?? statusOf(denial.reason)
   }
 
   destroy(): void {
@@ -130,7 +127,7 @@ export class Http1Upgrade implements Upgrade {
     this.#socket.setTimeout(0)
     this.#socket.setNoDelay(true)
     this.#socket.setKeepAlive(true)
-    this.#socket.write(`HTTP/1.1 101 Switching Protocols\r\n${lines.join('')}\r\n`, 'latin1')
+    this.#socket.write(`${statusLine(101)}\r\n${lines.join('')}\r\n`, 'latin1')
     if (this.head.length > 0) this.#socket.unshift(this.head)
     return this.#socket
   }
