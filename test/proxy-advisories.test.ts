@@ -479,7 +479,11 @@ for (const listener of HTTPS_LISTENERS) {
       socket.write(`GET ${target} HTTP/1.1\r\nHost: ${host}\r\n\r\n`)
       await ended
       await eventually(() => setting.gateway.closes.length > 0)
-      test.match(setting.gateway.closes.at(-1), { outcome: 'failure', reason: 'upstream-unreachable' })
+      test.match(setting.gateway.closes.at(-1), {
+        outcome: 'failure',
+        reason: 'upstream-protocol',
+        detail: 'the upstream closed the connection in the middle of its response',
+      })
     },
   )
 

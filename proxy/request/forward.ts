@@ -12,7 +12,7 @@ import { redactHeaders } from '../redaction/redact-headers.js'
 import { Redactor, type PatternsInForce } from '../redaction/redact.js'
 import { confirmsUpload, withoutDigests } from '../redaction/searched-messages.js'
 import { Tally } from '../redaction/tally.js'
-import { isStale, reasonOf } from '../upstream/failures.js'
+import { detailOf, reasonOf } from '../upstream/failures.js'
 import type { RawHeaders, UpstreamCall, UpstreamHandler } from '../upstream/upstream.js'
 import { isFirstSecret, required, type Exchange, type ForwardResult } from './exchange.js'
 import { redactionsOf } from './records.js'
@@ -28,9 +28,6 @@ function linesOf(raw: RawHeaders): number {
   return lines
 }
 
-/** RFC 9110 section 9.2.2, without those that no one repeats blindly. */
-const SAFE_TO_REPEAT = new Set(['GET', 'HEAD', 'OPTIONS'])
-
 /**
  * Sends the request upstream and streams the response back.
  *
@@ -41,13 +38,7 @@ const SAFE_TO_REPEAT = new Set(['GET', 'HEAD', 'OPTIONS'])
  * happens is in the outcome, and the response was ended or the connection closed.
  */
 export async function forward(exchange: Exchange, context: ProxyContext): Promise<ForwardResult> {
-  const first = await new Forwarding(exchange, context).run()
-  // A kept-alive connection may be closed by the upstream just as it is used again: no response, so try once more.
-  const stale = isStale(first.detail) && first.status === null && first.aborted === null
-  if (stale && SAFE_TO_REPEAT.has(exchange.method) && exchange.body === null) {
-    return answered(exchange, await new Forwarding(exchange, context).run())
-  }
-  return answered(exchange, first)
+  return answered(exchange, await new Forwarding(exchange, context).run())
 }
 
 /** Tells the sandbox of a failure, if nothing of a response was sent yet. */
@@ -80,6 +71,8 @@ class Forwarding implements UpstreamHandler, OpenStream {
   /** The upstream's response is complete; what is left is to write it out. */
   #ended = false
   #responseBytes = 0
+  /** It was sent again, since a connection had died. */
+  #isRepeated = false
   /** The body is passed on in a coding that is not undone, as nothing was searched for when it began. */
   #coded = false
 
@@ -119,6 +112,10 @@ class Forwarding implements UpstreamHandler, OpenStream {
     this.#call = call
     if (this.#clientGone) call.abort(new Error('the client went away'))
     else if (this.#cut) call.abort(new Error('the policy was changed'))
+  }
+
+  onRepeat(): void {
+    this.#isRepeated = true
   }
 
   /** What the sandbox has had stays; when nothing was sent yet, it is told the reason. */
@@ -200,7 +197,7 @@ class Forwarding implements UpstreamHandler, OpenStream {
     if (forbidden !== null) this.#denial = forbidden
     else if (failure !== null) this.#denial = denyFailure(failure, null)
     if (this.#clientGone && !this.#cut) this.#denial = null
-    else this.#denial ??= deny(reasonOf(error), { detail: codeOf(error) })
+    else this.#denial ??= deny(reasonOf(error), { detail: detailOf(error) })
     this.#finish(this.#result(error))
   }
 
@@ -261,6 +258,7 @@ class Forwarding implements UpstreamHandler, OpenStream {
         ? 'upstream-abort'
         : null
     this.#exchange.downstream.dropBody()
+    const repeated = this.#isRepeated ? 'sent again: the upstream had closed an idle connection' : null
     return {
       denial: this.#denial,
       aborted,
@@ -268,7 +266,7 @@ class Forwarding implements UpstreamHandler, OpenStream {
       requestBytes: this.#exchange.body?.bytes ?? 0,
       responseBytes: this.#responseBytes,
       redactions: redactionsOf(this.#tally, this.#exchange.credential),
-      detail: error === null || this.#clientGone || this.#cut ? null : codeOf(error),
+      detail: error === null || this.#clientGone || this.#cut ? repeated : detailOf(error),
     }
   }
 }

@@ -1,18 +1,16 @@
 import type { Reason } from '#firewall/contracts/reasons.js'
 import { codeOf } from '../contracts/errors.js'
 
-/** Error codes of undici, Node and OpenSSL, and what they mean for the agent. */
+/** Error codes of ours, of Node and OpenSSL, and what they mean for the agent. */
 const REASONS_BY_CODE: Readonly<Record<string, Reason>> = {
-  UND_ERR_HEADERS_TIMEOUT: 'upstream-timeout',
-  UND_ERR_BODY_TIMEOUT: 'upstream-timeout',
-  UND_ERR_CONNECT_TIMEOUT: 'upstream-timeout',
   ETIMEDOUT: 'upstream-timeout',
+  EGRESS_CONNECT_TIMEOUT: 'upstream-timeout',
   EGRESS_RESPONSE_TIMEOUT: 'upstream-timeout',
+  EGRESS_IDLE_TIMEOUT: 'upstream-timeout',
   EGRESS_INTERIM_RESPONSES: 'upstream-protocol',
-  // The pool was closed under the request: nobody does that but a gateway that ends.
-  UND_ERR_DESTROYED: 'shutting-down',
-  UND_ERR_HEADERS_OVERFLOW: 'upstream-protocol',
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'upstream-protocol',
+  EGRESS_UPSTREAM_PROTOCOL: 'upstream-protocol',
+  EGRESS_UPSTREAM_CLOSED: 'upstream-protocol',
+  EGRESS_UPSTREAMS_CLOSED: 'shutting-down',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'upstream-tls',
   SELF_SIGNED_CERT_IN_CHAIN: 'upstream-tls',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'upstream-tls',
@@ -33,14 +31,25 @@ const REASONS_BY_PREFIX: readonly (readonly [string, Reason])[] = [
   ['HPE_', 'upstream-protocol'],
 ]
 
-/** A kept-alive connection that the upstream closed just as it was used again. */
-export function isStale(code: string | null): boolean {
-  return code === 'UND_ERR_SOCKET'
-}
-
 export function reasonOf(error: unknown): Reason {
   const code = codeOf(error)
   const byCode = Object.hasOwn(REASONS_BY_CODE, code) ? REASONS_BY_CODE[code] : undefined
   if (byCode !== undefined) return byCode
   return REASONS_BY_PREFIX.find(([prefix]) => code.startsWith(prefix))?.[1] ?? 'upstream-unreachable'
 }
+
+/** What is said of an error: the sentence of one of ours, which holds nothing that was sent; else its code. */
+export function detailOf(error: unknown): string {
+  const code = codeOf(error)
+  return SAID.has(code) && error instanceof Error ? error.message : code
+}
+
+const SAID = new Set([
+  'EGRESS_CONNECT_TIMEOUT',
+  'EGRESS_RESPONSE_TIMEOUT',
+  'EGRESS_IDLE_TIMEOUT',
+  'EGRESS_INTERIM_RESPONSES',
+  'EGRESS_UPSTREAM_PROTOCOL',
+  'EGRESS_UPSTREAM_CLOSED',
+  'EGRESS_INVALID_REQUEST',
+])

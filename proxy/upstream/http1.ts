@@ -1,21 +1,11 @@
-import { createRequire } from 'node:module'
-import type * as Undici from 'undici'
 import type { HttpLimits } from '#firewall/contracts/policy.js'
-import { codeOf } from '../contracts/errors.js'
-import { shownCertificate } from '../credentials/client-certificate.js'
-import { ResponseDeadline } from './response-deadline.js'
-import type { RawHeaders, ResolvedUpstream, UpstreamHandler, UpstreamRequest, Upstreams } from './upstream.js'
-
-const require = createRequire(import.meta.url)
-
-/** Loaded with the first pool, for it is as much as all the rest of the gateway, and an agent that starts need not wait for it. */
-const loadUndici = () => require('undici') as typeof Undici
+import { Connector } from './connect.js'
+import { Call } from './http1/call.js'
+import { Pool } from './http1/pool.js'
+import type { ResolvedUpstream, UpstreamHandler, UpstreamRequest, Upstreams } from './upstream.js'
 
 /** Pools kept of one owner's sandbox; beyond it the least recently used one is closed once its requests are done. */
 const MAX_POOLS = 32
-
-/** Sockets of one pool. How many requests a sandbox has open is limited before this. */
-const MAX_CONNECTIONS = 256
 
 /**
  * Keep-alive pools, one for each owner, upstream and set of pinned addresses. A connection is dialled to a checked address
@@ -24,9 +14,9 @@ const MAX_CONNECTIONS = 256
 export class Http1Upstreams implements Upstreams {
   readonly #limits: HttpLimits
   /** Pools of each sandbox by key, the least recently used first; those of the gateway itself under ``. */
-  readonly #pools = new Map<string, Map<string, Undici.Pool>>()
+  readonly #pools = new Map<string, Map<string, Pool>>()
   /** Pools that take no more requests, until those that they have are done. */
-  readonly #draining = new Set<Undici.Pool>()
+  readonly #draining = new Set<Pool>()
   /** Set by `handOver`. */
   #successor: Http1Upstreams | null = null
   #closed = false
@@ -35,17 +25,17 @@ export class Http1Upstreams implements Upstreams {
     this.#limits = limits
   }
 
-  /** Loads the client ahead of the first pool. */
   load(): void {
-    loadUndici()
+    // Nothing that this file does not load.
   }
 
   open(upstream: ResolvedUpstream, request: UpstreamRequest, handler: UpstreamHandler): void {
-    const { method, path, headers, body } = request
-    this.#poolOf(upstream).dispatch(
-      { method, path, headers, body },
-      new Call(handler, body, this.#limits.responseTimeoutMs),
-    )
+    const pool = this.#poolOf(upstream)
+    try {
+      new Call(request, handler, pool, this.#limits).start()
+    } catch (error) {
+      queueMicrotask(() => handler.onError(error as Error))
+    }
   }
 
   drop(sandbox: string): void {
@@ -60,13 +50,13 @@ export class Http1Upstreams implements Upstreams {
     }
   }
 
-  #poolOf(upstream: ResolvedUpstream): Undici.Dispatcher {
+  #poolOf(upstream: ResolvedUpstream): Pool {
     if (this.#successor !== null) return this.#successor.#poolOf(upstream)
     const { owner } = upstream
     const sandbox = owner.sandbox ?? GATEWAY
     let pools = this.#pools.get(sandbox)
     if (pools === undefined) {
-      pools = new Map<string, Undici.Pool>()
+      pools = new Map<string, Pool>()
       this.#pools.set(sandbox, pools)
     }
     const key = keyOf(upstream)
@@ -101,33 +91,32 @@ export class Http1Upstreams implements Upstreams {
     this.#draining.clear()
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
     this.#closed = true
     const pools = this.#all()
     this.#pools.clear()
-    await Promise.all(pools.map((pool) => pool.destroy()))
+    for (const pool of pools) pool.close()
+    return Promise.resolve()
   }
 
-  #all(): Undici.Pool[] {
+  #all(): Pool[] {
     return [...[...this.#pools.values()].flatMap((pools) => [...pools.values()]), ...this.#draining]
   }
 
-  #drain(pool: Undici.Pool): void {
+  #drain(pool: Pool): void {
     this.#draining.add(pool)
-    const forget = () => this.#draining.delete(pool)
-    pool.close().then(forget, forget)
+    pool.drain()
   }
 
-  #open(upstream: ResolvedUpstream): Undici.Pool {
-    const { scheme, host, port } = upstream.origin
-    const { Pool } = loadUndici()
-    const pool = new Pool(`${scheme}://${host}:${String(port)}`, {
-      connections: MAX_CONNECTIONS,
-      connect: resolvedConnector(upstream, this.#limits.connectTimeoutMs),
-      headersTimeout: this.#limits.responseTimeoutMs,
-      bodyTimeout: this.#limits.idleTimeoutMs,
-    })
-    if (this.#closed) void pool.destroy()
+  #open(upstream: ResolvedUpstream): Pool {
+    const { connectTimeoutMs, idleTimeoutMs } = this.#limits
+    const connector = new Connector(upstream, connectTimeoutMs)
+    const pool: Pool = new Pool(
+      (done) => connector.connect(done),
+      idleTimeoutMs,
+      () => this.#draining.delete(pool),
+    )
+    if (this.#closed) pool.close()
     return pool
   }
 }
@@ -141,83 +130,4 @@ function keyOf({ owner, origin, addresses, port, ca, clientCertificate: shown }:
   const key = `${owner.destination} ${scheme}://${host}:${String(origin.port)} ${addresses.join()} ${String(port)} ${ca ?? ''}`
   // A connection that was opened with a certificate is that client's alone.
   return shown === null ? key : `${key} ${shown.certificate} ${String(shown.key.version)}`
-}
-
-/** One request, as undici tells of it. */
-class Call implements Undici.Dispatcher.DispatchHandler {
-  readonly #handler: UpstreamHandler
-  readonly #body: UpstreamRequest['body']
-  readonly #timeoutMs: number
-  #deadline: ResponseDeadline | null = null
-  #status = 0
-
-  constructor(handler: UpstreamHandler, body: UpstreamRequest['body'], timeoutMs: number) {
-    this.#handler = handler
-    this.#body = body
-    this.#timeoutMs = timeoutMs
-  }
-
-  onRequestStart(controller: Undici.Dispatcher.DispatchController): void {
-    this.#deadline = new ResponseDeadline(this.#timeoutMs, (error) => controller.abort(error))
-    this.#deadline.start(this.#body)
-    this.#handler.onStart(controller)
-  }
-
-  onResponseStart(
-    controller: Undici.Dispatcher.DispatchController,
-    status: number,
-    headers: RawHeaders,
-  ): void {
-    if (status < 200) {
-      this.#deadline?.interim(headers)
-      return
-    }
-    this.#deadline?.stop()
-    this.#status = status
-    this.#handler.onHead(controller, status, headers)
-  }
-
-  onResponseData(controller: Undici.Dispatcher.DispatchController, chunk: Buffer): void {
-    if (chunk.length > 0) this.#handler.onData(controller, chunk)
-  }
-
-  /** Trailers end here: they cannot be announced to a client that did not ask for them (RFC 9110 section 6.5.1). */
-  onResponseEnd(): void {
-    this.#handler.onEnd()
-  }
-
-  onResponseError(_controller: Undici.Dispatcher.DispatchController, error: Error): void {
-    this.#deadline?.stop()
-    // A 304 may announce the length of the body that it leaves out (RFC 9110 section 8.6); undici misses the body.
-    if (this.#status === 304 && codeOf(error) === 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH') this.#handler.onEnd()
-    else this.#handler.onError(error)
-  }
-}
-
-/** Dials the checked addresses in turn, and verifies the certificate for the checked name. */
-function resolvedConnector(upstream: ResolvedUpstream, timeout: number): Undici.buildConnector.connector {
-  const connect = loadUndici().buildConnector({
-    timeout,
-    maxCachedSessions: 16,
-    allowH2: false,
-    ...(upstream.ca === null ? {} : { ca: upstream.ca }),
-    ...shownCertificate(upstream.clientCertificate),
-  })
-  return (options, callback) => {
-    const attempt = (index: number) => {
-      const address = upstream.addresses[index] ?? ''
-      const pinned = {
-        ...options,
-        host: address,
-        hostname: address,
-        port: String(upstream.port),
-        servername: upstream.origin.host,
-      }
-      connect(pinned, (...result: Parameters<Undici.buildConnector.Callback>) => {
-        if (result[0] !== null && index + 1 < upstream.addresses.length) attempt(index + 1)
-        else callback(...result)
-      })
-    }
-    attempt(0)
-  }
 }

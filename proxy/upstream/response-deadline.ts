@@ -1,5 +1,3 @@
-import { finished, type Readable } from 'node:stream'
-
 /** Early hints and processing notices; a server sends a handful. */
 export const MAX_INTERIM_RESPONSES = 32
 
@@ -9,8 +7,8 @@ const MAX_INTERIM_BYTES = 65_536
 export class ResponseTimeout extends Error {
   readonly code = 'EGRESS_RESPONSE_TIMEOUT'
 
-  constructor() {
-    super('the final response has not begun in time')
+  constructor(timeoutMs: number) {
+    super(`no response began within ${String(timeoutMs / 1000)} s (http.response_timeout)`)
   }
 }
 
@@ -40,14 +38,16 @@ export class ResponseDeadline {
     this.#abort = abort
   }
 
-  /** The request is about to be written. An upload may take its time: the clock starts when its body is sent. */
-  start(body: unknown): void {
-    const begin = () => {
-      if (this.#done || this.#timer !== null) return
-      this.#timer = setTimeout(() => this.#abort(new ResponseTimeout()), this.#timeoutMs)
-    }
-    if (isStream(body)) finished(body, { writable: false }, begin)
-    else begin()
+  /** The request is written. An upload may take its time. */
+  start(): void {
+    if (this.#done || this.#timer !== null) return
+    this.#timer = setTimeout(() => this.#abort(new ResponseTimeout(this.#timeoutMs)), this.#timeoutMs)
+  }
+
+  /** The request will be written again. */
+  pause(): void {
+    if (this.#timer !== null) clearTimeout(this.#timer)
+    this.#timer = null
   }
 
   /** A 1xx came. */
@@ -63,8 +63,4 @@ export class ResponseDeadline {
     this.#done = true
     if (this.#timer !== null) clearTimeout(this.#timer)
   }
-}
-
-function isStream(body: unknown): body is Readable {
-  return typeof body === 'object' && body !== null && 'pipe' in body
 }

@@ -5,7 +5,7 @@ import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 import type { Reason } from '#firewall/contracts/reasons.js'
 import { defaultPort } from '#firewall/names/default-port.js'
 import type { ConnectionInfo } from '../contracts/connection.js'
-import { codeOf, TokenRequestError } from '../contracts/errors.js'
+import { TokenRequestError } from '../contracts/errors.js'
 import type { HttpDecision } from '../contracts/events.js'
 import type { Recorder } from '../contracts/recorder.js'
 import { ByteBlocks } from '../message/byte-blocks.js'
@@ -13,7 +13,7 @@ import { redactText } from '../redaction/redact.js'
 import { Tally } from '../redaction/tally.js'
 import { connectionDecision } from '../records/connection-decision.js'
 import { Flow } from '../records/flow.js'
-import { reasonOf } from './failures.js'
+import { detailOf, reasonOf } from './failures.js'
 import { resolveOnce } from './resolve-upstream.js'
 import type { UpstreamResolver } from './resolver.js'
 import type { ResolvedUpstream, UpstreamCall, Upstreams } from './upstream.js'
@@ -173,7 +173,7 @@ function exchangeWith(
         } else blocks.append(chunk)
       },
       onEnd: () => settle(null),
-      onError: (error) => settleFailed(reasonOf(error), codeOf(error)),
+      onError: (error) => settleFailed(reasonOf(error), detailOf(error)),
     })
   })
 }

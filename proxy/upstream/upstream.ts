@@ -54,6 +54,8 @@ export type RawHeaders = Record<string, string | string[] | undefined>
 export interface UpstreamHandler {
   /** A connection is there and the request is about to be written. Called once, unless `onError` comes first. */
   onStart(call: UpstreamCall): void
+  /** A connection had died before anything of the request was answered, and it is sent again on a new one. */
+  onRepeat?(): void
   /** The head of the final response: never an interim one (1xx). */
   onHead(call: UpstreamCall, status: number, headers: RawHeaders): void
   /** The chunk is the handler's to keep. Never empty. */
@@ -66,7 +68,7 @@ export interface UpstreamHandler {
 
 /**
  * The way to upstreams, with its connections kept alive, each for one owner. `http1.ts` is the one implementation. It dials pinned addresses
- * alone, verifies certificates for the pinned name, follows no redirect and repeats nothing.
+ * alone, verifies certificates for the pinned name, follows no redirect, and repeats only what no server can have carried out twice.
  */
 export interface Upstreams {
   /** Loads what the first request would wait for. */
