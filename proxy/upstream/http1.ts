@@ -1,6 +1,8 @@
+import { setMaxListeners } from 'node:events'
 import type { HttpLimits } from '#firewall/contracts/policy.js'
-import { Connector } from './connect.js'
+import { dial, type TlsSession } from './dial.js'
 import { Call } from './http1/call.js'
+import { UpstreamsClosed } from './http1/errors.js'
 import { Pool } from './http1/pool.js'
 import type { ResolvedUpstream, UpstreamHandler, UpstreamRequest, Upstreams } from './upstream.js'
 
@@ -19,10 +21,12 @@ export class Http1Upstreams implements Upstreams {
   readonly #draining = new Set<Pool>()
   /** Set by `handOver`. */
   #successor: Http1Upstreams | null = null
-  #closed = false
+  readonly #closing = new AbortController()
 
   constructor(limits: HttpLimits) {
     this.#limits = limits
+    // One listener for each connection that is being made.
+    setMaxListeners(0, this.#closing.signal)
   }
 
   load(): void {
@@ -92,7 +96,7 @@ export class Http1Upstreams implements Upstreams {
   }
 
   close(): Promise<void> {
-    this.#closed = true
+    this.#closing.abort(new UpstreamsClosed())
     const pools = this.#all()
     this.#pools.clear()
     for (const pool of pools) pool.close()
@@ -110,13 +114,20 @@ export class Http1Upstreams implements Upstreams {
 
   #open(upstream: ResolvedUpstream): Pool {
     const { connectTimeoutMs, idleTimeoutMs } = this.#limits
-    const connector = new Connector(upstream, connectTimeoutMs)
+    // Of this pool alone: all of its connections are verified with the same.
+    const session: TlsSession = { latest: null }
+    const { signal } = this.#closing
     const pool: Pool = new Pool(
-      (done) => connector.connect(done),
+      (done) => {
+        dial(upstream, { timeoutMs: connectTimeoutMs, alpn: ['http/1.1'], session, signal }).then(
+          (socket) => done(null, socket),
+          (error: unknown) => done(error as Error, null),
+        )
+      },
       idleTimeoutMs,
       () => this.#draining.delete(pool),
     )
-    if (this.#closed) pool.close()
+    if (this.#closing.signal.aborted) pool.close()
     return pool
   }
 }

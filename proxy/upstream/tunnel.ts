@@ -1,8 +1,10 @@
-import { connect, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { pipeline } from 'node:stream'
 import type { HttpLimits } from '#firewall/contracts/policy.js'
 import type { HttpClose } from '../contracts/events.js'
 import { codeOf } from '../contracts/errors.js'
+import { DialAborted, dialTcp } from './dial.js'
+import { reasonOf } from './failures.js'
 import type { ResolvedUpstream } from './upstream.js'
 
 export type TunnelEnd = Pick<HttpClose, 'outcome' | 'reason' | 'detail' | 'requestBytes' | 'responseBytes'>
@@ -17,48 +19,20 @@ export async function passThrough(
   upstream: ResolvedUpstream,
   limits: HttpLimits,
 ): Promise<TunnelEnd> {
-  let failure = 'unknown'
-  for (const address of upstream.addresses) {
-    if (client.destroyed) break
-    const dialled = await dial(client, address, upstream.port, limits.connectTimeoutMs)
-    if (typeof dialled === 'string') failure = dialled
-    else return join(client, dialled, limits.idleTimeoutMs)
+  const gone = new AbortController()
+  const onGone = () => gone.abort(new DialAborted())
+  client.once('close', onGone)
+  // Nobody is dialled for a client that is gone.
+  if (client.destroyed) onGone()
+  try {
+    const socket = await dialTcp(upstream, { timeoutMs: limits.connectTimeoutMs, signal: gone.signal })
+    client.off('close', onGone)
+    return await join(client, socket, limits.idleTimeoutMs)
+  } catch (error) {
+    const reason = gone.signal.aborted ? 'client-abort' : reasonOf(error)
+    client.destroy()
+    return { outcome: 'failure', reason, detail: codeOf(error), requestBytes: 0, responseBytes: 0 }
   }
-  const reason = client.destroyed ? 'client-abort' : 'upstream-unreachable'
-  client.destroy()
-  return {
-    outcome: 'failure',
-    reason,
-    detail: failure,
-    requestBytes: 0,
-    responseBytes: 0,
-  }
-}
-
-/** A connected socket, or the code of the failure; nobody is dialled for a client that is gone. */
-export function dial(
-  client: Socket,
-  address: string,
-  port: number,
-  timeoutMs: number,
-): Promise<Socket | string> {
-  return new Promise((resolve) => {
-    const socket = connect({ host: address, port, noDelay: true })
-    const abandon = (code: string) => socket.destroy(Object.assign(new Error(), { code }))
-    const timer = setTimeout(() => abandon('ETIMEDOUT'), timeoutMs)
-    const onGone = () => abandon('ECONNABORTED')
-    client.once('close', onGone)
-    const settle = (result: Socket | string) => {
-      clearTimeout(timer)
-      client.off('close', onGone)
-      resolve(result)
-    }
-    socket.once('connect', () => {
-      socket.removeAllListeners('error')
-      settle(socket)
-    })
-    socket.once('error', (error) => settle(codeOf(error)))
-  })
 }
 
 function join(client: Socket, upstream: Socket, idleMs: number): Promise<TunnelEnd> {

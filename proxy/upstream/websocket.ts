@@ -1,4 +1,4 @@
-import type { ClientRequest, IncomingMessage } from 'node:http'
+import { Agent, type ClientRequest, type IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 // `http-proxy` is installed as its maintained successor: docs/decisions/http-proxy-alias.md says why.
@@ -6,7 +6,7 @@ import { createProxyServer } from 'http-proxy'
 import type { HttpLimits } from '#firewall/contracts/policy.js'
 import type { InTurn } from '../contracts/in-turn.js'
 import { MAX_INTERIM_RESPONSES, TooManyInterimResponses } from './response-deadline.js'
-import { shownCertificate } from '../credentials/client-certificate.js'
+import { dial, DialAborted } from './dial.js'
 import type { RawHeaders, ResolvedUpstream, UpstreamRequest } from './upstream.js'
 import { WebSocketClientEnd } from './websocket-client-end.js'
 
@@ -39,12 +39,35 @@ export interface WebSocketHandler {
  */
 export function openWebSocket(
   upstream: ResolvedUpstream,
-  { path, headers }: Pick<UpstreamRequest, 'path' | 'headers'>,
+  request: Pick<UpstreamRequest, 'path' | 'headers'>,
   limits: HttpLimits,
   handler: WebSocketHandler,
 ): { destroy(): void } {
-  const { origin, addresses, port, ca, clientCertificate } = upstream
   const end = new WebSocketClientEnd(handler)
+  const closing = new AbortController()
+  end.once('close', () => closing.abort(new DialAborted()))
+  end.once('close', () => handler.onClose())
+  dial(upstream, { timeoutMs: limits.connectTimeoutMs, alpn: ['http/1.1'], signal: closing.signal }).then(
+    (socket) => {
+      if (closing.signal.aborted) socket.destroy()
+      else ask(socket, end, upstream, request, limits, handler)
+    },
+    (error: unknown) => {
+      if (!closing.signal.aborted) handler.onError(error as Error)
+    },
+  )
+  return { destroy: () => end.destroy() }
+}
+
+/** Sends the request on a connection whose certificate was verified. */
+function ask(
+  connection: Socket,
+  end: WebSocketClientEnd,
+  { addresses, port }: ResolvedUpstream,
+  { path, headers }: Pick<UpstreamRequest, 'path' | 'headers'>,
+  limits: HttpLimits,
+  handler: WebSocketHandler,
+): void {
   // A proxy of its own for each upgrade: options of a shared one would win over those of the call.
   const proxy = createProxyServer({ xfwd: false })
   proxy.on('proxyReqWs', (request: ClientRequest) => {
@@ -79,7 +102,6 @@ export function openWebSocket(
     })
   })
   proxy.on('error', (error: Error) => handler.onError(error))
-  end.once('close', () => handler.onClose())
   // All that http-proxy reads of a request.
   const request = {
     method: 'GET',
@@ -87,22 +109,28 @@ export function openWebSocket(
     headers: { ...headers, connection: 'Upgrade', upgrade: 'websocket' },
     httpVersionMajor: 1,
   } as unknown as IncomingMessage
-  const [address = ''] = addresses
   void proxy.ws(
     request,
     end as unknown as Socket,
     {
-      target: { protocol: `${origin.scheme}:`, host: address, port },
-      // The certificate is verified before the request, with its credential, is written.
-      secure: true,
-      ssl: {
-        servername: origin.host,
-        ALPNProtocols: ['http/1.1'],
-        ...(ca === null ? {} : { ca }),
-        ...shownCertificate(clientCertificate),
-      },
+      // Nothing is dialled or encrypted any more: the agent has the connection.
+      target: { protocol: 'http:', host: addresses[0] ?? '', port },
+      agent: new OneConnection(connection),
     },
     Buffer.alloc(0),
   )
-  return { destroy: () => end.destroy() }
+}
+
+/** Hands out a connection that is there already. */
+class OneConnection extends Agent {
+  readonly #connection: Socket
+
+  constructor(connection: Socket) {
+    super({ keepAlive: false, maxSockets: 1 })
+    this.#connection = connection
+  }
+
+  override createConnection(): Socket {
+    return this.#connection
+  }
 }

@@ -34,11 +34,6 @@ export class UpstreamSilent extends Error {
   readonly code = 'EGRESS_IDLE_TIMEOUT'
 }
 
-/** No connection was made in time. */
-export class ConnectTimeout extends Error {
-  readonly code = 'EGRESS_CONNECT_TIMEOUT'
-}
-
 /** The gateway ends, and its connections with it. */
 export class UpstreamsClosed extends Error {
   readonly code = 'EGRESS_UPSTREAMS_CLOSED'
