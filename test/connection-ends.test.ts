@@ -128,6 +128,22 @@ void t.test('a CONNECT behind which nothing comes leaves a record', async (test)
   }
 })
 
+void t.test('a handshake behind which no request comes leaves a record', async (test) => {
+  const { gateway } = await setUp(test)
+  for (const listener of HTTPS_LISTENERS.filter(({ name }) => !name.startsWith('routes'))) {
+    for (const [name, end] of ENDS) {
+      const before = gateway.decisions.length
+      const socket = await listener.open(gateway, 'api.example')
+      if (!(socket instanceof TLSSocket)) continue
+      end(socket)
+      test.ok(await eventually(() => gateway.decisions.length === before + 1), `${listener.name}: ${name}`)
+      test.match(gateway.decisions.at(-1), { kind: 'tls', reason: 'tls-handshake', host: 'api.example' })
+      socket.destroy()
+    }
+  }
+  test.ok(gateway.decisions.length >= ENDS.length)
+})
+
 void t.test('a tunnel whose decision cannot be recorded does not begin', async (test) => {
   const { gateway, upstream } = await setUp(test)
   const tunnelled = async () => {

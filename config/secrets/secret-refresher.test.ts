@@ -30,6 +30,8 @@ secrets:
 interface World {
   readonly loaded: LoadedPolicy
   readonly events: SecretRotationEvent[]
+  /** Called before an event is kept. */
+  readonly onReport: { run: () => void }
   readonly put: (name: string, value: string) => void
   readonly injected: (service: string) => Promise<unknown>
   readonly secretPatterns: (service: string) => readonly string[]
@@ -58,10 +60,16 @@ async function world(t: Test): Promise<World> {
   }))
   const loaded = await loadPolicy('egress.yaml', { kinds, env, cwd: directory })
   const events: SecretRotationEvent[] = []
-  const stop = loaded.refresher?.start({ now: Date.now, report: (event) => events.push(event) })
+  const onReport: World['onReport'] = { run: () => undefined }
+  const report = (event: SecretRotationEvent) => {
+    onReport.run()
+    events.push(event)
+  }
+  const stop = loaded.refresher?.start({ now: Date.now, report })
   t.teardown(() => stop?.())
   return {
     loaded,
+    onReport,
     events,
     put,
     async injected(service) {
@@ -95,6 +103,26 @@ void t.test(
     t.same([...secretPatterns('a')].sort(), [FIRST, SECOND, 'x-api-key'].sort(), 'also of the name')
   },
 )
+
+void t.test('a new value is recorded before it is used, and not used unless it is recorded', async (t) => {
+  const { put, next, injected, events, onReport } = await world(t)
+  let tries = 0
+  let used: unknown = null
+  onReport.run = () => {
+    tries += 1
+    void injected('a').then((headers) => (used = headers))
+    throw new Error('no space left on device')
+  }
+  put('token', SECOND)
+  for (let i = 0; tries < 2 && i < 800; i += 1) await sleep(25)
+  t.ok(tries >= 2, 'it is tried again')
+  t.same(used, { 'x-api-key': `Token ${FIRST}` })
+  t.same(await injected('a'), { 'x-api-key': `Token ${FIRST}` })
+  t.equal(events.length, 0)
+  onReport.run = () => undefined
+  t.match(await next(), { secret: 'TOKEN', problem: null })
+  t.same(await injected('a'), { 'x-api-key': `Token ${SECOND}` }, 'the control')
+})
 
 void t.test(
   'after an invalid value the previous one stays in use everywhere, and the error is reported once',

@@ -10,6 +10,9 @@ import { renderTemplate, type Rendered } from './template.js'
 /** Milliseconds until a source that failed is read again, unless its refresh interval is shorter. */
 const RETRY_MS = 30_000
 
+/** Stands for a problem that was never reported, since the report failed. */
+const UNRECORDED = ''
+
 /** A secret has a new value, or kept its previous value because of an error. */
 export interface SecretRotationEvent {
   /** Milliseconds since 1970. */
@@ -26,7 +29,10 @@ export interface SecretRotationEvent {
 
 export interface RefresherOptions {
   readonly now: () => number
-  /** Called for every change, for every new error, and when an error ends. */
+  /**
+   * Called for every change before it takes effect, for every new error, and when an error ends. If it throws, the change
+   * does not take effect.
+   */
   readonly report: (event: SecretRotationEvent) => void
 }
 
@@ -70,14 +76,23 @@ export class SecretRefresher {
       // The result of a read that was stopped does not matter.
       if (stopped(signal)) return
       const before = this.#values.lookUp(source.name, true)
-      const diagnostic =
-        typeof value !== 'string' ? value : value === before ? null : this.#replace(source.name, value)
+      const prepared =
+        typeof value !== 'string' ? value : value === before ? null : this.#prepare(source.name, value)
+      const commit = typeof prepared === 'function' ? prepared : null
+      const diagnostic = typeof prepared === 'function' ? null : prepared
       const problem = diagnostic === null ? null : redactMessage(diagnostic.problem, this.#values.seen)
       const changed = problem === null && value !== before
       if (changed || problem !== failing) {
         const fix = diagnostic === null ? null : redactMessage(diagnostic.fix, this.#values.seen)
-        report({ at: now(), secret: source.name, source: source.kind, problem, fix })
+        try {
+          report({ at: now(), secret: source.name, source: source.kind, problem, fix })
+        } catch {
+          // Nothing takes effect unrecorded. It is tried again soon.
+          failing = UNRECORDED
+          continue
+        }
       }
+      commit?.()
       failing = problem
     }
   }
@@ -87,16 +102,21 @@ export class SecretRefresher {
     return typeof value === 'string' ? value : ''
   }
 
-  /** Gives the new value to every credential, or to none of them: then the previous value stays. */
-  #replace(name: string, value: string): Diagnostic | null {
+  /** Returns what gives the new value to every credential; a diagnostic if one of them cannot have it. */
+  #prepare(name: string, value: string): Diagnostic | (() => void) {
     const before = this.#current(name)
     this.#values.put(name, value)
-    const diagnostic = this.#rotateAll(name)
-    if (diagnostic !== null) this.#values.put(name, before)
-    return diagnostic
+    const prepared = this.#render(name)
+    this.#values.put(name, before)
+    if (typeof prepared !== 'function') return prepared
+    return () => {
+      this.#values.put(name, value)
+      prepared()
+    }
   }
 
-  #rotateAll(name: string): Diagnostic | null {
+  /** With the values as they are now. */
+  #render(name: string): Diagnostic | (() => void) {
     const rotated: { readonly secret: Secret; readonly rendered: Rendered }[] = []
     const alone = this.#values.lookUp(name, true)
     if (alone !== null && typeof alone !== 'string') return alone
@@ -113,8 +133,9 @@ export class SecretRefresher {
       const diagnostic = checkTogether(kind, texts)
       if (diagnostic !== null) return diagnostic
     }
-    for (const { secret, rendered } of rotated) secret.rotate(rendered.text, rendered.sensitive)
-    return null
+    return () => {
+      for (const { secret, rendered } of rotated) secret.rotate(rendered.text, rendered.sensitive)
+    }
   }
 }
 

@@ -16,8 +16,10 @@ export const tls: Protocol = {
   serve: serveTls,
 }
 
-/** Milliseconds of the processor that a handshake takes. */
-const HANDSHAKE_COST_MS = 1
+const NO_REQUEST = 'it was completed, and no request followed'
+
+/** Milliseconds of the processor that a handshake takes after its signature. */
+const FINISH_COST_MS = 0.3
 
 async function serveTls(connection: Connection, { context, run }: ConnectionTools): Promise<void> {
   const { socket, opening, host } = connection
@@ -29,11 +31,24 @@ async function serveTls(connection: Connection, { context, run }: ConnectionTool
   const secureContext = await context.turns.enter(turn, () =>
     context.ca.contextFor(turn, host, context.now()),
   )
-  context.turns.charge(turn, HANDSHAKE_COST_MS)
-  const inner = new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'] })
-  const failure = await handshake(inner)
-  if (failure === null) await run(innerConnection(connection, { socket: inner, expects: 'http' }))
-  else await recordHandshakeFailure(context, connection, opening.offer, failure)
+  // The hello is in the socket again, so the signature is computed here.
+  const { inner, done } = await context.turns.enter(turn, () => {
+    const inner = new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'] })
+    const done = handshake(inner)
+    if (socket.destroyed) inner.destroy()
+    return Promise.resolve({ inner, done })
+  })
+  context.turns.charge(turn, FINISH_COST_MS)
+  const failure = await done
+  if (failure !== null) {
+    await recordHandshakeFailure(context, connection, opening.offer, failure)
+    return
+  }
+  inner.once('close', () => {
+    // A name was told and nothing was asked: no record of a request says so.
+    if (inner.bytesRead === 0) void recordHandshakeFailure(context, connection, opening.offer, NO_REQUEST)
+  })
+  await run(innerConnection(connection, { socket: inner, expects: 'http' }))
 }
 
 /** Threat: names under a wildcard are without end, and each takes a signature and memory. */

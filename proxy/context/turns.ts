@@ -46,7 +46,8 @@ export class Turns {
 
   /** The same for work that goes on behind it. */
   enter<T>(sandbox: string, work: () => Promise<T>): Promise<T> {
-    return new Promise((resolve, reject) => this.do(sandbox, () => void work().then(resolve, reject)))
+    const begin = async () => work()
+    return new Promise((resolve, reject) => this.do(sandbox, () => void begin().then(resolve, reject)))
   }
 
   /** Work that was done elsewhere, such as in a handshake. */

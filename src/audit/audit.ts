@@ -67,8 +67,9 @@ export class Audit {
     this.#file('http').writeOrCount(event.at, { type: 'close', event })
   }
 
+  /** In the file when this returns, so that a new value has its record before it is used. @throws AuditUnavailable */
   readonly rotation = (event: SecretRotationEvent): void => {
-    this.#file('http').writeOrCount(event.at, { type: 'rotation', event })
+    this.#file('http').writeNow(event.at, { type: 'rotation', event })
   }
 
   /** @throws AuditUnavailable */

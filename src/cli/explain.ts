@@ -93,13 +93,21 @@ function readUrl(text: string): ParsedUrl {
   const match = /^(https?):\/\/([^/?#]*)([^#]*)$/i.exec(text)
   const scheme = match?.[1]?.toLowerCase() === 'http' ? 'http' : 'https'
   const authority = parseAuthority(match?.[2] ?? '')
-  if (match === null || authority === null) {
-    // Do not print the URL: it may contain a password.
-    throw usage('Unsupported URL', 'Use `https://host/path` with a host name; remove `user@` and `#fragment`')
-  }
+  if (match === null || authority === null) throw unreadableUrl(text)
   const rest = match[3] ?? ''
   const target = rest.startsWith('/') ? rest : `/${rest}`
   return { scheme, host: authority.host, port: authority.port ?? defaultPort(scheme), target }
+}
+
+/** Does not print the URL: it may contain a password. */
+function unreadableUrl(text: string): EgressError {
+  if (text.startsWith('/'))
+    return usage('The URL has no host', 'Use the whole URL, such as `https://host/path`')
+  if (!/^https?:\/\//i.test(text))
+    return usage('The URL does not start with https:// or http://', 'Use a URL such as `https://host/path`')
+  if (text.includes('#')) return usage('The URL has a fragment', 'Remove `#` and what follows it')
+  if (/^[^/]*\/\/[^/?]*@/.test(text)) return usage('The URL has a user name', 'Remove everything up to `@`')
+  return usage('The URL has no valid host name', 'Use `https://host/path` or `https://host:port/path`')
 }
 
 function usage(problem: string, fix: string): EgressError {

@@ -137,7 +137,7 @@ function reloading(given: Reloading) {
   return {
     start: () => reloader.reload(),
     async andWait(): Promise<readonly string[]> {
-      const resolver = both ? null : watchResolver(settings.auditDir)
+      const resolver = both ? null : watchResolver(settings.auditDir, () => reloader.hash)
       const outcome = await reloader.reload()
       if (!outcome.loaded) throw notReloaded(outcome)
       const said = await resolver?.(outcome.hash)

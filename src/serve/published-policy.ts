@@ -46,9 +46,14 @@ export type ResolverOutcome = 'loaded' | 'rejected' | 'silent'
  * Finds out whether a resolver in another process has loaded a policy. It reads the resolver's audit log, the only file that
  * the resolver writes and the proxy can read. Only records written after this call count.
  *
- * @returns a function that waits for the outcome of the policy with this hash; never rejects
+ * @param inForce hash of the policy that was published last: one that replaces another within moments is the only one of the
+ *   two that the resolver ever sees
+ * @returns a function that waits for the outcome of the policy with this hash, or of one that has replaced it; never rejects
  */
-export function watchResolver(auditDir: string): (hash: string | null) => Promise<ResolverOutcome> {
+export function watchResolver(
+  auditDir: string,
+  inForce: () => string | null,
+): (hash: string | null) => Promise<ResolverOutcome> {
   const roles: readonly AuditRole[] = ['dns']
   const lines = followLog(auditDir, roles, AbortSignal.timeout(RESOLVER_MS))
   // Start reading now, so that no record is missed before the function is called.
@@ -57,7 +62,7 @@ export function watchResolver(auditDir: string): (hash: string | null) => Promis
     try {
       for (let next = await first; next.done !== true; next = await lines.next()) {
         const { type, event } = next.value.shown
-        if (type !== 'policy' || event.hash !== hash) continue
+        if (type !== 'policy' || (event.hash !== hash && event.hash !== inForce())) continue
         return event.action === 'policy-loaded' ? 'loaded' : 'rejected'
       }
     } catch {

@@ -37,6 +37,11 @@ export class Reloader<Loaded extends Pick<LoadedPolicy, 'text'>> {
     this.#hash = policyHash(options.current.text)
   }
 
+  /** Hash of the policy in force. */
+  get hash(): string | null {
+    return this.#hash
+  }
+
   /** Never rejects. Reads the file after the call; calls during a running reload share the next one. */
   reload(): Promise<ReloadOutcome> {
     this.#waiting ??= this.#running.then(() => {
