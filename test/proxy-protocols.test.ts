@@ -80,7 +80,8 @@ void t.test('it leaves alone what is another protocol', async (test) => {
   test.match(answer, /^HTTP\/1\.1 403 [\s\S]*"reason":"no-rule"/)
   // No destination says `http` of this host, so the protocol of lines is not asked for.
   const tlsOnly = await connectThrough(gateway, 'other.example:443')
-  test.match(await exchangeBytes(tlsOnly.socket, 'ECHO\nhello\n'), /^HTTP\/1\.1 400 /)
+  test.match(await exchangeBytes(tlsOnly.socket, 'ECHO\nhello\n'), /^egress: not-http: /)
+  test.match(gateway.decisions.at(-1), { verdict: 'deny', reason: 'not-http' })
   test.strictSame(received, [])
 })
 

@@ -25,6 +25,10 @@ export const REASONS = {
   'no-server-name': [403, 'The TLS client sent no server name (SNI).'],
   'tls-handshake': [400, 'The TLS handshake with the client failed or was incomplete.'],
   'not-tls': [403, 'The policy expects TLS on this connection.'],
+  'not-http': [
+    403,
+    'The connection carries neither TLS nor HTTP, and only these can be checked and passed on.',
+  ],
   'bad-authority': [400, 'The authority is not a host name with an optional port.'],
   'bad-framing': [400, 'The framing of the request is ambiguous.'],
   'unknown-service': [404, 'This agent has no service with this name.'],

@@ -1,10 +1,11 @@
 import type { ProxyContext } from '../context/context.js'
 import { deny, type Denial } from '../contracts/denial.js'
 import type { HttpDecision } from '../contracts/events.js'
-import { denialText } from '../downstream/denial.js'
+import { denialLine, denialText } from '../downstream/denial.js'
 import { connectionDecision } from '../records/connection-decision.js'
 import type { ClientOffer } from '../tls/client-hello.js'
 import type { Connection } from './connection.js'
+import { farewell, farewellToSilence, mayBeHttp } from './foreign-protocols.js'
 import type { Opening } from './opening.js'
 
 /** Milliseconds that a client has to read a denial after which nothing follows. */
@@ -15,7 +16,7 @@ const ACCESS_DENIED_ALERT = Buffer.from([21, 3, 3, 0, 2, 2, 49])
 
 /**
  * Records a denial of a connection that has no request to answer, and tells the client as far as it can be told: by an alert
- * where TLS was begun, else by a response; one of which nothing was read is told nothing. The connection is over with it.
+ * where TLS was begun, in its own words where it speaks another protocol, else by a response; one of which nothing was read is told nothing. The connection is over with it.
  */
 export async function denyConnection(
   context: ProxyContext,
@@ -38,8 +39,18 @@ export async function denyConnection(
     told = deny('audit-unavailable')
     if (kind === 'tls') socket.destroy()
   }
-  socket.end(kind === 'tls' ? ACCESS_DENIED_ALERT : denialText(told, id))
+  const last = kind === 'tls' ? ACCESS_DENIED_ALERT : lastWord(connection, told, id)
+  if (last === null) socket.end()
+  else socket.end(last)
   socket.resume()
+}
+
+/** Null where the client could not take it for what it is. */
+function lastWord({ opening, port }: Connection, denial: Denial, id: string): Buffer | string | null {
+  if (opening?.kind === 'silent') return farewellToSilence(port, denialLine(denial))
+  if (opening?.kind === 'plain' && !mayBeHttp(opening.first))
+    return farewell(opening.first, denialLine(denial))
+  return denialText(denial, id)
 }
 
 function kindOf({ opening, connect }: Connection): HttpDecision['kind'] {

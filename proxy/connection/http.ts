@@ -4,13 +4,15 @@ import type { RequestConnection } from '../request/exchange.js'
 import { handleRequest } from '../request/handle.js'
 import { innerConnection, turnOf, type Connection } from './connection.js'
 import { denyConnection } from './deny-connection.js'
+import { mayBeHttp } from './foreign-protocols.js'
 import type { ConnectionTools, Protocol } from './protocol.js'
 
 /** HTTP/1.1: each request takes the steps of `proxy/request/steps.ts`. */
 export const http: Protocol = {
   name: 'http',
   recognises: ({ opening, expects }) =>
-    opening?.kind === 'unread' || (opening?.kind === 'plain' && expects === 'any'),
+    opening?.kind === 'unread' ||
+    (opening?.kind === 'plain' && expects === 'any' && mayBeHttp(opening.first)),
   serve: serveHttp,
 }
 

@@ -4,6 +4,12 @@ import { MAX_CLIENT_HELLO, parseClientHello, type ClientOffer } from '../tls/cli
 /** Milliseconds in which a client must have sent its hello. */
 const HELLO_TIMEOUT_MS = 15_000
 
+/**
+ * Milliseconds in which it must have begun. Clients of TLS and HTTP speak first, and at once; those of SMTP, FTP or MySQL wait for
+ * the server, and would wait here for ever.
+ */
+export const SILENCE_MS = 5_000
+
 /** What came first on a connection. */
 export type Opening =
   /** Nobody looked: the listener takes nothing but HTTP. */
@@ -11,6 +17,8 @@ export type Opening =
   | { readonly kind: 'tls'; readonly offer: ClientOffer }
   /** Anything that is no TLS hello. `first` is what is there so far; it is put back. */
   | { readonly kind: 'plain'; readonly first: Buffer }
+  /** Nothing came in time. The connection is still open. */
+  | { readonly kind: 'silent' }
   /** The connection is over. `bytes` came before that, and `late` says that it was cut off for taking too long. */
   | { readonly kind: 'closed'; readonly bytes: number; readonly late: boolean }
 
@@ -22,6 +30,7 @@ export function peek(socket: Socket): Promise<Opening> {
     let data = Buffer.alloc(0)
     const settle = (opening: Opening) => {
       clearTimeout(timer)
+      clearTimeout(silence)
       socket.off('data', onData).off('close', onClose).off('end', onClose)
       socket.pause()
       if (opening.kind !== 'closed' && data.length > 0) socket.unshift(data)
@@ -32,7 +41,9 @@ export function peek(socket: Socket): Promise<Opening> {
       socket.destroy()
       settle({ kind: 'closed', bytes: data.length, late: true })
     }, HELLO_TIMEOUT_MS)
+    const silence = setTimeout(() => settle({ kind: 'silent' }), SILENCE_MS)
     const onData = (chunk: Buffer) => {
+      clearTimeout(silence)
       data = Buffer.concat([data, chunk])
       const hello = parseClientHello(data)
       if (hello.kind === 'hello') settle({ kind: 'tls', offer: hello })

@@ -3,7 +3,8 @@ import { deny, type Denial } from '../contracts/denial.js'
 import { statusLine } from '../message/status-line.js'
 import type { Connection } from './connection.js'
 import { decideName, evaluateAuthority, type NameInquiry } from './evaluate-name.js'
-import { peek } from './opening.js'
+import { mayBeHttp, nameOpening } from './foreign-protocols.js'
+import { peek, SILENCE_MS } from './opening.js'
 import type { ConnectionTools, Protocol } from './protocol.js'
 import { recordLostOpening } from './deny-connection.js'
 import { busy } from '../request/room.js'
@@ -168,8 +169,20 @@ const chooseProtocol: ConnectionStep = {
   name: 'choose the protocol',
   run(connection, { protocols }) {
     connection.protocol = protocols.find((protocol) => protocol.recognises(connection)) ?? null
-    return connection.protocol === null ? deny('not-tls') : null
+    return connection.protocol === null ? denyOpening(connection.opening) : null
   },
+}
+
+/** Threat: what nobody can check passes in a CONNECT for whatever it may be, or hangs there and leaves no record. */
+function denyOpening(opening: Connection['opening']): Denial {
+  if (opening?.kind === 'plain')
+    return mayBeHttp(opening.first)
+      ? deny('not-tls')
+      : deny('not-http', { detail: nameOpening(opening.first) })
+  if (opening?.kind !== 'silent') return deny('not-tls')
+  const seconds = String(SILENCE_MS / 1000)
+  const detail = `the client sent nothing for ${seconds} seconds, and may wait for the server to speak first`
+  return deny('not-http', { detail })
 }
 
 /** A connection, from the accepted socket to the moment before its protocol takes it over. */

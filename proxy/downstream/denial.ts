@@ -48,16 +48,18 @@ export function denialText(denial: Denial, requestId: string): string {
   return `${[statusLine(status, phrase), ...lines].join('\r\n')}\r\n\r\n${String(body ?? '')}`
 }
 
-function messageOf(
-  { reason, rule, detail, retryAfter }: Denial,
-  requestId: string,
-  status: number,
-): ErrorMessage {
-  const title = textOf(reason)
-  const more = detail === null ? '' : ` ${detail}.`
+function messageOf(denial: Denial, requestId: string, status: number): ErrorMessage {
+  const { reason, rule, detail, retryAfter } = denial
+  const text = denialLine(denial)
+  return { reason, status, title: textOf(reason), detail, rule, requestId, retryAfter, text }
+}
+
+/** A denial in one line, for people. */
+export function denialLine({ reason, rule, detail }: Denial): string {
+  // Of what a client or an upstream chose, no more than a line.
+  const more = detail === null ? '' : ` ${detail.replace(/[\r\n]+/g, ' ')}.`
   const where = rule === null ? '' : ` (${rule})`
-  const text = `egress: ${reason}: ${title}${more}${where}`
-  return { reason, status, title, detail, rule, requestId, retryAfter, text }
+  return `egress: ${reason}: ${textOf(reason)}${more}${where}`
 }
 
 function complete(
