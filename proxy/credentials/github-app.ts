@@ -63,7 +63,7 @@ export const githubApp: CredentialKind = {
         body: null,
       })
       const { host } = endpoint.url
-      const read = readResponse(host, response, 201)
+      const read = readResponse(host, response)
       if ('problem' in read) return read
       const { token, expires_at: end } = read.members
       return readToken(host, token, typeof end === 'string' ? Date.parse(end) / 1000 - at : NaN)

@@ -82,7 +82,7 @@ export const google: CredentialKind = {
           assertion,
         }).toString(),
       })
-      const read = readResponse(endpoint.url.host, response, 200)
+      const read = readResponse(endpoint.url.host, response)
       return 'problem' in read ? read : readTokenResponse(endpoint.url.host, read.members)
     }
 

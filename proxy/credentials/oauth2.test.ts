@@ -15,10 +15,12 @@ const WITH_SECRET = { ...BASE, client_secret: new Secret('CLIENT_SECRET', CLIENT
 
 const GOOD = { access_token: 'token-0123456789', token_type: 'Bearer', expires_in: 3600 }
 
+const [JSON_TYPE, FORM_TYPE] = ['application/json', 'application/x-www-form-urlencoded']
+
 /** A credential, and an endpoint that answers as told. */
 function setUp(values: Record<string, Secret>) {
   const sent: TokenRequest[] = []
-  const endpoint = { status: 200, body: JSON.stringify(GOOD) as string | Buffer }
+  const endpoint = { status: 200, body: JSON.stringify(GOOD) as string | Buffer, contentType: JSON_TYPE }
   let time = 1_000_000
   const credential = oauth2.bind('api/oauth2', values)
   const inject = async () => {
@@ -27,8 +29,8 @@ function setUp(values: Record<string, Secret>) {
       now: () => time,
       send: (request): Promise<TokenResponse> => {
         sent.push(request)
-        const { status, body } = endpoint
-        return Promise.resolve({ status, headers: {}, body: Buffer.from(body) })
+        const { status, body, contentType } = endpoint
+        return Promise.resolve({ status, headers: { 'content-type': contentType }, body: Buffer.from(body) })
       },
     })
     return { error, authorization: request.headers['authorization'], request }
@@ -129,7 +131,6 @@ const HOSTILE: readonly (readonly [name: string, status: number, body: string | 
   ['200 with an error that quotes the request', 200, JSON.stringify({ error: CLIENT_SECRET })],
   ['a member that looks like our own error', 200, JSON.stringify({ problem: CLIENT_SECRET })],
   ['a redirect', 302, ''],
-  ['201', 201, JSON.stringify(GOOD)],
   ['not JSON', 200, `<html>${CLIENT_SECRET}`],
   ['an array', 200, JSON.stringify([GOOD])],
   ['nothing', 200, ''],
@@ -142,13 +143,79 @@ const HOSTILE: readonly (readonly [name: string, status: number, body: string | 
   ['a letter beyond ASCII', 200, JSON.stringify({ ...GOOD, access_token: 'token-0123\u00e4' })],
   ['a short token', 200, JSON.stringify({ ...GOOD, access_token: 'short' })],
   ['a huge token', 200, JSON.stringify({ ...GOOD, access_token: 'x'.repeat(8_193) })],
-  ['no type', 200, JSON.stringify({ ...GOOD, token_type: undefined })],
   ['another type', 200, JSON.stringify({ ...GOOD, token_type: 'DPoP' })],
   ['a life that is over', 200, JSON.stringify({ ...GOOD, expires_in: 0 })],
   ['a negative life', 200, JSON.stringify({ ...GOOD, expires_in: -3600 })],
   ['an expires_in that is not a number', 200, JSON.stringify({ ...GOOD, expires_in: 'soon' })],
-  ['null as a life', 200, JSON.stringify({ ...GOOD, expires_in: null })],
+  ['a list as a life', 200, JSON.stringify({ ...GOOD, expires_in: [3600] })],
+  ['a type that is a number', 200, JSON.stringify({ ...GOOD, token_type: 1 })],
+  ['a type that needs a proof', 200, JSON.stringify({ ...GOOD, token_type: 'mac' })],
+  ['a form that does not say so', 200, 'access_token=token-0123456789&token_type=bearer'],
 ]
+
+const FORM = 'access_token=token-0123456789&scope=repo%2Cgist&token_type=bearer'
+
+/** What endpoints in use send, and RFC 6749 clients take. */
+const LENIENT: readonly (readonly [
+  name: string,
+  status: number,
+  contentType: string,
+  body: string | Buffer,
+])[] = [
+  ['no type (Shopify, LinkedIn)', 200, JSON_TYPE, JSON.stringify({ ...GOOD, token_type: undefined })],
+  ['null as a type', 200, JSON_TYPE, JSON.stringify({ ...GOOD, token_type: null })],
+  ['an empty type', 200, JSON_TYPE, JSON.stringify({ ...GOOD, token_type: '' })],
+  ['a type in capitals', 200, JSON_TYPE, JSON.stringify({ ...GOOD, token_type: 'BEARER' })],
+  ['BearerToken (Apigee)', 200, JSON_TYPE, JSON.stringify({ ...GOOD, token_type: 'BearerToken' })],
+  ['a life as text', 200, JSON_TYPE, JSON.stringify({ ...GOOD, expires_in: '3599' })],
+  ['a life with a fraction', 200, JSON_TYPE, JSON.stringify({ ...GOOD, expires_in: 3599.5 })],
+  ['no life', 200, JSON_TYPE, JSON.stringify({ ...GOOD, expires_in: undefined })],
+  ['null as a life', 200, JSON_TYPE, JSON.stringify({ ...GOOD, expires_in: null })],
+  ['201', 201, JSON_TYPE, JSON.stringify(GOOD)],
+  ['203', 203, JSON_TYPE, JSON.stringify(GOOD)],
+  ['more members', 200, JSON_TYPE, JSON.stringify({ ...GOOD, ok: true, error: null, instance: { id: 1 } })],
+  ['an empty error', 200, JSON_TYPE, JSON.stringify({ ...GOOD, error: '' })],
+  ['a byte order mark', 200, JSON_TYPE, `\uFEFF${JSON.stringify(GOOD)}`],
+  ['white space around it', 200, JSON_TYPE, `\r\n ${JSON.stringify(GOOD)}\n`],
+  ['JSON that says it is text', 200, 'text/html; charset=utf-8', JSON.stringify(GOOD)],
+  ['a form (GitHub)', 200, `${FORM_TYPE}; charset=utf-8`, FORM],
+  [
+    'a form that says it is text (Facebook)',
+    200,
+    'text/plain',
+    'access_token=token-0123456789&expires=5184000',
+  ],
+]
+
+void t.test('answers that other clients take as well', async (t) => {
+  for (const [name, status, contentType, body] of LENIENT) {
+    const { endpoint, inject } = setUp(WITH_SECRET)
+    Object.assign(endpoint, { status, body, contentType })
+    t.strictSame(
+      { ...(await inject()), request: null },
+      { error: null, authorization: 'Bearer token-0123456789', request: null },
+      name,
+    )
+  }
+})
+
+void t.test('forms that are no token', async (t) => {
+  for (const body of [
+    'error=bad_verification_code&error_description=The+code+is+wrong',
+    `${FORM}&access_token=token-9876543210`,
+    'access_token=',
+    `access_token=token-0123%0d%0ax-admin:1`,
+    `<html>${CLIENT_SECRET}</html>`,
+    '=',
+  ]) {
+    const { endpoint, inject } = setUp(WITH_SECRET)
+    Object.assign(endpoint, { status: 200, body, contentType: FORM_TYPE })
+    const { error, authorization } = await inject()
+    t.equal(error?.reason, 'credential-unavailable', body)
+    t.notMatch(error?.detail, CLIENT_SECRET, body)
+    t.equal(authorization, undefined, body)
+  }
+})
 
 void t.test('answers that are no token', async (t) => {
   for (const [name, status, body] of HOSTILE) {

@@ -69,7 +69,7 @@ export const oauth2: CredentialKind = {
         if (clientSecret !== undefined) form.set('client_secret', clientSecret.reveal())
       }
       const response = await send({ method: 'POST', url: endpoint.url, headers, body: form.toString() })
-      const read = readResponse(endpoint.url.host, response, 200)
+      const read = readResponse(endpoint.url.host, response)
       if ('problem' in read) return read
       // Before the access token is checked, because the refresh token that was sent may already be used up.
       refresh?.rotate(read.members['refresh_token'])

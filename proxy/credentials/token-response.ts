@@ -11,16 +11,28 @@ const MAX_LIFE = 86_400
 /** RFC 6749 section 5.1: `expires_in` is optional. */
 const DEFAULT_LIFE = 300
 
-/** RFC 6749 section 5.2. Other text from an endpoint is not repeated: it may contain the request. */
+/** RFC 6749 section 5.2, and codes of large providers. Other text from an endpoint is not repeated: it may contain the request. */
 const ERROR_CODES = new Set([
   'invalid_request',
   'invalid_client',
   'invalid_grant',
   'invalid_scope',
+  'invalid_target',
   'unauthorized_client',
   'unsupported_grant_type',
+  'access_denied',
+  'server_error',
+  'slow_down',
   'temporarily_unavailable',
+  'bad_verification_code',
+  'incorrect_client_credentials',
 ])
+
+/**
+ * Values of `token_type` that mean a bearer token (RFC 6750), in lower case. Many endpoints send none, Apigee `BearerToken`,
+ * some the token's format. A type that needs a proof of possession (`DPoP`, `mac`) or is unknown is not one of them.
+ */
+const BEARER_TYPES = new Set(['', 'bearer', 'bearertoken', 'bearer token', 'bearer_token', 'jwt'])
 
 /** The members of a JSON object, or null for any other text. */
 export function readObject(text: string): Readonly<Record<string, unknown>> | null {
@@ -34,18 +46,32 @@ export function readObject(text: string): Readonly<Record<string, unknown>> | nu
   }
 }
 
-/** The members of a response with this status; otherwise an error that repeats none of its text. */
+/**
+ * The members of a successful response; otherwise an error that repeats none of its text. As lenient as the clients that people
+ * use: any 2xx, a byte order mark, and a form as GitHub and Facebook answer, if the response says that it is one or text.
+ */
 export function readResponse(
   host: string,
-  { status, body }: TokenResponse,
-  expected: number,
+  { status, headers, body }: TokenResponse,
 ): { readonly members: Readonly<Record<string, unknown>> } | TokenError {
-  const members = readObject(body.toString('utf8'))
+  const text = body.toString('utf8').replace(/^\uFEFF/, '')
+  const members = readObject(text) ?? readForm(text, String(headers['content-type'] ?? ''))
   const code = members?.['error']
   const detail = typeof code === 'string' && ERROR_CODES.has(code) ? ` (${code})` : ''
-  if (status !== expected) return { problem: `${host} returned ${String(status)}${detail}` }
+  if (status < 200 || status > 299) return { problem: `${host} returned ${String(status)}${detail}` }
   if (members === null) return { problem: `${host} did not return a JSON object` }
-  return code === undefined ? { members } : { problem: `${host} returned an error${detail}` }
+  // Some send the member with every answer.
+  const isError = code !== undefined && code !== null && code !== '' && code !== false
+  return isError ? { problem: `${host} returned an error${detail}` } : { members }
+}
+
+/** Null for a text that is no form, and for one that says something twice. */
+function readForm(text: string, contentType: string): Readonly<Record<string, unknown>> | null {
+  if (!/^\s*(application\/x-www-form-urlencoded|text\/plain)\s*(;|$)/i.test(contentType)) return null
+  if (!/^[\x21-\x7e]+\s*$/.test(text) || !text.includes('=')) return null
+  const pairs = [...new URLSearchParams(text.trim())]
+  const members = Object.fromEntries(pairs)
+  return Object.keys(members).length === pairs.length ? members : null
 }
 
 /** A token that is valid in a header (RFC 9110 section 5.5), or an error. */
@@ -66,11 +92,18 @@ export function readTokenResponse(
   host: string,
   members: Readonly<Record<string, unknown>>,
 ): Token | TokenError {
-  const { access_token: value, token_type: type, expires_in: life = DEFAULT_LIFE } = members
-  if (typeof type !== 'string' || type.toLowerCase() !== 'bearer') {
-    return { problem: `${host} returned a token that is not of type Bearer` }
-  }
-  // Some endpoints send the number as text.
-  const seconds = typeof life === 'number' || (typeof life === 'string' && life !== '') ? Number(life) : NaN
-  return readToken(host, value, seconds)
+  const { access_token: value, token_type: type } = members
+  if (!isBearer(type)) return { problem: `${host} returned a token that is not of type Bearer` }
+  return readToken(host, value, lifeOf(members['expires_in'] ?? members['expires']))
+}
+
+/** In seconds. Some endpoints send the number as text, some nothing at all. */
+function lifeOf(life: unknown): number {
+  if (life === undefined || life === null || life === '') return DEFAULT_LIFE
+  return typeof life === 'number' || (typeof life === 'string' && life.trim() !== '') ? Number(life) : NaN
+}
+
+function isBearer(type: unknown): boolean {
+  if (type === undefined || type === null) return true
+  return typeof type === 'string' && BEARER_TYPES.has(type.trim().toLowerCase())
 }
