@@ -368,3 +368,26 @@ void t.test('an agent may do what the service allows and its own rules allow', (
   )
   t.end()
 })
+
+void t.test('a path that is encoded twice may be any path: only rules for every path allow it', (t) => {
+  const path = 'https://a.example/job/feature%252Flogin'
+  const of = (...rules: string[]) => policyEngineOf(destination('https://a.example', rules, { id: 'a' }))
+  for (const [rules, method, expected] of [
+    [['allow * /**'], 'GET', 'a.rules[0]'],
+    [['allow GET /**'], 'GET', 'a.rules[0]'],
+    [['deny DELETE /job/**', 'allow * /**'], 'GET', 'a.rules[1]'],
+    [['deny DELETE /job/**', 'allow * /**'], 'DELETE', 'denied-by-rule'],
+    // A deny rule elsewhere: what the path stands for may be there.
+    [['deny GET /admin/**', 'allow * /**'], 'GET', 'denied-by-rule'],
+    [['deny GET /admin', 'allow * /**'], 'HEAD', 'denied-by-rule'],
+    // Rules for some paths, wide as they may be.
+    [['allow GET /job/**'], 'GET', 'ambiguous-path'],
+    [['allow GET /*/*'], 'GET', 'ambiguous-path'],
+    [['allow GET /job/**', 'allow GET /**'], 'GET', 'ambiguous-path'],
+    [['allow GET /other/**', 'allow GET /**'], 'GET', 'a.rules[1]'],
+    [['allow GET /other'], 'GET', 'no-rule'],
+  ] as const)
+    t.equal(verdict(of(...rules), method, path), expected, `${method}: ${rules.join(', ')}`)
+  t.equal(verdict(of('allow GET /job/**'), 'GET', 'https://a.example/job/x'), 'a.rules[0]', 'the control')
+  t.end()
+})

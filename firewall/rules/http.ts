@@ -20,8 +20,8 @@ export interface HttpMatch {
 /** One reading of an HTTP request. */
 export interface HttpSubject {
   readonly method: string
-  /** Canonical. */
-  readonly path: string
+  /** Canonical; null for one that may be any. */
+  readonly path: string | null
   /** What deny rules are compared with. */
   readonly loose: LoosePath
   readonly parameters: QueryNames
@@ -55,12 +55,12 @@ export const http: RuleKind<HttpMatch, HttpSubject> = {
   },
   matches: ({ methods, path, parameter }, subject) =>
     matchMethod(methods, subject.method) &&
-    matchPath(path, subject.path) &&
+    (subject.path === null ? isEveryPath(path) : matchPath(path, subject.path)) &&
     (parameter === null || subject.parameters.has(parameter)),
   namesReading: ({ path }) => path.text.includes('%2F'),
   matchesLoosely: ({ methods, path, parameter }, subject) =>
     deniesMethod(methods, subject.method) &&
-    matchLoosely(path.loose, subject.loose) &&
+    (subject.path === null || matchLoosely(path.loose, subject.loose)) &&
     (parameter === null || subject.parameters.hasLoosely(parameter)),
   covers(earlier, later) {
     const over = [...earlier.entries()].filter(
@@ -79,7 +79,7 @@ export const http: RuleKind<HttpMatch, HttpSubject> = {
   overlaps: (a, b) => overlapsMethods(a.methods, b.methods) && overlapsPath(a.path, b.path),
   below: ({ methods, path, parameter }, basePath) => ({ methods, path: joinPath(basePath, path), parameter }),
   explain({ methods, path, parameter }) {
-    const where = path.segments.length === 0 && path.recursive ? 'any path' : describePath(path)
+    const where = isEveryPath(path) ? 'any path' : describePath(path)
     const how = parameter === null ? '' : `, with the query parameter \`${parameter}\``
     return `use ${methods === null ? 'any method' : methods.join(', ')} on ${where}${how}`
   },
@@ -107,14 +107,15 @@ export const MAX_METHODS = 8
  */
 export function httpAlternatives(
   method: string,
-  { query, readings, loose }: RequestPath,
+  { query, readings, isEncodedTwice, loose }: RequestPath,
   overrides: readonly string[],
 ): readonly (readonly HttpSubject[])[] | null {
   const named = [...overrides, ...methodsInQuery(query)]
   const methods = named.length === 0 ? [method] : [...new Set([method, ...named])]
   if (methods.length > MAX_METHODS) return null
   const parameters = new QueryNames(query)
-  return methods.map((one) => readings.map((path) => ({ method: one, path, loose, parameters })))
+  const paths = isEncodedTwice ? [...readings, null] : readings
+  return methods.map((one) => paths.map((path) => ({ method: one, path, loose, parameters })))
 }
 
 /** Checks a list of methods. A method that no parser accepts is a rule that never matches. */
@@ -165,6 +166,10 @@ function joinPath(basePath: string, path: PathPattern): PathPattern {
   const joined = basePath === '' ? path : parsePathPattern(`${basePath}${path.text}`)
   if (isDiagnostic(joined)) throw new Error('a checked base path and a checked pattern make a pattern')
   return joined
+}
+
+function isEveryPath({ segments, recursive }: PathPattern): boolean {
+  return segments.length === 0 && recursive
 }
 
 function describePath({ text, recursive }: PathPattern): string {

@@ -10,6 +10,11 @@ export interface RequestPath {
    * The path in the forms that servers read it in, itself first. An allow rule counts only if it matches all of them.
    */
   readonly readings: readonly string[]
+  /**
+   * It holds a percent sign that begins an escape once it is decoded, as in `%252F`: to a server that decodes again it may be any
+   * path. Only a rule for every path allows it, and any deny rule for its method catches it.
+   */
+  readonly isEncodedTwice: boolean
   /** What deny rules are compared with. */
   readonly loose: LoosePath
 }
@@ -18,7 +23,7 @@ export interface RequestPath {
 export type PathError =
   | 'path-form' // not an absolute path, or a byte that is not allowed in one
   | 'path-escape' // a `%` that is not an escape, an escaped control byte, or overlong UTF-8
-  | 'path-double-encoding' // `%252e`: the upstream may decode once more than the gateway
+  | 'path-double-encoding' // `%252e%252e`: the upstream may decode once more than the gateway, and find what is refused below
   | 'path-dot-segment' // `..`, `%2e%2e`, `..;`: the upstream may resolve it to a path outside the rule
   | 'path-backslash' // `\` and `%5c`: a slash to some servers
 
@@ -46,12 +51,33 @@ export function parseRequestTarget(target: string): RequestPath | PathError {
   if (!TARGET.test(rawPath) || !QUERY.test(query.slice(1))) return 'path-form'
   const decoded = decodeUnreserved(rawPath)
   if (decoded === null || OVERLONG.test(decoded)) return 'path-escape'
-  if (/%25[0-9A-F]{2}/i.test(decoded)) return 'path-double-encoding'
+  const isEncodedTwice = ENCODED_TWICE.test(decoded)
+  if (isEncodedTwice && hidesAnother(decoded)) return 'path-double-encoding'
   if (decoded.includes('%5C')) return 'path-backslash'
   const readings = readingsOf(decoded)
   const loose = new LoosePath(decoded)
   if (readings.some(hasDotSegment) || loose.hasDotSegment()) return 'path-dot-segment'
-  return { path: decoded, query, readings, loose }
+  return { path: decoded, query, readings, isEncodedTwice, loose }
+}
+
+const ENCODED_TWICE = /%25[0-9A-F]{2}/i
+
+/** Nobody means more than a name that was encoded, in a name that was encoded. */
+const MAX_DEPTH = 8
+
+/**
+ * Whether a path, decoded again and again, is one that is refused: whatever the rules say, dot segments, backslashes and control bytes
+ * are not for servers to find (CVE-2021-42013).
+ */
+function hidesAnother(path: string): boolean {
+  let deeper: string | null = path
+  for (let depth = 0; depth < MAX_DEPTH; depth += 1) {
+    deeper = decodeUnreserved(deeper.replace(/%25([0-9A-F]{2})/gi, '%$1'))
+    if (deeper === null || OVERLONG.test(deeper) || deeper.includes('%5C')) return true
+    if (readingsOf(deeper).some(hasDotSegment) || new LoosePath(deeper).hasDotSegment()) return true
+    if (!ENCODED_TWICE.test(deeper)) return false
+  }
+  return true
 }
 
 /**

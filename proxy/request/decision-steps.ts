@@ -116,7 +116,13 @@ const evaluatePolicy: DecisionStep = {
   name: 'a rule allows this method and path',
   run(inquiry) {
     const verdict = evaluate(inquiry, overridesIn(inquiry.headers))
-    if (!verdict.allowed) return deny(verdict.reason, { rule: verdict.rule })
+    if (!verdict.allowed) {
+      const { reason, rule } = verdict
+      // What the rules would say of what it stands for cannot be known.
+      if (required(inquiry.path).isEncodedTwice && reason === 'ambiguous-path')
+        return deny('path-double-encoding', { rule })
+      return deny(reason, { rule })
+    }
     inquiry.verdict = verdict
     const { service } = verdict
     inquiry.service = service?.name ?? null
