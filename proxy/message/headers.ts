@@ -135,9 +135,37 @@ export function responseHeaders(headers: Readonly<Record<string, string | string
   return kept
 }
 
-/** Charsets in which ASCII is itself, as https://encoding.spec.whatwg.org/#names-and-labels has them. */
-const ASCII_CHARSET =
-  /^(utf-?8|(us-)?ascii|iso-?8859-?\d+|latin-?\d|(windows-|cp)(125\d|874)|koi8-[ru]|gb(k|2312|18030)|big5(-hkscs)?|euc-(jp|kr|cn)|shift[_-]jis|macintosh)$/i
+/**
+ * Code pages in which ASCII is itself, by number: those of Windows, of DOS, and what IBM, IANA and WHATWG call the same. A label with
+ * another number is refused, for most of the others are EBCDIC.
+ */
+const ASCII_NUMBERED = new RegExp(
+  `^x?(${[
+    'utf8(mb[34])?|(us)?ascii[78]?|iso646us|[78]bit',
+    '(cs)?iso8859\\d+[ei]?|iso2022(jp|kr|cn)\\w*|latin\\d+|l\\d|(hp)?roman8|armscii8',
+    '(windows|win|cp|ms|ibm|dos)?(437|720|737|775|85[02578]|86[0-69]|874|932|936|949|950|125[0-8]|1361)',
+    '(windows|cp)?(819|20127|28\\d{3}|65001|54936|51932|51949|20866|21866|31j)',
+    'sjis2004|shiftjis2004|gb(2312|18030)|big5\\w*|euc(tw|jp)\\w*|ksc5601(1987)?|koi8\\w{1,2}|tis620',
+  ].join('|')})$`,
+)
+
+/**
+ * Encodings without a number in which the bytes of a text are not those of ASCII, as libraries know them (WHATWG, IANA, iconv, ICU,
+ * Java, Python, .NET).
+ */
+const OTHER_THAN_ASCII =
+  /ucs|unicode|ebcdic|scsu|bocu|lmbcs|imap|punycode|idna|wchar|^hz|utfebcdic|rot|base|hex$|quopri|java$/
+
+/**
+ * Whether text in this charset has the bytes of ASCII where it has its characters. A label that no library knows (`binary`,
+ * `x-user-defined`, `utf8mb4`, `none`) makes no encoder write anything but the bytes that are there, and no decoder read anything
+ * else; what matters are labels by which a server can be led to write a secret so that the search does not see it, and the client's
+ * library still does. So all numbers that are not known are refused, and all names of encodings that change ASCII.
+ */
+function isAscii(charset: string): boolean {
+  const label = charset.toLowerCase().replace(/[^a-z0-9]/g, '')
+  return /\d/.test(label) ? ASCII_NUMBERED.test(label) : !OTHER_THAN_ASCII.test(label)
+}
 
 /**
  * Whether redaction can read a response once its content codings are undone: bytes as the service wrote them, in a charset whose ASCII is ASCII. Threat: the
@@ -154,7 +182,7 @@ export function isReadable(
     String(transfer).toLowerCase() === 'chunked' &&
     status !== 226 &&
     !(status === 206 && /^\s*multipart\//i.test(String(headers['content-type']))) &&
-    [...charsets].every(([, charset = '']) => ASCII_CHARSET.test(charset))
+    [...charsets].every(([, charset = '']) => isAscii(charset))
   )
 }
 
