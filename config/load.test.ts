@@ -130,7 +130,7 @@ void t.test('every section of a policy is loaded', async (t) => {
     rate: { perSecond: 50, burst: 100 },
     hosts: { 'db.internal.example': '10.0.0.5' },
   })
-  t.match(policy.http, { maxRequestBytes: 1_048_576, responseTimeoutMs: 30_000, idleTimeoutMs: 300_000 })
+  t.match(policy.http, { maxRequestBytes: 1_048_576, responseTimeoutMs: 30_000, idleTimeoutMs: 900_000 })
   t.same(policy.upstream, {
     hosts: { 'jira.example.com': { address: '127.0.0.1', port: 8443 } },
     servers: ['127.0.0.1:5353', '[::1]:53'],

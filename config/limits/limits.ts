@@ -18,9 +18,9 @@ export const DEFAULT_DNS: DnsSettings = {
 export const DEFAULT_HTTP: HttpLimits = {
   // The largest object that one PUT to S3 accepts.
   maxRequestBytes: 5 * 1024 ** 3,
-  responseTimeoutMs: 60_000,
-  // Model providers stream with pauses of minutes.
-  idleTimeoutMs: 300_000,
+  // Models think for ten minutes and more before they begin to answer, or in the middle of a stream.
+  responseTimeoutMs: 900_000,
+  idleTimeoutMs: 900_000,
   connectTimeoutMs: 10_000,
 }
 

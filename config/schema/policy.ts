@@ -248,8 +248,8 @@ const http = z.strictObject({
     'the largest request body, in bytes or with a unit: B, KB, MB, GB, KiB, MiB or GiB',
     'max_request_bytes: 5GiB',
   ).optional(),
-  response_timeout: duration('the longest time until a response begins', 'response_timeout: 60s').optional(),
-  idle_timeout: duration('the longest time without data from either side', 'idle_timeout: 5m').optional(),
+  response_timeout: duration('the longest time until a response begins', 'response_timeout: 15m').optional(),
+  idle_timeout: duration('the longest time without data from either side', 'idle_timeout: 15m').optional(),
   connect_timeout: duration('the longest time to connect', 'connect_timeout: 10s').optional(),
 })
 
@@ -345,7 +345,7 @@ export function policySchema(kinds: readonly CredentialKind[]) {
       'limits on names under wildcards, and on DNS queries',
       'dns: { max_length: 64 }',
     ).optional(),
-    http: field(http, 'limits on requests', 'http: { response_timeout: 60s }').optional(),
+    http: field(http, 'limits on requests', 'http: { response_timeout: 15m }').optional(),
     upstream: field(
       upstream,
       'how the gateway finds the addresses of upstream names',

@@ -116,6 +116,11 @@ export class Http1Server {
       noDelay: true,
     })
     server.timeout = idleMs
+    server.on('timeout', (socket: Socket) => {
+      // Node's timer is over; who waits for an answer is watched anew.
+      if (this.#mayBeSilent(socket)) socket.setTimeout(idleMs)
+      else socket.destroy()
+    })
     // Node would leave headers out beyond 2,000, and what is left out is not checked. `head-limits.ts` counts them.
     server.maxHeadersCount = 0
     const onRequest = (request: IncomingMessage, response: ServerResponse) =>
@@ -184,6 +189,17 @@ export class Http1Server {
     response.shouldKeepAlive = false
     response.assignSocket(socket)
     void handlers.onRequest(new Http1Downstream(request, response, new Http1Upgrade(socket, behind)))
+  }
+
+  /**
+   * A client that has sent all of its request waits for as long as the upstream is given (`response_timeout`), and one that is
+   * not read cannot go on. One that drips, or does not read, is cut off.
+   */
+  #mayBeSilent(socket: Socket): boolean {
+    const { unanswered, last } = this.#of(socket)
+    return (
+      unanswered.length > 0 && socket.writableLength === 0 && (last?.complete === true || socket.isPaused())
+    )
   }
 
   /** The parser gets no more of the connection. Returns what came behind the bytes that it had. */

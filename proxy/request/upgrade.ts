@@ -11,6 +11,7 @@ import { redactHeaders } from '../redaction/redact-headers.js'
 import { Tally } from '../redaction/tally.js'
 import { FrameRedactor } from '../redaction/websocket-frames.js'
 import { reasonOf } from '../upstream/failures.js'
+import { timeoutText } from '../upstream/response-deadline.js'
 import type { RawHeaders } from '../upstream/upstream.js'
 import { openWebSocket } from '../upstream/websocket.js'
 import { isFirstSecret, required, type Exchange, type ForwardResult } from './exchange.js'
@@ -96,7 +97,8 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
         fail(deny('upgrade-refused', { detail: `status ${String(answer)}` }), isError ? answer : undefined)
       },
       inTurn: (work) => context.turns.do(required(exchange.sandbox).id, work),
-      onTimeout: () => fail(deny('upstream-timeout')),
+      onTimeout: () =>
+        fail(deny('upstream-timeout', { detail: timeoutText(snapshot.policy.http.responseTimeoutMs) })),
       onError: (error) => fail(deny(reasonOf(error), { detail: codeOf(error) })),
       onAccepted(headers): Duplex | null {
         if (denial !== null) return null

@@ -4,11 +4,16 @@ export const MAX_INTERIM_RESPONSES = 32
 /** Bytes of the header fields of all interim responses to one request. */
 const MAX_INTERIM_BYTES = 65_536
 
+/** What a client is told: whoever wrote the policy reads it too, and looks for the key. */
+export function timeoutText(ms: number): string {
+  return `no response began within ${String(ms / 1000)} s (http.response_timeout)`
+}
+
 export class ResponseTimeout extends Error {
   readonly code = 'EGRESS_RESPONSE_TIMEOUT'
 
   constructor(timeoutMs: number) {
-    super(`no response began within ${String(timeoutMs / 1000)} s (http.response_timeout)`)
+    super(timeoutText(timeoutMs))
   }
 }
 

@@ -21,6 +21,9 @@ import type { ResolvedUpstream, UpstreamCall, Upstreams } from './upstream.js'
 /** Bytes of an answer: tokens are a few thousand, and an endpoint that never ends must not fill the memory. */
 const MAX_RESPONSE = 262_144
 
+/** Milliseconds for an answer, if the policy gives an upstream more: a token takes no thought, and a request waits for it. */
+const MAX_TIMEOUT_MS = 60_000
+
 /** Whom a token request is sent for. */
 export interface TokenRequestContext {
   /** The sandbox's request that needs it. */
@@ -144,12 +147,13 @@ function exchangeWith(
     }
     const settleFailed = (reason: Reason, detail: string, text = `${reason} (${detail})`) =>
       settle({ reason, detail, text })
+    const timeoutMs = Math.min(policy.http.responseTimeoutMs, MAX_TIMEOUT_MS)
     let late = false
     const timer = setTimeout(() => {
       late = true
-      settleFailed('upstream-timeout', 'unknown')
+      settleFailed('upstream-timeout', `no answer within ${String(timeoutMs / 1000)} s`)
       call?.abort(new Error('the answer is late'))
-    }, policy.http.responseTimeoutMs)
+    }, timeoutMs)
     const request = {
       method,
       path: url.pathname + url.search,
