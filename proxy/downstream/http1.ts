@@ -4,7 +4,7 @@ import type { Duplex, Readable } from 'node:stream'
 import type { Headers } from '#firewall/contracts/credential.js'
 import { statusOf } from '#firewall/contracts/reasons.js'
 import type { Denial } from '../contracts/denial.js'
-import { collectHeaders } from '../message/headers.js'
+import { collectHeaders, newHeaders } from '../message/headers.js'
 import { statusLine } from '../message/status-line.js'
 import { denialResponse } from './denial.js'
 import type { Downstream, Upgrade } from './downstream.js'
@@ -62,7 +62,7 @@ export class Http1Downstream implements Downstream {
 
   begin(status: number, headers: Headers): void {
     // The reason phrase is the upstream's free text: Node's own is written instead.
-    this.#response.writeHead(status, headers)
+    this.#response.writeHead(status, bytesAsTheyCame(headers))
   }
 
   flush(): void {
@@ -96,6 +96,16 @@ export class Http1Downstream implements Downstream {
   destroy(): void {
     this.#response.destroy()
   }
+}
+
+/**
+ * Header text is a character for each byte. Node reads Content-Disposition as UTF-8 where it knows the length of the body by then, and
+ * fails on what is not Latin-1; so it gets it first.
+ */
+function bytesAsTheyCame(headers: Headers): Headers {
+  const disposition = headers['content-disposition']
+  if (disposition === undefined) return headers
+  return Object.assign(newHeaders(), { 'content-disposition': disposition }, headers)
 }
 
 function ignore(): void {
