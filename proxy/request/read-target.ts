@@ -19,10 +19,17 @@ export function readTarget(inquiry: Inquiry, policy: Policy): Denial | null {
   }
 }
 
-/** `GET /path` with a Host header (RFC 9112 section 3.2.1). */
+/**
+ * `GET /path` with a Host header (RFC 9112 section 3.2.1). Every server must take an absolute URL as well (section 3.2.2), which then
+ * says what connection and Host say.
+ */
 function readOriginForm(inquiry: Inquiry): Denial | null {
   const { connection, requestTarget, headers } = inquiry
   const scheme = connection.scheme ?? 'http'
+  if (ABSOLUTE.test(requestTarget)) {
+    const denial = readAbsoluteForm(inquiry)
+    return denial ?? (inquiry.origin?.scheme === scheme ? null : deny('host-mismatch'))
+  }
   const authority = parseAuthority(String(headers['host']))
   inquiry.target = requestTarget
   if (authority === null) return deny('bad-authority')
@@ -30,9 +37,11 @@ function readOriginForm(inquiry: Inquiry): Denial | null {
   return null
 }
 
+const ABSOLUTE = /^(https?):\/\/([^/?#]*)(.*)$/i
+
 /** `GET http://host/path` (RFC 9112 section 3.2.2). Host must say the same: the upstream may believe either. */
 function readAbsoluteForm(inquiry: Inquiry): Denial | null {
-  const match = /^(https?):\/\/([^/?#]*)(.*)$/i.exec(inquiry.requestTarget)
+  const match = ABSOLUTE.exec(inquiry.requestTarget)
   if (match === null) {
     const detail = 'this port is a proxy: it takes CONNECT and absolute URLs'
     return deny('bad-authority', { detail })
