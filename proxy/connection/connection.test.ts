@@ -9,10 +9,10 @@ import {
   HTTPS_LISTENERS,
   statuses,
   type ListenerClient,
-} from './fixtures/client.js'
-import { SANDBOX, startGateway, type TestGateway } from './fixtures/gateway.js'
-import { destination, testPolicy } from './fixtures/policy.js'
-import { startUpstream } from './fixtures/upstream.js'
+} from '#test/fixtures/client.js'
+import { SANDBOX, startGateway, type TestGateway } from '#test/fixtures/gateway.js'
+import { destination, testPolicy } from '#test/fixtures/policy.js'
+import { startUpstream } from '#test/fixtures/upstream.js'
 
 // What a connection leaves in the log however it ends, and what is decided for it once.
 

@@ -1,10 +1,10 @@
 import { createServer } from 'node:net'
 import t, { type Test } from 'tap'
-import { eventually } from './fixtures/eventually.js'
-import { startGateway } from './fixtures/gateway.js'
-import { askAs, connectAs, identifyNeighbour } from './fixtures/neighbours.js'
-import { destination, testPolicy } from './fixtures/policy.js'
-import { listen } from './fixtures/upstream.js'
+import { eventually } from '#test/fixtures/eventually.js'
+import { startGateway } from '#test/fixtures/gateway.js'
+import { askAs, connectAs, identifyNeighbour } from '#test/fixtures/neighbours.js'
+import { destination, testPolicy } from '#test/fixtures/policy.js'
+import { listen } from '#test/fixtures/upstream.js'
 
 /** An upstream that echoes path and body, or never answers `/hang`. */
 async function serve(t: Test) {

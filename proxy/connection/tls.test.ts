@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import t from 'tap'
-import { startGateway, type TestGateway } from './fixtures/gateway.js'
-import { identifyNeighbour, type Neighbour } from './fixtures/neighbours.js'
-import { destination, testPolicy } from './fixtures/policy.js'
+import { startGateway, type TestGateway } from '#test/fixtures/gateway.js'
+import { identifyNeighbour, type Neighbour } from '#test/fixtures/neighbours.js'
+import { destination, testPolicy } from '#test/fixtures/policy.js'
 
 const HOSTS = ['one.example', 'two.example', 'three.example', 'four.example']
 const FROM: Readonly<Record<Neighbour, string>> = { a: '127.0.0.2', b: '127.0.0.3' }
