@@ -7,7 +7,7 @@ import { turnsOfTheLoop } from '#test/fixtures/client.js'
 import { eventually } from '#test/fixtures/eventually.js'
 import { listen } from '#test/fixtures/upstream.js'
 import { MAX_CLIENT_HELLO } from '../tls/client-hello.js'
-import { peek } from './opening.js'
+import { peek, SILENCE_MS } from './opening.js'
 
 // Looking at a connection changes nothing about it: who gets it next reads every byte, in order.
 
@@ -95,21 +95,42 @@ void t.test('a connection that ends first is closed, with what it sent', async (
   )
 })
 
-void t.test('one that takes too long is cut off', async (test) => {
-  for (const bytes of ['', '\x16\x03\x01']) {
-    const { client, socket } = await setUp(test)
-    mock.timers.enable({ apis: ['setTimeout'] })
-    const opening = peek(socket)
-    mock.timers.tick(14_999)
-    client.write(bytes, 'latin1')
-    for (let i = 0; i < 100_000 && socket.bytesRead < bytes.length; i += 1) await turnsOfTheLoop(1)
-    await turnsOfTheLoop(3)
-    test.notOk(socket.destroyed, 'not before its time')
-    mock.timers.tick(1)
-    mock.timers.reset()
-    test.strictSame(await opening, { kind: 'closed', bytes: bytes.length, late: true })
-    test.ok(socket.destroyed)
-  }
+/** Waits, without a timer, until all of so many bytes were read. */
+async function untilRead(socket: Socket, bytes: number): Promise<void> {
+  while (socket.bytesRead < bytes) await turnsOfTheLoop(1)
+  await turnsOfTheLoop(3)
+}
+
+void t.test('one that does not finish in time is cut off', async (test) => {
+  const { client, socket } = await setUp(test)
+  mock.timers.enable({ apis: ['setTimeout'] })
+  test.teardown(() => mock.timers.reset())
+  const opening = peek(socket)
+  mock.timers.tick(SILENCE_MS - 1)
+  client.write('\x16\x03\x01', 'latin1')
+  await untilRead(socket, 3)
+  mock.timers.tick(15_000 - SILENCE_MS)
+  await turnsOfTheLoop(3)
+  test.notOk(socket.destroyed, 'not before its time')
+  mock.timers.tick(1)
+  test.strictSame(await opening, { kind: 'closed', bytes: 3, late: true })
+  test.ok(socket.destroyed)
+})
+
+void t.test('one that does not begin in time is silent, and open', async (test) => {
+  const { socket } = await setUp(test)
+  mock.timers.enable({ apis: ['setTimeout'] })
+  test.teardown(() => mock.timers.reset())
+  const opening = peek(socket)
+  const done: unknown[] = []
+  void opening.then((found) => done.push(found))
+  mock.timers.tick(SILENCE_MS - 1)
+  await turnsOfTheLoop(3)
+  test.strictSame(done, [], 'not before its time')
+  mock.timers.tick(1)
+  test.strictSame(await opening, { kind: 'silent' })
+  mock.timers.tick(60_000)
+  test.notOk(socket.destroyed)
 })
 
 void t.test('one that was read in time is not cut off later', async (test) => {

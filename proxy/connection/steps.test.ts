@@ -182,11 +182,15 @@ void t.test('a hello is read however it is cut, and what comes behind it', async
 
 void t.test('plain bytes are not taken where TLS is expected', async (test) => {
   const { gateway, upstream } = await setUp(test)
-  const request = 'GET / HTTP/1.1\r\nHost: api.example\r\n\r\n'
-  for (const bytes of [request, 'SSH-2.0-client\r\n', '\0'])
-    test.match(await tell(await open(gateway.ports.https), bytes), /^HTTP\/1\.1 403 .*"reason":"not-tls"/s)
-  test.match(gateway.decisions, Array(3).fill({ verdict: 'deny', reason: 'not-tls' }))
-  test.strictSame(upstream.requests, [])
+  for (const [bytes, reason, told] of [
+    ['GET / HTTP/1.1\r\nHost: api.example\r\n\r\n', 'not-tls', /^HTTP\/1\.1 403 .*"reason":"not-tls"/s],
+    ['SSH-2.0-client\r\n', 'not-http', /not-http/],
+    ['\0', 'not-http', /^$/],
+  ] as const) {
+    test.match(await tell(await open(gateway.ports.https), bytes), told)
+    test.match(gateway.decisions.pop(), { verdict: 'deny', reason })
+  }
+  test.strictSame([upstream.requests, gateway.decisions], [[], []])
 })
 
 void t.test('a client that is no sandbox gets nothing, and nothing is made for it', async (test) => {

@@ -194,7 +194,8 @@ void t.test('a gateway that ends closes its tunnels, and begins no other', async
 
 void t.test('only TLS to a host that is passed through is a tunnel', (test) => {
   const tls = { kind: 'tls', offer: { serverName: 't.example', alpn: [], versions: [] } } as const
-  const plain = { kind: 'plain', first: Buffer.of(0) } as const
+  const plain = { kind: 'plain', first: Buffer.from('GET / HTTP/1.1') } as const
+  const other = { kind: 'plain', first: Buffer.of(0) } as const
   const passed = destination('https://t.example', [], { id: 'a', mode: 'tunnel' })
   const read = destination('https://t.example', [], { id: 'b' })
   const chosen = (opening: unknown, to: unknown, expects: string) =>
@@ -207,6 +208,8 @@ void t.test('only TLS to a host that is passed through is a tunnel', (test) => {
     [plain, passed, 'any', 'http'],
     [plain, read, 'any', 'http'],
     [plain, null, 'tls', null],
+    [other, read, 'any', null],
+    [{ kind: 'silent' }, read, 'any', null],
     [{ kind: 'unread' }, null, 'http', 'http'],
     [{ kind: 'unread' }, passed, 'http', 'http'],
   ] as const)
