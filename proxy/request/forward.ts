@@ -7,12 +7,14 @@ import { deny, denyFailure, type Denial } from '../contracts/denial.js'
 import { codeOf } from '../contracts/errors.js'
 import { dropSessions, isReadable, responseHeaders } from '../message/headers.js'
 import { decodedHeaders, readCodings, type Coding } from '../redaction/content-coding.js'
+import { excerptOf } from '../redaction/excerpt.js'
 import { isUnaskedPart, trimRange, type TrimmedRange } from '../redaction/ranges.js'
 import { redactHeaders } from '../redaction/redact-headers.js'
 import { Redactor, type PatternsInForce } from '../redaction/redact.js'
 import { confirmsUpload, withoutDigests } from '../redaction/searched-messages.js'
 import { Tally } from '../redaction/tally.js'
 import { detailOf, reasonOf } from '../upstream/failures.js'
+import { UpstreamProtocolError } from '../upstream/http1/errors.js'
 import type { RawHeaders, UpstreamCall, UpstreamHandler } from '../upstream/upstream.js'
 import { isFirstSecret, required, type Exchange, type ForwardResult } from './exchange.js'
 import { redactionsOf } from './records.js'
@@ -26,6 +28,10 @@ function linesOf(raw: RawHeaders): number {
   let lines = 0
   for (const name in raw) lines += Array.isArray(raw[name]) ? raw[name].length : 1
   return lines
+}
+
+function isChunked(coding: RawHeaders[string]): boolean {
+  return coding === undefined || String(coding).toLowerCase() === 'chunked'
 }
 
 /**
@@ -71,6 +77,7 @@ class Forwarding implements UpstreamHandler, OpenStream {
   /** The upstream's response is complete; what is left is to write it out. */
   #ended = false
   #responseBytes = 0
+  #isRefused = false
   /** It was sent again, since a connection had died. */
   #isRepeated = false
   /** The body is passed on in a coding that is not undone, as nothing was searched for when it began. */
@@ -137,19 +144,16 @@ class Forwarding implements UpstreamHandler, OpenStream {
     credential?.onResponse?.(required(outgoing), status, this.#context.now())
     const codings = this.#codingsOf(status, raw)
     if ('reason' in codings) {
-      this.#denial = codings
-      call.abort(new Error(codings.reason))
+      this.#refuse(call, codings)
       return
     }
     if (codings.length > 0 && !required(this.#exchange.room).decodes(codings)) {
-      this.#denial = busy('no memory to decompress the response')
-      call.abort(new Error('busy'))
+      this.#refuse(call, busy('no memory to decompress the response'))
       return
     }
     const part = this.#partOf(status, raw)
     if (part !== null && 'reason' in part) {
-      this.#denial = part
-      call.abort(new Error(part.reason))
+      this.#refuse(call, part)
       return
     }
     const headers = this.#headersOf(raw, codings, part)
@@ -180,6 +184,13 @@ class Forwarding implements UpstreamHandler, OpenStream {
     })
   }
 
+  /** The response is not passed on. */
+  #refuse(call: UpstreamCall, denial: Denial): void {
+    this.#denial = denial
+    this.#isRefused = true
+    call.abort(new Error(denial.reason))
+  }
+
   onData(call: UpstreamCall, chunk: Buffer): void {
     this.#responseBytes += chunk.length
     this.#body?.write(chunk, call)
@@ -197,8 +208,15 @@ class Forwarding implements UpstreamHandler, OpenStream {
     if (forbidden !== null) this.#denial = forbidden
     else if (failure !== null) this.#denial = denyFailure(failure, null)
     if (this.#clientGone && !this.#cut) this.#denial = null
-    else this.#denial ??= deny(reasonOf(error), { detail: detailOf(error) })
+    else this.#denial ??= deny(reasonOf(error), { detail: this.#detailOf(error) })
     this.#finish(this.#result(error))
+  }
+
+  /** With what cannot be read, as far as it may be shown. */
+  #detailOf(error: Error): string {
+    if (!(error instanceof UpstreamProtocolError) || error.bytes.length === 0) return detailOf(error)
+    const excerpt = excerptOf(error.bytes, error.at, this.#inForce())
+    return excerpt === '' ? error.message : `${error.message}: ${excerpt}`
   }
 
   /** The codings to undo; a denial for a response that must not be passed on, because it cannot be read. */
@@ -206,6 +224,9 @@ class Forwarding implements UpstreamHandler, OpenStream {
     if (linesOf(raw) > MAX_RESPONSE_LINES)
       return deny('upstream-protocol', { detail: 'too many header lines' })
     if (status > 599) return deny('upstream-protocol', { detail: `status ${String(status)}` })
+    // A coding of the connection, which nobody behind it can undo.
+    if (!isChunked(raw['transfer-encoding']))
+      return deny('upstream-protocol', { detail: 'the transfer coding is not chunked' })
     if (this.#inForce().bytes.length === 0) {
       this.#coded = readCodings(raw['content-encoding'])?.length !== 0
       return []
@@ -266,7 +287,8 @@ class Forwarding implements UpstreamHandler, OpenStream {
       requestBytes: this.#exchange.body?.bytes ?? 0,
       responseBytes: this.#responseBytes,
       redactions: redactionsOf(this.#tally, this.#exchange.credential),
-      detail: error === null || this.#clientGone || this.#cut ? repeated : detailOf(error),
+      detail:
+        error === null || this.#isRefused || this.#clientGone || this.#cut ? repeated : this.#detailOf(error),
     }
   }
 }

@@ -246,7 +246,8 @@ export class Connection {
       return this.#response !== null
     })
     if (typeof next === 'object') {
-      this.#fail(new UpstreamProtocolError(next.problem, chunk, next.at))
+      // What stands before these bytes is gone, and they may be the end of a secret.
+      this.#fail(new UpstreamProtocolError(next.problem, EMPTY, 0))
       return chunk.length
     }
     if (this.#chunks?.isDone === true && (next ?? 0) < chunk.length) this.#settle(false)

@@ -1,7 +1,7 @@
 /** What an upstream sent is not HTTP/1.1, or can be read in two ways. */
 export class UpstreamProtocolError extends Error {
   readonly code = 'EGRESS_UPSTREAM_PROTOCOL'
-  /** All that is known of the message, and where in it the problem begins. May hold a secret. */
+  /** The message from its beginning, as far as it came, and where in it the problem begins. May hold a secret. Empty for a body. */
   readonly bytes: Buffer
   readonly at: number
 

@@ -22,7 +22,7 @@ export function isIdempotent({ method, headers }: Pick<UpstreamRequest, 'method'
 }
 
 /** Bytes of a body that are kept; `room.ts` counts them for each open request. */
-const MAX_KEPT = 65_536
+const MAX_KEPT = 32_768
 
 /** The beginning of a body that comes as a stream, for as long as it may have to be sent again. */
 export class SentBytes {
