@@ -152,8 +152,8 @@ void t.test('one identity: SNI, CONNECT and Host must agree', async (test) => {
   test.match(forged, '"reason":"host-mismatch"')
 
   for (const [host, status] of [
-    ['attacker.example', '403'],
-    ['api.example:80', '403'],
+    ['attacker.example', '421'],
+    ['api.example:80', '421'],
     ['api.example', '200'],
     ['api.example:443', '200'],
     ['egress:3128', '200'],

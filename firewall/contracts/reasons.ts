@@ -21,7 +21,7 @@ export const REASONS = {
   'name-looks-encoded': [403, 'The host name looks like encoded data.'],
   'name-budget': [403, 'This sandbox has used up its budget of new names under this wildcard.'],
   'tunnel-only': [403, 'This host is available only through a TLS tunnel.'],
-  'host-mismatch': [403, 'The CONNECT target, TLS server name (SNI) and Host header do not match.'],
+  'host-mismatch': [421, 'The CONNECT target, TLS server name (SNI) and Host header do not match.'],
   'no-server-name': [403, 'The TLS client sent no server name (SNI).'],
   'tls-handshake': [400, 'The TLS handshake with the client failed or was incomplete.'],
   'not-tls': [403, 'The policy expects TLS on this connection.'],

@@ -63,7 +63,7 @@ for (const [name, open] of Object.entries(OPEN)) {
     const isFailure = ({ reason }: HttpDecision) => reason === 'tls-handshake'
     const records = () => gateway.decisions.filter(isFailure)
 
-    await failedHandshake(await open(gateway), gateway.ca, { ALPNProtocols: ['h2'] })
+    await failedHandshake(await open(gateway), gateway.ca, { ALPNProtocols: ['spdy/3'] })
     await until(() => records().length === 1)
     test.match(records()[0], {
       kind: 'tls',
@@ -72,7 +72,7 @@ for (const [name, open] of Object.entries(OPEN)) {
       port: 443,
       status: null,
       sandbox: { id: SANDBOX.id },
-      detail: 'the client offered TLS 1.3, TLS 1.2 and ALPN h2: ERR_SSL_NO_APPLICATION_PROTOCOL',
+      detail: 'the client offered TLS 1.3, TLS 1.2 and ALPN spdy/3: ERR_SSL_NO_APPLICATION_PROTOCOL',
     })
 
     const old = { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' } as const

@@ -18,8 +18,8 @@ export interface Connection extends RequestConnection {
   readonly socket: Socket
   /** The policy that was in force when it was opened. */
   readonly snapshot: ProxySnapshot
-  /** What its listener takes: at `any`, the first bytes say. */
-  readonly expects: 'http' | 'tls' | 'any'
+  /** What its listener takes: at `any`, the first bytes say. `http2` was agreed on before. */
+  readonly expects: 'http' | 'http2' | 'tls' | 'any'
   /** The CONNECT that asked for it, which is not answered yet. */
   readonly connect: ConnectRequest | null
 

@@ -87,6 +87,23 @@ export function recordHandshakeFailure(
   return recordTlsFailure(context, connection, `the client offered ${versions} and ${alpn}: ${end}`)
 }
 
+/** A connection that broke, so that nobody can be told. */
+export async function recordBroken(
+  context: ProxyContext,
+  connection: Connection,
+  { reason, detail }: Denial,
+): Promise<void> {
+  const event = {
+    at: context.now(),
+    id: context.newId(),
+    kind: 'request',
+    reason,
+    detail,
+    status: null,
+  } as const
+  await context.audit.decide(connectionDecision(connection, event)).catch(() => undefined)
+}
+
 async function recordTlsFailure(
   context: ProxyContext,
   connection: Connection,

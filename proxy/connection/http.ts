@@ -1,11 +1,10 @@
 import { deny } from '../contracts/denial.js'
 import type { ConnectRequest } from '../downstream/http1-server.js'
-import type { RequestConnection } from '../request/exchange.js'
-import { handleRequest } from '../request/handle.js'
-import { innerConnection, turnOf, type Connection } from './connection.js'
+import { innerConnection, type Connection } from './connection.js'
 import { denyConnection } from './deny-connection.js'
 import { mayBeHttp } from './foreign-protocols.js'
 import type { ConnectionTools, Protocol } from './protocol.js'
+import { asOfNow, takeRequest } from './take-request.js'
 
 /** HTTP/1.1: each request takes the steps of `proxy/request/steps.ts`. */
 export const http: Protocol = {
@@ -20,15 +19,13 @@ function serveHttp(connection: Connection, tools: ConnectionTools): void {
   const { context, http1, run } = tools
   const { socket, snapshot } = connection
   http1.serve(socket, snapshot.policy.http.idleTimeoutMs, {
-    onRequest: (downstream) =>
-      context.turns.enter(turnOf(connection), () =>
-        handleRequest(context, asOfNow(connection, tools), downstream),
-      ),
+    onRequest: (downstream) => takeRequest(connection, tools, downstream),
     onConnect(request) {
       const inner = behindConnect(connection, request, tools)
       if (connection.listener === 'forward' && connection.parent === null) void run(inner)
       else guard(denyConnection(context, inner, NO_CONNECT), connection, tools)
     },
+    onHttp2: () => void run(innerConnection(connection, { expects: 'http2' })),
     onRejected: (denial, kind) => guard(denyConnection(context, connection, denial, kind), connection, tools),
   })
 }
@@ -38,15 +35,6 @@ const NO_CONNECT = deny('bad-framing', { detail: 'CONNECT belongs to port 3128' 
 function behindConnect(connection: Connection, connect: ConnectRequest, tools: ConnectionTools): Connection {
   const { sandbox } = asOfNow(connection, tools)
   return innerConnection(connection, { connect, sandbox, snapshot: tools.context.snapshot(), expects: 'any' })
-}
-
-/** A sandbox that has ended since is nobody any more, and its address may be another's. */
-function asOfNow(connection: Connection, { context }: ConnectionTools): RequestConnection {
-  const { sandbox, peer, listener, host, scheme, port, checkedName } = connection
-  const now = context.identify(peer)
-  if (now === sandbox) return connection
-  const same = sandbox === null || now?.id === sandbox.id
-  return { sandbox: same ? now : null, peer, listener, host, scheme, port, checkedName }
 }
 
 /** A bug of ours on one connection closes that connection and no other. */

@@ -14,6 +14,8 @@ export const SILENCE_MS = 5_000
 export type Opening =
   /** Nobody looked: the listener takes nothing but HTTP. */
   | { readonly kind: 'unread' }
+  /** HTTP/2, as client and gateway have agreed by ALPN, or the client has known before. */
+  | { readonly kind: 'http2' }
   | { readonly kind: 'tls'; readonly offer: ClientOffer }
   /** Anything that is no TLS hello. `first` is what is there so far; it is put back. */
   | { readonly kind: 'plain'; readonly first: Buffer }

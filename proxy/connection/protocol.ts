@@ -1,11 +1,13 @@
 import type { ProxyContext } from '../context/context.js'
 import type { Http1Server } from '../downstream/http1-server.js'
+import type { Http2Server } from '../downstream/http2-server.js'
 import type { Connection } from './connection.js'
 
 /** What a protocol is handed beside its connection. */
 export interface ConnectionTools {
   readonly context: ProxyContext
   readonly http1: Http1Server
+  readonly http2: Http2Server
   /** Takes a connection from inside this one through the steps. Never rejects; resolves when its protocol has it. */
   readonly run: (inner: Connection) => Promise<void>
 }

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { ProxyContext } from '../context/context.js'
 import { Http1Server } from '../downstream/http1-server.js'
+import { Http2Server } from '../downstream/http2-server.js'
 import type { Connection } from './connection.js'
 import { denyConnection } from './deny-connection.js'
 import type { ConnectionTools, Protocol } from './protocol.js'
@@ -14,7 +15,12 @@ export class Connections {
 
   constructor(context: ProxyContext, protocols: readonly Protocol[]) {
     this.#protocols = protocols
-    this.#tools = { context, http1: new Http1Server(), run: (inner) => this.run(inner) }
+    this.#tools = {
+      context,
+      http1: new Http1Server(),
+      http2: new Http2Server(),
+      run: (inner) => this.run(inner),
+    }
   }
 
   /** Never rejects: a bug of ours on one connection closes that connection and no other. */
@@ -32,6 +38,7 @@ export class Connections {
   /** Connections that wait for their next request end now, others with the one under way. */
   closeIdle(): void {
     this.#tools.http1.close()
+    this.#tools.http2.close()
   }
 
   destroy(): void {

@@ -99,8 +99,8 @@ const answerConnect: ConnectionStep = {
 const readOpening: ConnectionStep = {
   name: 'read the opening, where the listener takes more than HTTP',
   run(connection, { context }) {
-    if (connection.expects === 'http') {
-      connection.opening = { kind: 'unread' }
+    if (connection.expects === 'http' || connection.expects === 'http2') {
+      connection.opening = { kind: connection.expects === 'http' ? 'unread' : 'http2' }
       return null
     }
     return peek(connection.socket).then(async (opening) => {

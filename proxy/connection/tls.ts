@@ -31,9 +31,10 @@ async function serveTls(connection: Connection, { context, run }: ConnectionTool
   const secureContext = await context.turns.enter(turn, () =>
     context.ca.contextFor(turn, host, context.now()),
   )
+  const ALPNProtocols = opening.offer.hasHttp2Cipher ? ['h2', 'http/1.1'] : ['http/1.1']
   // The hello is in the socket again, so the signature is computed here.
   const { inner, done } = await context.turns.enter(turn, () => {
-    const inner = new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols: ['http/1.1'] })
+    const inner = new TLSSocket(socket, { isServer: true, secureContext, ALPNProtocols })
     const done = handshake(inner)
     if (socket.destroyed) inner.destroy()
     return Promise.resolve({ inner, done })
@@ -48,7 +49,8 @@ async function serveTls(connection: Connection, { context, run }: ConnectionTool
     // A name was told and nothing was asked: no record of a request says so.
     if (inner.bytesRead === 0) void recordHandshakeFailure(context, connection, opening.offer, NO_REQUEST)
   })
-  await run(innerConnection(connection, { socket: inner, expects: 'http' }))
+  const expects = inner.alpnProtocol === 'h2' ? 'http2' : 'http'
+  await run(innerConnection(connection, { socket: inner, expects }))
 }
 
 /** Threat: names under a wildcard are without end, and each takes a signature and memory. */

@@ -12,6 +12,8 @@ export interface Downstream {
   readonly target: string
   /** By lower-case name, as they were sent; a name that came more than once has a list. */
   readonly headers: Headers
+  /** Whether a body comes with it, if only an empty one. */
+  readonly hasBody: boolean
   /** Set when the request asks for a WebSocket. */
   readonly upgrade: Upgrade | null
   /** Whether a response has begun; `deny` is then too late. */
@@ -61,16 +63,11 @@ export interface Downstream {
 
 /** A request to speak another protocol from here on (RFC 9110 section 7.8). */
 export interface Upgrade {
-  /** Bytes that the client sent behind its request, before it was answered. */
-  readonly head: Buffer
-  /** Of the connection so far, the request included. */
-  readonly bytesRead: number
-  readonly bytesWritten: number
   /**
-   * Agrees, with these headers, and hands over the stream. Nothing was read of it after the request before this; its reader
-   * must resume it. Called once at most, and never after `deny`.
+   * Agrees, with these headers beside those of the handshake itself, and hands over the stream. Nothing was read of it after the
+   * request before this; its reader must resume it. Called once at most, and never after `deny`.
    */
   accept(headers: Headers): Duplex
-  /** Ends the connection once everything written is sent. */
+  /** Ends the stream once everything written is sent. */
   close(): void
 }

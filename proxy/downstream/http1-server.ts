@@ -35,6 +35,8 @@ export interface Http1Handlers {
   onRequest(downstream: Downstream): Promise<void>
   /** The connection is the handler's from here on: HTTP reads it no more. */
   onConnect(request: ConnectRequest): void
+  /** The client speaks HTTP/2, with prior knowledge. The connection is the handler's, with all that came in it. */
+  onHttp2(): void
   /** What came cannot be answered as a request. The handler answers, and ends the connection. */
   onRejected(denial: Denial, kind: 'request' | 'upgrade' | 'connect'): void
 }
@@ -47,9 +49,22 @@ const MAX_UNANSWERED = 64
 
 const TOO_MANY = deny('busy', { detail: 'Too many requests were sent ahead', retryAfter: 1 })
 
+/** RFC 9113 section 3.4. */
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+
+/** What Node's parser says of bytes that it does not take. */
+interface ParseError extends Error {
+  readonly code?: string
+  /** The bytes that it was given, and how many of them it had read. */
+  readonly rawPacket?: Buffer
+  readonly bytesParsed?: number
+}
+
 interface Served {
   /** What hands the connection's bytes to the parser. */
   feed: RequestFeed | null
+  /** Takes the connection from Node's server. */
+  release: () => void
   /** The last request that came. */
   last: IncomingMessage | null
   /** Bytes of the connection that are accounted for: by requests, or by a record of their own. */
@@ -70,7 +85,14 @@ export class Http1Server {
     const unanswered: ServerResponse[] = []
     // Bytes that were looked at before are in the socket again.
     const accounted = socket.bytesRead - socket.readableLength
-    const served: Served = { handlers, unanswered, accounted, feed: null, last: null }
+    const served: Served = {
+      handlers,
+      unanswered,
+      accounted,
+      feed: null,
+      last: null,
+      release: () => undefined,
+    }
     this.#served.set(socket, served)
     // With pipelined requests, Node emits `close` only on the response being sent. Emit it on the queued ones too;
     // otherwise they never finish and keep their upstream connections open.
@@ -90,7 +112,7 @@ export class Http1Server {
   }
 
   #read(server: Server, socket: Socket, served: Served): void {
-    server.emit('connection', socket)
+    served.release = handToNode(server, socket)
     served.feed = new RequestFeed(socket, {
       unanswered: () => served.unanswered.length,
       inBody: () => served.last?.complete === false,
@@ -139,7 +161,17 @@ export class Http1Server {
       if (unanswered.length > 0) handlers.onRejected(OVERTAKES, 'connect')
       else handlers.onConnect({ target: url, headers: collectHeaders(rawHeaders), head: behind })
     })
-    server.on('clientError', (_error: Error, socket: Duplex) => {
+    server.on('clientError', (error: ParseError, socket: Duplex) => {
+      const { last } = this.#of(socket)
+      // RFC 9113 section 3.4: its connection preface begins like a request that no server of HTTP/1.1 takes.
+      if (error.code === 'HPE_PAUSED_H2_UPGRADE' && last === null && socket.writable) {
+        const rest = this.#endFeed(socket, error.rawPacket?.subarray(error.bytesParsed))
+        const { handlers, release } = this.#takeOver(socket)
+        release()
+        socket.unshift(Buffer.concat([PREFACE, rest]))
+        handlers.onHttp2()
+        return
+      }
       this.#endFeed(socket)
       // A socket that is gone is recorded when it closes, if it had sent anything.
       if (socket.destroyed || !socket.writable) return
@@ -188,7 +220,13 @@ export class Http1Server {
     const response = new ServerResponse(request)
     response.shouldKeepAlive = false
     response.assignSocket(socket)
-    void handlers.onRequest(new Http1Downstream(request, response, new Http1Upgrade(socket, behind)))
+    void handlers.onRequest(
+      new Http1Downstream(
+        request,
+        response,
+        new Http1Upgrade(socket, behind, request.headers['sec-websocket-key'] ?? ''),
+      ),
+    )
   }
 
   /**
@@ -219,6 +257,21 @@ export class Http1Server {
     const served = this.#served.get(socket)
     if (served === undefined) throw new Error('a connection that nobody handed over')
     return served
+  }
+}
+
+/** Returns what takes it back: Node's server has a way to let a connection go only for a request that asks for it. */
+function handToNode(server: Server, socket: Socket): () => void {
+  const names = ['data', 'end', 'close', 'drain', 'timeout', 'error'] as const
+  const before = new Set(names.flatMap((name) => socket.listeners(name)))
+  server.emit('connection', socket)
+  const listeners = names.flatMap((name) =>
+    socket.listeners(name).flatMap((listener) => (before.has(listener) ? [] : [{ name, listener }])),
+  )
+  return () => {
+    for (const { name, listener } of listeners) socket.off(name, listener as () => void)
+    socket.setTimeout(0)
+    socket.pause()
   }
 }
 

@@ -4,8 +4,9 @@ import type { Duplex, Readable } from 'node:stream'
 import type { Headers } from '#firewall/contracts/credential.js'
 import { statusOf } from '#firewall/contracts/reasons.js'
 import type { Denial } from '../contracts/denial.js'
-import { collectHeaders, newHeaders } from '../message/headers.js'
+import { collectHeaders, hasBody, newHeaders } from '../message/headers.js'
 import { statusLine } from '../message/status-line.js'
+import { acceptFor } from '../message/websocket-handshake.js'
 import { denialResponse } from './denial.js'
 import type { Downstream, Upgrade } from './downstream.js'
 
@@ -14,6 +15,7 @@ export class Http1Downstream implements Downstream {
   readonly method: string
   readonly target: string
   readonly headers: Headers
+  readonly hasBody: boolean
   readonly upgrade: Upgrade | null
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
@@ -22,6 +24,7 @@ export class Http1Downstream implements Downstream {
     this.method = request.method ?? ''
     this.target = request.url ?? ''
     this.headers = collectHeaders(request.rawHeaders)
+    this.hasBody = hasBody(this.headers)
     this.upgrade = upgrade
     this.#request = request
     this.#response = response
@@ -114,31 +117,33 @@ function ignore(): void {
 
 /** A socket that Node's server has let go of, because its request asked for another protocol. */
 export class Http1Upgrade implements Upgrade {
-  readonly head: Buffer
   readonly #socket: Socket
+  /** What the client sent behind its request, before it was answered. */
+  readonly #head: Buffer
+  readonly #key: string
 
-  constructor(socket: Socket, head: Buffer) {
-    this.head = head
+  /** @param key of the client (RFC 6455 section 4.1) */
+  constructor(socket: Socket, head: Buffer, key: string) {
     this.#socket = socket
-  }
-
-  get bytesRead(): number {
-    return this.#socket.bytesRead
-  }
-
-  get bytesWritten(): number {
-    return this.#socket.bytesWritten
+    this.#head = head
+    this.#key = key
   }
 
   accept(headers: Headers): Duplex {
-    const lines = Object.entries(headers).flatMap(([name, value]) =>
+    const agreed = {
+      ...headers,
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-accept': acceptFor(this.#key),
+    }
+    const lines = Object.entries(agreed).flatMap(([name, value]) =>
       [value].flat().map((one) => `${name}: ${one}\r\n`),
     )
     this.#socket.setTimeout(0)
     this.#socket.setNoDelay(true)
     this.#socket.setKeepAlive(true)
     this.#socket.write(`${statusLine(101)}\r\n${lines.join('')}\r\n`, 'latin1')
-    if (this.head.length > 0) this.#socket.unshift(this.head)
+    if (this.#head.length > 0) this.#socket.unshift(this.#head)
     return this.#socket
   }
 

@@ -2,7 +2,7 @@ import type { Injected } from '#firewall/contracts/credential.js'
 import { authorityText } from '#firewall/names/default-port.js'
 import type { ProxyContext } from '../context/context.js'
 import { deny, denyFailure, type Denial } from '../contracts/denial.js'
-import { endToEndHeaders, hasBody } from '../message/headers.js'
+import { endToEndHeaders } from '../message/headers.js'
 import { newKey } from '../message/websocket-handshake.js'
 import { widenRange } from '../redaction/ranges.js'
 import { reachOf } from '../redaction/search.js'
@@ -85,7 +85,7 @@ const prepareRequest: Step = {
     if (downstream.upgrade !== null) headers['sec-websocket-key'] = newKey()
     // Whatever host this is: what comes back must be readable for redaction.
     if (snapshot.secretPatterns.current().bytes.length > 0) askSearchable(headers, snapshot.entityTags)
-    if (hasBody(exchange.headers)) {
+    if (downstream.hasBody) {
       const { maxRequestBytes } = snapshot.policy.http
       const reservation = ledger.memory.open(required(sandbox).id, snapshot.policy.limits.memory)
       exchange.body = new RequestBody(

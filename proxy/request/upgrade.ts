@@ -6,7 +6,7 @@ import { deny, type Denial } from '../contracts/denial.js'
 import { codeOf } from '../contracts/errors.js'
 import { FrameReader } from '../message/frame-reader.js'
 import { dropSessions, responseHeaders } from '../message/headers.js'
-import { acceptFor, handshakeError } from '../message/websocket-handshake.js'
+import { handshakeError } from '../message/websocket-handshake.js'
 import { redactHeaders } from '../redaction/redact-headers.js'
 import { Tally } from '../redaction/tally.js'
 import { FrameRedactor } from '../redaction/websocket-frames.js'
@@ -37,7 +37,7 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
   const redactor =
     snapshot.secretPatterns.current().bytes.length === 0 ? null : new FrameRedactor(inForce, tally)
   const frames = { ofClient: new FrameReader('client'), ofServer: new FrameReader('server') }
-  const headBytes = upgrade.bytesRead
+  const bytes = { ofClient: 0, ofServer: 0 }
 
   return new Promise((resolve) => {
     let status: number | null = null
@@ -56,8 +56,8 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
         denial,
         aborted,
         status: status ?? told,
-        requestBytes: upgrade.bytesRead - headBytes,
-        responseBytes: upgrade.bytesWritten,
+        requestBytes: bytes.ofClient,
+        responseBytes: bytes.ofServer,
         redactions: redactionsOf(tally, exchange.credential),
         detail: denial?.detail ?? null,
       })
@@ -108,24 +108,21 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
           return null
         }
         status = 101
-        return upgrade.accept({
-          ...redactHeaders(passedHeaders(headers, exchange), inForce(), tally),
-          connection: 'Upgrade',
-          upgrade: 'websocket',
-          'sec-websocket-accept': acceptFor(String(exchange.headers['sec-websocket-key'])),
-        })
+        return upgrade.accept(redactHeaders(passedHeaders(headers, exchange), inForce(), tally))
       },
       onBytes(chunk) {
+        bytes.ofServer += chunk.length
         const read = frames.ofServer.push(chunk)
-        const bytes = read === null || redactor === null ? read : redactor.push(read)
-        if (bytes === null) malformed ??= deny('upstream-protocol', { detail: 'not a WebSocket frame' })
-        return bytes
+        const clean = read === null || redactor === null ? read : redactor.push(read)
+        if (clean === null) malformed ??= deny('upstream-protocol', { detail: 'not a WebSocket frame' })
+        return clean
       },
       onClientBytes(chunk) {
-        const bytes = frames.ofClient.push(chunk)
-        if (bytes === null)
+        bytes.ofClient += chunk.length
+        const read = frames.ofClient.push(chunk)
+        if (read === null)
           malformed ??= deny('bad-framing', { detail: 'the client did not send a WebSocket frame' })
-        return bytes
+        return read
       },
       onClose() {
         if (malformed !== null) denial = malformed

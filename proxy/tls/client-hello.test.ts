@@ -111,8 +111,8 @@ async function realHellos(): Promise<Record<string, readonly [bytes: Buffer, nam
 
 /** What some of them say beside the name. */
 const OFFERS: Readonly<Record<string, Partial<ClientOffer>>> = {
-  'node, TLS 1.3': { alpn: [], versions: ['TLS 1.3', 'TLS 1.2'] },
-  'node, TLS 1.2': { alpn: [], versions: ['TLS 1.2'] },
+  'node, TLS 1.3': { alpn: [], versions: ['TLS 1.3', 'TLS 1.2'], hasHttp2Cipher: true },
+  'node, TLS 1.2': { alpn: [], versions: ['TLS 1.2'], hasHttp2Cipher: true },
   'node, ALPN': { alpn: ['h2', 'http/1.1'], versions: ['TLS 1.3', 'TLS 1.2'] },
 }
 
@@ -161,7 +161,13 @@ void t.test('server names', (t) => {
   t.end()
 })
 
-const plain = (serverName: string | null) => ({ kind: 'hello', serverName, alpn: [], versions: ['TLS 1.2'] })
+const plain = (serverName: string | null) => ({
+  kind: 'hello',
+  serverName,
+  alpn: [],
+  versions: ['TLS 1.2'],
+  hasHttp2Cipher: false,
+})
 
 void t.test('what else a client offers', (t) => {
   const name = (text: string) => vector(Buffer.from(text, 'latin1'), 1)
@@ -171,6 +177,7 @@ void t.test('what else a client offers', (t) => {
     kind: 'hello',
     alpn: ['h2'],
     versions: ['TLS 1.3', 'TLS 1.1'],
+    hasHttp2Cipher: true,
   })
   t.match(parseClientHello(hello(alpn('a\n"b', 'x'.repeat(200)))), { alpn: ['a?"b', 'x'.repeat(32)] })
   t.match(parseClientHello(hello(alpn(...Array<string>(50).fill('p')))), { alpn: Array(8).fill('p') })

@@ -9,13 +9,18 @@ const SERVER_NAME_EXTENSION = 0
 const ALPN_EXTENSION = 16
 const SUPPORTED_VERSIONS_EXTENSION = 43
 
+const TLS_1_3 = 0x0304
+
 const VERSIONS: ReadonlyMap<number, string> = new Map([
   [0x0300, 'SSL 3.0'],
   [0x0301, 'TLS 1.0'],
   [0x0302, 'TLS 1.1'],
   [0x0303, 'TLS 1.2'],
-  [0x0304, 'TLS 1.3'],
+  [TLS_1_3, 'TLS 1.3'],
 ])
+
+/** Suites of TLS 1.2 that RFC 9113 appendix A leaves to HTTP/2, as far as the gateway has them: ECDHE with an AEAD. */
+const HTTP2_SUITES: ReadonlySet<number> = new Set([0xc02b, 0xc02c, 0xc02f, 0xc030, 0xcca8, 0xcca9])
 
 /** Bytes of a protocol's name, and names, that are told: the log needs no more to say what a client speaks. */
 const MAX_ALPN_NAME = 32
@@ -29,6 +34,8 @@ export interface ClientOffer {
   readonly alpn: readonly string[]
   /** Such as `TLS 1.3`; unknown ones are left out (RFC 8701 puts some in on purpose). */
   readonly versions: readonly string[]
+  /** Whether HTTP/2 may be spoken with a cipher that it takes (RFC 9113 section 9.2.2). */
+  readonly hasHttp2Cipher: boolean
 }
 
 /** The first bytes of a TLS connection, which the gateway reads before it decides. */
@@ -55,15 +62,16 @@ export function parseClientHello(data: Buffer): ClientHello {
   const legacyVersion = reader.uint16()
   reader.skip(32) // random
   reader.vector(1) // legacy_session_id
-  reader.vector(2) // cipher_suites
+  const suites = new Reader(reader.vector(2))
   reader.vector(1) // legacy_compression_methods
   // Before TLS 1.3 a hello may end here (RFC 5246 section 7.4.1.2).
   if (reader.ended()) {
-    return { kind: 'hello', serverName: null, alpn: [], versions: versionNames([legacyVersion]) }
+    const versions = versionNames([legacyVersion])
+    return { kind: 'hello', serverName: null, alpn: [], versions, hasHttp2Cipher: false }
   }
   const extensions = reader.vector(2)
   if (!reader.ended()) return MALFORMED
-  return readExtensions(new Reader(extensions), legacyVersion)
+  return readExtensions(new Reader(extensions), legacyVersion, suites)
 }
 
 /** A hello may be split over records (RFC 8446 section 5.1). Bytes after it are ignored. */
@@ -89,7 +97,7 @@ function joinRecords(data: Buffer): Buffer | ClientHello {
   return data.length > MAX_CLIENT_HELLO + 5 && parts.length === 0 ? MALFORMED : Buffer.concat(parts)
 }
 
-function readExtensions(extensions: Reader, legacyVersion: number): ClientHello {
+function readExtensions(extensions: Reader, legacyVersion: number, suites: Reader): ClientHello {
   let serverName: string | null = null
   let alpn: readonly string[] = []
   let versions: readonly number[] = [legacyVersion]
@@ -111,7 +119,13 @@ function readExtensions(extensions: Reader, legacyVersion: number): ClientHello 
     if (!outer.ended() || !list.ended() || nameType !== 0) return MALFORMED
     serverName = parseHostname(name.toString('latin1'))
   }
-  return { kind: 'hello', serverName, alpn, versions: versionNames(versions) }
+  const hasHttp2Cipher = versions.includes(TLS_1_3) || readsAny(suites, HTTP2_SUITES)
+  return { kind: 'hello', serverName, alpn, versions: versionNames(versions), hasHttp2Cipher }
+}
+
+function readsAny(list: Reader, wanted: ReadonlySet<number>): boolean {
+  while (!list.done) if (wanted.has(list.uint16())) return true
+  return false
 }
 
 function readAlpn(body: Buffer): readonly string[] {

@@ -1,0 +1,117 @@
+import type { RequestListener } from 'node:http'
+import { constants } from 'node:http2'
+import t from 'tap'
+import { Secret } from '#firewall/secrets/secret.js'
+import { bearer } from '#proxy/credentials/bearer.js'
+import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
+import { eventually } from './fixtures/eventually.js'
+import { startGateway, type TestGateway } from './fixtures/gateway.js'
+import { ask, openPlainSession, openSession } from './fixtures/http2-client.js'
+import { destination, service, testPolicy } from './fixtures/policy.js'
+import { startUpstream, type Upstream } from './fixtures/upstream.js'
+
+const TOKEN = 'real-token-0123456789abcdef'
+const credential = bearer.bind('api/bearer', { token: new Secret('API_TOKEN', TOKEN) })
+
+interface SetUp {
+  readonly gateway: TestGateway
+  readonly upstream: Upstream
+}
+
+interface Teardown {
+  teardown(close: () => Promise<void> | void): void
+}
+
+async function setUp(test: Teardown): Promise<SetUp> {
+  const authority = await CertificateAuthority.create(Date.now())
+  const answer: RequestListener = (request, response) => {
+    const received: Buffer[] = []
+    request.on('data', (chunk: Buffer) => received.push(chunk))
+    request.on('end', () => {
+      response.setHeader('x-received', String(Buffer.concat(received).length))
+      response.end(`hello ${request.headers.authorization ?? ''}`)
+    })
+  }
+  const upstream = await startUpstream(authority, answer)
+  const plain = await startUpstream(null, answer)
+  const at = { address: '127.0.0.1', port: upstream.port }
+  const gateway = await startGateway(
+    testPolicy({
+      destinations: [
+        destination('https://api.example', ['allow GET,POST /rest/**'], {
+          id: 'services.api',
+          service: 'api',
+          ca: authority.pem,
+        }),
+        destination('https://other.example', ['allow GET /**'], { id: 'allow[0]', ca: authority.pem }),
+        destination('http://plain.example', ['allow GET /**'], { id: 'allow[2]' }),
+      ],
+      services: [service('api', 'https://api.example', credential)],
+      hosts: { 'api.example': at, 'other.example': at, 'plain.example': { ...at, port: plain.port } },
+    }),
+  )
+  test.teardown(async () => {
+    await gateway.close()
+    await upstream.close()
+    await plain.close()
+  })
+  return { gateway, upstream }
+}
+
+void t.test('requests of HTTP/2 take the same steps, with the credential', async (test) => {
+  const { gateway, upstream } = await setUp(test)
+  for (const way of ['transparent', 'connect'] as const) {
+    const session = await openSession(test, gateway, 'api.example', way)
+    const answer = await ask(session, { ':path': '/rest/me', authorization: 'Bearer placeholder' })
+    test.equal(answer.status, 200, way)
+    test.equal(answer.body, `hello Bearer ${'*'.repeat(TOKEN.length)}`, 'the credential comes back redacted')
+    test.equal(upstream.requests.at(-1)?.headers.authorization, `Bearer ${TOKEN}`)
+    const sent = Buffer.alloc(300_000, 'x')
+    const posted = await ask(session, { ':path': '/rest/up', ':method': 'POST' }, sent)
+    test.equal(posted.headers['x-received'], '300000')
+    const denied = await ask(session, { ':path': '/admin' })
+    test.equal(denied.status, 403)
+    test.match(denied.body, '"reason":"no-rule"')
+    await eventually(() => gateway.closes.length >= 2)
+    test.match(gateway.closes, [{ outcome: 'success' }, { outcome: 'success', requestBytes: 300_000 }])
+    gateway.closes.length = 0
+  }
+  test.same(gateway.failures, [])
+})
+
+void t.test('a denial in the middle of an upload is an answer, and the connection goes on', async (test) => {
+  const { gateway } = await setUp(test)
+  const session = await openSession(test, gateway, 'api.example', 'transparent')
+  const denied = await ask(session, { ':path': '/admin', ':method': 'POST' }, Buffer.alloc(1_000_000))
+  test.match(denied, { status: 403, rstCode: constants.NGHTTP2_NO_ERROR })
+  test.match(await ask(session, { ':path': '/rest/after' }), { status: 200 })
+})
+
+void t.test('a connection is for the name that it was opened for', async (test) => {
+  const { gateway, upstream } = await setUp(test)
+  const session = await openSession(test, gateway, 'other.example', 'transparent')
+  for (const headers of [
+    { ':authority': 'api.example' },
+    { ':authority': 'other.example', host: 'api.example' },
+    { ':authority': 'other.example:8443' },
+    { ':scheme': 'http' },
+  ]) {
+    const answer = await ask(session, { ':path': '/rest/me', ...headers })
+    test.ok([421, 400].includes(answer.status), JSON.stringify([headers, answer]))
+  }
+  test.same(upstream.requests, [])
+  test.match(await ask(session, { ':path': '/rest/me' }), { status: 200 }, 'the control passes')
+})
+
+void t.test('prior knowledge: HTTP/2 without TLS where plain HTTP is allowed', async (test) => {
+  const { gateway } = await setUp(test)
+  const session = await openPlainSession(test, gateway, 'plain.example')
+  test.match(await ask(session, { ':path': '/x' }), { status: 200, body: 'hello ' })
+  test.match(await ask(session, { ':path': '/x', ':method': 'POST' }), { status: 403 })
+  test.match(gateway.decisions, [
+    { listener: 'transparent', scheme: 'http', verdict: 'allow' },
+    { verdict: 'deny' },
+  ])
+  const inside = await openPlainSession(test, gateway, 'plain.example', 'connect')
+  test.match(await ask(inside, { ':path': '/y' }), { status: 200, body: 'hello ' })
+})
