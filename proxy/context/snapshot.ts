@@ -5,7 +5,7 @@ import type { Policy } from '#firewall/contracts/policy.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
 import { EntityTags } from '../redaction/entity-tags.js'
 import { GatewaySecretPatterns } from '../redaction/gateway-secret-patterns.js'
-import { Http1Upstreams } from '../upstream/http1.js'
+import { Http1Upstreams } from '../upstream/http1/upstreams.js'
 import { UpstreamResolver } from '../upstream/resolver.js'
 import type { Upstreams } from '../upstream/upstream.js'
 

@@ -67,7 +67,7 @@ export interface UpstreamHandler {
 }
 
 /**
- * The way to upstreams, with its connections kept alive, each for one owner. `http1.ts` is the one implementation. It dials pinned addresses
+ * The way to upstreams, with its connections kept alive, each for one owner. `http1/upstreams.ts` is the one implementation. It dials pinned addresses
  * alone, verifies certificates for the pinned name, follows no redirect, and repeats only what no server can have carried out twice.
  */
 export interface Upstreams {

@@ -1,10 +1,10 @@
 import { setMaxListeners } from 'node:events'
 import type { HttpLimits } from '#firewall/contracts/policy.js'
-import { dial, type TlsSession } from './dial.js'
-import { Call } from './http1/call.js'
-import { UpstreamsClosed } from './http1/errors.js'
-import { Pool } from './http1/pool.js'
-import type { ResolvedUpstream, UpstreamHandler, UpstreamRequest, Upstreams } from './upstream.js'
+import { dial, type TlsSession } from '../dial.js'
+import { Call } from './call.js'
+import { UpstreamsClosed } from './errors.js'
+import { Pool } from './pool.js'
+import type { ResolvedUpstream, UpstreamHandler, UpstreamRequest, Upstreams } from '../upstream.js'
 
 /** Pools kept of one owner's sandbox; beyond it the least recently used one is closed once its requests are done. */
 const MAX_POOLS = 32

@@ -3,8 +3,8 @@ import { createServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { DEFAULT_HTTP } from '#config/limits/limits.js'
 import { listen } from '#test/fixtures/upstream.js'
-import { Http1Upstreams } from './http1.js'
-import type { ConnectionOwner } from './upstream.js'
+import { Http1Upstreams } from './upstreams.js'
+import type { ConnectionOwner } from '../upstream.js'
 
 /** An upstream that counts its connections and names, in each answer, the one that it came on. */
 async function serve(t: Test) {
