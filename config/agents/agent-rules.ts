@@ -66,7 +66,9 @@ function checkReachable(
   for (const rule of rules) {
     const first = service.find(
       (other) =>
-        (other.effect === 'allow' && kinds.overlaps(rule, other)) || kinds.shadowedBy(rule, [other]) !== null,
+        // A call by gRPC is a request of HTTP, too: the one may be a part of the other.
+        (other.effect === 'allow' && (rule.kind !== other.kind || kinds.overlaps(rule, other))) ||
+        kinds.shadowedBy(rule, [other]) !== null,
     )
     if (first?.effect === 'allow') continue
     const index = Number(/(\d+)\]$/.exec(rule.id)?.[1])

@@ -4,6 +4,9 @@ import type { RuleKinds } from '#firewall/rules/index.js'
 import type { IssueList, Path } from '../issues/issue.js'
 import { quote } from '../issues/quote.js'
 import type { ServiceFile } from '../schema/policy.js'
+import { readGrpcRules } from './grpc-rules.js'
+
+type RuleLines = NonNullable<ServiceFile['rules']>
 
 /** `ask` is not among them yet. */
 const EFFECTS = ['allow', 'deny'] as const
@@ -15,7 +18,19 @@ export function readAllRules(
   kinds: RuleKinds,
   issues: IssueList,
 ): readonly Rule[] {
-  const rules = readRules(file.rules, [...path, 'rules'], kinds, issues)
+  const calls = readGrpcRules(file.grpc, [...path, 'grpc'], kinds, issues)
+  if (file.rules === undefined && file.grpc === undefined) {
+    const fix =
+      'Add `rules: [{ allow: GET /** }]`: the first rule that matches decides, and all others are denied'
+    issues.add(path, { problem: 'Missing key `rules`', fix }, 'key')
+  }
+  const lines = file.rules ?? []
+  const rules = [
+    ...calls,
+    ...(calls.length > 0
+      ? readLines(lines, [...path, 'rules'], kinds, issues, calls)
+      : readRules(lines, [...path, 'rules'], kinds, issues)),
+  ]
   if (file.extra_rules === undefined) return rules
   const at = [...path, 'extra_rules']
   if (file.use === undefined) {
@@ -27,13 +42,13 @@ export function readAllRules(
 
 /** Reads the `rules` at `path`; errors are added to `issues`, and their lines left out. */
 export function readRules(
-  lines: ServiceFile['rules'],
+  lines: RuleLines,
   path: Path,
   kinds: RuleKinds,
   issues: IssueList,
 ): readonly Rule[] {
   const rules = readLines(lines, path, kinds, issues)
-  if (rules.length === lines.length && rules.every(({ effect }) => effect === 'deny')) {
+  if (lines.length > 0 && rules.length === lines.length && rules.every(({ effect }) => effect === 'deny')) {
     issues.add(
       path,
       {
@@ -47,10 +62,11 @@ export function readRules(
 }
 
 function readLines(
-  lines: ServiceFile['rules'],
+  lines: RuleLines,
   path: Path,
   kinds: RuleKinds,
   issues: IssueList,
+  earlier: readonly Rule[] = [],
 ): readonly Rule[] {
   const rules: Rule[] = []
   for (const [index, line] of lines.entries()) {
@@ -75,7 +91,7 @@ function readLines(
       continue
     }
     const rule: Rule = { effect, ...parsed, text, id: `${path.join('.')}[${index}]` }
-    const over = kinds.shadowedBy(rule, rules)
+    const over = kinds.shadowedBy(rule, [...earlier, ...rules])
     if (over !== null) {
       const names = over.map(({ id, text: earlier }) => `${quote(earlier)} (${id})`).join(' and ')
       issues.add([...at, effect], {

@@ -1,10 +1,12 @@
 import type { AuthorityAllowed, Denied, NameAllowed, RequestAllowed } from '../contracts/verdict.js'
 import { matchHost } from '../names/host-pattern.js'
+import { grpc, grpcReadings, mayBeGrpc } from '../rules/grpc.js'
 import { http, httpAlternatives } from '../rules/http.js'
 import { RULE_KINDS, type RuleKinds } from '../rules/index.js'
 import type { RuleKind } from '../rules/rule-kind.js'
 import type { Destination, Policy } from '../contracts/policy.js'
 import type { Scheme } from '../contracts/origin.js'
+import type { Rule } from '../contracts/rule.js'
 import type { RequestPath } from '../rules/request-path.js'
 
 export interface AuthorityInput {
@@ -35,6 +37,8 @@ export interface RequestInput extends AuthorityInput {
   readonly service?: string | null
   /** Methods that headers of the request name beside its own, in upper case. */
   readonly overrides?: readonly string[]
+  /** The header as it came: gRPC has rules of its own. */
+  readonly contentType?: string | readonly string[] | undefined
 }
 
 /** The same before its service is known. */
@@ -55,6 +59,8 @@ export class PolicyEngine {
   readonly #usable: ReadonlyMap<string, ReadonlySet<Destination>>
   readonly #services: Policy['services']
   readonly #kinds: RuleKinds
+  /** The lists of rules that have some for gRPC. */
+  readonly #withCalls: ReadonlySet<readonly Rule[]>
 
   constructor(policy: Policy, kinds: RuleKinds = RULE_KINDS) {
     this.#kinds = kinds
@@ -70,6 +76,11 @@ export class PolicyEngine {
     }
     this.#usable = usable
     this.#services = policy.services
+    const lists = policy.destinations.flatMap(({ rules, agentRules = {} }) => [
+      rules,
+      ...Object.values(agentRules),
+    ])
+    this.#withCalls = new Set(lists.filter((rules) => rules.some(({ kind }) => kind === grpc.name)))
   }
 
   /** May this agent resolve this name (as `parseHostname` returns it)? */
@@ -96,13 +107,55 @@ export class PolicyEngine {
 
   /** May this agent make this HTTP request? Any method that the server may take instead must be allowed too. */
   evaluateRequest(input: RequestInput): RequestAllowed | Denied {
-    const alternatives = httpAlternatives(input.method, input.path, input.overrides ?? [])
+    const { method, path, overrides = [], contentType } = input
+    const alternatives = httpAlternatives(method, path, overrides)
     if (alternatives === null) return { allowed: false, reason: 'head-too-complex', rule: null }
-    return this.evaluate({ ...input, kind: http.name, alternatives })
+    const byHttp = alternatives.map((readings) => this.#judge(http.name, readings))
+    if (this.#withCalls.size === 0) return this.#evaluate(input, byHttp)
+    const byGrpc = alternatives.map(([subject]) =>
+      this.#judge(grpc.name, grpcReadings(subject?.method ?? method, path, contentType)),
+    )
+    const isOpen = !mayBeGrpc(contentType)
+    return this.#evaluate(
+      input,
+      byHttp.map((judge, index) => this.#callFirst(byGrpc[index] ?? judge, judge, isOpen)),
+    )
   }
 
   /** May this agent send this request, of any protocol that has a rule kind? */
   evaluate(input: EvaluationInput): RequestAllowed | Denied {
+    return this.#evaluate(
+      input,
+      input.alternatives.map((readings) => this.#judge(input.kind, readings)),
+    )
+  }
+
+  #judge(kind: string, readings: readonly unknown[]): Judge {
+    return (destinations, place) => agreed(this.#kinds.named(kind), readings, destinations, place)
+  }
+
+  /**
+   * Where there are rules for gRPC, they alone allow calls, and their deny rules hold for every request. Other requests, and
+   * calls to destinations without such rules, are for the rules of HTTP.
+   *
+   * @param isOpen whether no server takes the request for a call
+   */
+  #callFirst(byGrpc: Judge, byHttp: Judge, isOpen: boolean): Judge {
+    return (destinations, place) => {
+      const ruled = destinations.filter(({ rules }) => this.#withCalls.has(rules))
+      if (ruled.length === 0) return byHttp(destinations, place)
+      const verdict = byGrpc(ruled, place)
+      if (verdict.allowed || verdict.reason !== 'no-rule') return verdict
+      const others = isOpen ? destinations : destinations.filter((one) => !ruled.includes(one))
+      return others.length === 0 ? verdict : byHttp(others, place)
+    }
+  }
+
+  /** @param judges one for each alternative, all of which must allow it */
+  #evaluate(
+    input: AuthorityInput & { readonly service?: string | null },
+    judges: readonly Judge[],
+  ): RequestAllowed | Denied {
     const authority = this.evaluateAuthority(input)
     if (!authority.allowed) return authority
     const candidates = authority.destinations.filter(
@@ -111,10 +164,9 @@ export class PolicyEngine {
     if (candidates[0] === undefined) {
       return { allowed: false, reason: 'tunnel-only', rule: authority.destinations[0].id }
     }
-    const kind = this.#kinds.named(input.kind)
     let own: RuleAllowed | null = null
-    for (const readings of input.alternatives) {
-      const verdict = decide(kind, input.agent, candidates, readings)
+    for (const judge of judges) {
+      const verdict = decide(judge, input.agent, candidates)
       if (!verdict.allowed) return verdict
       own ??= verdict
     }
@@ -157,19 +209,17 @@ function indexByHost(destinations: readonly Destination[]): HostIndex {
 /** Fails closed: without a subject there is no rule to match. */
 const NO_ALTERNATIVE: Denied = { allowed: false, reason: 'no-rule', rule: null }
 
+/** What the rules of these destinations say of one alternative. @param place what is named where no rule decides */
+type Judge = (destinations: readonly Destination[], place: string | null) => RuleAllowed | Denied
+
 /** What an agent may do at a service is what the service's rules and its own both allow. */
-function decide(
-  kind: RuleKind,
-  agent: string,
-  candidates: readonly Destination[],
-  readings: readonly unknown[],
-): RuleAllowed | Denied {
-  const verdict = agreed(kind, readings, candidates, candidates[0]?.id ?? null)
+function decide(judge: Judge, agent: string, candidates: readonly Destination[]): RuleAllowed | Denied {
+  const verdict = judge(candidates, candidates[0]?.id ?? null)
   if (!verdict.allowed) return verdict
   const { destination, rule } = verdict
   const own = destination.agentRules?.[agent]
   if (own === undefined) return verdict
-  const second = agreed(kind, readings, [{ ...destination, rules: own }], `agents.${agent}`)
+  const second = judge([{ ...destination, rules: own }], `agents.${agent}`)
   return second.allowed ? { allowed: true, destination, rule, agentRule: second.rule } : second
 }
 

@@ -1,6 +1,7 @@
 import type { Diagnostic } from '../contracts/diagnostic.js'
 import { isDiagnostic } from '../contracts/diagnostic.js'
 import type { Rule } from '../contracts/rule.js'
+import { grpc } from './grpc.js'
 import { http } from './http.js'
 import type { RuleKind } from './rule-kind.js'
 
@@ -63,4 +64,4 @@ export class RuleKinds {
 }
 
 /** Every kind that a policy can use. */
-export const RULE_KINDS = new RuleKinds([http])
+export const RULE_KINDS = new RuleKinds([http, grpc])

@@ -97,6 +97,7 @@ function evaluate(inquiry: Inquiry, overrides: readonly string[]) {
     path: required(inquiry.path),
     service: inquiry.service,
     overrides,
+    contentType: inquiry.headers['content-type'],
   })
 }
 

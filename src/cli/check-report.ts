@@ -11,6 +11,7 @@ import type { Destination, Policy } from '#firewall/contracts/policy.js'
 import type { Service } from '#firewall/contracts/service.js'
 import type { Rule } from '#firewall/contracts/rule.js'
 import { leakBoundBits } from '#firewall/ledger/leak-bound.js'
+import { foreignProtocolOf } from '#firewall/names/well-known-ports.js'
 import { isHttpRule } from '#firewall/rules/http.js'
 import { placeOf, type PolicyOnDisk } from '../common/policy-file.js'
 
@@ -210,7 +211,7 @@ function warningsOf(loaded: PolicyOnDisk): readonly string[] {
 }
 
 function destinationWarnings(destination: Destination, { services }: Policy): string[] {
-  const { host, scheme, service, mode, allowPrivateAddresses, rules } = destination
+  const { host, scheme, ports, service, mode, allowPrivateAddresses, rules } = destination
   const credential = service === null ? null : (services.get(service)?.credential ?? null)
   return [
     ...(scheme === 'http' && credential !== null
@@ -225,6 +226,14 @@ function destinationWarnings(destination: Destination, { services }: Policy): st
           `session cookies and tokens of ${host.text} reach the sandbox, and are as powerful as ${credential.id}.`,
         ]
       : []),
+    ...ports.flatMap((port) => {
+      const protocol = foreignProtocolOf(port)
+      return protocol === null
+        ? []
+        : [
+            `port ${String(port)} of ${host.text} is open to TLS and HTTP alone: ${protocol} is closed at once.`,
+          ]
+    }),
     ...(allowPrivateAddresses ? [`${host.text} may resolve to private and loopback addresses.`] : []),
     ...(service === null && mode === 'intercept' && rules.some(isOpen)
       ? [`any method on any path of ${host.text} is allowed, uploads included.`]

@@ -192,6 +192,50 @@ void t.test('explain shows the decision of the policy engine', async (t) => {
   }
 })
 
+void t.test('gRPC and ports of other protocols', async (t) => {
+  const policy = `services:
+  stock:
+    url: https://stock.example.com/base
+    grpc:
+      allow: [stock.v1.Stock/*]
+      deny: [stock.v1.Stock/Delete]
+allow:
+  - host: git.example.com
+    ports: [22, 443]
+  - host: calls.example.com
+    grpc: { allow: ["*/*"] }
+`
+  const { io, out } = world(writeFiles(t, { 'egress.yaml': policy }))
+  t.equal(await runCheck({}, io, TEST_KINDS), 0)
+  t.match(
+    out(),
+    'egress.yaml:8: port 22 of git.example.com is open to TLS and HTTP alone: SSH is closed at once.',
+  )
+  t.notMatch(out(), 'port 443')
+  t.match(
+    out(),
+    '  1. may not call stock.v1.Stock/Delete by gRPC\n  2. may call any method of stock.v1.Stock by gRPC',
+  )
+  t.notMatch(out(), 'any method on any path of calls.example.com', 'gRPC alone is no rule for the rest')
+  for (const [kind, url, code, said] of [
+    [
+      'grpc',
+      'https://stock.example.com/base/stock.v1.Stock/Get',
+      0,
+      'services.stock.grpc.allow[0]: allow: GRPC',
+    ],
+    ['grpc', 'https://stock.example.com/base/stock.v1.Stock/Delete', 1, 'egress.yaml:6'],
+    ['grpc', 'https://stock.example.com/stock.v1.Stock/Get', 1, 'no-rule'],
+    ['POST', 'https://stock.example.com/base/stock.v1.Stock/Get', 1, 'no-rule'],
+    ['grpc', 'https://calls.example.com/a.B/C', 0, 'may call any method by gRPC'],
+    ['POST', 'https://calls.example.com/a.B/C', 1, 'no-rule'],
+  ] as const) {
+    const { io: asked, out: answer } = world(io.cwd)
+    t.equal(await runExplain({ args: [kind, url] }, asked, TEST_KINDS), code, `${kind} ${url}`)
+    t.match(answer(), said)
+  }
+})
+
 void t.test('explain --json', async (t) => {
   const cwd = writeFiles(t.testdir({}), { 'egress.yaml': POLICY })
   const allowed = world(cwd)

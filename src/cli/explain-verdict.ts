@@ -41,6 +41,8 @@ interface ExplainInput {
 
 interface ExplainRequest extends ExplainInput {
   readonly method: string
+  /** Whether it is a call by gRPC: a POST of that content type. */
+  readonly isGrpc: boolean
   readonly scheme: Scheme
   readonly port: number
   /** Path and query, exactly as in the request. */
@@ -118,12 +120,13 @@ function localName(host: string, { rule, address }: Decision): Explained {
 
 /** What the gateway decides about a request that comes by TLS, by plain HTTP or to a base URL. */
 export function explainRequest(input: ExplainRequest): Explained {
-  const { loaded, agent, method, scheme, host, port, target } = input
+  const { loaded, agent, method, isGrpc, scheme, host, port, target } = input
   const ledger = new Ledger()
   const { proxy: snapshot } = createSnapshot(loaded, ledger, () => NOW)
   const sandbox = sandboxOf(agent)
   const isBaseUrl = scheme === 'http' && host === GATEWAY_HOST && port === PORTS.reverse
-  const what = `${method} ${scheme}://${authorityText(scheme, host, port)}${target}`
+  const verb = isGrpc ? 'grpc' : method
+  const what = `${verb} ${scheme}://${authorityText(scheme, host, port)}${target}`
   const deny = ({ reason, rule }: Pick<Denial, 'reason' | 'rule'>, request = what): Explained =>
     denied(loaded, { reason, rule }, request, { request, status: statusOf(reason) })
   let checkedName: RequestConnection['checkedName'] = null
@@ -149,14 +152,17 @@ export function explainRequest(input: ExplainRequest): Explained {
     charge: false,
     method,
     requestTarget: target,
-    headers: { host: authorityText(scheme, host, port) },
+    headers: {
+      host: authorityText(scheme, host, port),
+      ...(isGrpc ? { 'content-type': 'application/grpc' } : {}),
+    },
   })
   const denial = decideInquiry(inquiry, { ledger, now: () => NOW })
   const { origin, verdict } = inquiry
   const asked =
     origin === null
       ? what
-      : `${method} ${origin.scheme}://${authorityText(origin.scheme, origin.host, origin.port)}${inquiry.target ?? ''}`
+      : `${verb} ${origin.scheme}://${authorityText(origin.scheme, origin.host, origin.port)}${inquiry.target ?? ''}`
   if (denial !== null) return deny(denial, asked)
   if (verdict === null) throw new Error('an allowed request has a verdict')
   return allowed(input, asked, verdict.destination, verdict.rule, verdict.agentRule)

@@ -10,7 +10,7 @@ import type { CommandIo } from '../common/io.js'
 import { isNamed, noPolicy, openPolicy, type PolicyOnDisk } from '../common/policy-file.js'
 
 export interface ExplainArgs {
-  /** `[METHOD, URL]` or `['dns', NAME]`. */
+  /** `[METHOD, URL]`, `['grpc', URL]` or `['dns', NAME]`. */
   readonly args: readonly string[]
   readonly agent?: string | undefined
   readonly policy?: string | undefined
@@ -55,10 +55,12 @@ function explain(args: readonly string[], agent: string, loaded: PolicyOnDisk): 
   if (args.length !== 2)
     throw usage(
       args.length < 2 ? 'Missing argument' : 'Too many arguments',
-      'Use `egress explain GET https://host/path` or `egress explain dns host`',
+      'Use `egress explain GET https://host/path`, `egress explain grpc https://host/pkg.Service/Method` or `egress explain dns host`',
     )
   if (first === 'dns') return explainName({ loaded, agent, host: readHost(second) })
-  return explainRequest({ loaded, agent, method: readMethod(first), ...readUrl(second) })
+  if (first === 'grpc')
+    return explainRequest({ loaded, agent, method: 'POST', isGrpc: true, ...readUrl(second) })
+  return explainRequest({ loaded, agent, method: readMethod(first), isGrpc: false, ...readUrl(second) })
 }
 
 function readHost(text: string): string {
@@ -77,7 +79,7 @@ function readMethod(text: string): string {
   const fix =
     METHODS.includes(upper) && upper !== 'CONNECT'
       ? `Use \`${upper}\``
-      : 'Use a method such as `GET`, or `dns` for a DNS name'
+      : 'Use a method such as `GET`, `grpc` for a call, or `dns` for a DNS name'
   throw usage(`Unknown method \`${text}\``, fix)
 }
 
