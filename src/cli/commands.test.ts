@@ -205,7 +205,7 @@ allow:
   - host: calls.example.com
     grpc: { allow: ["*/*"] }
 `
-  const { io, out } = world(writeFiles(t, { 'egress.yaml': policy }))
+  const { io, out } = world(writeFiles(t.testdir({}), { 'egress.yaml': policy }))
   t.equal(await runCheck({}, io, TEST_KINDS), 0)
   t.match(
     out(),
