@@ -12,7 +12,6 @@ import {
   NUMBER_SIGN,
   PERCENT,
   SEMICOLON,
-  simpleEscape,
   SINGLE,
   utf8Of,
   WAITS,
@@ -25,6 +24,7 @@ const MAX_FOLD = 64
 const MAX_NESTING = 4
 
 const EMPTY = new Uint8Array(0)
+const NO_NOTES = new Uint32Array(0)
 
 /** Nothing may be an escape, at this place of the output. */
 const NONE = -1
@@ -40,15 +40,13 @@ export class Decoder {
   /** The decoded bytes, and how many there are. */
   out: Uint8Array = EMPTY
   length = 0
-
-  #fastCopy: ((from: number, end: number, to: number) => void) | null = null
-
-  // Runs of output, in order: where they begin there, where in the text, and the end of their piece of the text; 0 for
-  // bytes that stand for themselves.
-  #runs = 0
-  #outs = new Uint32Array(1_024)
-  #starts = new Uint32Array(1_024)
-  #ends = new Uint32Array(1_024)
+  /**
+   * Runs of output, in order: where they begin there, where in the text, and the end of their piece of the text; 0 for bytes
+   * that stand for themselves.
+   */
+  notes: Uint32Array = NO_NOTES
+  /** How many numbers the notes have. */
+  noted = 0
 
   /** Where in the output an escape may have begun, and in the text; those that it may be a part of are in the stack. */
   #open = NONE
@@ -64,42 +62,27 @@ export class Decoder {
    * Reads the text anew, and forgets the one before.
    *
    * @param out for the decoded bytes
-   * @param places of the special bytes that may matter, ascending
-   * @param count how many there are
-   * @param copy a faster way to copy bytes of the text to a place in `out`; null for none
+   * @param notes three numbers for each byte of the text, at most
+   * @param usual continues up to the next escape that it does not undo, and returns where that is: what is here is slow
    */
   read(
     text: Uint8Array,
     out: Uint8Array,
+    notes: Uint32Array,
     end: number,
-    places: ArrayLike<number>,
-    count: number,
-    copy: ((from: number, end: number, to: number) => void) | null = null,
+    usual: (decoder: Decoder, at: number) => number,
   ): void {
     this.out = out
-    this.#fastCopy = copy
+    this.notes = notes
     this.length = 0
-    this.#runs = 0
+    this.noted = 0
     this.#forgetEscapes()
     this.#inFold = false
-    let at = 0
-    for (let i = 0; i < count; i += 1) {
-      const place = places[i] ?? 0
-      if (place < at) continue
-      this.#copy(text, at, place)
-      const simple = simpleEscape(text, place)
-      if (simple > 0) {
-        at = place + (simple >> 8)
-        this.#put(simple & 0xff, place, at)
-        continue
-      }
-      for (at = place; at < end;) {
+    for (let at = usual(this, 0); at < end; at = usual(this, at))
+      do {
         this.#push(text[at] ?? 0, at, at + 1, 0)
         at += 1
-        if (this.#isSettled()) break
-      }
-    }
-    this.#copy(text, at, end)
+      } while (at < end && !this.#isSettled())
   }
 
   /** Whether nothing that came depends on what follows. */
@@ -116,57 +99,44 @@ export class Decoder {
   /** The escape in the text that became the output just before this byte, or a fold there; null for none. */
   escapeBefore(index: number): { readonly start: number; readonly end: number } | null {
     if (index < 0 || index >= this.length) return null
-    const run = this.#runOf(index)
-    const end = run > 0 && this.#outs[run] === index ? (this.#ends[run - 1] ?? 0) : 0
-    return end === 0 ? null : { start: this.#starts[run - 1] ?? 0, end }
+    const note = this.#noteOf(index)
+    const end = note > 0 && this.notes[note] === index ? (this.notes[note - 1] ?? 0) : 0
+    return end === 0 ? null : { start: this.notes[note - 2] ?? 0, end }
   }
 
   /** Where in the text this byte of the output begins. */
   startOf(index: number): number {
-    const run = this.#runOf(index)
-    return this.#ends[run] === 0
-      ? (this.#starts[run] ?? 0) + index - (this.#outs[run] ?? 0)
-      : (this.#starts[run] ?? 0)
+    const note = this.#noteOf(index)
+    const start = this.notes[note + 1] ?? 0
+    return this.notes[note + 2] === 0 ? start + index - (this.notes[note] ?? 0) : start
   }
 
   /** Where in the text it ends. */
   endOf(index: number): number {
-    const end = this.#ends[this.#runOf(index)] ?? 0
+    const end = this.notes[this.#noteOf(index) + 2] ?? 0
     return end === 0 ? this.startOf(index) + 1 : end
   }
 
-  #runOf(index: number): number {
-    let [low, high] = [0, this.#runs - 1]
+  /** The place of the note that has this byte. */
+  #noteOf(index: number): number {
+    let [low, high] = [0, this.noted / 3 - 1]
     while (low < high) {
       const middle = (low + high + 1) >> 1
-      if ((this.#outs[middle] ?? 0) <= index) low = middle
+      if ((this.notes[3 * middle] ?? 0) <= index) low = middle
       else high = middle - 1
     }
-    return low
+    return 3 * low
   }
 
-  #copy(text: Uint8Array, from: number, to: number): void {
-    if (from >= to) return
-    this.#beginRun(from, 0)
-    if (this.#fastCopy === null) this.out.set(text.subarray(from, to), this.length)
-    else this.#fastCopy(from, to, this.length)
-    this.length += to - from
-  }
-
-  #beginRun(start: number, end: number): void {
-    const last = this.#runs - 1
-    if (last >= 0 && end === 0 && this.#ends[last] === 0) {
-      if ((this.#starts[last] ?? 0) + this.length - (this.#outs[last] ?? 0) === start) return
+  #note(start: number, end: number): void {
+    const { notes, noted } = this
+    if (noted > 0 && end === 0 && notes[noted - 1] === 0) {
+      if ((notes[noted - 2] ?? 0) + this.length - (notes[noted - 3] ?? 0) === start) return
     }
-    if (this.#runs === this.#outs.length) {
-      this.#outs = grown(this.#outs)
-      this.#starts = grown(this.#starts)
-      this.#ends = grown(this.#ends)
-    }
-    this.#outs[this.#runs] = this.length
-    this.#starts[this.#runs] = start
-    this.#ends[this.#runs] = end
-    this.#runs += 1
+    notes[noted] = this.length
+    notes[noted + 1] = start
+    notes[noted + 2] = end
+    this.noted = noted + 3
   }
 
   /** @param level how many times over the byte was decoded from the text between `start` and `end`; 0 if it is itself there */
@@ -181,8 +151,8 @@ export class Decoder {
         return
       }
       this.#inFold = false
-      this.#beginRun(this.#foldStart, this.#foldEnd)
       if (this.#foldEnd - this.#foldStart > MAX_FOLD) this.#put(LF, this.#foldStart, this.#foldEnd)
+      else this.#note(this.#foldStart, this.#foldEnd)
     }
     const begins = isFirst(byte)
     // What begins an escape for a reader of the text does so before it can be a part of one that this reader finds; and few
@@ -202,7 +172,7 @@ export class Decoder {
   }
 
   #put(byte: number, start: number, end: number): void {
-    this.#beginRun(start, end)
+    this.#note(start, end)
     this.out[this.length] = byte
     this.length += 1
   }
@@ -228,7 +198,7 @@ export class Decoder {
 
   #dropTo(length: number): void {
     this.length = length
-    while (this.#runs > 0 && (this.#outs[this.#runs - 1] ?? 0) >= length) this.#runs -= 1
+    while (this.noted > 0 && (this.notes[this.noted - 3] ?? 0) >= length) this.noted -= 3
   }
 
   /** Whether the byte was the last of an escape, and with it became another one. If not, it is still to be put. */
@@ -346,7 +316,7 @@ export class Decoder {
   #replaceAll(to: number, start: number, bytes: readonly number[], end: number): true {
     this.#dropTo(to)
     this.#forgetEscapes()
-    this.#beginRun(start, end)
+    this.#note(start, end)
     for (const byte of bytes) this.out[this.length++] = byte
     return true
   }
@@ -365,17 +335,11 @@ export class Decoder {
   }
 }
 
-function grown(array: Uint32Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(array.length * 2)
-  larger.set(array)
-  return larger
-}
-
 /** The bytes as they are once all is undone, and how many of them no end of an escape could change. */
 export function decoded(bytes: Uint8Array): { readonly all: Uint8Array; readonly certain: number } {
   if (!hasSpecial(bytes, 0, bytes.length)) return { all: bytes, certain: bytes.length }
   const decoder = new Decoder()
-  const places = [...bytes.keys()]
-  decoder.read(bytes, new Uint8Array(bytes.length), bytes.length, places, places.length)
+  const { length } = bytes
+  decoder.read(bytes, new Uint8Array(length), new Uint32Array(3 * length), length, (_, at) => at)
   return { all: decoder.out.subarray(0, decoder.length), certain: decoder.cutOff }
 }

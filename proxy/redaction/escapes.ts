@@ -179,31 +179,21 @@ function byThird(special: number, third: number): number {
 }
 
 /**
- * The usual escapes, which become a character that is part of no other: their length in the bits from 8 up, and the character
- * below. 0 for all others, which are read byte by byte.
+ * What `decode` in prefilter.wat knows of escapes, each by byte: the digit that it is; the byte itself, where an escape may
+ * stand for it that is part of no other; the same for what a backslash and the byte stand for; 1 for line breaks and indents, and 2
+ * for what begins an escape.
  */
-export function simpleEscape(text: Uint8Array, at: number): number {
-  const first = text[at]
-  let [from, digits, base, close] = [at + 1, 2, 16, 0]
-  if (first === BACKSLASH) {
-    if (text[at + 1] !== 0x75 || text[at + 2] !== 0x30 || text[at + 3] !== 0x30) return 0
-    from = at + 4
-  } else if (first === AMPERSAND) {
-    if (text[at + 1] !== NUMBER_SIGN) return 0
-    const isHex = ((text[at + 2] ?? 0) | 0x20) === 0x78
-    from = at + (isHex ? 3 : 2)
-    base = isHex ? 16 : 10
-    digits = text[from + 2] === SEMICOLON ? 2 : 3
-    close = 1
-    if (text[from + digits] !== SEMICOLON) return 0
-  } else if (first !== PERCENT && first !== EQUALS) return 0
-  let code = 0
-  for (let i = from; i < from + digits; i += 1) {
-    const digit = digitOf(text[i] ?? 0)
-    if (digit < 0 || digit >= base) return 0
-    code = code * base + digit
-  }
-  return code > 0x20 && code < 0x7f && !isFirst(code) ? ((from + digits + close - at) << 8) | code : 0
+export function usualEscapes(): Uint8Array {
+  const plain = (code: number) => (code > 0x20 && code < 0x7f && !isFirst(code) ? code : 0)
+  const single = (code: number) => (code === WAITS || isBreak(code) || isFirst(code) ? 0 : code)
+  const kind = (byte: number) => (isBreak(byte) || isIndent(byte) ? 1 : isFirst(byte) ? 2 : 0)
+  const bytes = Array.from({ length: 256 }, (_, byte) => byte)
+  return Uint8Array.from([
+    ...bytes.map(digitOf),
+    ...bytes.map(plain),
+    ...bytes.map((byte) => single(SINGLE[byte] ?? 0)),
+    ...bytes.map(kind),
+  ])
 }
 
 /** Whether this byte begins escapes. */

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { CLASSES } from './characters.js'
-import { SPECIALS, verdictsOf } from './escapes.js'
+import type { Decoder } from './decoder.js'
+import { SPECIALS, usualEscapes, verdictsOf } from './escapes.js'
 
 /** Bytes of a text that are searched at once, at most. */
 export const CAPACITY = 2 ** 18
@@ -10,12 +11,15 @@ const MARGIN = 64
 
 // Where everything is in the memory. The decoded text comes before the text, so that one view has both.
 const SPECIAL_TABLE = 0
+const STATE = 16
 const DECODED = MARGIN
 const TEXT = DECODED + CAPACITY + 2 * MARGIN
 const PLACES = TEXT + CAPACITY + MARGIN
 const VERDICTS = PLACES + 4 * (CAPACITY + MARGIN)
 const VERDICT_BYTES = 33 * 256
-const FILTERS = VERDICTS + CLASSES.length * VERDICT_BYTES
+const ESCAPES = VERDICTS + CLASSES.length * VERDICT_BYTES
+const NOTES = ESCAPES + 4 * 256
+const FILTERS = NOTES + 12 * CAPACITY
 
 /** Bytes of filters beyond which all are forgotten, to be copied again as they are asked for. */
 const MAX_FILTERS = 2 ** 25
@@ -29,7 +33,15 @@ const MIN_EXPONENT = 10
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): void }
   readonly mark: (text: number, end: number, specials: number, places: number, verdicts: number) => number
-  readonly copy: (from: number, end: number, to: number) => void
+  readonly decode: (
+    text: number,
+    end: number,
+    output: number,
+    list: number,
+    notes: number,
+    tables: number,
+    state: number,
+  ) => void
   readonly insert: (at: number, end: number, size: number, filter: number, shift: number) => void
   readonly find: (
     at: number,
@@ -158,18 +170,20 @@ class SearchMemory {
   #generation = 1
   #top = FILTERS
   #all: Uint8Array
-  #places: Uint32Array
+  #words: Uint32Array
   #length = 0
+  #marked = 0
 
   constructor() {
     const code = readFileSync(new URL('prefilter.wasm', import.meta.url))
     this.#exports = new WebAssembly.Instance(new WebAssembly.Module(code)).exports as Exports
     this.#all = new Uint8Array(this.#exports.memory.buffer)
-    this.#places = new Uint32Array(this.#exports.memory.buffer, PLACES, CAPACITY)
+    this.#words = new Uint32Array(this.#exports.memory.buffer)
     // What is not at the place of its low four bits is never found; prefilter.wat finds `=` by itself.
     this.#all[SPECIAL_TABLE] = 1
     for (const byte of SPECIALS) if (byte !== 0x3d) this.#all[SPECIAL_TABLE + (byte % 16)] = byte
     CLASSES.forEach((_, level) => this.#all.set(verdictsOf(level), VERDICTS + level * VERDICT_BYTES))
+    this.#all.set(usualEscapes(), ESCAPES)
   }
 
   /** Both texts, as views that hold until the next pattern is compiled. */
@@ -182,8 +196,14 @@ class SearchMemory {
     return this.#all.subarray(DECODED)
   }
 
+  /** What `mark` finds. */
   get places(): Uint32Array {
-    return this.#places
+    return this.#words.subarray(PLACES / 4, PLACES / 4 + CAPACITY)
+  }
+
+  /** Three numbers for each byte of a text, for a decoder. */
+  get notes(): Uint32Array {
+    return this.#words.subarray(NOTES / 4, NOTES / 4 + 3 * CAPACITY)
   }
 
   /** Takes the text that is to be searched. It stays until somebody else's is taken. */
@@ -193,15 +213,25 @@ class SearchMemory {
     this.#length = text.length
   }
 
-  /** Copies bytes of the text into the decoded one. An arrow function, as it is called for each few bytes. */
-  readonly copy = (from: number, end: number, to: number): void => {
-    this.#exports.copy(TEXT + from, TEXT + end, DECODED + to)
-  }
-
-  /** How many special bytes of the text may matter; `places` has them. */
+  /** How many special bytes of the text may matter. */
   mark(level: number): number {
     const verdicts = VERDICTS + level * VERDICT_BYTES
-    return this.#exports.mark(TEXT, TEXT + this.#length, SPECIAL_TABLE, PLACES, verdicts)
+    this.#marked = this.#exports.mark(TEXT, TEXT + this.#length, SPECIAL_TABLE, PLACES, verdicts)
+    this.#words[STATE / 4 + 2] = PLACES
+    return this.#marked
+  }
+
+  /** For a decoder that reads the text, into `decoded` with `notes`: from one mark to the next. */
+  readonly decode = (decoder: Decoder, at: number): number => {
+    const words = this.#words
+    words[STATE / 4] = at
+    words[STATE / 4 + 1] = decoder.length
+    words[STATE / 4 + 3] = NOTES + 4 * decoder.noted
+    const list = PLACES + 4 * this.#marked
+    this.#exports.decode(TEXT, TEXT + this.#length, DECODED, list, NOTES, ESCAPES, STATE)
+    decoder.length = words[STATE / 4 + 1] ?? 0
+    decoder.noted = ((words[STATE / 4 + 3] ?? 0) - NOTES) / 4
+    return words[STATE / 4] ?? 0
   }
 
   /** The next sample from `from` on that is in the filter; -1 for none. */
@@ -246,7 +276,7 @@ class SearchMemory {
     if (missing > 0) {
       memory.grow(Math.ceil(missing / PAGE))
       this.#all = new Uint8Array(memory.buffer)
-      this.#places = new Uint32Array(memory.buffer, PLACES, CAPACITY)
+      this.#words = new Uint32Array(memory.buffer)
     }
     filter.at = this.#top
     filter.generation = this.#generation

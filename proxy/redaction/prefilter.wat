@@ -2,7 +2,7 @@
 ;; text alone: nothing here looks at less of a secret than a whole window of it. prefilter.ts says what the tables hold.
 (module
   ;; The places of all regions are in prefilter.ts. Behind a text there are 64 bytes of zeros, and before the first one, too.
-  (memory (export "memory") 32)
+  (memory (export "memory") 80)
 
   ;; Marks the special bytes of the text that may matter, by place, four bytes each. Returns how many.
   ;;
@@ -83,7 +83,7 @@
     (i32.shr_u (i32.sub (local.get $at) (local.get $places)) (i32.const 2)))
 
   ;; Copies to a place before it, sixteen bytes at a time: up to fifteen bytes behind the copy are overwritten.
-  (func (export "copy") (param $from i32) (param $end i32) (param $to i32)
+  (func $copy (param $from i32) (param $end i32) (param $to i32)
     (block $done
       (loop $sixteen
         (br_if $done (i32.ge_u (local.get $from) (local.get $end)))
@@ -91,6 +91,212 @@
         (local.set $from (i32.add (local.get $from) (i32.const 16)))
         (local.set $to (i32.add (local.get $to) (i32.const 16)))
         (br $sixteen))))
+
+  ;; A character that begins no escape, below the length of what it is written by; 0 for any other.
+  (func $plain (param $code i32) (param $length i32) (param $tables i32) (result i32)
+    (if (i32.gt_u (local.get $code) (i32.const 0x7f)) (then (return (i32.const 0))))
+    (local.set $code (i32.load8_u offset=0x100 (i32.add (local.get $tables) (local.get $code))))
+    (select
+      (i32.or (local.get $code) (i32.shl (local.get $length) (i32.const 8)))
+      (i32.const 0)
+      (local.get $code)))
+
+  ;; The same for two hexadecimal digits.
+  (func $pair (param $at i32) (param $length i32) (param $tables i32) (result i32)
+    (call $plain
+      (i32.or
+        (i32.shl (i32.load8_u (i32.add (local.get $tables) (i32.load8_u (local.get $at)))) (i32.const 4))
+        (i32.load8_u (i32.add (local.get $tables) (i32.load8_u offset=1 (local.get $at)))))
+      (local.get $length)
+      (local.get $tables)))
+
+  ;; The character that a usual escape stands for, below the length of the escape; 0 for anything else. Usual are those that
+  ;; become a character which is part of no other escape.
+  (func $usual (param $at i32) (param $tables i32) (result i32)
+    (local $byte i32)
+    (local $code i32)
+    (local $length i32)
+    (local $base i32)
+    (local.set $byte (i32.load8_u (local.get $at)))
+    (if (i32.eq (local.get $byte) (i32.const 0x5c))
+      (then
+        ;; `u00`
+        (if (i32.eq (i32.and (i32.load offset=1 (local.get $at)) (i32.const 0xffffff)) (i32.const 0x303075))
+          (then
+            (return (call $pair (i32.add (local.get $at) (i32.const 4)) (i32.const 6) (local.get $tables)))))
+        (local.set $code
+          (i32.load8_u offset=0x200 (i32.add (local.get $tables) (i32.load8_u offset=1 (local.get $at)))))
+        (return (select (i32.or (local.get $code) (i32.const 0x200)) (i32.const 0) (local.get $code)))))
+    (if (i32.or (i32.eq (local.get $byte) (i32.const 0x25)) (i32.eq (local.get $byte) (i32.const 0x3d)))
+      (then
+        (return (call $pair (i32.add (local.get $at) (i32.const 1)) (i32.const 3) (local.get $tables)))))
+    (if (i32.ne (local.get $byte) (i32.const 0x26)) (then (return (i32.const 0))))
+    ;; `&lt;`, `&gt;`, `&quot;`
+    (if (i32.eq (i32.load (local.get $at)) (i32.const 0x3b746c26)) (then (return (i32.const 0x43c))))
+    (if (i32.eq (i32.load (local.get $at)) (i32.const 0x3b746726)) (then (return (i32.const 0x43e))))
+    (if (i32.eq (i32.load (local.get $at)) (i32.const 0x6f757126))
+      (then
+        (if (i32.eq (i32.load16_u offset=4 (local.get $at)) (i32.const 0x3b74))
+          (then (return (i32.const 0x622))))))
+    (if (i32.ne (i32.load8_u offset=1 (local.get $at)) (i32.const 0x23)) (then (return (i32.const 0))))
+    ;; `&#`, perhaps `x`, and a few digits
+    (local.set $base (i32.const 10))
+    (local.set $length (i32.const 2))
+    (if (i32.eq (i32.or (i32.load8_u offset=2 (local.get $at)) (i32.const 0x20)) (i32.const 0x78))
+      (then
+        (local.set $base (i32.const 16))
+        (local.set $length (i32.const 3))))
+    (loop $digit
+      (local.set $byte
+        (i32.load8_u
+          (i32.add
+            (local.get $tables)
+            (i32.load8_u (i32.add (local.get $at) (local.get $length))))))
+      (if (i32.lt_u (local.get $byte) (local.get $base))
+        (then
+          (local.set $code (i32.add (i32.mul (local.get $code) (local.get $base)) (local.get $byte)))
+          (local.set $length (i32.add (local.get $length) (i32.const 1)))
+          (br_if $digit (i32.lt_u (local.get $length) (i32.const 6))))))
+    (if (i32.ne (i32.load8_u (i32.add (local.get $at) (local.get $length))) (i32.const 0x3b))
+      (then (return (i32.const 0))))
+    (call $plain (local.get $code) (i32.add (local.get $length) (i32.const 1)) (local.get $tables)))
+
+  ;; Where in the text the output from $out on begins and ends. Returns the place of the next note.
+  (func $note (param $note i32) (param $out i32) (param $start i32) (param $end i32) (result i32)
+    (i32.store (local.get $note) (local.get $out))
+    (i32.store offset=4 (local.get $note) (local.get $start))
+    (i32.store offset=8 (local.get $note) (local.get $end))
+    (i32.add (local.get $note) (i32.const 12)))
+
+  ;; Does what decoder.ts does, from where nothing that came depends on what follows up to the next escape that is not usual,
+  ;; or to the end. In $state: how far it is in the text and in the output, the next place of the list, and the
+  ;; next note, both as addresses.
+  (func (export "decode")
+    (param $text i32) (param $end i32) (param $output i32) (param $list i32) (param $notes i32) (param $tables i32)
+    (param $state i32)
+    (local $at i32)
+    (local $out i32)
+    (local $next i32)
+    (local $note i32)
+    (local $to i32)
+    (local $usual i32)
+    (local $fold i32)
+    (local $byte i32)
+    (local.set $at (i32.add (local.get $text) (i32.load (local.get $state))))
+    (local.set $out (i32.add (local.get $output) (i32.load offset=4 (local.get $state))))
+    (local.set $next (i32.load offset=8 (local.get $state)))
+    (local.set $note (i32.load offset=12 (local.get $state)))
+    (block $stop
+      (loop $one
+        ;; The next place of the list that is not behind.
+        (local.set $to (local.get $end))
+        (block $chosen
+          (loop $skip
+            (br_if $chosen (i32.ge_u (local.get $next) (local.get $list)))
+            (local.set $byte (i32.add (local.get $text) (i32.load (local.get $next))))
+            (local.set $next (i32.add (local.get $next) (i32.const 4)))
+            (br_if $skip (i32.lt_u (local.get $byte) (local.get $at)))
+            (local.set $to (local.get $byte))))
+
+        ;; What is before it stands for itself, as may what came last.
+        (if (i32.lt_u (local.get $at) (local.get $to))
+          (then
+            (block $goes_on
+              (if (i32.gt_u (local.get $note) (local.get $notes))
+                (then
+                  (br_if $goes_on
+                    (i32.and
+                      (i32.eqz (i32.load (i32.sub (local.get $note) (i32.const 4))))
+                      (i32.eq
+                        (i32.sub
+                          (i32.sub (local.get $at) (local.get $text))
+                          (i32.load (i32.sub (local.get $note) (i32.const 8))))
+                        (i32.sub
+                          (i32.sub (local.get $out) (local.get $output))
+                          (i32.load (i32.sub (local.get $note) (i32.const 12)))))))))
+              (local.set $note
+                (call $note
+                  (local.get $note)
+                  (i32.sub (local.get $out) (local.get $output))
+                  (i32.sub (local.get $at) (local.get $text))
+                  (i32.const 0))))
+            (call $copy (local.get $at) (local.get $to) (local.get $out))
+            (local.set $out (i32.add (local.get $out) (i32.sub (local.get $to) (local.get $at))))
+            (local.set $at (local.get $to))))
+        (br_if $stop (i32.ge_u (local.get $at) (local.get $end)))
+
+        (local.set $usual (call $usual (local.get $at) (local.get $tables)))
+        (if (i32.eqz (local.get $usual))
+          (then
+            ;; A fold, up to $to: line breaks and indents, and escaped breaks, the last of which is where it begins.
+            (local.set $fold (local.get $at))
+            (block $folded
+              (loop $more
+                (local.set $byte
+                  (i32.load8_u offset=0x300
+                    (i32.add (local.get $tables) (i32.load8_u (local.get $to)))))
+                (if (i32.eq (local.get $byte) (i32.const 1))
+                  (then
+                    (local.set $to (i32.add (local.get $to) (i32.const 1)))
+                    (br $more)))
+                (br_if $folded (i32.ne (i32.load8_u (local.get $to)) (i32.const 0x5c)))
+                (local.set $usual (i32.load8_u offset=1 (local.get $to)))
+                (br_if $folded
+                  (i32.and
+                    (i32.ne (local.get $usual) (i32.const 0x6e))
+                    (i32.ne (local.get $usual) (i32.const 0x72))))
+                (br_if $stop (i32.gt_u (i32.sub (local.get $to) (local.get $fold)) (i32.const 64)))
+                (local.set $fold (local.get $to))
+                (local.set $to (i32.add (local.get $to) (i32.const 2)))
+                (br $more)))
+            (br_if $stop (i32.eq (local.get $to) (local.get $at)))
+            (local.set $usual (i32.const 0))
+            (if (i32.lt_u (local.get $to) (local.get $end))
+              (then
+                (if (local.get $byte)
+                  (then
+                    (local.set $usual (call $usual (local.get $to) (local.get $tables)))
+                    (br_if $stop (i32.eqz (local.get $usual)))))
+                (if (i32.gt_u (i32.sub (local.get $to) (local.get $fold)) (i32.const 64))
+                  (then
+                    ;; No secret goes on behind it.
+                    (local.set $note
+                      (call $note
+                        (local.get $note)
+                        (i32.sub (local.get $out) (local.get $output))
+                        (i32.sub (local.get $fold) (local.get $text))
+                        (i32.sub (local.get $to) (local.get $text))))
+                    (i32.store8 (local.get $out) (i32.const 0x0a))
+                    (local.set $out (i32.add (local.get $out) (i32.const 1))))
+                  (else
+                    (if (i32.eqz (local.get $usual))
+                      (then
+                        (local.set $note
+                          (call $note
+                            (local.get $note)
+                            (i32.sub (local.get $out) (local.get $output))
+                            (i32.sub (local.get $fold) (local.get $text))
+                            (i32.sub (local.get $to) (local.get $text))))))))))
+            (local.set $at (local.get $to))))
+
+        (if (local.get $usual)
+          (then
+            (local.set $to
+              (i32.add (local.get $at) (i32.shr_u (local.get $usual) (i32.const 8))))
+            (local.set $note
+              (call $note
+                (local.get $note)
+                (i32.sub (local.get $out) (local.get $output))
+                (i32.sub (local.get $at) (local.get $text))
+                (i32.sub (local.get $to) (local.get $text))))
+            (i32.store8 (local.get $out) (local.get $usual))
+            (local.set $out (i32.add (local.get $out) (i32.const 1)))
+            (local.set $at (local.get $to))))
+        (br $one)))
+    (i32.store (local.get $state) (i32.sub (local.get $at) (local.get $text)))
+    (i32.store offset=4 (local.get $state) (i32.sub (local.get $out) (local.get $output)))
+    (i32.store offset=8 (local.get $state) (local.get $next))
+    (i32.store offset=12 (local.get $state) (local.get $note)))
 
   ;; A hash of the window of $size bytes, 8 to 16: of its first eight and its last eight.
   (func $hash (param $at i32) (param $size i32) (result i64)

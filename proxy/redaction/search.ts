@@ -72,10 +72,9 @@ export class Search {
       const { owner, whole } = this.#patternAt(index)
       if (whole === null) matches.push({ start, end, owner })
     })
-    const count = MEMORY.mark(this.#level)
-    if (count === 0) return matches
+    if (MEMORY.mark(this.#level) === 0) return matches
     const decoder = (DECODER.current ??= new Decoder())
-    decoder.read(MEMORY.text, MEMORY.decoded, text.length, MEMORY.places, count, MEMORY.copy)
+    decoder.read(MEMORY.text, MEMORY.decoded, MEMORY.notes, text.length, MEMORY.decode)
     this.#findIn(MEMORY.decoded, decoder.length, decoder, (start, end, index) => {
       const { owner, whole } = this.#patternAt(index)
       if (whole === null) matches.push({ start, end, owner })
