@@ -25,10 +25,10 @@ const FILTERS = NOTES + 12 * CAPACITY
 const MAX_FILTERS = 2 ** 25
 const PAGE = 2 ** 16
 
-/** Bits of a filter for each of its windows. One in a million others is taken for one of them, at most. */
-const BITS_PER_WINDOW = 64
-/** Words of the smallest filter, as a power of two: 8 KiB, which the nearest cache holds. */
-const MIN_EXPONENT = 10
+/** Windows for each bucket of a filter, on average; one in thirty thousand other windows is taken for one of them. */
+const WINDOWS_PER_BUCKET = 1.5
+/** Buckets of the smallest filter, as a power of two. */
+const MIN_EXPONENT = 9
 
 interface Exports {
   readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): void }
@@ -42,7 +42,7 @@ interface Exports {
     tables: number,
     state: number,
   ) => void
-  readonly insert: (at: number, end: number, size: number, filter: number, shift: number) => void
+  readonly insert: (at: number, end: number, size: number, filter: number, shift: number) => number
   readonly find: (
     at: number,
     end: number,
@@ -70,8 +70,8 @@ export class WindowFilter {
   /** Bytes of a window. */
   readonly size: number
   readonly stride: number
-  readonly shift: number
-  readonly bytes: Uint8Array
+  shift: number
+  bytes: Uint8Array
   /** Where it was last put, and the generation of the memory in which that holds. */
   at = 0
   generation = 0
@@ -91,16 +91,13 @@ export class WindowFilter {
         same.push({ pattern: index, offset })
         this.#windows.set(key, same)
       }
-    const exponent = Math.max(
-      Math.ceil(Math.log2((tails.length * stride * BITS_PER_WINDOW) / 64)),
-      MIN_EXPONENT,
-    )
-    this.shift = 64 - exponent
-    this.bytes = new Uint8Array(2 ** exponent * 8)
-    MEMORY.fill(
-      this,
-      tails.map(({ bytes, end }) => bytes.subarray(end - size - stride + 1, end)),
-    )
+    const ends = tails.map(({ bytes, end }) => bytes.subarray(end - size - stride + 1, end))
+    let exponent = Math.max(Math.ceil(Math.log2((ends.length * stride) / WINDOWS_PER_BUCKET)), MIN_EXPONENT)
+    do {
+      this.shift = 64 - exponent
+      this.bytes = new Uint8Array(2 ** exponent * 16)
+      exponent += 1
+    } while (!MEMORY.fill(this, ends))
   }
 
   /** The windows that stand here: none, where the filter took others for one of its own. */
@@ -248,15 +245,16 @@ class SearchMemory {
     return found < 0 ? -1 : found - base
   }
 
-  /** Makes the bits of a filter. @param patterns their ends, which are short */
-  fill(filter: WindowFilter, patterns: readonly Uint8Array[]): void {
+  /** Makes a filter; false where it is too small. @param patterns their ends, which are short */
+  fill(filter: WindowFilter, patterns: readonly Uint8Array[]): boolean {
     const at = this.#reserve(filter)
     this.#all.fill(0, at, at + filter.bytes.length)
     for (const pattern of patterns) {
       this.#all.set(pattern, TEXT)
-      this.#exports.insert(TEXT, TEXT + pattern.length, filter.size, at, filter.shift)
+      if (this.#exports.insert(TEXT, TEXT + pattern.length, filter.size, at, filter.shift) === 0) return false
     }
     filter.bytes.set(this.#all.subarray(at, at + filter.bytes.length))
+    return true
   }
 
   #addressOf(filter: WindowFilter): number {

@@ -305,66 +305,74 @@
       (i64.add
         (i64.mul (i64.load (local.get $at)) (i64.const 0x9e3779b97f4a7c15))
         (i64.mul
-          (i64.rotl
-            (i64.load (i32.sub (i32.add (local.get $at) (local.get $size)) (i32.const 8)))
-            (i64.const 31))
+          (i64.rotl (i64.load (i32.sub (i32.add (local.get $at) (local.get $size)) (i32.const 8))) (i64.const 31))
           (i64.const 0xc2b2ae3d27d4eb4f))))
-    (local.set $hash
-      (i64.mul
-        (i64.xor (local.get $hash) (i64.shr_u (local.get $hash) (i64.const 29)))
-        (i64.const 0xbf58476d1ce4e5b9)))
-    (i64.xor (local.get $hash) (i64.shr_u (local.get $hash) (i64.const 32))))
+    (i64.mul
+      (i64.xor (local.get $hash) (i64.shr_u (local.get $hash) (i64.const 29)))
+      (i64.const 0xbf58476d1ce4e5b9)))
 
-  ;; The bits of a hash in its word of a filter: five. A shift takes the low six bits of its distance.
-  (func $bits (param $hash i64) (result i64)
-    (i64.or
-      (i64.or
-        (i64.or
-          (i64.shl (i64.const 1) (local.get $hash))
-          (i64.shl (i64.const 1) (i64.shr_u (local.get $hash) (i64.const 6))))
-        (i64.or
-          (i64.shl (i64.const 1) (i64.shr_u (local.get $hash) (i64.const 12)))
-          (i64.shl (i64.const 1) (i64.shr_u (local.get $hash) (i64.const 18)))))
-      (i64.shl (i64.const 1) (i64.shr_u (local.get $hash) (i64.const 24)))))
-
-  (func $word (param $hash i64) (param $filter i32) (param $shift i32) (result i32)
-    (i32.add
-      (local.get $filter)
-      (i32.shl (i32.wrap_i64 (i64.shr_u (local.get $hash) (i64.extend_i32_u (local.get $shift)))) (i32.const 3))))
-
-  ;; Puts every window between $at and $end into the filter.
+  ;; Puts every window between $at and $end into the filter: 16 bits of its hash into its bucket, which has room for eight.
+  ;; Returns 0 where one is full.
   (func (export "insert")
-    (param $at i32) (param $end i32) (param $size i32) (param $filter i32) (param $shift i32)
+    (param $at i32) (param $end i32) (param $size i32) (param $filter i32) (param $shift i32) (result i32)
     (local $hash i64)
-    (local $word i32)
+    (local $mark i32)
+    (local $slot i32)
+    (local $last i32)
     (block $done
       (loop $next
         (br_if $done (i32.gt_u (i32.add (local.get $at) (local.get $size)) (local.get $end)))
         (local.set $hash (call $hash (local.get $at) (local.get $size)))
-        (local.set $word (call $word (local.get $hash) (local.get $filter) (local.get $shift)))
-        (i64.store
-          (local.get $word)
-          (i64.or (i64.load (local.get $word)) (call $bits (local.get $hash))))
+        (local.set $mark (i32.and (i32.wrap_i64 (i64.shr_u (local.get $hash) (i64.const 24))) (i32.const 0xffff)))
+        (local.set $slot
+          (i32.add
+            (local.get $filter)
+            (i32.shl (i32.wrap_i64 (i64.shr_u (local.get $hash) (i64.extend_i32_u (local.get $shift)))) (i32.const 4))))
+        (local.set $last (i32.add (local.get $slot) (i32.const 14)))
+        (block $put
+          (loop $free
+            (br_if $put (i32.eq (i32.load16_u (local.get $slot)) (local.get $mark)))
+            (if (i32.eqz (i32.load16_u (local.get $slot)))
+              (then
+                (i32.store16 (local.get $slot) (local.get $mark))
+                (br $put)))
+            (if (i32.eq (local.get $slot) (local.get $last)) (then (return (i32.const 0))))
+            (local.set $slot (i32.add (local.get $slot) (i32.const 2)))
+            (br $free)))
         (local.set $at (i32.add (local.get $at) (i32.const 1)))
-        (br $next))))
+        (br $next)))
+    (i32.const 1))
 
-  ;; The first sample from $at on that is in the filter and ends at or before $end; -1 where there is none.
+  ;; The first sample from $at on that is in the filter and ends at or before $end; -1 where there is none. The hash is written
+  ;; out here: a call would take as long as all the rest.
   (func (export "find")
     (param $at i32) (param $end i32) (param $size i32) (param $stride i32) (param $filter i32) (param $shift i32)
     (result i32)
     (local $hash i64)
-    (local $bits i64)
+    (local $wide i64)
+    (local.set $wide (i64.extend_i32_u (local.get $shift)))
     (local.set $end (i32.sub (local.get $end) (local.get $size)))
+    (local.set $size (i32.sub (local.get $size) (i32.const 8)))
     (block $done
       (loop $next
         (br_if $done (i32.gt_s (local.get $at) (local.get $end)))
-        (local.set $hash (call $hash (local.get $at) (local.get $size)))
-        (local.set $bits (call $bits (local.get $hash)))
-        (if (i64.eq
-              (i64.and
-                (i64.load (call $word (local.get $hash) (local.get $filter) (local.get $shift)))
-                (local.get $bits))
-              (local.get $bits))
+        (local.set $hash
+          (i64.add
+            (i64.mul (i64.load (local.get $at)) (i64.const 0x9e3779b97f4a7c15))
+            (i64.mul
+              (i64.rotl (i64.load (i32.add (local.get $at) (local.get $size))) (i64.const 31))
+              (i64.const 0xc2b2ae3d27d4eb4f))))
+        (local.set $hash
+          (i64.mul
+            (i64.xor (local.get $hash) (i64.shr_u (local.get $hash) (i64.const 29)))
+            (i64.const 0xbf58476d1ce4e5b9)))
+        (if (v128.any_true
+              (i16x8.eq
+                (v128.load
+                  (i32.add
+                    (local.get $filter)
+                    (i32.shl (i32.wrap_i64 (i64.shr_u (local.get $hash) (local.get $wide))) (i32.const 4))))
+                (i16x8.splat (i32.wrap_i64 (i64.shr_u (local.get $hash) (i64.const 24))))))
           (then (return (local.get $at))))
         (local.set $at (i32.add (local.get $at) (local.get $stride)))
         (br $next)))

@@ -74,8 +74,11 @@ export class Redactor {
   flush(): Buffer {
     const search = this.#refresh()
     const data = this.#buffer.subarray(0, this.#length)
-    const out = search === null || this.#length === this.#sent ? EMPTY : this.#pass(search, data, data.length)
-    this.#keep(EMPTY, 0)
+    const out =
+      search === null || this.#length === this.#sent ? EMPTY : this.#pass(search, data, data.length, false)
+    this.#buffer = EMPTY
+    this.#length = 0
+    this.#sent = 0
     this.#runs.fill(0)
     return out
   }
@@ -94,63 +97,56 @@ export class Redactor {
     const before = this.#length
     const data = before === 0 ? piece : this.#append(piece)
     const cut = heldFrom(data, before, search.reaches, this.#runs, 1)
-    if (cut <= this.#sent) {
-      if (before === 0) this.#keep(data, 0)
-      return EMPTY
-    }
-    return this.#release(search, data, cut)
+    if (cut > this.#sent) return this.#release(search, data, cut)
+    if (before === 0) this.#append(piece)
+    return EMPTY
   }
 
   #release(search: Search, data: Buffer, cut: number): Buffer {
-    const out = this.#pass(search, data, cut)
+    // The shorter one is copied: what passes, or what waits.
+    const stays = this.#length > 0 && 2 * cut < data.length
+    const out = this.#pass(search, data, cut, stays)
     const context = contextOf(data, cut)
-    this.#keep(data, cut - context)
+    if (stays) this.#buffer.copyWithin(0, cut - context, data.length)
+    else this.#buffer = cut - context < data.length ? Buffer.from(data.subarray(cut - context)) : EMPTY
+    this.#length = data.length - cut + context
     this.#sent = context
-    for (const [level, run] of this.#runs.entries())
-      this.#runs[level] = context > 0 ? 0 : Math.min(run, this.#length)
+    for (let level = 0; level < this.#runs.length; level += 1)
+      this.#runs[level] = context > 0 ? 0 : Math.min(this.#runs[level] ?? 0, this.#length)
     return out
   }
 
-  /** The bytes up to `cut` that have not passed, with secrets replaced. */
-  #pass(search: Search, data: Buffer, cut: number): Buffer {
-    const matches = search.find(data).filter(({ start, end }) => start < cut && end > this.#sent)
-    if (this.#starred > 0) matches.push({ start: 0, end: this.#sent + this.#starred, owner: BEGUN })
+  /**
+   * The bytes up to `cut` that have not passed, with secrets replaced.
+   *
+   * @param copy whether those of `data` are changed later
+   */
+  #pass(search: Search, data: Buffer, cut: number, copy: boolean): Buffer {
+    const sent = this.#sent
+    const matches = search.find(data).filter(({ start, end }) => start < cut && end > sent)
+    if (this.#starred > 0) matches.push({ start: 0, end: sent + this.#starred, owner: BEGUN })
+    const passed = data.subarray(sent, cut)
+    this.#starred = 0
+    if (matches.length === 0) return copy ? Buffer.from(passed) : passed
     // What waits must not change: it is searched again with what follows.
-    if (matches.length === 0) {
-      this.#starred = 0
-      return this.#length === 0 ? data.subarray(0, cut) : Buffer.from(data.subarray(this.#sent, cut))
-    }
-    const out = Buffer.from(data.subarray(this.#sent, cut))
+    const out = Buffer.from(passed)
     matches.sort((a, b) => a.start - b.start || b.end - a.end)
     let last = 0
     for (const { start, end, owner } of matches) {
       // One that overlaps another is not counted again.
       if (start >= last && owner !== BEGUN) this.#tally.add(owner)
-      if (end > last)
-        out.fill(STAR, Math.max(start, last, this.#sent) - this.#sent, Math.min(end, cut) - this.#sent)
+      if (end > last) out.fill(STAR, Math.max(start, last, sent) - sent, Math.min(end, cut) - sent)
       last = Math.max(last, end)
     }
     this.#starred = Math.max(last - cut, 0)
     return out
   }
 
-  /** Keeps the bytes from `from` on, and forgets all that is known of those that waited. */
-  #keep(data: Buffer, from: number): void {
-    this.#length = data.length - from
-    this.#sent = 0
-    if (this.#length === 0) {
-      this.#buffer = EMPTY
-      return
-    }
-    if (data.buffer === this.#buffer.buffer && data.byteOffset === this.#buffer.byteOffset)
-      this.#buffer.copyWithin(0, from, data.length)
-    else this.#buffer = Buffer.from(data.subarray(from))
-  }
-
   #append(piece: Buffer): Buffer {
     const length = this.#length + piece.length
     if (length > this.#buffer.length) {
-      const larger = Buffer.alloc(2 ** Math.ceil(Math.log2(length)))
+      // Twice what waits: where many small pieces come, each byte is copied a few times, not with each of them.
+      const larger = Buffer.allocUnsafe(Math.max(length, 2 * this.#length))
       this.#buffer.copy(larger, 0, 0, this.#length)
       this.#buffer = larger
     }
