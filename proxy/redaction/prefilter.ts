@@ -231,6 +231,12 @@ class SearchMemory {
     return words[STATE / 4] ?? 0
   }
 
+  /** Puts filters into the memory ahead of a search: it may grow for them, and then earlier views of it are empty. */
+  prepare(filters: readonly WindowFilter[]): void {
+    // Twice, as one that has no room left makes all others be forgotten.
+    for (let round = 0; round < 2; round += 1) for (const filter of filters) this.#addressOf(filter)
+  }
+
   /** The next sample from `from` on that is in the filter; -1 for none. */
   find(filter: WindowFilter, inDecoded: boolean, from: number, length: number): number {
     const base = inDecoded ? DECODED : TEXT
@@ -258,8 +264,10 @@ class SearchMemory {
   }
 
   #addressOf(filter: WindowFilter): number {
-    if (filter.generation === this.#generation) return filter.at
-    this.#all.set(filter.bytes, this.#reserve(filter))
+    if (filter.generation !== this.#generation) {
+      const at = this.#reserve(filter)
+      this.#all.set(filter.bytes, at)
+    }
     return filter.at
   }
 

@@ -67,6 +67,7 @@ export class Search {
   /** @param text no longer than `CAPACITY` */
   find(text: Uint8Array): readonly Match[] {
     const matches: Match[] = []
+    MEMORY.prepare(this.#filters)
     MEMORY.take(text)
     this.#findIn(MEMORY.text, text.length, null, (start, end, index) => {
       const { owner, whole } = this.#patternAt(index)
