@@ -4,6 +4,7 @@ import type { Scheme } from './origin.js'
 import type { Rule } from './rule.js'
 import type { Secret } from '../secrets/secret.js'
 import type { Service } from './service.js'
+import type { UpstreamProxies } from './upstream-proxy.js'
 
 /** A host that requests may go to, with the rules for them: a target of a service, or an `allow` entry. */
 export interface Destination {
@@ -84,6 +85,10 @@ export interface Policy {
   readonly http: HttpLimits
   readonly limits: SandboxLimits
   readonly upstream: UpstreamNames
+  /** Proxies through which upstreams are reached; null or absent to dial them. */
+  readonly proxies?: UpstreamProxies | null
+  /** PEM of the authorities that the host trusts beyond those of Node; null or absent for none. */
+  readonly hostAuthorities?: string | null
   /** Every value that a `${…}` in the file stands for. No response may bring one to a sandbox. */
   readonly secrets: readonly PolicySecret[]
 }

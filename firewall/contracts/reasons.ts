@@ -54,6 +54,7 @@ export const REASONS = {
   'address-refused': [403, 'The host resolves to an address that the policy does not allow.'],
   unresolvable: [502, 'The host name of the upstream could not be resolved.'],
   'upstream-unreachable': [502, 'The upstream could not be reached.'],
+  'upstream-proxy': [502, 'The proxy through which the gateway reaches this upstream refused or failed.'],
   'upstream-tls': [502, 'The certificate of the upstream could not be verified.'],
   'upgrade-refused': [502, 'The upstream refused the upgrade to a WebSocket.'],
   'upstream-protocol': [502, 'The upstream sent an invalid response.'],

@@ -5,6 +5,7 @@ import type { Policy } from '#firewall/contracts/policy.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
 import { EntityTags } from '../redaction/entity-tags.js'
 import { GatewaySecretPatterns } from '../redaction/gateway-secret-patterns.js'
+import { Authorities } from '../upstream/authorities.js'
 import { Http1Upstreams } from '../upstream/http1/upstreams.js'
 import { UpstreamResolver } from '../upstream/resolver.js'
 import type { Upstreams } from '../upstream/upstream.js'
@@ -22,6 +23,8 @@ export interface ProxySnapshot {
   /** The entity tags that sandboxes get instead of those of upstreams. */
   readonly entityTags: EntityTags
   readonly resolver: UpstreamResolver
+  /** Whose certificates are trusted. */
+  readonly authorities: Authorities
   readonly pools: Upstreams
 }
 
@@ -38,6 +41,7 @@ export function createProxySnapshot(
 ): ProxySnapshot {
   const { upstream, http } = policy
   const keepsResolver = previous?.resolver.isMadeFrom(upstream, http.connectTimeoutMs) === true
+  const hostAuthorities = policy.hostAuthorities ?? null
   if (!keepsResolver) previous?.resolver.retire()
   return {
     policy,
@@ -49,6 +53,10 @@ export function createProxySnapshot(
     secretPatterns: new GatewaySecretPatterns(policy, previous?.secretPatterns ?? null),
     entityTags: previous?.entityTags ?? new EntityTags(randomBytes(32)),
     resolver: keepsResolver ? previous.resolver : new UpstreamResolver(upstream, http.connectTimeoutMs, now),
+    authorities:
+      previous?.authorities.isMadeFrom(hostAuthorities) === true
+        ? previous.authorities
+        : new Authorities(hostAuthorities),
     pools: previous?.pools.hasLimits(http) === true ? previous.pools : new Http1Upstreams(http),
   }
 }

@@ -139,8 +139,9 @@ const injectCredential: Step = {
 }
 
 function tokenContextOf({ flow, connection, sandbox, service, snapshot }: Exchange) {
-  const { policy, resolver, pools: upstreams } = snapshot
-  return { requestId: flow.id, connection, sandbox: required(sandbox), service, policy, resolver, upstreams }
+  const { policy, resolver, authorities, pools: upstreams } = snapshot
+  const ways = { policy, resolver, authorities }
+  return { requestId: flow.id, connection, sandbox: required(sandbox), service, upstreams, ...ways }
 }
 
 const widenRangeAgain: Step = {

@@ -3,14 +3,13 @@ import type { Headers } from '#firewall/contracts/credential.js'
 import type { ProxyContext } from '../context/context.js'
 import type { OpenStream } from '../context/open-streams.js'
 import { deny, type Denial } from '../contracts/denial.js'
-import { codeOf } from '../contracts/errors.js'
 import { FrameReader } from '../message/frame-reader.js'
 import { dropSessions, responseHeaders } from '../message/headers.js'
 import { handshakeError } from '../message/websocket-handshake.js'
 import { redactHeaders } from '../redaction/redact-headers.js'
 import { Tally } from '../redaction/tally.js'
 import { FrameRedactor } from '../redaction/websocket-frames.js'
-import { reasonOf } from '../upstream/failures.js'
+import { detailOf, reasonOf } from '../upstream/failures.js'
 import { timeoutText } from '../upstream/response-deadline.js'
 import type { RawHeaders } from '../upstream/upstream.js'
 import { openWebSocket } from '../upstream/websocket.js'
@@ -99,7 +98,7 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
       inTurn: (work) => context.turns.do(required(exchange.sandbox).id, work),
       onTimeout: () =>
         fail(deny('upstream-timeout', { detail: timeoutText(snapshot.policy.http.responseTimeoutMs) })),
-      onError: (error) => fail(deny(reasonOf(error), { detail: codeOf(error) })),
+      onError: (error) => fail(deny(reasonOf(error), { detail: detailOf(error) })),
       onAccepted(headers): Duplex | null {
         if (denial !== null) return null
         const error = handshakeError(outgoing.headers, headers)

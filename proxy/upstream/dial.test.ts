@@ -4,6 +4,7 @@ import { createServer as createTlsServer, TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
 import { Secret } from '#firewall/secrets/secret.js'
 import { openBlackHole } from '#test/fixtures/black-hole.js'
+import { DIRECT } from '#test/fixtures/direct.js'
 import { createCa } from '#test/servers/certificate-authority.js'
 import { codeOf } from '../contracts/errors.js'
 import { interleave } from './connect-first.js'
@@ -22,6 +23,7 @@ const upstreamAt = (
   origin: { scheme: 'http', host: 'api.example', port: 80 },
   addresses,
   port,
+  ...DIRECT,
   ca: null,
   clientCertificate: null,
   ...more,

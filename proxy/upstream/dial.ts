@@ -1,8 +1,8 @@
-import type { Socket } from 'node:net'
+import { isIP, type Socket } from 'node:net'
 import type { ReadableOptions } from 'node:stream'
-import { connect as connectTls, type ConnectionOptions, type TLSSocket } from 'node:tls'
-import { shownCertificate } from '../credentials/client-certificate.js'
-import { connectFirst } from './connect-first.js'
+import { connect as connectTls, type ConnectionOptions, type SecureContext, type TLSSocket } from 'node:tls'
+import { connectFirst, type Connected } from './connect-first.js'
+import { connectThrough, unreachableProxy, UpstreamProxyError } from './connect-through.js'
 import type { ResolvedUpstream } from './upstream.js'
 
 export interface DialOptions {
@@ -43,21 +43,25 @@ export class DialAborted extends Error {
 
 /**
  * Connects to an upstream: the only way to one for everything that carries requests. Resolves no name: it dials the checked
- * addresses, all of them if need be, and for https verifies the certificate for the checked name before it resolves. Nothing
- * was sent on the socket or read from it.
+ * addresses, all of them if need be, or those of the operator's proxy, and for https verifies the certificate for the checked
+ * name before it resolves. Nothing was sent on the socket or read from it.
  *
  *     gateway ── TCP ── TLS, verified for origin.host ──▶ one of upstream.addresses
+ *     gateway ── TCP, CONNECT ──▶ proxy ── TLS, verified for origin.host ──▶ upstream
  *
  * @throws an error whose code `reasonOf` understands
  */
 export async function dial(upstream: ResolvedUpstream, options: TlsDialOptions): Promise<Socket> {
-  if (upstream.origin.scheme === 'http') return dialTcp(upstream, options)
+  const { origin, authorities, ca, clientCertificate } = upstream
+  if (origin.scheme === 'http') return dialTcp(upstream, options)
   return within(options, async (signal) => {
     let addresses = upstream.addresses
     for (;;) {
-      const { socket, rest } = await connectFirst(addresses, upstream.port, signal)
+      const { socket, rest } = await connect(upstream, addresses, signal)
       try {
-        return await startTls(socket, upstream, options, signal)
+        const { alpn, session } = options
+        const secureContext = authorities.contextFor(ca, clientCertificate)
+        return await startTls(socket, { servername: origin.host, secureContext, alpn, session }, signal)
       } catch (error) {
         // One server of several that is broken is passed over, like one that does not answer.
         if (rest.length === 0 || signal.aborted) throw error
@@ -69,29 +73,56 @@ export async function dial(upstream: ResolvedUpstream, options: TlsDialOptions):
 
 /** The same without TLS of the gateway's own, for a tunnel: what passes through it is verified by the client. */
 export function dialTcp(upstream: ResolvedUpstream, options: DialOptions): Promise<Socket> {
-  return within(options, async (signal) => {
-    const { socket } = await connectFirst(upstream.addresses, upstream.port, signal)
-    return socket
-  })
+  return within(options, async (signal) => (await connect(upstream, upstream.addresses, signal)).socket)
+}
+
+type Reached = Pick<Connected, 'socket' | 'rest'>
+
+/** To one of these addresses, or through the proxy, which has an address for the upstream itself. */
+async function connect(
+  { via, port, authorities }: ResolvedUpstream,
+  addresses: readonly string[],
+  signal: AbortSignal,
+): Promise<Reached> {
+  if (via === null) return connectFirst(addresses, port, signal)
+  const { proxy } = via
+  try {
+    const { socket } = await connectFirst(via.addresses, proxy.port, signal)
+    const secureContext = authorities.contextFor(null, null)
+    const toProxy =
+      proxy.scheme === 'http'
+        ? socket
+        : await startTls(socket, { servername: proxy.host, secureContext, alpn: ['http/1.1'] }, signal)
+    return { socket: await connectThrough(toProxy, via, port, signal), rest: [] }
+  } catch (error) {
+    if (signal.aborted || error instanceof UpstreamProxyError) throw error
+    throw unreachableProxy(error)
+  }
+}
+
+interface TlsParts {
+  readonly servername: string
+  readonly secureContext: SecureContext | undefined
+  readonly alpn: readonly string[]
+  readonly session?: TlsSession | undefined
 }
 
 function startTls(
   socket: Socket,
-  { origin, ca, clientCertificate }: ResolvedUpstream,
-  { alpn, session }: TlsDialOptions,
+  { servername, secureContext, alpn, session }: TlsParts,
   signal: AbortSignal,
 ): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     const options: ConnectionOptions & ReadableOptions = {
       socket,
-      servername: origin.host,
+      // For an address there is no SNI (RFC 6066 section 3), and the certificate must name it.
+      ...(isIP(servername) === 0 ? { servername } : { host: servername }),
       ALPNProtocols: [...alpn],
       rejectUnauthorized: true,
       // A TLS record has no more.
       highWaterMark: 16_384,
-      ...(ca === null ? {} : { ca }),
+      ...(secureContext === undefined ? {} : { secureContext }),
       ...(session?.latest == null ? {} : { session: session.latest }),
-      ...shownCertificate(clientCertificate),
     }
     const tls = connectTls(options)
     const fail = (error: Error) => {

@@ -11,6 +11,7 @@ const REASONS_BY_CODE: Readonly<Record<string, Reason>> = {
   EGRESS_UPSTREAM_PROTOCOL: 'upstream-protocol',
   EGRESS_UPSTREAM_CLOSED: 'upstream-protocol',
   EGRESS_UPSTREAMS_CLOSED: 'shutting-down',
+  EGRESS_UPSTREAM_PROXY: 'upstream-proxy',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'upstream-tls',
   SELF_SIGNED_CERT_IN_CHAIN: 'upstream-tls',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'upstream-tls',
@@ -51,5 +52,6 @@ const SAID = new Set([
   'EGRESS_INTERIM_RESPONSES',
   'EGRESS_UPSTREAM_PROTOCOL',
   'EGRESS_UPSTREAM_CLOSED',
+  'EGRESS_UPSTREAM_PROXY',
   'EGRESS_INVALID_REQUEST',
 ])

@@ -2,6 +2,7 @@ import { createSocket } from 'node:dgram'
 import { Packet } from 'dns2'
 import t from 'tap'
 import type { UpstreamNames } from '#firewall/contracts/policy.js'
+import { directWays } from '#test/fixtures/direct.js'
 import { destination } from '#test/fixtures/policy.js'
 import type { Recorder } from '../contracts/recorder.js'
 import type { ConnectionInfo } from '../contracts/connection.js'
@@ -64,7 +65,7 @@ async function serve(t: { teardown(close: () => void): void }, zone: Zone) {
   const clock = { now: 0 }
   const resolver = new UpstreamResolver(names({ servers: [server.address] }), 900, () => clock.now)
   const pin = (host: string, allowPrivate = false) =>
-    resolveUpstream(contextWith(), { resolver }, connection, origin(host), to(allowPrivate))
+    resolveUpstream(contextWith(), directWays(resolver), connection, origin(host), to(allowPrivate))
   return { server, clock, resolver, pin }
 }
 
@@ -178,7 +179,7 @@ void t.test('a fixed address is checked like any other, and may name a port', as
   }
   const resolver = new UpstreamResolver(names({ hosts }), 900, () => 0)
   const pin = (host: string, allowPrivate: boolean) =>
-    resolveUpstream(contextWith(), { resolver }, connection, origin(host), to(allowPrivate))
+    resolveUpstream(contextWith(), directWays(resolver), connection, origin(host), to(allowPrivate))
   t.match(await pin('a.example.com', true), { addresses: ['127.0.0.1'], port: 8443 })
   t.match(await pin('a.example.com', false), {
     reason: 'address-refused',
@@ -206,7 +207,7 @@ void t.test('under a wildcard the sandbox chooses the first look-up of a name, a
   const pin = () =>
     resolveUpstream(
       contextWith(),
-      { resolver },
+      directWays(resolver),
       connection,
       origin('a.example.com'),
       to(false, '*.example.com'),
@@ -263,7 +264,7 @@ void t.test('a name under a wildcard does not leave before it is in the log', as
     return full ? Promise.reject(new Error('no space left on device')) : Promise.resolve()
   })
   const pin = (host: string) =>
-    resolveUpstream(context, { resolver }, connection, origin(host), to(false, '*.example.com'))
+    resolveUpstream(context, directWays(resolver), connection, origin(host), to(false, '*.example.com'))
   t.match(await pin('data.example.com'), { reason: 'audit-unavailable' })
   t.same(server.asked, [])
   full = false

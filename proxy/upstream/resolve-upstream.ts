@@ -1,12 +1,23 @@
-import type { Destination } from '#firewall/contracts/policy.js'
+import { isIP } from 'node:net'
+import { chooseProxy } from '#firewall/addresses/choose-proxy.js'
+import type { Destination, Policy } from '#firewall/contracts/policy.js'
+import type { UpstreamProxy } from '#firewall/contracts/upstream-proxy.js'
 import type { Origin } from '#firewall/contracts/origin.js'
 import type { ConnectionInfo } from '../contracts/connection.js'
 import { deny, type Denial } from '../contracts/denial.js'
 import { codeOf } from '../contracts/errors.js'
 import type { Recorder } from '../contracts/recorder.js'
 import { connectionDecision } from '../records/connection-decision.js'
-import type { UpstreamResolver } from './resolver.js'
+import type { Authorities } from './authorities.js'
+import type { Resolution, UpstreamResolver } from './resolver.js'
 import type { ConnectionOwner, ResolvedUpstream } from './upstream.js'
+
+/** How upstreams are found, reached and recognised: a part of one snapshot. */
+export interface UpstreamWays {
+  readonly resolver: UpstreamResolver
+  readonly authorities: Authorities
+  readonly policy: Pick<Policy, 'proxies'>
+}
 
 /**
  * Like `resolveOnce` for a request from a sandbox, but logs the lookup first if it sends a name under a wildcard to an
@@ -14,7 +25,7 @@ import type { ConnectionOwner, ResolvedUpstream } from './upstream.js'
  */
 export function resolveUpstream(
   recorder: Recorder,
-  snapshot: { readonly resolver: UpstreamResolver },
+  snapshot: UpstreamWays,
   connection: ConnectionInfo,
   origin: Origin,
   destination: Destination,
@@ -33,28 +44,57 @@ export function resolveUpstream(
  * Resolves an upstream once and checks what came back. Every address must be fine, not only the first, for the second
  * is dialled when the first does not answer; and nothing is resolved again, so a name that changes its address between
  * check and use (DNS rebinding) changes nothing.
+ *
+ * A proxy resolves the name once more, and dials what it finds: the operator's network then decides. What can be held is: no
+ * name goes to it that leads to a refused address here, nor a fixed address that is refused.
  */
 export async function resolveOnce(
-  { resolver }: { readonly resolver: UpstreamResolver },
+  ways: UpstreamWays,
   origin: Origin,
-  { id, host: pattern, allowPrivateAddresses, ca }: Destination,
+  destination: Destination,
   owner: ConnectionOwner,
 ): Promise<ResolvedUpstream | Denial> {
-  const resolution = await resolver
-    .resolve(origin.host, pattern.kind === 'wildcard')
-    .catch((error: unknown) => codeOf(error))
+  const { resolver, authorities, policy } = ways
+  const { id, host: pattern, ca } = destination
+  const isWildcard = pattern.kind === 'wildcard'
+  const fixed = resolver.fixedAddress(origin.host)
+  const proxy = chooseProxy(policy.proxies ?? null, origin, fixed)
+  const resolution =
+    proxy === null || fixed !== null
+      ? await resolver.resolve(origin.host, isWildcard).catch((error: unknown) => codeOf(error))
+      : await resolver.resolveBriefly(origin.host, isWildcard)
   if (typeof resolution === 'string') return deny('unresolvable', { rule: id, detail: resolution })
-  for (const { address, kind } of resolution.addresses) {
-    if (kind !== 'public' && !(kind === 'private' && allowPrivateAddresses))
-      return deny('address-refused', { rule: id, detail: `the address ${address} is ${kind}` })
-  }
-  return {
-    owner,
-    origin,
-    addresses: resolution.addresses.map(({ address }) => address),
-    port: resolution.port ?? origin.port,
-    ca,
-    clientCertificate: null,
+  const refused = resolution === null ? null : refusedAddress(resolution, destination)
+  if (refused !== null) return deny('address-refused', { rule: id, detail: refused })
+  const addresses = resolution?.addresses.map(({ address }) => address) ?? []
+  const port = resolution?.port ?? origin.port
+  const upstream = { owner, origin, port, ca, authorities, clientCertificate: null }
+  if (proxy === null) return { ...upstream, addresses, via: null }
+  const target = fixed ?? origin.host
+  const found = await addressesOf(proxy, resolver)
+  return typeof found === 'string'
+    ? deny('upstream-proxy', { rule: id, detail: found })
+    : { ...upstream, addresses: [], via: { proxy, addresses: found, target } }
+}
+
+/** Why one of the addresses may not be dialled; null if all of them may. */
+function refusedAddress({ addresses }: Resolution, { allowPrivateAddresses }: Destination): string | null {
+  const refused = addresses.find(
+    ({ kind }) => kind !== 'public' && !(kind === 'private' && allowPrivateAddresses),
+  )
+  return refused === undefined ? null : `the address ${refused.address} is ${refused.kind}`
+}
+
+/** Of a proxy, which may be anywhere; otherwise why there is none. */
+async function addressesOf(
+  { host }: UpstreamProxy,
+  resolver: UpstreamResolver,
+): Promise<readonly string[] | string> {
+  if (isIP(host) !== 0) return [host]
+  try {
+    return (await resolver.resolve(host, false)).addresses.map(({ address }) => address)
+  } catch (error) {
+    return `the name of the proxy in \`upstream.proxy\` could not be resolved (${codeOf(error)})`
   }
 }
 

@@ -18,6 +18,12 @@ function resolution(addresses: readonly string[], port: number | null): Resoluti
 /** How long an answer is used again, in milliseconds: short, since the system's TTL is not ours to see. */
 const CACHE_TTL_MS = 10_000
 
+/** Milliseconds for which a name that a proxy resolves is looked up here. A first name under a wildcard waits for a second. */
+const BRIEF_MS = 2_000
+
+/** Milliseconds until such a name is looked up again. */
+const UNKNOWN_MS = 60_000
+
 /** Names that are kept. */
 const MAX_CACHED = 4_096
 
@@ -38,6 +44,8 @@ export class UpstreamResolver {
   readonly #now: () => number
   readonly #cache = new Map<string, CachedResolution>()
   readonly #wildcardNames: WildcardNames<Resolution>
+  /** Names that a proxy resolves and nobody here knows, with the time until which they are not looked up again. */
+  readonly #unknown = new Map<string, number>()
 
   constructor(names: UpstreamNames, timeoutMs: number, now: () => number) {
     this.#made = JSON.stringify([names, timeoutMs])
@@ -66,6 +74,32 @@ export class UpstreamResolver {
     const fixed = this.#fixed.get(host)
     if (fixed !== undefined) return Promise.resolve(fixed)
     return wildcard ? this.#wildcardNames.resolve(host) : this.#cached(host)
+  }
+
+  /** The address that the policy gives the name; null for none. */
+  fixedAddress(host: string): string | null {
+    return this.#fixed.get(host)?.addresses[0]?.address ?? null
+  }
+
+  /**
+   * For a name that a proxy resolves: what is known of it here. Many networks with a proxy resolve no names but their own, so
+   * null is an answer like any other, waited for briefly and kept for a while.
+   */
+  async resolveBriefly(host: string, wildcard: boolean): Promise<Resolution | null> {
+    if ((this.#unknown.get(host) ?? 0) > this.#now()) return null
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise<null>((resolve) => {
+      timer = setTimeout(() => resolve(null), BRIEF_MS)
+    })
+    const found = await Promise.race([this.resolve(host, wildcard).catch(() => null), late])
+    clearTimeout(timer)
+    this.#unknown.delete(host)
+    if (found === null) {
+      this.#unknown.set(host, this.#now() + UNKNOWN_MS)
+      const [oldest] = this.#unknown.keys()
+      if (this.#unknown.size > MAX_CACHED && oldest !== undefined) this.#unknown.delete(oldest)
+    }
+    return found
   }
 
   /** True when a name under a wildcard would be answered without asking anybody. */

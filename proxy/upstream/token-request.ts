@@ -15,6 +15,7 @@ import { connectionDecision } from '../records/connection-decision.js'
 import { Flow } from '../records/flow.js'
 import { detailOf, reasonOf } from './failures.js'
 import { resolveOnce } from './resolve-upstream.js'
+import type { Authorities } from './authorities.js'
 import type { UpstreamResolver } from './resolver.js'
 import type { ResolvedUpstream, UpstreamCall, Upstreams } from './upstream.js'
 
@@ -33,6 +34,7 @@ export interface TokenRequestContext {
   readonly service: string | null
   readonly policy: Policy
   readonly resolver: UpstreamResolver
+  readonly authorities: Authorities
   readonly upstreams: Upstreams
   /** Names the endpoints. */
   readonly credential: Pick<Credential, 'id' | 'endpoints' | 'secretPatterns'>

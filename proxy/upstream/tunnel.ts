@@ -4,7 +4,7 @@ import type { HttpLimits } from '#firewall/contracts/policy.js'
 import type { HttpClose } from '../contracts/events.js'
 import { codeOf } from '../contracts/errors.js'
 import { DialAborted, dialTcp } from './dial.js'
-import { reasonOf } from './failures.js'
+import { detailOf, reasonOf } from './failures.js'
 import type { ResolvedUpstream } from './upstream.js'
 
 export type TunnelEnd = Pick<HttpClose, 'outcome' | 'reason' | 'detail' | 'requestBytes' | 'responseBytes'>
@@ -31,7 +31,7 @@ export async function passThrough(
   } catch (error) {
     const reason = gone.signal.aborted ? 'client-abort' : reasonOf(error)
     client.destroy()
-    return { outcome: 'failure', reason, detail: codeOf(error), requestBytes: 0, responseBytes: 0 }
+    return { outcome: 'failure', reason, detail: detailOf(error), requestBytes: 0, responseBytes: 0 }
   }
 }
 

@@ -1,7 +1,9 @@
 import type { Readable } from 'node:stream'
 import type { ClientCertificate, Headers } from '#firewall/contracts/credential.js'
 import type { HttpLimits } from '#firewall/contracts/policy.js'
+import type { UpstreamProxy } from '#firewall/contracts/upstream-proxy.js'
 import type { Origin } from '#firewall/contracts/origin.js'
+import type { Authorities } from './authorities.js'
 
 /**
  * Whose connections carry a request. Threat: an upstream that can be led to see two requests where one was sent answers the
@@ -14,16 +16,29 @@ export interface ConnectionOwner {
   readonly destination: string
 }
 
+/** The way through a proxy of the operator's network. */
+export interface ResolvedProxy {
+  readonly proxy: UpstreamProxy
+  /** Of the proxy, which may be anywhere: the operator has named it. */
+  readonly addresses: readonly string[]
+  /** What it is asked to dial: the checked name, which it resolves itself, or the address that the policy gives the name. */
+  readonly target: string
+}
+
 /** An upstream whose addresses were all checked. Nothing is resolved again after this. */
 export interface ResolvedUpstream {
   readonly owner: ConnectionOwner
   readonly origin: Origin
-  /** In order of preference. Never empty. */
+  /** In order of preference. Empty only for an upstream behind a proxy. */
   readonly addresses: readonly string[]
   /** Differs from the origin's where the policy sends the name elsewhere. */
   readonly port: number
-  /** PEM of the authorities to trust; null for the public ones. */
+  /** The proxy through which it is reached; null to dial it. */
+  readonly via: ResolvedProxy | null
+  /** PEM of the only authorities to trust; null for the public ones and those of the host. */
   readonly ca: string | null
+  /** Has what `ca` stands for. */
+  readonly authorities: Authorities
   /** What the upstream is shown; null for nothing. */
   readonly clientCertificate: ClientCertificate | null
 }

@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { DEFAULT_HTTP } from '#config/limits/limits.js'
+import { DIRECT } from '#test/fixtures/direct.js'
 import { listen } from '#test/fixtures/upstream.js'
 import { Http1Upstreams } from './upstreams.js'
 import type { ConnectionOwner } from '../upstream.js'
@@ -38,6 +39,7 @@ function ask(upstreams: Http1Upstreams, owner: ConnectionOwner, port: number): P
     origin: { scheme: 'http', host: 'api.example', port: 80 },
     addresses: ['127.0.0.1'],
     port,
+    ...DIRECT,
     ca: null,
     clientCertificate: null,
   } as const

@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events'
 import type { HttpLimits } from '#firewall/contracts/policy.js'
+import { connectionKey } from '../connection-key.js'
 import { dial, type TlsSession } from '../dial.js'
 import { Call } from './call.js'
 import { UpstreamsClosed } from './errors.js'
@@ -63,7 +64,7 @@ export class Http1Upstreams implements Upstreams {
       pools = new Map<string, Pool>()
       this.#pools.set(sandbox, pools)
     }
-    const key = keyOf(upstream)
+    const key = connectionKey(upstream)
     const pool = pools.get(key) ?? this.#open(upstream)
     pools.delete(key)
     pools.set(key, pool)
@@ -134,11 +135,3 @@ export class Http1Upstreams implements Upstreams {
 
 /** The gateway's own place among the sandboxes, whose ids are never empty. */
 const GATEWAY = ''
-
-/** Two requests of a sandbox may share a connection only where all of this is the same. */
-function keyOf({ owner, origin, addresses, port, ca, clientCertificate: shown }: ResolvedUpstream): string {
-  const { scheme, host } = origin
-  const key = `${owner.destination} ${scheme}://${host}:${String(origin.port)} ${addresses.join()} ${String(port)} ${ca ?? ''}`
-  // A connection that was opened with a certificate is that client's alone.
-  return shown === null ? key : `${key} ${shown.certificate} ${String(shown.key.version)}`
-}
