@@ -2,6 +2,7 @@ import { createServer, type Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import t, { type Test } from 'tap'
 import { DEFAULT_HTTP } from '#config/limits/limits.js'
+import { DIRECT } from '#test/fixtures/direct.js'
 import { listen } from '#test/fixtures/upstream.js'
 import type { UpstreamRequest } from '../upstream.js'
 import { Http1Upstreams } from './upstreams.js'
@@ -43,6 +44,7 @@ async function serve(t: Test, onRequest: OnRequest) {
     origin: { scheme: 'http', host: 'api.example', port: 80 },
     addresses: ['127.0.0.1'],
     port,
+    ...DIRECT,
     ca: null,
     clientCertificate: null,
   } as const
