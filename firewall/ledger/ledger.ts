@@ -24,6 +24,8 @@ export class Ledger {
   readonly queries = new QueryLimiter()
   /** Open connections. */
   readonly connections = new FairShare()
+  /** Connections beyond these that are being told so. */
+  readonly refusals = new FairShare()
   /** Open requests, WebSockets and tunnels. */
   readonly requests = new FairShare()
   /** Bytes that are held. */

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { ProxyContext } from '../context/context.js'
 import { deny, type Denial } from '../contracts/denial.js'
 import type { HttpDecision } from '../contracts/events.js'
@@ -28,7 +29,7 @@ export async function denyConnection(
   const nothingRead = opening === null && connect === null
   // Whoever has too many open is told so where plain HTTP is expected, and has moments to read it.
   if (nothingRead && (denial.reason !== 'busy' || connection.expects === 'tls')) socket.destroy()
-  else socket.setTimeout(LINGER_MS, () => socket.destroy())
+  else linger(socket)
   const id = context.newId()
   const detail = denial.detail ?? (kind === 'tls' ? serverNameOf(connection) : null)
   const event = { ...denial, at: context.now(), id, kind, detail }
@@ -43,6 +44,12 @@ export async function denyConnection(
   if (last === null) socket.end()
   else socket.end(last)
   socket.resume()
+}
+
+/** Whatever the client still sends: a byte now and then must not keep a connection that was refused. */
+function linger(socket: Socket): void {
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS)
+  socket.once('close', () => clearTimeout(timer))
 }
 
 /** Null where the client could not take it for what it is. */

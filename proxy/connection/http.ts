@@ -1,6 +1,6 @@
 import { deny } from '../contracts/denial.js'
 import type { ConnectRequest } from '../downstream/http1-server.js'
-import { innerConnection, type Connection } from './connection.js'
+import { innerConnection, turnOf, type Connection } from './connection.js'
 import { denyConnection } from './deny-connection.js'
 import { mayBeHttp } from './foreign-protocols.js'
 import type { ConnectionTools, Protocol } from './protocol.js'
@@ -19,6 +19,7 @@ function serveHttp(connection: Connection, tools: ConnectionTools): void {
   const { context, http1, run } = tools
   const { socket, snapshot } = connection
   http1.serve(socket, snapshot.policy.http.idleTimeoutMs, {
+    inTurn: (work) => context.turns.do(turnOf(connection), work),
     onRequest: (downstream) => takeRequest(connection, tools, downstream),
     onConnect(request) {
       const inner = behindConnect(connection, request, tools)

@@ -7,7 +7,6 @@ import { mayBeHttp, nameOpening } from './foreign-protocols.js'
 import { peek, SILENCE_MS } from './opening.js'
 import type { ConnectionTools, Protocol } from './protocol.js'
 import { recordLostOpening } from './deny-connection.js'
-import { busy } from '../request/room.js'
 
 /** How a step ends a connection: with a denial that is yet to be recorded and told, or because there is nobody to tell. */
 export type StepEnd = Denial | 'gone'
@@ -26,25 +25,6 @@ const identifySandbox: ConnectionStep = {
   run(connection, { context }) {
     if (connection.parent === null) connection.sandbox = context.identify(connection.peer)
     return null
-  },
-}
-
-/** Bytes that an open connection takes, TLS included. */
-const CONNECTION_BYTES = 48 * 1024
-
-const limitConnections: ConnectionStep = {
-  name: 'the sandbox has room for one more connection',
-  run({ parent, sandbox, peer, socket, snapshot }, { context: { ledger } }) {
-    if (parent !== null) return null
-    const owner = sandbox?.id ?? peer.address
-    const { connections, memory } = snapshot.policy.limits
-    if (!ledger.connections.take(owner, 1, connections)) return busy('too many connections of this sandbox')
-    const held = ledger.memory.open(owner, memory)
-    socket.once('close', () => {
-      ledger.connections.giveBack(owner, 1)
-      held.release()
-    })
-    return held.tryReserve(CONNECTION_BYTES) ? null : busy('this sandbox holds as much memory as it may')
   },
 }
 
@@ -188,7 +168,6 @@ function denyOpening(opening: Connection['opening']): Denial {
 /** A connection, from the accepted socket to the moment before its protocol takes it over. */
 export const CONNECTION_STEPS: readonly ConnectionStep[] = [
   identifySandbox,
-  limitConnections,
   readConnectTarget,
   evaluateConnect,
   answerConnect,

@@ -5,6 +5,7 @@ import type { Headers } from '#firewall/contracts/credential.js'
 import { deny, type Denial } from '../contracts/denial.js'
 import { collectHeaders } from '../message/headers.js'
 import { asksForWebSocket } from '../message/websocket-handshake.js'
+import type { InTurn } from '../contracts/in-turn.js'
 import type { Downstream } from './downstream.js'
 import { Http1Downstream, Http1Upgrade } from './http1.js'
 import { RequestFeed } from './request-feed.js'
@@ -31,6 +32,8 @@ export interface ConnectRequest {
 
 /** Who takes what a connection brings. None of them may throw. */
 export interface Http1Handlers {
+  /** When bytes that came are parsed. */
+  readonly inTurn: InTurn
   /** A request. Its response must be over, or the client gone, when the promise resolves. */
   onRequest(downstream: Downstream): Promise<void>
   /** The connection is the handler's from here on: HTTP reads it no more. */
@@ -116,6 +119,7 @@ export class Http1Server {
     served.feed = new RequestFeed(socket, {
       unanswered: () => served.unanswered.length,
       inBody: () => served.last?.complete === false,
+      inTurn: served.handlers.inTurn,
     })
   }
 
@@ -198,7 +202,7 @@ export class Http1Server {
     await handlers.onRequest(new Http1Downstream(request, response, null))
     unanswered.splice(unanswered.indexOf(response), 1)
     served.accounted = Math.max(served.accounted, socket.bytesRead - (feed?.held ?? 0))
-    served.feed?.continue()
+    handlers.inTurn(() => served.feed?.continue())
   }
 
   #takeUpgrade(server: Server, request: IncomingMessage, socket: Socket, head: Buffer): void {

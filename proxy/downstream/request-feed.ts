@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { InTurn } from '../contracts/in-turn.js'
 
 /** Unanswered requests of one connection, behind which nothing more is read. Clients that pipeline send a few ahead. */
 const MAX_AHEAD = 4
@@ -12,6 +13,8 @@ export interface Requests {
   unanswered(): number
   /** Whether the body of the last one is still to come. */
   inBody(): boolean
+  /** When bytes that came are parsed. */
+  readonly inTurn: InTurn
 }
 
 /**
@@ -78,7 +81,13 @@ export class RequestFeed {
 
   readonly #take = (chunk: Buffer): void => {
     this.#rest = this.#rest === null ? chunk : Buffer.concat([this.#rest, chunk])
-    this.continue()
+    // Threat: heads of thousands of lines, on a thousand connections at once, are parsed in one turn of the event loop.
+    let isDone = false
+    this.#requests.inTurn(() => {
+      isDone = true
+      this.continue()
+    })
+    if (!isDone) this.#pause()
   }
 
   readonly #onResume = (): void => {

@@ -1,6 +1,7 @@
 import type { Server, Socket } from 'node:net'
 import type { Protocol } from '../connection/protocol.js'
 import { PROTOCOLS } from '../connection/protocols.js'
+import { admit, refuse } from '../connection/admission.js'
 import { turnOf } from '../connection/connection.js'
 import { Connections } from '../connection/run.js'
 import type { ProxyContext } from '../context/context.js'
@@ -8,9 +9,6 @@ import { acceptedConnection, LISTENERS, type ProxySockets } from './listeners.js
 
 /** Milliseconds that requests have to end in when the gateway ends; what needs longer is cut off. */
 const STOP_MS = 1_000
-
-/** Connections of all sandboxes together at one listener. */
-const MAX_CONNECTIONS = 4_096
 
 /**
  * Serves on sockets that somebody else has bound.
@@ -26,13 +24,16 @@ export function serveProxy(
   const servers = Object.keys(LISTENERS).map((key) => {
     const name = key as keyof ProxySockets
     const server = sockets[name]
-    server.maxConnections = MAX_CONNECTIONS
     server.on('connection', (socket: Socket) => {
       // Now, and not when its turn comes: a reset in between would be an error that nobody handles, and end the gateway.
       socket.on('error', () => socket.destroy())
+      // Each layer of a tunnel has its own; Node would warn once, for ten of them.
+      socket.setMaxListeners(32)
       const connection = acceptedConnection(socket, name, context)
-      const sandbox = context.identify(connection.peer)
-      context.turns.do(turnOf({ ...connection, sandbox }), () => void connections.run(connection))
+      connection.sandbox = context.identify(connection.peer)
+      const denial = admit(connection, context)
+      if (denial === null) context.turns.do(turnOf(connection), () => void connections.run(connection))
+      else void refuse(connection, denial, context)
     })
     return server
   })

@@ -115,6 +115,10 @@ class Forwarding implements UpstreamHandler, OpenStream {
     })
   }
 
+  inTurn(work: () => void): void {
+    this.#context.turns.do(required(this.#exchange.sandbox).id, work)
+  }
+
   onStart(call: UpstreamCall): void {
     this.#call = call
     if (this.#clientGone) call.abort(new Error('the client went away'))
@@ -163,8 +167,6 @@ class Forwarding implements UpstreamHandler, OpenStream {
     const begin = () => {
       if (!downstream.begun) downstream.begin(part?.status ?? status, headers)
     }
-    const { turns } = this.#context
-    const { id } = required(this.#exchange.sandbox)
     this.#body = new ResponseBody(
       codings,
       redactor,
@@ -172,7 +174,7 @@ class Forwarding implements UpstreamHandler, OpenStream {
       downstream,
       begin,
       (error) => this.#failDecoding(error),
-      (work) => turns.do(id, work),
+      (work) => this.inTurn(work),
     )
     // What does not even begin to decompress is answered with an error, not with the upstream's status.
     if (codings.length === 0) begin()

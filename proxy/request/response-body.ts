@@ -159,10 +159,12 @@ export class ResponseBody {
     this.#forgetLine()
     if (this.#pending > 0 || !this.#redactor.waitsForLine) return
     const line = setTimeout(() => {
-      // Whoever was kept from its turn reads first what has come meanwhile.
-      setImmediate(() => {
-        if (this.#line === line) this.#passLine()
-      })
+      // Whoever was kept from its turn reads first what has come meanwhile, and what waits for a turn has it first.
+      setImmediate(() =>
+        this.#inTurn(() => {
+          if (this.#line === line) this.#passLine()
+        }),
+      )
     }, LINE_MS)
     this.#line = line
   }

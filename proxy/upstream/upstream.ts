@@ -67,6 +67,8 @@ export type RawHeaders = Record<string, string | string[] | undefined>
 
 /** Told what becomes of a request, in this order; after `onEnd` or `onError` nothing more. */
 export interface UpstreamHandler {
+  /** When a piece of the response is read; at once where nobody says, as for the gateway's own requests. */
+  inTurn?(work: () => void): void
   /** A connection is there and the request is about to be written. Called once, unless `onError` comes first. */
   onStart(call: UpstreamCall): void
   /** A connection had died before anything of the request was answered, and it is sent again on a new one. */

@@ -98,6 +98,11 @@ export class Call implements UpstreamCall, ResponseEvents, Waiting {
     } else connection.send(this.#request.method, this.#written, [], this)
   }
 
+  inTurn(work: () => void): void {
+    if (this.#handler.inTurn === undefined) work()
+    else this.#handler.inTurn(work)
+  }
+
   onBodyChunk(chunk: Buffer): void {
     this.#sent.add(chunk)
   }

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net'
+import type { InTurn } from '../../contracts/in-turn.js'
 import type { RawHeaders } from '../upstream.js'
 import { BodySender } from './body-sender.js'
 import { ChunkedReader } from './chunked-reader.js'
@@ -9,6 +10,8 @@ import { readHead, type Framing, type ResponseHead } from './response-head.js'
 
 /** Told what comes of one request, in this order; after `onEnd` or `onFailed` nothing more. */
 export interface ResponseEvents {
+  /** When a piece of the response is read. */
+  readonly inTurn: InTurn
   /** A part of a body that comes as a stream was read and written. */
   onBodyChunk(chunk: Buffer): void
   /** The whole request is written. A response may come before this. */
@@ -29,6 +32,12 @@ export interface ConnectionEvents {
 
 const EMPTY = Buffer.alloc(0)
 
+/**
+ * Bytes that are read in one turn of the event loop, unless they are a body that needs no reading. Threat: chunks of a byte
+ * each, interim responses and head lines cost fifty times as much as a body, and 64 KiB of them come at once.
+ */
+const PIECE = 4_096
+
 /** What is sent over it is one request after another, each when the response before it is whole. */
 export class Connection {
   readonly #socket: Socket
@@ -47,6 +56,11 @@ export class Connection {
   #chunks: ChunkedReader | null = null
   #hasBytes = false
   #isSilent = false
+  /** Pieces that came and wait for their turn. */
+  #pending = 0
+  /** Whether nothing more is read until they had it, and whether whoever takes the response has enough for now. */
+  #isBehind = false
+  #isPaused = false
   #isClosed = false
   #isOurs = false
   /** Nothing was sent over it, and it was not idle. */
@@ -63,10 +77,15 @@ export class Connection {
     this.#events = events
     keepReading(socket, () => this.#stopSending())
     socket.setTimeout(idleMs, () => this.#onSilence(idleMs))
-    socket.on('data', (chunk: Buffer) => this.#onData(chunk))
+    socket.on('data', (chunk: Buffer) => this.#takeTurns(chunk))
     socket.on('end', () => this.#onEnd())
-    socket.on('error', (error: Error) => this.#onError(error))
-    socket.on('close', () => this.#onError(null))
+    const onError = (error: Error | null) => {
+      // What came before is read first.
+      if (this.#pending > 0) this.#response?.inTurn(() => this.#onError(error))
+      else this.#onError(error)
+    }
+    socket.on('error', onError)
+    socket.on('close', () => onError(null))
   }
 
   get isClosed(): boolean {
@@ -118,10 +137,13 @@ export class Connection {
   }
 
   pause(): void {
+    this.#isPaused = true
     this.#socket.pause()
   }
 
   resume(): void {
+    this.#isPaused = false
+    if (this.#isBehind) return
     if (this.#isSilent) {
       this.#isSilent = false
       this.#socket.setTimeout(this.#socket.timeout ?? 0)
@@ -156,6 +178,30 @@ export class Connection {
   #stopSending(): void {
     this.#sender?.stop()
     this.#sender = null
+  }
+
+  #takeTurns(chunk: Buffer): void {
+    const response = this.#response
+    const isPlain = this.#pending === 0 && this.#current !== null && this.#chunks === null
+    if (response === null) {
+      this.#onData(chunk)
+      return
+    }
+    const size = isPlain ? chunk.length : PIECE
+    for (let at = 0; at < chunk.length; at += size) {
+      const piece = chunk.length <= size ? chunk : chunk.subarray(at, at + size)
+      this.#pending += 1
+      response.inTurn(() => {
+        this.#pending -= 1
+        if (!this.#isClosed) this.#onData(piece)
+        if (this.#pending > 0 || !this.#isBehind) return
+        this.#isBehind = false
+        if (!this.#isPaused && !this.#isClosed) this.resume()
+      })
+    }
+    if (this.#pending === 0) return
+    this.#isBehind = true
+    this.#socket.pause()
   }
 
   #onData(chunk: Buffer): void {
@@ -260,7 +306,7 @@ export class Connection {
     if (head === null || this.#response === null) return
     const { framing } = head
     if (framing.kind === 'close' || this.#left > 0 || this.#chunks?.isDone === false) return
-    this.#finish(head.persists && this.#isSent && isLast, head.keepAliveMs)
+    this.#finish(head.persists && this.#isSent && isLast && this.#pending === 0, head.keepAliveMs)
   }
 
   #finish(canServe: boolean, keepAliveMs: number | null): void {
@@ -270,6 +316,7 @@ export class Connection {
     this.#chunks = null
     this.keepAliveMs = keepAliveMs
     if (canServe) {
+      this.#isPaused = false
       this.#socket.unref()
       if (this.#socket.isPaused()) this.#socket.resume()
       this.#events.onFree(this)
