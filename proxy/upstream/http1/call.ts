@@ -54,12 +54,13 @@ export class Call implements UpstreamCall, ResponseEvents, Waiting {
     this.#connections.take(this)
   }
 
+  /** Once the response is over, the connection is another request's, which must not wait for whoever reads this one. */
   pause(): void {
-    this.#connection?.pause()
+    if (!this.#isOver) this.#connection?.pause()
   }
 
   resume(): void {
-    this.#connection?.resume()
+    if (!this.#isOver) this.#connection?.resume()
   }
 
   abort(error: Error): void {
