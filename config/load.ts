@@ -4,12 +4,14 @@ import type { Policy } from '#firewall/contracts/policy.js'
 import { narrowDestinations } from './agents/agent-rules.js'
 import { buildAgents } from './agents/agents.js'
 import { readTextFile } from './files/text-file.js'
+import { NO_AUTHORITIES, readHostAuthorities } from './files/host-authorities.js'
 import { deepFreeze, frozenMap } from './freeze.js'
 import { checkAllowConflicts } from './hosts/allow-conflicts.js'
 import { buildAllow } from './hosts/allow.js'
 import { checkServiceConflicts, checkServiceOverlap } from './hosts/conflicts.js'
 import { checkStaticHosts, readDns } from './hosts/dns.js'
 import { endpointsOf, readUpstream } from './hosts/upstream.js'
+import { readProxies } from './hosts/upstream-proxy.js'
 import { PolicyError } from './issues/issue.js'
 import { redactIssue } from './issues/redact-message.js'
 import { readHttpLimits, readSandboxLimits } from './limits/limits.js'
@@ -96,12 +98,12 @@ export const LOAD_PASSES: readonly LoadPass[] = [
       buildService(name, file, context),
     )
   }),
+  pass('upstream proxy', (load) => {
+    load.proxy = readProxies(load.valid.value.upstream, load.options.env, load.context)
+  }),
   // Only what the policy needs: the file may be a project's own, in the syntax of any framework.
-  pass('.env', ({ file, directory, issues, secrets, sources, services }) => {
-    const used = neededBy(
-      services.flatMap((service) => service.secrets),
-      sources,
-    )
+  pass('.env', ({ file, directory, issues, secrets, sources, services, proxy }) => {
+    const used = neededBy([...services.flatMap((service) => service.secrets), ...proxy.names], sources)
     for (const name of used) {
       const place = secrets?.dotenvPlace(name)
       if (place == null) continue
@@ -117,8 +119,9 @@ export const LOAD_PASSES: readonly LoadPass[] = [
       }
     }
   }),
-  pass('unused secrets', ({ sources, services, context }) => {
-    checkUnused(sources, new Set(services.flatMap(({ secrets }) => secrets)), context)
+  pass('unused secrets', ({ sources, services, proxy, context }) => {
+    const used = [...services.flatMap(({ secrets }) => secrets), ...proxy.names]
+    checkUnused(sources, new Set(used), context)
   }),
   pass('dns', (load) => {
     load.dns = readDns(load.valid.value.dns, load.issues)
@@ -177,6 +180,7 @@ export const LOAD_PASSES: readonly LoadPass[] = [
         ...read.flatMap((source) => source.secretFiles()),
       ]
       if (load.source === null) return denyAll('empty', load.text, sensitiveFiles)
+      const host = secrets === null ? NO_AUTHORITIES : readHostAuthorities(load.options.env, directory)
       const policy: Policy = {
         destinations,
         services: frozenMap(load.services.map(({ service }) => [service.name, service])),
@@ -185,13 +189,15 @@ export const LOAD_PASSES: readonly LoadPass[] = [
         http,
         limits,
         upstream,
-        secrets: secretsOf([...credentials, ...load.stores]),
+        proxies: load.proxy.proxies,
+        hostAuthorities: host.pem,
+        secrets: [...secretsOf([...credentials, ...load.stores]), ...load.proxy.secrets],
       }
       return deepFreeze({
         text: load.text,
         policy,
         sensitiveFiles,
-        trustedFiles: read.flatMap((source) => source.trustedFiles()),
+        trustedFiles: [...read.flatMap((source) => source.trustedFiles()), ...host.files],
         sources,
         refresher:
           secrets === null ? null : new SecretRefresher(read, secrets, [...credentials, ...load.stores]),

@@ -1,6 +1,7 @@
 import { dirname, resolve } from 'node:path'
 import type { Agent, Destination, Policy } from '#firewall/contracts/policy.js'
 import { RULE_KINDS, type RuleKinds } from '#firewall/rules/index.js'
+import type { ReadProxies } from './hosts/upstream-proxy.js'
 import { IssueList } from './issues/issue.js'
 import { DEFAULT_DNS, DEFAULT_HTTP, DEFAULT_LIMITS } from './limits/limits.js'
 import type { LoadOptions } from './loaded-policy.js'
@@ -50,6 +51,7 @@ export class PolicyLoad {
   http: Policy['http'] = DEFAULT_HTTP
   limits: Policy['limits'] = DEFAULT_LIMITS
   upstream: Policy['upstream'] = { hosts: {}, servers: [] }
+  proxy: ReadProxies = { proxies: null, names: [], secrets: [] }
 
   constructor(file: string, options: LoadOptions) {
     this.file = file

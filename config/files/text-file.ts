@@ -5,12 +5,15 @@ import type { Diagnostic } from '#firewall/contracts/diagnostic.js'
 const MAX_BYTES = 1_048_576
 
 /**
- * Reads a small UTF-8 file. Messages contain neither its path nor its content: the path may come from a variable
+ * Reads a small file in UTF-8 (or, of `latin1`, with a character for each byte). Messages contain neither its path nor its content: the path may come from a variable
  * that contains a secret by mistake.
  *
  * @returns null if the file does not exist
  */
-export function readTextFile(path: string): { readonly text: string } | Diagnostic | null {
+export function readTextFile(
+  path: string,
+  encoding: 'utf8' | 'latin1' = 'utf8',
+): { readonly text: string } | Diagnostic | null {
   try {
     const status = statSync(path)
     if (status.isDirectory()) {
@@ -26,7 +29,8 @@ export function readTextFile(path: string): { readonly text: string } | Diagnost
         fix: 'Check the path: policies, secrets and certificates are smaller',
       }
     }
-    return decode(readFileSync(path))
+    const bytes = readFileSync(path)
+    return encoding === 'utf8' ? decode(bytes) : { text: bytes.toString('latin1') }
   } catch (error) {
     const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown error'
     if (code === 'ENOENT') return null

@@ -288,6 +288,16 @@ const upstream = z.strictObject({
     'DNS servers for upstream names, as `address` or `address:port`',
     'servers: [127.0.0.1:53]',
   ).optional(),
+  proxy: field(
+    text,
+    'a proxy through which the gateway reaches upstreams, or `environment` for its own HTTPS_PROXY, HTTP_PROXY and NO_PROXY',
+    'proxy: "http://user:${PASSWORD}@proxy.example:3128"',
+  ).optional(),
+  no_proxy: field(
+    z.array(text).min(1),
+    'upstreams to reach without the proxy: names with all names below them, `host:port`, address ranges, or `*`',
+    'no_proxy: [corp.example, 10.0.0.0/8]',
+  ).optional(),
 })
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -372,7 +382,7 @@ export function policySchema(kinds: readonly CredentialKind[]) {
     http: field(http, 'limits on requests', 'http: { response_timeout: 15m }').optional(),
     upstream: field(
       upstream,
-      'how the gateway finds the addresses of upstream names',
+      'how the gateway finds and reaches upstreams',
       'upstream: { servers: [127.0.0.1:53] }',
     ).optional(),
     settings: field(

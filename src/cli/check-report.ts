@@ -1,3 +1,4 @@
+import { ignoredProxies } from '#config/hosts/upstream-proxy.js'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import {
   describeDestination,
@@ -13,10 +14,13 @@ import type { Rule } from '#firewall/contracts/rule.js'
 import { leakBoundBits } from '#firewall/ledger/leak-bound.js'
 import { foreignProtocolOf } from '#firewall/names/well-known-ports.js'
 import { isHttpRule } from '#firewall/rules/http.js'
+import { describeProxies } from './describe-proxies.js'
 import { placeOf, type PolicyOnDisk } from '../common/policy-file.js'
 
+type Environment = Readonly<Record<string, string | undefined>>
+
 /** The meaning of a policy, as plain data. */
-export function summarisePolicy(loaded: PolicyOnDisk, kinds: readonly CredentialKind[]) {
+export function summarisePolicy(loaded: PolicyOnDisk, kinds: readonly CredentialKind[], env: Environment) {
   const { policy, file } = loaded
   const allow = policy.destinations.filter(({ service }) => service === null)
   return {
@@ -50,15 +54,20 @@ export function summarisePolicy(loaded: PolicyOnDisk, kinds: readonly Credential
       budget: limits.budget,
       bitsPerDay: leakBoundBits(limits.budget),
     })),
-    warnings: warningsOf(loaded),
+    proxies: describeProxies(policy),
+    warnings: [...warningsOf(loaded), ...ignoredWarning(env, policy)],
   }
 }
 
 type Summary = ReturnType<typeof summarisePolicy>
 
 /** The meaning of a policy, in plain English. */
-export function describePolicy(loaded: PolicyOnDisk, kinds: readonly CredentialKind[]): string {
-  const summary = summarisePolicy(loaded, kinds)
+export function describePolicy(
+  loaded: PolicyOnDisk,
+  kinds: readonly CredentialKind[],
+  env: Environment,
+): string {
+  const summary = summarisePolicy(loaded, kinds, env)
   const lines = [
     `${summary.file} is valid.`,
     ...summary.services.flatMap(describeService),
@@ -68,6 +77,7 @@ export function describePolicy(loaded: PolicyOnDisk, kinds: readonly CredentialK
       ...rules.map(({ meaning }) => `    ${meaning}`),
     ]),
     ...describeSources(summary),
+    ...(summary.proxies.length > 0 ? ['', ...summary.proxies] : []),
     '',
     'Agents:',
     ...summary.agents.flatMap((agent) => [
@@ -239,6 +249,11 @@ function destinationWarnings(destination: Destination, { services }: Policy): st
       ? [`any method on any path of ${host.text} is allowed, uploads included.`]
       : []),
   ]
+}
+
+function ignoredWarning(env: Environment, { proxies }: Policy): readonly string[] {
+  const ignored = ignoredProxies(env, proxies)
+  return ignored === null ? [] : [`${ignored}.`]
 }
 
 function isOpen(rule: Rule): boolean {

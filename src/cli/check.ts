@@ -27,8 +27,8 @@ export async function runCheck(
     if (loaded.empty === 'missing') throw noPolicy(loaded.file)
     io.stdout.write(
       json
-        ? `${JSON.stringify(summarisePolicy(loaded, kinds))}\n`
-        : describePolicy(loaded, kinds) + hiddenHere(io.cwd),
+        ? `${JSON.stringify(summarisePolicy(loaded, kinds, io.env))}\n`
+        : describePolicy(loaded, kinds, io.env) + hiddenHere(io.cwd),
     )
     return EXIT.fine
   } catch (error) {

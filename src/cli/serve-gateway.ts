@@ -1,4 +1,5 @@
 import { networkInterfaces } from 'node:os'
+import { ignoredProxies } from '#config/hosts/upstream-proxy.js'
 import { readSettings, SETTING_VARIABLES, type Settings } from '#config/settings.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { serveAdmin } from '../control/admin-server.js'
@@ -68,6 +69,8 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
     request.do === 'reload' ? reload.andWait() : administer(request),
   )
   if (loaded.empty !== null) log.warn(nothingAllowed(loaded.file, loaded.empty))
+  const ignored = ignoredProxies(io.env, loaded.policy.proxies)
+  if (ignored !== null) log.warn(ignored)
   log.info(`Ready: ${both ? 'resolver and proxy' : 'proxy'}`)
   setImmediate(() => gateway.warmUp())
   pruneCounters(gateway, registry)

@@ -3,6 +3,7 @@ import { dirname, join, resolve } from 'node:path'
 import { isatty } from 'node:tty'
 import type { Server as TcpServer } from 'node:net'
 import type { Socket as UdpSocket } from 'node:dgram'
+import { ignoredProxies } from '#config/hosts/upstream-proxy.js'
 import { readSettings } from '#config/settings.js'
 import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 import type { Policy } from '#firewall/contracts/policy.js'
@@ -62,6 +63,8 @@ export async function runEmbedded(
   if (empty === 'missing' && isNamed(options.policy, io)) throw noPolicy(loaded.file)
   if (empty !== null)
     log.warn(`${loaded.file} is ${empty}, so everything is denied. Create a policy with \`egress init\``)
+  const ignored = ignoredProxies(io.env, policy.proxies)
+  if (ignored !== null) log.warn(ignored)
   const identity = identify(options.agent, policy)
   const request = requestOf(command, options, { cwd: io.cwd, terminal: isatty(0) && isatty(1) })
   const writable = [
