@@ -103,7 +103,9 @@ export class Http1Server {
       served.feed?.end()
       for (const response of [...unanswered]) response.emit('close')
       // Reset, timed out or cut off by ourselves: however it ended, what was sent leaves a record.
-      if (unanswered.length === 0 && socket.bytesRead > served.accounted) handlers.onRejected(LOST, 'request')
+      const isBody = served.last?.complete === false
+      if (unanswered.length === 0 && !isBody && socket.bytesRead > served.accounted)
+        handlers.onRejected(LOST, 'request')
     })
     this.#read(this.#serverFor(idleMs), socket, served)
     // Whoever looked at its first bytes has put them back, and paused it.
@@ -179,6 +181,11 @@ export class Http1Server {
       this.#endFeed(socket)
       // A socket that is gone is recorded when it closes, if it had sent anything.
       if (socket.destroyed || !socket.writable) return
+      // The rest of a body whose request was answered: it has its record.
+      if (last?.complete === false && this.#of(socket).unanswered.length === 0) {
+        socket.destroy()
+        return
+      }
       this.#takeOver(socket).handlers.onRejected(deny('bad-framing'), 'request')
     })
     // It never listens, and Node watches the time that heads take from that event on.
@@ -199,6 +206,11 @@ export class Http1Server {
     }
     unanswered.push(response)
     served.last = request
+    // Also where its answer was over before that.
+    request.once(
+      'end',
+      () => (served.accounted = Math.max(served.accounted, socket.bytesRead - (feed?.held ?? 0))),
+    )
     await handlers.onRequest(new Http1Downstream(request, response, null))
     unanswered.splice(unanswered.indexOf(response), 1)
     served.accounted = Math.max(served.accounted, socket.bytesRead - (feed?.held ?? 0))

@@ -19,6 +19,10 @@ export class Http1Downstream implements Downstream {
   readonly upgrade: Upgrade | null
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
+  /** The body was asked for. */
+  #isInvited = false
+  /** The client wants the connection closed behind the response, and is still sending. */
+  #closesLate = false
 
   constructor(request: IncomingMessage, response: ServerResponse, upgrade: Upgrade | null) {
     this.method = request.method ?? ''
@@ -46,7 +50,8 @@ export class Http1Downstream implements Downstream {
   }
 
   body(): Readable {
-    if (/100-continue/i.test(this.#request.headers.expect ?? '')) this.#response.writeContinue()
+    this.#isInvited = true
+    if (this.#asksFirst) this.#response.writeContinue()
     return this.#request
   }
 
@@ -64,6 +69,12 @@ export class Http1Downstream implements Downstream {
   }
 
   begin(status: number, headers: Headers): void {
+    const response = this.#response
+    if (!response.shouldKeepAlive && this.#isSending && this.#request.httpVersionMinor > 0) {
+      // Node would close the connection with the response.
+      response.shouldKeepAlive = true
+      this.#closesLate = true
+    }
     // The reason phrase is the upstream's free text: Node's own is written instead.
     this.#response.writeHead(status, bytesAsTheyCame(headers))
   }
@@ -82,7 +93,12 @@ export class Http1Downstream implements Downstream {
 
   end(trailers: Headers | null, onWritten: () => void): void {
     if (trailers !== null) this.#response.addTrailers(trailers)
-    this.#response.end(onWritten)
+    this.#response.end(() => {
+      onWritten()
+      this.#afterBody(() => {
+        if (this.#closesLate || !this.#request.complete) this.#request.socket.end()
+      })
+    })
   }
 
   deny(denial: Denial, requestId: string, status?: number): number {
@@ -92,14 +108,49 @@ export class Http1Downstream implements Downstream {
       // The body may be unread: nothing of it may be taken for the next request.
       connection: 'close',
     })
-    this.#response.end(this.method === 'HEAD' ? undefined : answer.body)
+    if (this.method !== 'HEAD') this.#response.write(answer.body)
+    else this.#response.flushHeaders()
+    this.#afterBody(() => this.#response.end())
     return status ?? statusOf(denial.reason)
   }
 
   destroy(): void {
     this.#response.destroy()
   }
+
+  /** Whether the client is in the middle of its body, and not waiting for permission to send it. */
+  get #isSending(): boolean {
+    return !this.#request.complete && (this.#isInvited || !this.#asksFirst)
+  }
+
+  get #asksFirst(): boolean {
+    return /100-continue/i.test(this.#request.headers.expect ?? '')
+  }
+
+  /**
+   * Calls back when the client has sent its body, of which nothing is kept. Many clients read nothing before that; a connection that is
+   * closed with bytes unread is reset, and takes the answer with it (RFC 9112 section 9.6).
+   */
+  #afterBody(done: () => void): void {
+    const request = this.#request
+    if (!this.#isSending) {
+      done()
+      return
+    }
+    const settle = () => {
+      clearTimeout(timer)
+      request.off('end', settle).off('close', settle)
+      done()
+    }
+    const timer = setTimeout(settle, LINGER_MS)
+    request.once('end', settle).once('close', settle)
+    request.unpipe()
+    request.resume()
+  }
 }
+
+/** Milliseconds in which a client may go on with a body that nobody wants. */
+const LINGER_MS = 10_000
 
 /**
  * Header text is a character for each byte. Node reads Content-Disposition as UTF-8 where it knows the length of the body by then, and
