@@ -21,11 +21,22 @@ export function redactHeaders(headers: Headers, secretPatterns: SecretPatterns, 
     redactText(name, secretPatterns.folded, inName)
     for (const [owner, count] of inName.byOwner) for (let i = 0; i < count; i += 1) tally.add(owner)
     if (inName.total > 0) continue
-    clean[name] = Array.isArray(value)
-      ? value.map((one) => redactText(one, secretPatterns, tally))
-      : redactText(value, secretPatterns, tally)
+    const redact = (one: string) =>
+      redactText(redactBinary(name, one, secretPatterns, tally), secretPatterns, tally)
+    clean[name] = Array.isArray(value) ? value.map(redact) : redact(value)
   }
   return clean
+}
+
+/**
+ * Metadata of gRPC whose name ends in `-bin` is base64, of which clients cannot read the rest if a part of it is stars: the bytes
+ * are redacted instead.
+ */
+function redactBinary(name: string, value: string, secretPatterns: SecretPatterns, tally: Tally): string {
+  if (!name.endsWith('-bin') || !/^[A-Za-z0-9+/]*={0,2}$/.test(value)) return value
+  const redacted = redactText(Buffer.from(value, 'base64').toString('latin1'), secretPatterns, tally)
+  const encoded = Buffer.from(redacted, 'latin1').toString('base64')
+  return value.endsWith('=') ? encoded : encoded.replace(/=+$/, '')
 }
 
 /** Nearly always they do not: one look at all of them. */

@@ -8,6 +8,7 @@ const UNSEARCHABLE = ['a-im', 'want-digest', 'want-content-digest', 'want-repr-d
 /** Changes a request so that its response can be searched. Its range is widened by `widenRange`. */
 export function askSearchable(headers: Headers, tags: EntityTags): void {
   headers['accept-encoding'] = 'identity'
+  if (headers['grpc-accept-encoding'] !== undefined) headers['grpc-accept-encoding'] = 'identity'
   for (const name of UNSEARCHABLE) Reflect.deleteProperty(headers, name)
   tags.unseal(headers)
 }

@@ -10,7 +10,8 @@ import { decodedHeaders, readCodings, type Coding } from '../redaction/content-c
 import { excerptOf } from '../redaction/excerpt.js'
 import { isUnaskedPart, trimRange, type TrimmedRange } from '../redaction/ranges.js'
 import { redactHeaders } from '../redaction/redact-headers.js'
-import { Redactor, type PatternsInForce } from '../redaction/redact.js'
+import type { PatternsInForce } from '../redaction/redact.js'
+import { bodyForm, isCodedGrpc, isReadableGrpc } from '../redaction/redactor-for.js'
 import { confirmsUpload, withoutDigests } from '../redaction/searched-messages.js'
 import { Tally } from '../redaction/tally.js'
 import { detailOf, reasonOf } from '../upstream/failures.js'
@@ -163,13 +164,14 @@ class Forwarding implements UpstreamHandler, OpenStream {
     const headers = this.#headersOf(raw, codings, part)
     this.#status = part?.status ?? status
     const { downstream } = this.#exchange
-    const redactor = new Redactor(this.#inForce, this.#tally)
+    const isSearched = this.#inForce().bytes.length > 0
+    const { memory } = required(this.#exchange.room)
+    const form = bodyForm(raw, isSearched ? codings : null, this.#inForce, this.#tally, memory)
     const begin = () => {
       if (!downstream.begun) downstream.begin(part?.status ?? status, headers)
     }
     this.#body = new ResponseBody(
-      codings,
-      redactor,
+      form,
       part,
       downstream,
       begin,
@@ -177,7 +179,7 @@ class Forwarding implements UpstreamHandler, OpenStream {
       (work) => this.inTurn(work),
     )
     // What does not even begin to decompress is answered with an error, not with the upstream's status.
-    if (codings.length === 0) begin()
+    if (form.decode === null) begin()
     // An event stream's head goes out before its first event; a body that is there already goes out with its head.
     setImmediate(() => {
       if (this.#responseBytes > 0 || this.#ended || !downstream.sendsNow) return
@@ -230,10 +232,10 @@ class Forwarding implements UpstreamHandler, OpenStream {
     if (!isChunked(raw['transfer-encoding']))
       return deny('upstream-protocol', { detail: 'the transfer coding is not chunked' })
     if (this.#inForce().bytes.length === 0) {
-      this.#coded = readCodings(raw['content-encoding'])?.length !== 0
+      this.#coded = readCodings(raw['content-encoding'])?.length !== 0 || isCodedGrpc(raw)
       return []
     }
-    if (!isReadable(status, raw)) return deny('upstream-encoding')
+    if (!isReadable(status, raw) || !isReadableGrpc(raw)) return deny('upstream-encoding')
     const codings = readCodings(raw['content-encoding'])
     // Without a body there is nothing to read.
     if (this.#exchange.method === 'HEAD' || status === 204 || status === 304) return codings ?? []
@@ -265,7 +267,7 @@ class Forwarding implements UpstreamHandler, OpenStream {
     const isOfClient = body?.isReplaced !== true && confirmsUpload(method, sent, passed)
     const shown = isOfClient ? passed : withoutDigests(passed, snapshot.entityTags)
     const redacted = redactHeaders(shown, patterns, this.#tally)
-    return codings.length === 0 ? redacted : decodedHeaders(redacted)
+    return codings.length === 0 && !isCodedGrpc(raw) ? redacted : decodedHeaders(redacted)
   }
 
   #failDecoding(error: Error): void {

@@ -30,7 +30,7 @@ function pass(inTurn: InTurn) {
   } as unknown as Downstream
   const nothing = () => undefined
   const redactor = new Redactor(PATTERNS, new Tally())
-  const body = new ResponseBody([], redactor, null, downstream, nothing, nothing, inTurn)
+  const body = new ResponseBody({ decode: null, redactor }, null, downstream, nothing, nothing, inTurn)
   return { body, received: () => received }
 }
 

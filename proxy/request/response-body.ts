@@ -1,8 +1,9 @@
 import type { InTurn } from '../contracts/in-turn.js'
 import type { Downstream } from '../downstream/downstream.js'
-import { createDecoder, type Coding, type Decoder } from '../redaction/content-coding.js'
+import { UnreadableMessage, type BodyRedactor } from '../redaction/body-redactor.js'
+import type { Decoder } from '../redaction/content-coding.js'
 import { Trimmer, type TrimmedRange } from '../redaction/ranges.js'
-import type { Redactor } from '../redaction/redact.js'
+import type { BodyForm } from '../redaction/redactor-for.js'
 
 /** Milliseconds after which a line that came is passed on, though it may go on in the next one. */
 const LINE_MS = 50
@@ -23,8 +24,7 @@ const PIECE = 16_384
  *     sandbox ◀── redacted ── gateway ◀── decoded ── gateway ◀── as it was sent ── upstream
  */
 export class ResponseBody {
-  readonly #codings: readonly Coding[]
-  readonly #redactor: Redactor
+  readonly #form: BodyForm
   /** Null where all of it is the client's. */
   readonly #trimmer: Trimmer | null
   readonly #downstream: Downstream
@@ -43,14 +43,14 @@ export class ResponseBody {
   #isOver = false
 
   /**
+   * @param form how the body is made readable, and searched
    * @param part what of the body the client asked for; null for all of it
    * @param begin writes the head, if it is not written yet
    * @param onFailure the body cannot be decoded
    * @param inTurn when the next piece is searched
    */
   constructor(
-    codings: readonly Coding[],
-    redactor: Redactor,
+    form: BodyForm,
     part: TrimmedRange | null,
     downstream: Downstream,
     begin: () => void,
@@ -58,8 +58,7 @@ export class ResponseBody {
     inTurn: InTurn = (work) => work(),
   ) {
     this.#inTurn = inTurn
-    this.#codings = codings
-    this.#redactor = redactor
+    this.#form = form
     this.#trimmer = part === null ? null : new Trimmer(part)
     this.#downstream = downstream
     this.#begin = begin
@@ -69,11 +68,12 @@ export class ResponseBody {
   write(chunk: Buffer, source: Source): void {
     const [first] = chunk
     if (first === undefined) return
-    if (this.#codings.length === 0) {
+    const { decode } = this.#form
+    if (decode === null) {
       this.#take(chunk, source)
       return
     }
-    this.#decoder ??= this.#decode(first)
+    this.#decoder ??= this.#begun(decode(first))
     const { input } = this.#decoder
     if (input.write(chunk)) return
     source.pause()
@@ -95,8 +95,7 @@ export class ResponseBody {
     this.#decoder?.output.destroy()
   }
 
-  #decode(first: number): Decoder {
-    const decoder = createDecoder(this.#codings, first)
+  #begun(decoder: Decoder): Decoder {
     decoder.output.on('data', (chunk: Buffer) => this.#take(chunk, decoder.output))
     decoder.output.on('end', () => this.#inTurn(() => this.#finish()))
     decoder.output.on('error', this.#onFailure)
@@ -128,7 +127,8 @@ export class ResponseBody {
   #send(chunk: Buffer, source: Source): void {
     this.#begin()
     this.#forgetLine()
-    const clean = this.#trim(this.#redactor.push(chunk))
+    const clean = this.#redact((redactor) => redactor.push(chunk))
+    if (clean === null) return
     if (clean.length === 0 && !this.#passed) this.#flushHead()
     this.#passed = true
     if (clean.length === 0 || this.#downstream.write(clean)) {
@@ -157,7 +157,7 @@ export class ResponseBody {
    */
   #waitForLine(): void {
     this.#forgetLine()
-    if (this.#pending > 0 || !this.#redactor.waitsForLine) return
+    if (this.#pending > 0 || !this.#form.redactor.waitsForLine) return
     const line = setTimeout(() => {
       // Whoever was kept from its turn reads first what has come meanwhile, and what waits for a turn has it first.
       setImmediate(() =>
@@ -170,8 +170,8 @@ export class ResponseBody {
   }
 
   #passLine(): void {
-    const clean = this.#trim(this.#redactor.idle())
-    if (clean.length > 0) this.#downstream.write(clean)
+    const clean = this.#redact((redactor) => redactor.idle())
+    if (clean !== null && clean.length > 0) this.#downstream.write(clean)
   }
 
   #forgetLine(): void {
@@ -179,8 +179,17 @@ export class ResponseBody {
     this.#line = null
   }
 
-  #trim(chunk: Buffer): Buffer {
-    return this.#trimmer?.push(chunk) ?? chunk
+  /** Null where the body is of a form in which nothing can be found: that was told, and nothing of it passes. */
+  #redact(work: (redactor: BodyRedactor) => Buffer): Buffer | null {
+    try {
+      const clean = work(this.#form.redactor)
+      return this.#trimmer?.push(clean) ?? clean
+    } catch (error) {
+      if (!(error instanceof UnreadableMessage)) throw error
+      this.#isOver = true
+      this.#onFailure(error)
+      return null
+    }
   }
 
   #finish(): void {
@@ -188,7 +197,8 @@ export class ResponseBody {
     this.#isOver = true
     this.#begin()
     this.#forgetLine()
-    const rest = this.#trim(this.#redactor.flush())
+    const rest = this.#redact((redactor) => redactor.flush())
+    if (rest === null) return
     if (rest.length > 0) this.#downstream.write(rest)
     this.#downstream.end(null, this.#onWritten)
   }
