@@ -28,7 +28,8 @@ export function heldFrom(
   minLine: number,
 ): number {
   let from = text.length
-  for (const [level, reach] of reaches.entries()) {
+  for (let level = 0; level < reaches.length; level += 1) {
+    const reach = reaches[level] ?? 0
     if (reach === 0) continue
     const members = CLASSES[level] ?? EMPTY
     const run = runLength(text, before, members, 2 * reach, runs[level] ?? 0, minLine)
@@ -51,15 +52,17 @@ function runLength(
   minLine: number,
 ): number {
   const { length } = text
+  const least = Math.max(length - most, 0)
   let at = length
   let start = length
-  while (at > 0 && length - at < most) {
-    if (members[text[at - 1] ?? 0] === 1) {
-      at -= 1
-      start = at
-      if (at === before && known > 0) return Math.min(length - before + known, most)
-      continue
-    }
+  while (at > least) {
+    // Of what waited before, the run at its end is known.
+    const stop = known > 0 && at > before ? Math.max(before, least) : least
+    const end = at
+    while (at > stop && members[text[at - 1] as number] === 1) at -= 1
+    if (at < end) start = at
+    if (at === before && known > 0 && at < end) return Math.min(length - before + known, most)
+    if (at <= least) break
     const line = endOfLineBefore(text, at, members, minLine)
     if (line < 0) break
     at = line

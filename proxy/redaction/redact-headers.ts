@@ -1,7 +1,9 @@
 import type { Headers } from '#firewall/contracts/credential.js'
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import { newHeaders } from '../message/headers.js'
-import { Redactor, redactText } from './redact.js'
+import { CAPACITY } from './prefilter.js'
+import { redactText } from './redact.js'
+import { searchOf } from './search.js'
 import { Tally } from './tally.js'
 
 /**
@@ -9,12 +11,7 @@ import { Tally } from './tally.js'
  * a response, of an upgrade, and for trailers.
  */
 export function redactHeaders(headers: Headers, secretPatterns: SecretPatterns, tally: Tally): Headers {
-  if (
-    secretPatterns.bytes.length === 0 ||
-    (!holdsSecret(Object.keys(headers), secretPatterns.folded) &&
-      !holdsSecret(Object.values(headers).flat(), secretPatterns))
-  )
-    return headers
+  if (!mayHoldSecret(headers, secretPatterns)) return headers
   const clean = newHeaders()
   for (const [name, value] of Object.entries(headers)) {
     const inName = new Tally()
@@ -39,12 +36,14 @@ function redactBinary(name: string, value: string, secretPatterns: SecretPattern
   return value.endsWith('=') ? encoded : encoded.replace(/=+$/, '')
 }
 
-/** Nearly always they do not: one look at all of them. */
-function holdsSecret(texts: readonly string[], secretPatterns: SecretPatterns): boolean {
-  const tally = new Tally()
-  const redactor = new Redactor(secretPatterns, tally)
-  // A header holds no line break (RFC 9110 section 5.5), and behind a blank line nothing goes on.
-  redactor.push(Buffer.from(texts.join('\n\n'), 'latin1'))
-  redactor.flush()
-  return tally.total > 0
+/** Nearly always they do not: one look at all names and values. */
+function mayHoldSecret(headers: Headers, secretPatterns: SecretPatterns): boolean {
+  const search = searchOf(secretPatterns.plus(secretPatterns.folded))
+  if (search === null) return false
+  let text = ''
+  for (const name in headers) {
+    const value = headers[name] ?? ''
+    text += typeof value === 'string' ? `${name} ${value} ` : `${name} ${value.join(' ')} `
+  }
+  return text.length > CAPACITY || search.find(Buffer.from(text, 'latin1')).length > 0
 }

@@ -19,7 +19,7 @@ export const HEAD_LIMITS = {
   'members of a list header': 32,
 } as const
 
-const LISTS = [
+const LISTS: ReadonlySet<string> = new Set([
   'connection',
   'te',
   'upgrade',
@@ -27,42 +27,40 @@ const LISTS = [
   'accept-encoding',
   'expect',
   'transfer-encoding',
-] as const
+])
 
 /** Says which limit a head exceeds; null if none. Takes one pass over it. */
 export function exceededLimit(requestTarget: string, headers: Headers): string | null {
-  for (const [what, count] of counts(requestTarget, headers)) {
-    if (count > HEAD_LIMITS[what]) return `more than ${String(HEAD_LIMITS[what])} ${what}`
-  }
-  return null
-}
-
-function* counts(requestTarget: string, headers: Headers): Iterable<[keyof typeof HEAD_LIMITS, number]> {
-  yield ['bytes of the request target', requestTarget.length]
   const mark = requestTarget.indexOf('?')
-  const pathEnd = mark < 0 ? requestTarget.length : mark
-  yield ['path segments', count(requestTarget, '/', 0, pathEnd) + countEscapedSlashes(requestTarget)]
-  yield ['escapes in the path', count(requestTarget, '%', 0, pathEnd)]
-  const [end, pairs] = [requestTarget.length, count(requestTarget, '&', pathEnd, requestTarget.length)]
-  yield ['query parameters', pairs + count(requestTarget, ';', pathEnd, end)]
-  let lines = 0
+  const [pathEnd, end] = [mark < 0 ? requestTarget.length : mark, requestTarget.length]
+  let [lines, most, members] = [0, 0, 0]
   for (const name in headers) {
     const value = headers[name] ?? ''
     const repeated = typeof value === 'string' ? 1 : value.length
     lines += repeated
-    yield ['headers of one name', repeated]
+    most = Math.max(most, repeated)
+    if (LISTS.has(name) || name.includes('method')) members = Math.max(members, membersOf(value, ','))
   }
-  yield ['headers', lines]
-  yield ['cookies', members(headers['cookie'], ';')]
-  for (const name in headers) {
-    if ((LISTS as readonly string[]).includes(name) || /method/.test(name))
-      yield ['members of a list header', members(headers[name], ',')]
+  const counts: Record<keyof typeof HEAD_LIMITS, number> = {
+    headers: lines,
+    'headers of one name': most,
+    'path segments': count(requestTarget, '/', 0, pathEnd) + countEscapedSlashes(requestTarget),
+    'bytes of the request target': end,
+    'escapes in the path': count(requestTarget, '%', 0, pathEnd),
+    'query parameters': count(requestTarget, '&', pathEnd, end) + count(requestTarget, ';', pathEnd, end),
+    cookies: membersOf(headers['cookie'] ?? [], ';'),
+    'members of a list header': members,
   }
+  for (const what in counts) {
+    const limit = HEAD_LIMITS[what as keyof typeof HEAD_LIMITS]
+    if (counts[what as keyof typeof HEAD_LIMITS] > limit) return `more than ${String(limit)} ${what}`
+  }
+  return null
 }
 
-function members(value: string | string[] | undefined, separator: string): number {
-  if (value === undefined) return 0
-  return [value].flat().reduce((sum, line) => sum + 1 + count(line, separator, 0, line.length), 0)
+function membersOf(value: string | string[], separator: string): number {
+  if (typeof value === 'string') return 1 + count(value, separator, 0, value.length)
+  return value.reduce((sum, line) => sum + membersOf(line, separator), 0)
 }
 
 function count(text: string, char: string, from: number, to: number): number {
