@@ -20,6 +20,7 @@ function serveHttp(connection: Connection, tools: ConnectionTools): void {
   const { socket, snapshot } = connection
   http1.serve(socket, snapshot.policy.http.idleTimeoutMs, {
     inTurn: (work) => context.turns.do(turnOf(connection), work),
+    holdHead: headHolder(connection, tools),
     onRequest: (downstream) => takeRequest(connection, tools, downstream),
     onConnect(request) {
       const inner = behindConnect(connection, request, tools)
@@ -29,6 +30,23 @@ function serveHttp(connection: Connection, tools: ConnectionTools): void {
     onHttp2: () => void run(innerConnection(connection, { expects: 'http2' })),
     onRejected: (denial, kind) => guard(denyConnection(context, connection, denial, kind), connection, tools),
   })
+}
+
+/** Bytes by which memory is reserved; each byte of a head is held by the parser, and once more as text. */
+const HEAD_STEP = 131_072
+
+/** Threat: a thousand connections, each with most of a large head. */
+function headHolder({ sandbox, peer, socket, snapshot }: Connection, { context }: ConnectionTools) {
+  let held = 0
+  const memory = context.ledger.memory.open(sandbox?.id ?? peer.address, snapshot.policy.limits.memory)
+  socket.once('close', () => memory.release())
+  return (bytes: number): boolean => {
+    const needed = Math.ceil((2 * bytes) / HEAD_STEP) * HEAD_STEP
+    if (needed > held && !memory.tryReserve(needed - held)) return false
+    if (needed < held) memory.release(held - needed)
+    held = needed
+    return true
+  }
 }
 
 const NO_CONNECT = deny('bad-framing', { detail: 'CONNECT belongs to port 3128' })

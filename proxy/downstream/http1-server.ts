@@ -10,8 +10,8 @@ import type { Downstream } from './downstream.js'
 import { Http1Downstream, Http1Upgrade } from './http1.js'
 import { RequestFeed } from './request-feed.js'
 
-/** Bytes of a request head; Node's own default is 16 KiB, and presigned URLs and cookies come near it. */
-const MAX_HEAD = 65_536
+/** Bytes of a request head; `head-limits.ts` has what may be in it. */
+const MAX_HEAD = 262_144
 /** Milliseconds in which a head must be complete: a client that drips bytes gives its socket back. */
 const HEAD_TIMEOUT_MS = 30_000
 
@@ -34,6 +34,8 @@ export interface ConnectRequest {
 export interface Http1Handlers {
   /** When bytes that came are parsed. */
   readonly inTurn: InTurn
+  /** So many bytes are held of a head that is not whole; 0 for none any more. False where there is no room for them. */
+  holdHead(bytes: number): boolean
   /** A request. Its response must be over, or the client gone, when the promise resolves. */
   onRequest(downstream: Downstream): Promise<void>
   /** The connection is the handler's from here on: HTTP reads it no more. */
@@ -51,6 +53,13 @@ const LOST = deny('bad-framing', { detail: 'The connection ended within a reques
 const MAX_UNANSWERED = 64
 
 const TOO_MANY = deny('busy', { detail: 'Too many requests were sent ahead', retryAfter: 1 })
+
+const TOO_LARGE = deny('head-too-complex', { detail: 'more than 256 KiB' })
+
+const NO_MEMORY = deny('busy', {
+  detail: 'this sandbox holds as much memory as it may',
+  retryAfter: 1,
+})
 
 /** RFC 9113 section 3.4. */
 const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
@@ -122,6 +131,11 @@ export class Http1Server {
       unanswered: () => served.unanswered.length,
       inBody: () => served.last?.complete === false,
       inTurn: served.handlers.inTurn,
+      holdHead: (bytes) => {
+        if (socket.destroyed || served.handlers.holdHead(bytes)) return
+        this.#endFeed(socket)
+        this.#takeOver(socket).handlers.onRejected(NO_MEMORY, 'request')
+      },
     })
   }
 
@@ -186,7 +200,8 @@ export class Http1Server {
         socket.destroy()
         return
       }
-      this.#takeOver(socket).handlers.onRejected(deny('bad-framing'), 'request')
+      const denial = error.code === 'HPE_HEADER_OVERFLOW' ? TOO_LARGE : deny('bad-framing')
+      this.#takeOver(socket).handlers.onRejected(denial, 'request')
     })
     // It never listens, and Node watches the time that heads take from that event on.
     server.emit('listening')

@@ -15,7 +15,12 @@ export interface Requests {
   inBody(): boolean
   /** When bytes that came are parsed. */
   readonly inTurn: InTurn
+  /** So many bytes are held of a head that is not whole; 0 for none any more. May end the feed. */
+  holdHead(bytes: number): void
 }
+
+/** Bytes of a head that every connection may hold. */
+const FREE_HEAD = 32_768
 
 /**
  * Stands between a connection and Node's parser, and hands over one head at a time. Threat: Node reads requests from a chunk
@@ -30,6 +35,9 @@ export class RequestFeed {
   #isFeeding = false
   #isPaused = false
   #isOver = false
+  /** Bytes that the parser has of a head that is not whole. */
+  #ofHead = 0
+  #isPartial = false
 
   /** @param socket one that was just handed to Node's server, which listens for its data */
   constructor(socket: Socket, requests: Requests) {
@@ -57,7 +65,10 @@ export class RequestFeed {
     while (this.#rest !== null && !this.#isFull()) {
       const piece = this.#next(this.#rest)
       this.#rest = piece.length === this.#rest.length ? null : this.#rest.subarray(piece.length)
+      const before = this.#ofHead
+      this.#ofHead = this.#isPartial ? before + piece.length : 0
       this.#parse(piece)
+      if (Math.max(before, this.#ofHead) > FREE_HEAD) this.#requests.holdHead(this.#ofHead)
     }
     this.#isFeeding = false
     // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the parser calls `end`
@@ -101,8 +112,10 @@ export class RequestFeed {
   }
 
   #next(bytes: Buffer): Buffer {
+    this.#isPartial = false
     if (this.#requests.inBody()) return bytes.subarray(0, BODY_PIECE)
     const end = bytes.indexOf('\r\n\r\n')
+    this.#isPartial = end < 0
     return end < 0 ? bytes : bytes.subarray(0, end + 4)
   }
 

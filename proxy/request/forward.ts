@@ -111,7 +111,13 @@ class Forwarding implements UpstreamHandler, OpenStream {
       this.#clientGone = downstream.gone
       const leave = this.#context.streams.add(this, snapshot, this.#context.snapshot)
       // The failure of a body reaches the upstream through its stream, which ends the request.
-      const request = { method, path: path + query, headers, body: body?.content() ?? null }
+      const request = {
+        method,
+        path: path + query,
+        headers,
+        body: body?.content() ?? null,
+        memory: this.#exchange.room?.memory ?? null,
+      }
       snapshot.pools.open(required(upstream), request, this)
     })
   }

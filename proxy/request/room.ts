@@ -32,12 +32,21 @@ export interface Room {
   leave(): void
 }
 
+/** Bytes of a head that every request may have. */
+const FREE_HEAD = 32_768
+
 /** Threat: a sandbox opens requests, or reads none of its answers, until the gateway has no memory or no connection left. */
-export function takeRoom(ledger: Ledger, sandbox: string, limits: SandboxLimits): Room | Denial {
+export function takeRoom(
+  ledger: Ledger,
+  sandbox: string,
+  limits: SandboxLimits,
+  headBytes = 0,
+): Room | Denial {
   if (!ledger.requests.take(sandbox, 1, limits.requests))
     return busy('too many open requests of this sandbox')
   const memory = ledger.memory.open(sandbox, limits.memory)
-  if (!memory.tryReserve(REQUEST_BYTES)) {
+  // A large head is held as it came, and as it is sent.
+  if (!memory.tryReserve(REQUEST_BYTES + (headBytes > FREE_HEAD ? 2 * headBytes : 0))) {
     ledger.requests.giveBack(sandbox, 1)
     return busy('this sandbox holds as much memory as it may')
   }

@@ -13,7 +13,7 @@ import { stripClientCredential } from './credential-locations.js'
 import { DECISION_STEPS, denyMethods } from './decision-steps.js'
 import { required, type Exchange } from './exchange.js'
 import { FormInspector, formKindOf } from './form-inspector.js'
-import { decisionOf } from './records.js'
+import { decisionOf, headBytes } from './records.js'
 import { RequestBody } from './request-body.js'
 import { takeRoom } from './room.js'
 import { dropSteeringHeaders } from './steering-headers.js'
@@ -27,7 +27,8 @@ export interface Step {
 const takeRoomFor: Step = {
   name: 'the sandbox has room for one more open request',
   run(exchange, { ledger }) {
-    const room = takeRoom(ledger, required(exchange.sandbox).id, exchange.snapshot.policy.limits)
+    const { limits } = exchange.snapshot.policy
+    const room = takeRoom(ledger, required(exchange.sandbox).id, limits, headBytes(exchange))
     if ('reason' in room) return room
     exchange.room = room
     return null

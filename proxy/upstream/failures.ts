@@ -10,6 +10,7 @@ const REASONS_BY_CODE: Readonly<Record<string, Reason>> = {
   EGRESS_INTERIM_RESPONSES: 'upstream-protocol',
   EGRESS_UPSTREAM_PROTOCOL: 'upstream-protocol',
   EGRESS_UPSTREAM_CLOSED: 'upstream-protocol',
+  EGRESS_MEMORY_LIMIT: 'busy',
   EGRESS_UPSTREAMS_CLOSED: 'shutting-down',
   EGRESS_UPSTREAM_PROXY: 'upstream-proxy',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'upstream-tls',

@@ -3,6 +3,7 @@ import type { ClientCertificate, Headers } from '#firewall/contracts/credential.
 import type { HttpLimits } from '#firewall/contracts/policy.js'
 import type { UpstreamProxy } from '#firewall/contracts/upstream-proxy.js'
 import type { Origin } from '#firewall/contracts/origin.js'
+import type { MemoryReservation } from '#firewall/ledger/memory-budget.js'
 import type { Authorities } from './authorities.js'
 
 /**
@@ -51,6 +52,8 @@ export interface UpstreamRequest {
   readonly headers: Headers | Readonly<Record<string, string>>
   /** A stream that fails ends the request. */
   readonly body: Readable | Buffer | string | null
+  /** Asked before much of a response's head is held; null for no limit but the head's own. */
+  readonly memory?: Pick<MemoryReservation, 'tryReserve'> | null
 }
 
 /** A request on its way: the handler's hold on it. */

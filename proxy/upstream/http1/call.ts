@@ -104,6 +104,10 @@ export class Call implements UpstreamCall, ResponseEvents, Waiting {
     else this.#handler.inTurn(work)
   }
 
+  mayHold(bytes: number): boolean {
+    return this.#request.memory?.tryReserve(bytes) ?? true
+  }
+
   onBodyChunk(chunk: Buffer): void {
     this.#sent.add(chunk)
   }

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import type { InTurn } from '../../contracts/in-turn.js'
+import { MemoryExceeded } from '#firewall/ledger/memory-budget.js'
 import type { RawHeaders } from '../upstream.js'
 import { BodySender } from './body-sender.js'
 import { ChunkedReader } from './chunked-reader.js'
@@ -10,6 +11,8 @@ import { readHead, type Framing, type ResponseHead } from './response-head.js'
 
 /** Told what comes of one request, in this order; after `onEnd` or `onFailed` nothing more. */
 export interface ResponseEvents {
+  /** So many bytes more of a head are to be held. False where there is no room for them. */
+  mayHold(bytes: number): boolean
   /** When a piece of the response is read. */
   readonly inTurn: InTurn
   /** A part of a body that comes as a stream was read and written. */
@@ -31,6 +34,9 @@ export interface ConnectionEvents {
 }
 
 const EMPTY = Buffer.alloc(0)
+
+/** Bytes of a head for which every request has room. */
+const FREE_HEAD = 65_536
 
 /**
  * Bytes that are read in one turn of the event loop, unless they are a body that needs no reading. Threat: chunks of a byte
@@ -227,8 +233,8 @@ export class Connection {
   #readHead(chunk: Buffer, at: number): number {
     const before = this.#headLength
     const bytes = before === 0 ? chunk.subarray(at) : this.#append(chunk, at)
-    const head = readHead(bytes, before)
-    if (head === null) {
+    const head = bytes === null ? null : readHead(bytes, before)
+    if (bytes === null || head === null) {
       if (before === 0) this.#append(chunk, at)
       return chunk.length
     }
@@ -242,9 +248,14 @@ export class Connection {
     return at + head.length - before
   }
 
-  #append(chunk: Buffer, at: number): Buffer {
+  /** Null where there is no room for it; then the request has failed. */
+  #append(chunk: Buffer, at: number): Buffer | null {
     const length = this.#headLength + chunk.length - at
     if (length > this.#head.length) {
+      if (length > FREE_HEAD && this.#response?.mayHold(2 * length) !== true) {
+        this.#fail(new MemoryExceeded())
+        return null
+      }
       const larger = Buffer.alloc(2 ** Math.ceil(Math.log2(length + 1_024)))
       this.#head.copy(larger, 0, 0, this.#headLength)
       this.#head = larger
