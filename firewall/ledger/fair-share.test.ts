@@ -58,3 +58,21 @@ void t.test('what is counted is what is held, and never more than twice the whol
   )
   t.end()
 })
+
+void t.test('each limit to the last one, and not one more', (t) => {
+  const limit = { own: 1_000, all: 640 }
+  t.equal(takeAll(new FairShare(), 'a', { own: 1_000, all: 5 }), 3, 'of an odd whole, the larger half')
+  const own = new FairShare()
+  t.equal(own.take('a', 11, { own: 10, all: 640 }), false)
+  t.equal(own.take('a', 10, { own: 10, all: 640 }), true)
+  const small = new FairShare()
+  for (let i = 0; i < 128; i += 1)
+    t.equal(small.take(`s${String(i)}`, 10, limit), true, 'small parts, up to twice the whole')
+  t.equal(small.take('more', 1, limit), false)
+  t.equal(small.total, 1_280)
+  small.giveBack('s0', 10)
+  t.equal(small.take('more', 10, limit), true)
+  small.giveBack('more', 1)
+  t.equal(small.take('more', 2, limit), false, 'eleven is no small part')
+  t.end()
+})

@@ -43,3 +43,39 @@ void t.test('unknown clients are never forgotten: they would begin anew by being
   t.strictSame(spendAll(ledger, UNKNOWN_CLIENTS), ['names'])
   t.end()
 })
+
+let nextName = 0
+
+/** Each thing that is counted over time: uses all of it, and says whether there was any. */
+const COUNTED: Readonly<Record<string, (ledger: Ledger, sandbox: string) => boolean>> = {
+  rates: ({ rates }, sandbox) => rates.take(limitKey(sandbox, 'api'), RATE, 0) === 0,
+  quotas: ({ quotas }, sandbox) => quotas.take(limitKey(sandbox, null), QUOTA, 0, 0) === 0,
+  queries: ({ queries }, sandbox) => queries.take(sandbox, RATE, 0) === 0,
+  certificates: ({ certificates }, sandbox) => certificates.take(sandbox, RATE, 0) === 0,
+  names({ names }, sandbox) {
+    const limits = { ...NAME_PROFILES.default.budget, bytesPerDay: 1 }
+    // Another name each time: the same one is free for a day.
+    const wildcardLabels = String.fromCharCode(97 + (nextName++ % 26))
+    return !names.check({ sandbox, wildcard: '*.a.example', wildcardLabels, limits, now: 0, charge: true })
+      .spent
+  },
+}
+
+for (const [name, use] of Object.entries(COUNTED)) {
+  void t.test(`${name}: kept for who is active and for unknown clients, and for no other`, (t) => {
+    const ledger = new Ledger()
+    for (const sandbox of ['a', 'ab', 'b', UNKNOWN_CLIENTS]) t.ok(use(ledger, sandbox))
+    for (const sandbox of ['a', 'ab', 'b', UNKNOWN_CLIENTS]) t.notOk(use(ledger, sandbox), 'used up')
+    ledger.drop('a')
+    t.strictSame(
+      ['a', 'ab', 'b', UNKNOWN_CLIENTS].map((sandbox) => use(ledger, sandbox)),
+      [true, false, false, false],
+    )
+    ledger.prune((sandbox) => sandbox === 'b')
+    t.strictSame(
+      ['a', 'ab', 'b', UNKNOWN_CLIENTS].map((sandbox) => use(ledger, sandbox)),
+      [true, true, false, false],
+    )
+    t.end()
+  })
+}

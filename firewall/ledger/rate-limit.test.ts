@@ -71,3 +71,72 @@ void t.test('over any time, at most the burst and what came in', (t) => {
   )
   t.end()
 })
+
+void t.test('asking takes nothing, and saves nothing up', (t) => {
+  const limiter = new RateLimiter()
+  const limit = { perSecond: 1, burst: 2 }
+  for (let i = 0; i < 5; i += 1) t.equal(limiter.take('a', limit, 0, false), 0)
+  t.strictSame(
+    [0, 0, 0].map((now) => limiter.take('a', limit, now)),
+    [0, 0, 1_000],
+  )
+  t.equal(limiter.take('a', limit, 400, false), 600)
+  t.equal(limiter.take('a', limit, 400), 600)
+  t.end()
+})
+
+void t.test('tokens ahead, up to a debt', (t) => {
+  const limiter = new RateLimiter()
+  const limit = { perSecond: 2, burst: 2 }
+  const ahead = () => limiter.takeAhead('a', limit, 0, 3)
+  t.strictSame([ahead(), ahead(), ahead(), ahead(), ahead(), ahead()], [0, 0, 500, 1_000, 1_500, null])
+  t.equal(limiter.takeAhead('a', limit, 500, 3), 1_500, 'a denial costs nothing')
+  t.equal(limiter.take('a', limit, 500), 2_000)
+  t.equal(limiter.takeAhead('a', limit, 1e9, 0), 0)
+  t.equal(limiter.takeAhead('a', limit, 1e9, 0), 0)
+  t.equal(limiter.takeAhead('a', limit, 1e9, 0), null, 'no more than the burst is saved up')
+  t.end()
+})
+
+void t.test('what was used is drawn, whether it is there or not', (t) => {
+  const limiter = new RateLimiter()
+  const limit = { perSecond: 10, burst: 100 }
+  limiter.draw('a', limit, 40, 0)
+  t.equal(limiter.take('a', limit, 0, false), 0, 'sixty are left')
+  limiter.draw('a', limit, 100, 0)
+  t.equal(limiter.take('a', limit, 0), 4_100)
+  limiter.draw('a', limit, 10, 4_000)
+  t.equal(limiter.take('a', limit, 4_000), 1_100, 'what came in meanwhile counts')
+  limiter.draw('a', limit, 0, 3_000)
+  t.equal(limiter.take('a', limit, 3_000), 1_100, 'and no time that did not pass')
+  limiter.draw('a', limit, 100, 1e9)
+  t.equal(limiter.take('a', limit, 1e9), 100, 'no more than the burst is saved up')
+  t.end()
+})
+
+void t.test('only full buckets are dropped, for a new one is the same', (t) => {
+  const limit = { perSecond: 1, burst: 2 }
+  for (const [now, waitMs] of [
+    [0, 1_000],
+    [500, 500],
+    [1_000, 1_000],
+  ] as const) {
+    const limiter = new RateLimiter()
+    limiter.draw('a', limit, 2, 0)
+    limiter.forgetFull(limit, now)
+    if (now === 1_000) limiter.draw('a', limit, 1, now)
+    t.equal(limiter.take('a', limit, now), waitMs)
+  }
+  // One that would fill up under another limit is not full under its own.
+  const limiter = new RateLimiter()
+  limiter.draw('full', limit, 2, 0)
+  limiter.forgetFull(limit, 2_000)
+  t.equal(limiter.take('full', { perSecond: 1, burst: 5 }, 2_000), 0)
+  t.equal(limiter.take('full', { perSecond: 1, burst: 5 }, 2_000), 0)
+  t.equal(
+    limiter.take('full', { perSecond: 1, burst: 5 }, 2_000),
+    0,
+    'it was forgotten, and begins with a burst',
+  )
+  t.end()
+})

@@ -106,3 +106,62 @@ void t.test('every label is checked', (t) => {
   )
   t.end()
 })
+
+/** The definition, letter by letter. */
+function bitsPerCharacter(text: string): number {
+  const shares = [...new Set(text)]
+    .map((char) => text.split(char).length - 1)
+    .map((count) => count / text.length)
+  return shares.reduce((sum, share) => sum - share * Math.log2(share), 0)
+}
+
+void t.test('entropy is what its definition says, for any text', (t) => {
+  const characters = 'abcdefghijklmnopqrstuvwxyz0123456789_-'
+  const texts = [
+    characters,
+    characters.repeat(5),
+    'ab'.repeat(100),
+    ...[254, 255, 256, 257, 1_000].map((length) => 'ab7_-'.repeat(length).slice(0, length)),
+    'a'.repeat(300),
+    'A',
+    'aA',
+    'a.b.c',
+    'ab\u00fc\u00fc',
+    'ab\u0141\u0141\u0142',
+    ...[...characters].map((char) => `${char}${char}x.`),
+  ]
+  const wrong = texts.filter((text) => Math.abs(shannon(text) - bitsPerCharacter(text)) > 1e-9)
+  t.strictSame(wrong, [])
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.stringMatching(/^[a-z0-9_-]{1,300}$/), fc.stringMatching(/^[a-e.A-C]{1,40}$/)),
+      (text) => Math.abs(shannon(text) - bitsPerCharacter(text)) < 1e-9,
+    ),
+  )
+  t.end()
+})
+
+void t.test('each limit of entropy, at it and past it', (t) => {
+  const limits = { maxLength: 100, maxLabel: 100, maxEntropy: 2, maxTotalEntropy: 2.5, minEntropyLength: 4 }
+  for (const [labels, expected] of [
+    [['abcd'], null],
+    [['abcde'], 'entropy'],
+    [['aaaa', 'abcde'], 'entropy'],
+    [['abcde', 'aaaa'], 'entropy'],
+    [['abc', 'de'], null],
+    [['abc', 'def'], 'entropy'],
+    [['abcd', 'efgh'], 'entropy'],
+    [['abc'], null],
+    [['abcdabcd'], null],
+  ] as const)
+    t.equal(measureName(labels, limits).signal, expected, labels.join('.'))
+  const short = { ...limits, minEntropyLength: 6 }
+  t.equal(measureName(['abcde'], short).signal, null, 'shorter text is not measured')
+  t.equal(measureName(['abcdef'], short).signal, 'entropy')
+  t.equal(
+    measureName(['abcde', 'a'], { ...short, maxTotalEntropy: 8 }).signal,
+    null,
+    'nor are shorter labels',
+  )
+  t.end()
+})

@@ -90,3 +90,49 @@ void t.test('an unlisted name is measured whole, for the log', (t) => {
   })
   t.end()
 })
+
+void t.test('all that is said of a name, at each of the three answers', (t) => {
+  const strict = { ...namePolicy().limits, features: { ...namePolicy().limits.features, maxLabel: 5 } }
+  const policy = testPolicy({
+    destinations: [
+      destination('https://*.strict.example', ['allow * /**'], { id: 'strict', nameLimits: strict }),
+      destination('https://*.wild.example', ['allow * /**'], { id: 'wild' }),
+      destination('https://exact.example', ['allow * /**'], { id: 'exact' }),
+    ],
+  })
+  const names = { ...namePolicy(), policyEngine: new PolicyEngine(policy) }
+  const limits = names.limits
+  const ask = (host: string) => checkName(names, SANDBOX, host, 0)
+  t.strictSame(ask('exact.example'), {
+    verdict: { allowed: true, rule: 'exact', wildcard: null },
+    wildcard: null,
+    features: ask('exact.example').features,
+    limits,
+    budget: null,
+  })
+  t.strictSame(ask('other.example'), {
+    verdict: { allowed: false, reason: 'host-not-listed', rule: null },
+    wildcard: null,
+    features: ask('other.example').features,
+    limits,
+    budget: null,
+  })
+  t.match(ask('other.example').features, { length: 13, signal: null })
+  t.strictSame(ask('longer.strict.example'), {
+    verdict: { allowed: false, reason: 'name-looks-encoded', rule: 'strict' },
+    wildcard: '*.strict.example',
+    features: { length: 6, entropy: ask('longer.strict.example').features.entropy, signal: 'label-length' },
+    limits: strict,
+    budget: null,
+  })
+  t.match(ask('longer.wild.example'), {
+    verdict: { allowed: true, rule: 'wild' },
+    wildcard: '*.wild.example',
+    limits,
+    budget: { spent: false, namesLeft: 1 },
+  })
+  t.match(ask('two.wild.example'), { verdict: { allowed: true }, budget: { spent: false, namesLeft: 0 } })
+  t.strictSame(ask('three.wild.example').verdict, { allowed: false, reason: 'name-budget', rule: 'wild' })
+  t.match(ask('three.wild.example'), { wildcard: '*.wild.example', budget: { spent: true } })
+  t.end()
+})

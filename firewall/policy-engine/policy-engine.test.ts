@@ -1,12 +1,16 @@
 import fc from 'fast-check'
 import t from 'tap'
-import { destination, testPolicy } from '#test/fixtures/policy.js'
+import { destination, service, testPolicy } from '#test/fixtures/policy.js'
 import { growth } from '#test/fixtures/growth.js'
 import { describeDestination, describeRule } from './describe.js'
 import { PolicyEngine } from './policy-engine.js'
 import { DEFAULT_AGENT } from '../contracts/identity.js'
 import type { Agent, Destination, Policy } from '../contracts/policy.js'
+import type { Rule } from '../contracts/rule.js'
+import { http } from '../rules/http.js'
+import { RuleKinds } from '../rules/index.js'
 import { parseRequestTarget } from '../rules/request-path.js'
+import type { RuleKind } from '../rules/rule-kind.js'
 
 function policy(destinations: readonly Destination[], agents: readonly Agent[] = []): Policy {
   const made = testPolicy({ destinations })
@@ -18,11 +22,17 @@ function policy(destinations: readonly Destination[], agents: readonly Agent[] =
 
 const policyEngineOf = (...destinations: readonly Destination[]) => new PolicyEngine(policy(destinations))
 
+interface AskOptions {
+  readonly agent?: string
+  readonly service?: string
+  readonly overrides?: readonly string[]
+}
+
 function ask(
   policyEngine: PolicyEngine,
   method: string,
   url: string,
-  { agent = DEFAULT_AGENT, service = '' } = {},
+  { agent = DEFAULT_AGENT, service = '', overrides }: AskOptions = {},
 ) {
   const [, scheme, host = '', port, target = ''] = /^(https?):\/\/([^:/]+)(?::(\d+))?(.*)$/.exec(url) ?? []
   const path = parseRequestTarget(target)
@@ -35,6 +45,7 @@ function ask(
     method,
     path,
     ...(service === '' ? {} : { service }),
+    ...(overrides === undefined ? {} : { overrides }),
   })
 }
 
@@ -389,5 +400,261 @@ void t.test('a path that is encoded twice may be any path: only rules for every 
   ] as const)
     t.equal(verdict(of(...rules), method, path), expected, `${method}: ${rules.join(', ')}`)
   t.equal(verdict(of('allow GET /job/**'), 'GET', 'https://a.example/job/x'), 'a.rules[0]', 'the control')
+  t.end()
+})
+
+void t.test(
+  'a deny rule holds for each spelling that a server could take for it, an allow rule for its own',
+  (t) => {
+    const engine = policyEngineOf(
+      destination('https://a.example', ['deny GET /api/admin', 'deny DELETE /**', 'allow * /**'], {
+        id: 'd',
+      }),
+      destination('https://b.example', ['allow GET /api/admin'], { id: 'b' }),
+    )
+    for (const path of [
+      '/api/admin',
+      '/api/Admin',
+      '/api/admin/',
+      '/api/admin.json',
+      '/api/admin;x=1',
+      '/API/%61dmin',
+    ]) {
+      t.equal(verdict(engine, 'GET', `https://a.example${path}`), 'denied-by-rule', path)
+      t.equal(verdict(engine, 'HEAD', `https://a.example${path}`), 'denied-by-rule', `HEAD ${path}`)
+      if (path === '/api/admin') t.equal(verdict(engine, 'GET', `https://b.example${path}`), 'b.rules[0]')
+      else t.match(ask(engine, 'GET', `https://b.example${path}`), { allowed: false }, path)
+    }
+    t.equal(verdict(engine, 'GET', 'https://a.example/api/administrators'), 'd.rules[2]', 'the control')
+    t.end()
+  },
+)
+
+void t.test('each method that a request names is checked like its own, in whatever order', (t) => {
+  const engine = policyEngineOf(
+    destination('https://a.example', ['allow GET,POST /**', 'deny DELETE /x'], { id: 'd' }),
+  )
+  const url = 'https://a.example/x'
+  for (const [overrides, outcome] of [
+    [[], 'd.rules[0]'],
+    [['POST'], 'd.rules[0]'],
+    [['DELETE'], 'denied-by-rule'],
+    [['POST', 'DELETE'], 'denied-by-rule'],
+    [['DELETE', 'POST'], 'denied-by-rule'],
+    [['PUT'], 'no-rule'],
+    [['A', 'B', 'C', 'D', 'E', 'F', 'G', 'H'], 'head-too-complex'],
+  ] as const)
+    t.equal(verdict(engine, 'GET', url, { overrides }), outcome, overrides.join())
+  t.equal(verdict(engine, 'GET', `${url}?_method=DELETE`), 'denied-by-rule')
+  t.strictSame(ask(engine, 'GET', url, { overrides: Array.from({ length: 9 }, (_, i) => `M${String(i)}`) }), {
+    allowed: false,
+    reason: 'head-too-complex',
+    rule: null,
+  })
+  t.end()
+})
+
+void t.test('what is allowed names its rule and its service, what is denied its place', (t) => {
+  const made = testPolicy({
+    destinations: [
+      destination('https://a.example', ['allow GET /**'], { id: 's', service: 'api' }),
+      destination('https://b.example', ['allow GET /**'], { id: 'allow[0]' }),
+      destination('https://t.example', [], { id: 'tunnel', mode: 'tunnel' }),
+    ],
+    services: [service('api', 'https://a.example', null), service('', 'https://z.example', null)],
+  })
+  const engine = new PolicyEngine(made)
+  const [own, listed, tunnel] = made.destinations
+  t.strictSame(ask(engine, 'GET', 'https://a.example/x'), {
+    allowed: true,
+    destination: own,
+    rule: own?.rules[0],
+    agentRule: null,
+    service: made.services.get('api'),
+  })
+  t.match(ask(engine, 'GET', 'https://b.example/x'), {
+    allowed: true,
+    destination: listed,
+    rule: listed?.rules[0],
+  })
+  t.strictSame(ask(engine, 'PUT', 'https://a.example/x'), { allowed: false, reason: 'no-rule', rule: 's' })
+  t.strictSame(ask(engine, 'GET', 'https://t.example/'), {
+    allowed: false,
+    reason: 'tunnel-only',
+    rule: tunnel?.id,
+  })
+  t.strictSame(ask(engine, 'GET', 'https://c.example/'), {
+    allowed: false,
+    reason: 'host-not-listed',
+    rule: null,
+  })
+  t.end()
+})
+
+/** A protocol whose subjects are words, read in one or several ways. */
+const words: RuleKind<string, string> = {
+  name: 'words',
+  keyword: 'SAY',
+  parse: (text) => text,
+  matches: (match, subject) => match === '*' || match === subject || match === `!${subject}`,
+  namesReading: (match) => match.startsWith('!'),
+  covers: () => null,
+  overlaps: () => true,
+  below: (match) => match,
+  explain: (match) => match,
+}
+
+void t.test('readings of one request: a deny rule needs one of them, an allow rule all', (t) => {
+  const rule = (effect: Rule['effect'], match: string, index: number, kind = 'words'): Rule => ({
+    effect,
+    kind,
+    match,
+    text: match,
+    id: `r${String(index)}`,
+  })
+  const check = (
+    rules: readonly (readonly [Rule['effect'], string, string?])[],
+    readings: readonly (readonly string[])[],
+    { later = [] as readonly Rule[] } = {},
+  ) => {
+    const place = {
+      ...destination('https://w.example', [], { id: 'first' }),
+      rules: rules.map(([effect, match, kind], index) => rule(effect, match, index, kind)),
+    }
+    const engine = new PolicyEngine(
+      policy([place, { ...place, id: 'second', rules: later }]),
+      new RuleKinds([http, words]),
+    )
+    const input = {
+      agent: DEFAULT_AGENT,
+      scheme: 'https',
+      host: 'w.example',
+      port: 443,
+      kind: 'words',
+    } as const
+    const answer = engine.evaluate({ ...input, alternatives: readings })
+    return answer.allowed ? answer.rule.id : answer.reason
+  }
+  for (const [rules, readings, outcome] of [
+    [[['allow', 'a']], [['a']], 'r0'],
+    [[['allow', 'a']], [['a', 'b']], 'ambiguous-path'],
+    [[['allow', 'a']], [['b', 'a']], 'ambiguous-path'],
+    [[['allow', 'a']], [['b']], 'no-rule'],
+    [
+      [
+        ['allow', 'a'],
+        ['allow', 'b'],
+      ],
+      [['a', 'b']],
+      'ambiguous-path',
+    ],
+    [[['allow', '*']], [['a', 'b']], 'r0'],
+    [
+      [
+        ['deny', 'a'],
+        ['allow', '*'],
+      ],
+      [['a', 'b']],
+      'denied-by-rule',
+    ],
+    [
+      [
+        ['deny', 'b'],
+        ['allow', '*'],
+      ],
+      [['a', 'b']],
+      'denied-by-rule',
+    ],
+    [
+      [
+        ['deny', 'c'],
+        ['allow', '*'],
+      ],
+      [['a', 'b']],
+      'r1',
+    ],
+    [
+      [
+        ['ask', 'b'],
+        ['allow', '*'],
+      ],
+      [['a', 'b']],
+      'denied-by-rule',
+    ],
+    [[['allow', '!a']], [['a', 'b']], 'r0'],
+    [[['allow', '!a']], [['b', 'a']], 'ambiguous-path'],
+    [
+      [
+        ['allow', '!a'],
+        ['allow', 'b'],
+      ],
+      [['a', 'b']],
+      'r0',
+    ],
+    [
+      [
+        ['allow', '!a'],
+        ['deny', 'b'],
+      ],
+      [['a', 'b']],
+      'ambiguous-path',
+    ],
+    [
+      [
+        ['allow', '!a'],
+        ['ask', 'b'],
+      ],
+      [['a', 'b']],
+      'ambiguous-path',
+    ],
+    [
+      [
+        ['allow', '!a'],
+        ['allow', 'b'],
+        ['deny', 'b'],
+      ],
+      [['a', 'b']],
+      'r0',
+    ],
+    [
+      [
+        ['allow', '!a'],
+        ['deny', 'b', 'http'],
+      ],
+      [['a', 'b']],
+      'r0',
+    ],
+    [
+      [
+        ['deny', '*', 'http'],
+        ['allow', '*', 'http'],
+      ],
+      [['a']],
+      'no-rule',
+    ],
+    [
+      [
+        ['deny', '*', 'http'],
+        ['allow', 'a'],
+      ],
+      [['a']],
+      'r1',
+    ],
+    [
+      [
+        ['allow', 'a'],
+        ['allow', 'b'],
+      ],
+      [['a'], ['b']],
+      'r0',
+    ],
+    [[['allow', 'a']], [['a'], ['b']], 'no-rule'],
+    [[['allow', '*']], [], 'no-rule'],
+  ] as const)
+    t.equal(check(rules, readings), outcome, JSON.stringify([rules, readings]))
+  const denied = { later: [rule('deny', 'b', 9)] }
+  t.equal(check([['allow', '!a']], [['a', 'b']], denied), 'ambiguous-path', 'the next place denies it')
+  t.equal(check([], [['a']], { later: [rule('allow', 'a', 9)] }), 'r9')
+  t.equal(check([], [['b']], { later: [rule('allow', 'a', 9)] }), 'no-rule')
   t.end()
 })
