@@ -16,7 +16,7 @@ import { isSteeringHeader } from './steering-headers.js'
 function match(text: string): HttpMatch {
   const parsed = http.parse(text)
   if (isDiagnostic(parsed)) throw new Error(parsed.problem)
-  return parsed as HttpMatch
+  return parsed
 }
 
 /** The request as a server may take it; the first item is what it says itself. */
@@ -243,8 +243,8 @@ void t.test('rules below a path, and in English', (t) => {
   t.equal(RULE_KINDS.overlaps(rule('GET /a'), { ...rule('* /**'), kind: 'other' }), false)
   t.throws(() => RULE_KINDS.named('other'), /unknown rule kind other/)
   const keyed = new RuleKinds([
-    { ...http, name: 'b', keyword: 'B' } as never,
-    { ...http, name: 'c', keyword: 'C' } as never,
+    { ...http, name: 'b', keyword: 'B' },
+    { ...http, name: 'c', keyword: 'C' },
   ])
   t.strictSame(keyed.parse('GET /a'), { problem: 'Unknown rule `GET /a`', fix: 'Begin it with `B` or `C`' })
   t.end()

@@ -112,7 +112,7 @@ void t.test('what CONNECT may ask for, and with which Host', async (test) => {
       continue
     }
     const told = await tell(client, connectTo(target, ...hosts))
-    test.match(told, new RegExp(`^HTTP/1\\.1 40[03] .*"reason":"${outcome}"`, 's'), name)
+    test.match(told, new RegExp(`^HTTP/1\\.1 4\\d\\d .*"reason":"${outcome}"`, 's'), name)
     test.notMatch(told, 'Established', name)
     const denials = gateway.decisions.slice(before).filter(({ reason }) => reason !== 'tls-handshake')
     test.match(denials, [{ kind: 'connect', verdict: 'deny', reason: outcome, method: 'CONNECT' }], name)
@@ -164,7 +164,7 @@ void t.test('which server names go on, and what the others are told', async (tes
     test.equal((await tell(client, sent)).replace(ESTABLISHED, ''), ALERT, name)
     const denials = gateway.decisions.slice(before).filter(({ reason }) => reason !== 'tls-handshake')
     const said = serverName === null ? null : `server name ${serverName}`
-    test.match(denials, [{ kind: 'tls', verdict: 'deny', reason: outcome, detail: said, status: 403 }], name)
+    test.match(denials, [{ kind: 'tls', verdict: 'deny', reason: outcome, detail: said }], name)
   }
   test.strictSame(upstream.requests, [])
 })

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { exchangeBytes, statuses, turnsOfTheLoop } from '#test/fixtures/client.js'
 import { eventually } from '#test/fixtures/eventually.js'
 import { listen } from '#test/fixtures/upstream.js'
-import { UPGRADE } from '#test/fixtures/websocket.js'
+import { ACCEPT_OF_UPGRADE, UPGRADE } from '#test/fixtures/websocket.js'
 import { deny, type Denial } from '../contracts/denial.js'
 import type { Downstream } from './downstream.js'
 import { Http1Server, type ConnectRequest } from './http1-server.js'
@@ -12,6 +12,8 @@ import { Http1Server, type ConnectRequest } from './http1-server.js'
 // HTTP/1.1 from the outside: what a client sends, which requests come of it, and what the client gets.
 
 interface Came {
+  /** Connections that were handed over as HTTP/2. */
+  http2: number
   readonly requests: Downstream[]
   readonly bodies: string[]
   readonly connects: ConnectRequest[]
@@ -24,7 +26,7 @@ async function setUp(
   answer: (downstream: Downstream) => Promise<void> | undefined = () => undefined,
   idleMs = 30_000,
 ) {
-  const came: Came = { requests: [], bodies: [], connects: [], rejected: [] }
+  const came: Came = { http2: 0, requests: [], bodies: [], connects: [], rejected: [] }
   const http1 = new Http1Server()
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => socket.destroy())
@@ -36,6 +38,10 @@ async function setUp(
       onConnect(request) {
         came.connects.push(request)
         socket.end('connected')
+      },
+      onHttp2() {
+        came.http2 += 1
+        socket.end('http2')
       },
       onRejected(denial: Denial, kind) {
         came.rejected.push([kind, denial.reason])
@@ -210,11 +216,7 @@ void t.test(
   async (test) => {
     const { came, open } = await setUp(test, async ({ upgrade }) => {
       if (upgrade === null) return
-      const stream = upgrade.accept({
-        upgrade: 'websocket',
-        connection: 'Upgrade',
-        'set-cookie': ['a=1', 'b=2'],
-      })
+      const stream = upgrade.accept({ 'set-cookie': ['a=1', 'b=2'] })
       stream.on('data', (chunk: Buffer) => stream.write(`<${chunk.toString()}>`))
       await once(stream, 'close')
     })
@@ -225,12 +227,13 @@ void t.test(
     test.ok(await eventually(() => received.join('').endsWith('<early>')))
     client.write(get('/hidden'))
     test.ok(await eventually(() => received.join('').endsWith('\r\n\r\n>')))
-    test.match(
-      received.join(''),
-      /^HTTP\/1\.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nset-cookie: a=1\r\nset-cookie: b=2\r\n\r\n</,
-    )
-    test.match(came.requests, [{ target: '/ws', upgrade: { head: Buffer.from('early') } }])
-    test.ok((came.requests[0]?.upgrade?.bytesRead ?? 0) > 150)
+    const [head = ''] = received.join('').split('<')
+    test.match(head, /^HTTP\/1\.1 101 [^\r]+\r\n[^]*\r\n\r\n$/)
+    for (const line of ['set-cookie: a=1', 'set-cookie: b=2', 'upgrade: websocket', 'connection: Upgrade'])
+      test.ok(head.includes(`\r\n${line}\r\n`), line)
+    test.ok(head.includes(`\r\nsec-websocket-accept: ${ACCEPT_OF_UPGRADE}\r\n`))
+    test.equal(came.requests.length, 1)
+    test.equal(came.requests[0]?.target, '/ws')
     client.destroy()
     await turnsOfTheLoop(5)
     test.strictSame(came.rejected, [], 'and its end is not that of a head')
@@ -400,5 +403,18 @@ void t.test(
     const cut = await exchangeBytes(await open(), get('/cut'))
     test.match(cut, /^HTTP\/1\.1 200 /)
     test.notMatch(cut, /\r\n0\r\n/)
+  },
+)
+
+void t.test(
+  'HTTP/2 with prior knowledge is handed over, and only where it begins a connection',
+  async (test) => {
+    const { came, send } = await setUp(test)
+    const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'
+    test.equal(await send(preface), 'http2')
+    test.strictSame([came.http2, came.requests, came.rejected], [1, [], []])
+    for (const bytes of ['PRI * HTTP/2.0\r\n\r\nXX\r\n\r\n', 'PRI * HTTP/2.0\r\nHost: a\r\n\r\n'])
+      test.equal(await send(bytes), 'rejected', JSON.stringify(bytes))
+    test.equal(came.http2, 1)
   },
 )
