@@ -31,6 +31,7 @@ async function setUp(
   const server = createServer({ allowHalfOpen: true }, (socket) => {
     socket.on('error', () => socket.destroy())
     http1.serve(socket, idleMs, {
+      inTurn: (work) => work(),
       async onRequest(downstream) {
         came.requests.push(downstream)
         await (answer(downstream) ?? echo(downstream, came))
