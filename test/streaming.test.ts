@@ -328,7 +328,6 @@ void t.test('every framing comes back as it is, and the connection serves the ne
     await line.until('body')
     line.socket.destroy()
   }
-  // undici gives a connection up after HEAD and 304, so that what it cannot see on them spoils nothing.
   const sockets = new Set(upstream.requests.map(({ socket }) => socket))
   test.ok(sockets.size < upstream.requests.length / 2, 'connections to the upstream are used again')
   test.same(gateway.failures, [])

@@ -10,7 +10,6 @@ const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 /** The packages that the program imports at start-up, and the program itself. */
 const IMPORTS = [
   '@peculiar/x509',
-  'undici',
   'zod',
   'yaml',
   'tldts',
