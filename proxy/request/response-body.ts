@@ -136,6 +136,8 @@ export class ResponseBody {
       return
     }
     source.pause()
+    // Several pieces of a chunk may come before the client has taken the first.
+    if (this.#isBlocked) return
     this.#isBlocked = true
     this.#downstream.onDrain(() => {
       this.#isBlocked = false
