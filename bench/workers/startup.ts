@@ -8,16 +8,7 @@ import { median } from './statistics.js'
 const ROOT = fileURLToPath(new URL('../../..', import.meta.url))
 
 /** The packages that the program imports at start-up, and the program itself. */
-const IMPORTS = [
-  '@peculiar/x509',
-  'zod',
-  'yaml',
-  'tldts',
-  'pino',
-  'nconf',
-  'commander',
-  'http-proxy',
-]
+const IMPORTS = ['@peculiar/x509', 'zod', 'yaml', 'tldts', 'pino', 'nconf', 'commander', 'http-proxy']
 
 export interface StartUp {
   /** Milliseconds from the start of the program to the agent's first instruction, and to the program's exit. */
