@@ -5,6 +5,9 @@ import { codeOf } from '../contracts/errors.js'
 /** Milliseconds after which the next address is tried as well (RFC 8305 section 8, Connection Attempt Delay). */
 const ATTEMPT_DELAY_MS = 250
 
+/** Addresses that are tried. Threat: each of hundreds that do not answer takes a socket until the last one was tried. */
+const MAX_ADDRESSES = 8
+
 /** Milliseconds of silence after which TCP asks whether the peer is still there. */
 const KEEP_ALIVE_PROBE_MS = 60_000
 
@@ -30,7 +33,7 @@ export function connectFirst(
   port: number,
   signal: AbortSignal,
 ): Promise<Connected> {
-  const waiting = interleave(addresses)
+  const waiting = interleave(addresses).slice(0, MAX_ADDRESSES)
   const failed = new Map<string, Error>()
   const attempts = new Map<string, Socket>()
   return new Promise((resolve, reject) => {

@@ -13,6 +13,7 @@ import { Shutdown } from '#proxy/contracts/shutdown.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import type { Audit } from '../audit/audit.js'
 import { GATEWAY_HOST } from '../common/environment.js'
+import { descriptorLimit } from './descriptors.js'
 import { serveDns, type DnsSockets, type GatewayAddress } from './serve-dns.js'
 import { createSnapshot, type CheckedPolicy, type GatewaySnapshot } from './snapshot.js'
 
@@ -42,6 +43,7 @@ export class Gateway {
   readonly certificate: string
   readonly #options: GatewayOptions
   readonly #ledger = new Ledger()
+  readonly #descriptors = descriptorLimit()
   readonly #proxy: ProxyContext
   readonly #closers: (() => Promise<void>)[] = []
   #snapshot: GatewaySnapshot
@@ -51,7 +53,7 @@ export class Gateway {
     const { audit, identify, fail } = options
     this.#options = options
     this.certificate = ca.pem
-    this.#snapshot = createSnapshot(options, this.#ledger, Date.now)
+    this.#snapshot = createSnapshot(options, this.#ledger, Date.now, null, this.#descriptors)
     this.#proxy = {
       snapshot: () => this.#snapshot.proxy,
       ledger: this.#ledger,
@@ -85,7 +87,7 @@ export class Gateway {
    */
   replace(checked: CheckedPolicy): void {
     const before = this.#snapshot
-    const snapshot = createSnapshot(checked, this.#ledger, Date.now, before)
+    const snapshot = createSnapshot(checked, this.#ledger, Date.now, before, this.#descriptors)
     this.#snapshot = snapshot
     if (before.proxy.pools !== snapshot.proxy.pools) before.proxy.pools.handOver(snapshot.proxy.pools)
     this.#refreshSecrets()

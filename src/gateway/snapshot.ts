@@ -4,6 +4,7 @@ import type { ResolverSnapshot } from '#dns/flow.js'
 import type { NamePolicy } from '#firewall/policy-engine/name-policy.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
+import { fitLimits } from './descriptors.js'
 import { createProxySnapshot, type ProxySnapshot } from '#proxy/context/snapshot.js'
 
 /** A policy file after loading and checking; the input of `Gateway.replace`. */
@@ -25,14 +26,19 @@ export interface GatewaySnapshot {
   readonly refresher: SecretRefresher | null
 }
 
-/** @param previous the snapshot in force; parts that are not affected by the change are reused */
+/**
+ * @param previous the snapshot in force; parts that are not affected by the change are reused
+ * @param descriptors how many the process may have open; null for any number
+ */
 export function createSnapshot(
   { policy, refresher = null }: CheckedPolicy,
   ledger: Ledger,
   now: () => number,
   previous: GatewaySnapshot | null = null,
+  descriptors: number | null = null,
 ): GatewaySnapshot {
-  const proxy = createProxySnapshot(policy, ledger, now, previous?.proxy ?? null)
+  const limited = { ...policy, limits: fitLimits(policy.limits, descriptors) }
+  const proxy = createProxySnapshot(limited, ledger, now, previous?.proxy ?? null)
   return { policy, proxy, dns: createResolverSnapshot(policy, proxy.namePolicy), refresher }
 }
 

@@ -31,11 +31,18 @@ export interface Waiting {
 /** Makes a connection, with its certificate verified. Calls back once; the socket it returns ends the attempt. */
 export type Dial = (done: (error: Error | null, socket: Socket | null) => void) => void
 
+/** The idle connections of an owner, over all of its pools. */
+export interface KeptConnections {
+  add(connection: Connection): void
+  delete(connection: Connection): void
+}
+
 /** The connections of one owner to one upstream. */
 export class Pool implements ConnectionEvents {
   readonly #dial: Dial
   readonly #idleMs: number
   readonly #onEmpty: () => void
+  readonly #kept: KeptConnections
   readonly #open = new Set<Connection>()
   /** With the time since which each is idle, the one that was used last at the end. */
   #idle: { readonly connection: Connection; readonly since: number }[] = []
@@ -52,12 +59,14 @@ export class Pool implements ConnectionEvents {
 
   /**
    * @param idleMs for which either side of a message may be silent
+   * @param kept told of each connection while it is idle; it may close it
    * @param onEmpty called when a pool that drains has no connection any more
    */
-  constructor(dial: Dial, idleMs: number, onEmpty: () => void) {
+  constructor(dial: Dial, idleMs: number, kept: KeptConnections, onEmpty: () => void) {
     this.#dial = dial
     this.#idleMs = idleMs
     this.#onEmpty = onEmpty
+    this.#kept = kept
   }
 
   /** Finds a connection now or later. */
@@ -105,11 +114,13 @@ export class Pool implements ConnectionEvents {
     else {
       this.#idle.push({ connection, since: Date.now() })
       this.#sweep ??= this.#sweepIn(idleLimit(connection))
+      this.#kept.add(connection)
     }
   }
 
   onClosed(connection: Connection): void {
     this.#open.delete(connection)
+    this.#kept.delete(connection)
     const idle = this.#idle.findIndex((one) => one.connection === connection)
     const [closed] = idle < 0 ? [] : this.#idle.splice(idle, 1)
     if (closed !== undefined && !connection.isOurs) this.#noteClosed(Date.now() - closed.since)
@@ -156,6 +167,7 @@ export class Pool implements ConnectionEvents {
     const age = now - last.since
     if (age >= idleLimit(connection) || (!isSafe && !this.#isYoung(connection, age))) return null
     this.#idle.pop()
+    this.#kept.delete(connection)
     return connection
   }
 

@@ -4,6 +4,7 @@ import { connectionKey } from '../connection-key.js'
 import { dial, type TlsSession } from '../dial.js'
 import { Call } from './call.js'
 import { UpstreamsClosed } from './errors.js'
+import { IdleConnections } from './idle-connections.js'
 import { Pool } from './pool.js'
 import type { ResolvedUpstream, UpstreamHandler, UpstreamRequest, Upstreams } from '../upstream.js'
 
@@ -20,6 +21,7 @@ export class Http1Upstreams implements Upstreams {
   readonly #pools = new Map<string, Map<string, Pool>>()
   /** Pools that take no more requests, until those that they have are done. */
   readonly #draining = new Set<Pool>()
+  readonly #idle = new IdleConnections()
   /** Set by `handOver`. */
   #successor: Http1Upstreams | null = null
   readonly #closing = new AbortController()
@@ -118,6 +120,7 @@ export class Http1Upstreams implements Upstreams {
     // Of this pool alone: all of its connections are verified with the same.
     const session: TlsSession = { latest: null }
     const { signal } = this.#closing
+    const sandbox = upstream.owner.sandbox ?? GATEWAY
     const pool: Pool = new Pool(
       (done) => {
         dial(upstream, { timeoutMs: connectTimeoutMs, alpn: ['http/1.1'], session, signal }).then(
@@ -126,6 +129,10 @@ export class Http1Upstreams implements Upstreams {
         )
       },
       idleTimeoutMs,
+      {
+        add: (connection) => this.#idle.add(sandbox, connection),
+        delete: (connection) => this.#idle.delete(sandbox, connection),
+      },
       () => this.#draining.delete(pool),
     )
     if (this.#closing.signal.aborted) pool.close()
