@@ -80,8 +80,8 @@ export interface UpstreamHandler {
   onHead(call: UpstreamCall, status: number, headers: RawHeaders): void
   /** The chunk is the handler's to keep. Never empty. */
   onData(call: UpstreamCall, chunk: Buffer): void
-  /** The response is whole. */
-  onEnd(): void
+  /** The response is whole. @param trailers the fields behind its body, as the upstream sent them; null for none */
+  onEnd(trailers: RawHeaders | null): void
   /** It is not, and nothing more comes; `reasonOf` says what the error means. */
   onError(error: Error): void
 }

@@ -137,9 +137,9 @@ export class Call implements UpstreamCall, ResponseEvents, Waiting {
     this.#handler.onData(this, chunk)
   }
 
-  onEnd(): void {
+  onEnd(trailers: RawHeaders | null): void {
     this.#isOver = true
-    this.#handler.onEnd()
+    this.#handler.onEnd(trailers)
   }
 
   onFailed(error: Error): void {

@@ -23,7 +23,7 @@ export interface ResponseEvents {
   onInterim(headers: RawHeaders): void
   onHead(status: number, headers: RawHeaders): void
   onData(chunk: Buffer): void
-  onEnd(): void
+  onEnd(trailers: RawHeaders | null): void
   onFailed(error: Error): void
 }
 
@@ -322,6 +322,7 @@ export class Connection {
 
   #finish(canServe: boolean, keepAliveMs: number | null): void {
     const response = this.#response
+    const trailers = this.#chunks?.trailers ?? null
     this.#response = null
     this.#current = null
     this.#chunks = null
@@ -335,7 +336,7 @@ export class Connection {
       this.#stopSending()
       this.#close()
     }
-    response?.onEnd()
+    response?.onEnd(trailers)
   }
 
   #onEnd(): void {
