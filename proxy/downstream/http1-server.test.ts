@@ -32,6 +32,7 @@ async function setUp(
     socket.on('error', () => socket.destroy())
     http1.serve(socket, idleMs, {
       inTurn: (work) => work(),
+      holdHead: () => true,
       async onRequest(downstream) {
         came.requests.push(downstream)
         await (answer(downstream) ?? echo(downstream, came))
