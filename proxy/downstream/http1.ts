@@ -108,8 +108,8 @@ export class Http1Downstream implements Downstream {
       // The body may be unread: nothing of it may be taken for the next request.
       connection: 'close',
     })
-    if (this.method !== 'HEAD') this.#response.write(answer.body)
-    else this.#response.flushHeaders()
+    if (answer.body === null || this.method === 'HEAD') this.#response.flushHeaders()
+    else this.#response.write(answer.body)
     this.#afterBody(() => this.#response.end())
     return status ?? statusOf(denial.reason)
   }
