@@ -6,6 +6,7 @@ import type { Rule } from '#firewall/contracts/rule.js'
 import { parseHostPattern } from '#firewall/names/host-pattern.js'
 import { parseMethods, type HttpRule } from '#firewall/rules/http.js'
 import { ANY_PATH, parsePathPattern } from '#firewall/rules/path-pattern.js'
+import { readAddresses } from '../limits/addresses.js'
 import { readCaBundle } from '../files/ca-bundle.js'
 import type { Path } from '../issues/issue.js'
 import { quote } from '../issues/quote.js'
@@ -50,6 +51,7 @@ export function buildAllow(
     rules,
     service: null,
     allowPrivateAddresses: file.allow_private_addresses ?? false,
+    addresses: readAddresses(file.addresses, [...path, 'addresses'], issues),
     ca,
     passHeaders: readPassHeaders(file.pass_headers, path, issues),
     nameLimits:

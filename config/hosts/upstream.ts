@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { addressError } from '#firewall/addresses/allowed-address.js'
 import { classifyAddress } from '#firewall/addresses/address.js'
 import { matchHost } from '#firewall/names/host-pattern.js'
 import { parseHostname } from '#firewall/names/hostname.js'
@@ -74,10 +75,11 @@ function checkReachable(
 ): void {
   const kind = classifyAddress(address)
   const place = matching[0]?.id ?? ''
+  if (matching.some((destination) => addressError(address, destination) === null)) return
   if (kind === 'forbidden') {
     issues.add(path, {
-      problem: `${quote(address)} is never allowed as an upstream address`,
-      fix: 'Use the public address of the upstream, or a private one with `allow_private_addresses: true`',
+      problem: `${quote(address)} is in a range that is not allowed for upstreams`,
+      fix: `Use the public address of the upstream, or list the range in \`addresses\` of ${place}`,
     })
   } else if (kind === 'private' && !mayBePrivate) {
     issues.add(path, {

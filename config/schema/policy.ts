@@ -3,6 +3,7 @@ import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { NAME_PROFILES, type NameProfile } from '#firewall/names/name-profiles.js'
 import { count, duration, field, flag, text } from './parts.js'
 import { secretsSection } from './secrets.js'
+import { upstream } from './upstream.js'
 
 /** Limits on names under a wildcard, for all of them or for one. */
 const nameLimits = {
@@ -55,6 +56,12 @@ const passHeaders = field(
   z.array(text).min(1),
   'headers to pass on that are dropped by default, because they can steer a server to another path, host or client',
   'pass_headers: [X-Forwarded-Proto]',
+).optional()
+
+const addresses = field(
+  z.array(text).min(1),
+  'ranges of addresses in which the host may be, beyond the public ones',
+  'addresses: [203.0.113.0/24]',
 ).optional()
 
 const rate = (description: string) =>
@@ -213,6 +220,7 @@ function serviceSchema(kinds: readonly CredentialKind[]) {
       'true to let a credential go to an http:// URL',
       'allow_plaintext: true',
     ).optional(),
+    addresses,
     ca: field(text, 'a PEM file with the only CAs trusted for this service', 'ca: ./ca.pem').optional(),
   })
 }
@@ -233,6 +241,7 @@ const allowEntry = z.strictObject({
     'true to let the host resolve to a private or loopback address',
     'allow_private_addresses: true',
   ).optional(),
+  addresses,
   ca: field(text, 'a PEM file with the only CAs trusted for this host', 'ca: ./ca.pem').optional(),
   allow_public_suffix: field(
     flag,
@@ -275,29 +284,6 @@ const http = z.strictObject({
   response_timeout: duration('the longest time until a response begins', 'response_timeout: 15m').optional(),
   idle_timeout: duration('the longest time without data from either side', 'idle_timeout: 15m').optional(),
   connect_timeout: duration('the longest time to connect', 'connect_timeout: 10s').optional(),
-})
-
-const upstream = z.strictObject({
-  hosts: field(
-    z.record(text, text),
-    'fixed upstream addresses by host name: `address` or `address:port`',
-    'hosts: { api.example.com: 127.0.0.1:8443 }',
-  ).optional(),
-  servers: field(
-    z.array(text).min(1),
-    'DNS servers for upstream names, as `address` or `address:port`',
-    'servers: [127.0.0.1:53]',
-  ).optional(),
-  proxy: field(
-    text,
-    'a proxy through which the gateway reaches upstreams, or `environment` for its own HTTPS_PROXY, HTTP_PROXY and NO_PROXY',
-    'proxy: "http://user:${PASSWORD}@proxy.example:3128"',
-  ).optional(),
-  no_proxy: field(
-    z.array(text).min(1),
-    'upstreams to reach without the proxy: names with all names below them, `host:port`, address ranges, or `*`',
-    'no_proxy: [corp.example, 10.0.0.0/8]',
-  ).optional(),
 })
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const

@@ -2,6 +2,7 @@ import type { CredentialLocations } from '#firewall/contracts/credential.js'
 import type { Destination } from '#firewall/contracts/policy.js'
 import type { Rule } from '#firewall/contracts/rule.js'
 import type { Service } from '#firewall/contracts/service.js'
+import { readAddresses } from '../limits/addresses.js'
 import { readCaBundle } from '../files/ca-bundle.js'
 import type { Path } from '../issues/issue.js'
 import { quote } from '../issues/quote.js'
@@ -68,6 +69,7 @@ export function buildService(name: string, file: ServiceFile, context: LoadConte
     environment: serviceEnvironment(naming, file.env ?? {}, [...path, 'env'], issues),
     placeholders: resolved.placeholders,
   }
+  const addresses = readAddresses(file.addresses, [...path, 'addresses'], issues)
   const passHeaders = readPassHeaders(file.pass_headers, path, issues)
   const destinations = targets.map(({ origin, basePath }): Destination => ({
     id: `services.${name}`,
@@ -79,6 +81,7 @@ export function buildService(name: string, file: ServiceFile, context: LoadConte
     rules: rules.map((rule) => ruleKinds.below(rule, basePath)),
     service: name,
     allowPrivateAddresses: file.allow_private_addresses ?? false,
+    addresses,
     ca: origin.scheme === 'https' ? ca : null,
     passHeaders,
     nameLimits: null,

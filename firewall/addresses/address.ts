@@ -5,7 +5,7 @@ import ipaddr from 'ipaddr.js'
 export type AddressClass = 'public' | 'private' | 'forbidden' | 'malformed'
 
 /**
- * Cloud metadata and platform endpoints. They give credentials to any client, so no permission allows them: AWS/GCP/Azure IMDS,
+ * Cloud metadata and platform endpoints. They give credentials to any client, so no range allows them: AWS/GCP/Azure IMDS,
  * AWS IMDS over IPv6, ECS task credentials, Alibaba, Azure's wire server, Oracle.
  */
 const METADATA = new Set([
@@ -19,6 +19,11 @@ const METADATA = new Set([
   '192.0.0.192',
   'fd20:ce::254',
 ])
+
+/** Whether an address, as ipaddr.js prints it, is one of those. */
+export function isMetadata(address: string): boolean {
+  return METADATA.has(address)
+}
 
 /** Ranges of ipaddr.js that `allow_private_addresses: true` allows. */
 const PRIVATE_RANGES = new Set(['private', 'loopback', 'uniqueLocal', 'carrierGradeNat'])

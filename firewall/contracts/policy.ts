@@ -24,6 +24,8 @@ export interface Destination {
   readonly service: string | null
   /** Whether private and loopback addresses may be dialled. */
   readonly allowPrivateAddresses: boolean
+  /** Ranges whose addresses may be dialled as well, whatever they are for (default: none). */
+  readonly addresses?: readonly string[]
   /** PEM of the only CAs that this upstream's certificate may come from; null for the public ones. */
   readonly ca: string | null
   /** Lower-case names of headers that travel on although a server could be steered by them (`x-forwarded-proto`). */

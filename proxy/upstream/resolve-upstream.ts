@@ -1,4 +1,5 @@
 import { isIP } from 'node:net'
+import { addressError } from '#firewall/addresses/allowed-address.js'
 import { chooseProxy } from '#firewall/addresses/choose-proxy.js'
 import type { Destination, Policy } from '#firewall/contracts/policy.js'
 import type { UpstreamProxy } from '#firewall/contracts/upstream-proxy.js'
@@ -78,11 +79,12 @@ export async function resolveOnce(
 }
 
 /** Why one of the addresses may not be dialled; null if all of them may. */
-function refusedAddress({ addresses }: Resolution, { allowPrivateAddresses }: Destination): string | null {
-  const refused = addresses.find(
-    ({ kind }) => kind !== 'public' && !(kind === 'private' && allowPrivateAddresses),
-  )
-  return refused === undefined ? null : `the address ${refused.address} is ${refused.kind}`
+function refusedAddress({ addresses }: Resolution, destination: Destination): string | null {
+  for (const { address } of addresses) {
+    const error = addressError(address, destination)
+    if (error !== null) return error
+  }
+  return null
 }
 
 /** Of a proxy, which may be anywhere; otherwise why there is none. */

@@ -221,7 +221,7 @@ function warningsOf(loaded: PolicyOnDisk): readonly string[] {
 }
 
 function destinationWarnings(destination: Destination, { services }: Policy): string[] {
-  const { host, scheme, ports, service, mode, allowPrivateAddresses, rules } = destination
+  const { host, scheme, ports, service, mode, allowPrivateAddresses, addresses, rules } = destination
   const credential = service === null ? null : (services.get(service)?.credential ?? null)
   return [
     ...(scheme === 'http' && credential !== null
@@ -244,6 +244,9 @@ function destinationWarnings(destination: Destination, { services }: Policy): st
             `port ${String(port)} of ${host.text} is open to TLS and HTTP alone: ${protocol} is closed at once.`,
           ]
     }),
+    ...((addresses ?? []).length > 0
+      ? [`${host.text} may resolve to addresses in ${(addresses ?? []).join(', ')}.`]
+      : []),
     ...(allowPrivateAddresses ? [`${host.text} may resolve to private and loopback addresses.`] : []),
     ...(service === null && mode === 'intercept' && rules.some(isOpen)
       ? [`any method on any path of ${host.text} is allowed, uploads included.`]
