@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { Secret } from '#firewall/secrets/secret.js'
 import { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import { parseHostPattern } from '#firewall/names/host-pattern.js'
@@ -7,7 +8,9 @@ import { parseQuery } from '#dns/wire.js'
 import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
 import { PolicyEngine } from '#firewall/policy-engine/policy-engine.js'
 import { parseRequestTarget } from '#firewall/rules/request-path.js'
+import { signJwt } from '#proxy/credentials/jwt.js'
 import { sigv4 } from '#proxy/credentials/sigv4.js'
+import { readResponse } from '#proxy/credentials/token-response.js'
 import { FrameReader } from '#proxy/message/frame-reader.js'
 import { FormInspector } from '#proxy/request/form-inspector.js'
 import { Redactor } from '#proxy/redaction/redact.js'
@@ -196,6 +199,23 @@ const ROWS: readonly GrowthRow[] = [
     sizes: [1, 10, 100],
     prepare: (size) => () =>
       sign('', Object.fromEntries(numbered(size, (i) => `x-amz-${String(i)}`).map((name) => [name, 'v']))),
+  },
+  {
+    name: 'JWT: bytes of a claim',
+    sizes: [10, 1_000, 100_000],
+    prepare(size) {
+      const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 })
+      const claims = { iss: 'account', scope: 'a '.repeat(size / 2) }
+      return () => signJwt(claims, privateKey)
+    },
+  },
+  {
+    name: 'JWT: members of the response with the token',
+    prepare(size) {
+      const members = numbered(size, (i) => `"m${String(i)}":1`).join()
+      const body = Buffer.from(`{"access_token":"${TOKEN}","token_type":"Bearer","expires_in":60,${members}}`)
+      return () => readResponse('token.example', { status: 200, headers: {}, body })
+    },
   },
   ...gatewayRows,
 ]
