@@ -84,12 +84,13 @@ export class Connection {
     keepReading(socket, () => this.#stopSending())
     socket.setTimeout(idleMs, () => this.#onSilence(idleMs))
     socket.on('data', (chunk: Buffer) => this.#takeTurns(chunk))
-    socket.on('end', () => this.#onEnd())
-    const onError = (error: Error | null) => {
-      // What came before is read first.
-      if (this.#pending > 0) this.#response?.inTurn(() => this.#onError(error))
-      else this.#onError(error)
+    // What came before is read first, also where it waits for its turn.
+    const afterPieces = (work: () => void) => {
+      if (this.#pending > 0) this.#response?.inTurn(work)
+      else work()
     }
+    const onError = (error: Error | null) => afterPieces(() => this.#onError(error))
+    socket.on('end', () => afterPieces(() => this.#onEnd()))
     socket.on('error', onError)
     socket.on('close', () => onError(null))
   }
