@@ -136,3 +136,22 @@ void t.test('all that is said of a name, at each of the three answers', (t) => {
   t.match(ask('three.wild.example'), { wildcard: '*.wild.example', budget: { spent: true } })
   t.end()
 })
+
+void t.test('each wildcard has a budget of its own, and each sandbox', (t) => {
+  const policy = testPolicy({
+    destinations: ['one', 'two'].map((name) =>
+      destination(`https://*.${name}.example`, ['allow * /**'], { id: name }),
+    ),
+  })
+  const names = { ...namePolicy(), policyEngine: new PolicyEngine(policy) }
+  const allowed = (sandbox: string, host: string) =>
+    checkName(names, { ...SANDBOX, id: sandbox }, host, 0).verdict.allowed
+  t.strictSame(
+    ['a.one', 'b.one', 'c.one', 'a.two', 'b.two', 'c.two'].map((name) => allowed('a', `${name}.example`)),
+    [true, true, false, true, true, false],
+  )
+  t.ok(allowed('b', 'c.one.example'))
+  const asked = checkName(names, { ...SANDBOX, id: 'c' }, 'a.one.example', 0, false)
+  t.match(asked, { verdict: { allowed: true }, budget: { namesLeft: 2 } }, 'asking costs nothing')
+  t.end()
+})

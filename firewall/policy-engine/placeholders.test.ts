@@ -91,3 +91,16 @@ void t.test('what is short, empty or of another never matches', (t) => {
   t.same(find({ placeholders: new Map(), headers: { authorization: `Bearer ${JIRA}` } }), nothing)
   t.end()
 })
+
+void t.test('a placeholder of sixteen characters is searched for, a shorter one is an ordinary word', (t) => {
+  for (const [length, found] of [
+    [15, false],
+    [16, true],
+  ] as const) {
+    const placeholder = 'x'.repeat(length)
+    const placeholders = new Map([['A', placeholder]])
+    const { misplaced } = find({ placeholders, headers: { 'x-note': `a ${placeholder} b` } })
+    t.equal(misplaced !== null, found, String(length))
+  }
+  t.end()
+})

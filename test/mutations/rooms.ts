@@ -21,6 +21,8 @@ export const ROOMS: readonly Room[] = [
   beside('firewall/ledger'),
   beside('firewall/secrets'),
   beside('proxy/request'),
+  beside('proxy/message'),
+  beside('proxy/context'),
   beside('proxy/redaction'),
   beside('proxy/credentials'),
   beside('proxy/connection'),
