@@ -25,6 +25,8 @@ async function setUp(
   test: Test,
   answer: (downstream: Downstream) => Promise<void> | undefined = () => undefined,
   idleMs = 30_000,
+  /** Bytes of a head that is not whole. */
+  room = Infinity,
 ) {
   const came: Came = { http2: 0, requests: [], bodies: [], connects: [], rejected: [] }
   const http1 = new Http1Server()
@@ -32,7 +34,7 @@ async function setUp(
     socket.on('error', () => socket.destroy())
     http1.serve(socket, idleMs, {
       inTurn: (work) => work(),
-      holdHead: () => true,
+      holdHead: (bytes) => bytes <= room,
       async onRequest(downstream) {
         came.requests.push(downstream)
         await (answer(downstream) ?? echo(downstream, came))
@@ -421,3 +423,12 @@ void t.test(
     test.equal(came.http2, 1)
   },
 )
+
+void t.test('a head for which there is no room is rejected', async (test) => {
+  const { came, open, send } = await setUp(test, undefined, 30_000, 36_000)
+  const client = await open()
+  client.write(`GET /x HTTP/1.1\r\nX: ${'a'.repeat(40_000)}`)
+  await once(client.resume(), 'close')
+  test.strictSame([came.rejected, came.requests], [[['request', 'busy']], []])
+  test.match(await send(get('/y')), /^HTTP\/1\.1 200 /)
+})
