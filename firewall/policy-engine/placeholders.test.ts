@@ -104,3 +104,29 @@ void t.test('a placeholder of sixteen characters is searched for, a shorter one 
   }
   t.end()
 })
+
+void t.test('what is no location, and what is told of it', (t) => {
+  const encoded = Buffer.from(`me:${JIRA}`).toString('base64')
+  const misplaced = (place: string) => ({ secret: 'JIRA_TOKEN', place })
+  for (const [parts, place] of [
+    [{ headers: { 'x-note': ['a', `b ${JIRA}`] } }, 'header x-note'],
+    [{ headers: { cookie: `sid=${JIRA}` } }, 'header cookie'],
+    [{ headers: { cookie: `a=1; other=${JIRA}` }, locations: { cookies: ['sid'] } }, 'cookie other'],
+    [{ headers: { 'x-note': `sid=${JIRA}` }, locations: { cookies: ['sid'] } }, 'header x-note'],
+    [{ headers: { 'x-note': `basic   ${encoded} ` } }, 'header x-note'],
+    [{ query: `?${'n'.repeat(80)}=${JIRA}` }, `parameter ${'n'.repeat(64)}`],
+    [{ query: `?a+b=${JIRA}` }, 'parameter a b'],
+    [{ query: `?a=1&%6bey=${JIRA}` }, 'parameter key'],
+    [{ path: `/x/${JIRA}` }, 'the path'],
+  ] as const)
+    t.strictSame(find(parts).misplaced, misplaced(place), place)
+  for (const value of [`x Basic ${encoded}`, `Basic ${encoded} x`, `Basic${encoded}`])
+    t.equal(find({ headers: { 'x-note': value } }).misplaced, null, `${value} is no Basic credential`)
+  const plus = 'abcdefghij+/klmnopqrst'
+  const bytes = Buffer.from(plus, 'base64').toString('latin1')
+  t.ok(bytes.length >= 16)
+  const searched = find({ placeholders: new Map([['A', bytes]]), headers: { 'x-note': `Basic ${plus}==` } })
+  t.match(searched.misplaced, { secret: 'A' }, 'with all characters of base64')
+  t.strictSame(find({}), { misplaced: null, inLocation: false })
+  t.end()
+})

@@ -658,3 +658,58 @@ void t.test('readings of one request: a deny rule needs one of them, an allow ru
   t.equal(check([], [['b']], { later: [rule('allow', 'a', 9)] }), 'no-rule')
   t.end()
 })
+
+void t.test('rules for gRPC alone allow calls where there are some, and deny for every request', (t) => {
+  const agent = { name: 'strict', services: null, allow: null }
+  const grpcPlace = {
+    ...destination('https://g.example', ['allow * /**', 'deny GRPC a.B/Del', 'allow GRPC a.B/*'], {
+      id: 'g',
+    }),
+    agentRules: { strict: destination('https://g.example', ['allow GRPC a.B/Get'], { id: 's' }).rules },
+  }
+  const made = policy(
+    [
+      grpcPlace,
+      destination('https://h.example', ['allow * /**'], { id: 'h' }),
+      destination('https://m.example', ['allow GRPC a.B/Get'], { id: 'm' }),
+      destination('https://m.example', ['allow POST /a.B/**'], { id: 'n' }),
+    ],
+    [agent],
+  )
+  const engine = new PolicyEngine(made)
+  const call = (
+    host: string,
+    target: string,
+    more: { agent?: string; contentType?: string; method?: string } = {},
+  ) => {
+    const path = parseRequestTarget(target)
+    if (typeof path === 'string') throw new Error(path)
+    const { agent = DEFAULT_AGENT, contentType = 'application/grpc', method = 'POST' } = more
+    const answer = engine.evaluateRequest({
+      agent,
+      scheme: 'https',
+      host,
+      port: 443,
+      method,
+      path,
+      contentType,
+    })
+    return answer.allowed ? answer.rule.id : answer.reason
+  }
+  for (const [host, target, more, outcome] of [
+    ['g.example', '/a.B/Get', {}, 'g.rules[2]'],
+    ['g.example', '/a.B/Del', {}, 'denied-by-rule'],
+    ['g.example', '/x.Y/Get', {}, 'no-rule'],
+    ['g.example', '/a.B/Del', { contentType: 'application/json' }, 'denied-by-rule'],
+    ['g.example', '/a.B/Get', { contentType: 'application/json' }, 'g.rules[0]'],
+    ['g.example', '/x', { contentType: 'text/plain', method: 'GET' }, 'g.rules[0]'],
+    ['g.example', '/a.B/Get', { agent: 'strict' }, 'g.rules[2]'],
+    ['g.example', '/a.B/Put', { agent: 'strict' }, 'no-rule'],
+    ['h.example', '/a.B/Del', {}, 'h.rules[0]'],
+    ['m.example', '/a.B/Get', {}, 'm.rules[0]'],
+    ['m.example', '/a.B/Put', {}, 'n.rules[0]'],
+    ['m.example', '/x.Y/Put', {}, 'no-rule'],
+  ] as const)
+    t.equal(call(host, target, more), outcome, `${host}${target} ${JSON.stringify(more)}`)
+  t.end()
+})
