@@ -6,7 +6,7 @@ import type { Ledger } from '#firewall/ledger/ledger.js'
 import { EntityTags } from '../redaction/entity-tags.js'
 import { GatewaySecretPatterns } from '../redaction/gateway-secret-patterns.js'
 import { Authorities } from '../upstream/authorities.js'
-import { Http1Upstreams } from '../upstream/http1/upstreams.js'
+import { PooledUpstreams } from '../upstream/pools/pools.js'
 import { UpstreamResolver } from '../upstream/resolver.js'
 import type { Upstreams } from '../upstream/upstream.js'
 
@@ -57,6 +57,6 @@ export function createProxySnapshot(
       previous?.authorities.isMadeFrom(hostAuthorities) === true
         ? previous.authorities
         : new Authorities(hostAuthorities),
-    pools: previous?.pools.hasLimits(http) === true ? previous.pools : new Http1Upstreams(http),
+    pools: previous?.pools.hasLimits(http) === true ? previous.pools : new PooledUpstreams(http),
   }
 }

@@ -12,6 +12,8 @@ export interface Downstream {
   readonly target: string
   /** By lower-case name, as they were sent; a name that came more than once has a list. */
   readonly headers: Headers
+  /** Whether it came in HTTP/2. */
+  readonly isHttp2: boolean
   /** Whether a body comes with it, if only an empty one. */
   readonly hasBody: boolean
   /** Set when the request asks for a WebSocket. */
@@ -28,6 +30,8 @@ export interface Downstream {
    * this is called. Called at most once; reading it no faster than it is passed on is the caller's business.
    */
   body(): Readable
+  /** What came behind the body, once all of it was read (RFC 9110 section 6.5); null for nothing. */
+  trailers(): Headers | null
   /** The body is not read any further. */
   dropBody(): void
 

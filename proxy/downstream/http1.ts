@@ -16,6 +16,7 @@ export class Http1Downstream implements Downstream {
   readonly target: string
   readonly headers: Headers
   readonly hasBody: boolean
+  readonly isHttp2 = false
   readonly upgrade: Upgrade | null
   readonly #request: IncomingMessage
   readonly #response: ServerResponse
@@ -55,6 +56,11 @@ export class Http1Downstream implements Downstream {
     return this.#request
   }
 
+  /** Node's parser has them, but no upstream of HTTP/1.1 is sent any. */
+  trailers(): null {
+    return null
+  }
+
   dropBody(): void {
     this.#request.unpipe()
   }
@@ -92,7 +98,9 @@ export class Http1Downstream implements Downstream {
   }
 
   end(trailers: Headers | null, onWritten: () => void): void {
-    if (trailers !== null) this.#response.addTrailers(trailers)
+    // RFC 9110 section 6.5.1: only a client that says so reads them.
+    if (trailers !== null && /\btrailers\b/i.test(String(this.headers['te'] ?? '')))
+      this.#response.addTrailers(trailers)
     this.#response.end(() => {
       onWritten()
       this.#afterBody(() => {

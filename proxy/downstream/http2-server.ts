@@ -6,6 +6,7 @@ import {
 } from 'node:http2'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { limitControlFrames } from '../message/control-frames.js'
 import type { Downstream } from './downstream.js'
 import { Http2Downstream } from './http2.js'
 import { readHttp2Head, type TargetForm } from './http2-head.js'
@@ -29,9 +30,6 @@ const CONNECTION_WINDOW = 1_048_576
  * costs a decision, a record and an upstream request, and the client nothing.
  */
 const MAX_CANCELLED = 200
-
-/** Pings and settings of a client in a second. Threat: CVE-2019-9512 and CVE-2019-9515; each has to be answered. */
-const MAX_CONTROL_FRAMES = 100
 
 /** RFC 9113 section 6.8: every stream that the client began before it knew is still served. */
 const LAST_STREAM = 2 ** 31 - 1
@@ -76,7 +74,6 @@ class Session {
   #asked = 0
   #answered = 0
   #cancelled = 0
-  #control = 0
   #isDraining = false
   #broken: string | null = null
 
@@ -106,8 +103,7 @@ class Session {
         // Node's types do not know the last one.
         void this.#take(stream, flags, raw as readonly string[]),
     )
-    session.on('ping', () => this.#countControl())
-    session.on('remoteSettings', () => this.#countControl())
+    limitControlFrames(session, () => this.#end('too many pings or settings'))
     session.setTimeout(options.idleMs, () => this.#onIdle())
     session.on('close', () => this.#onClose())
   }
@@ -148,12 +144,6 @@ class Session {
     if (downstream.begun) this.#answered += 1
     else this.#cancelled += 1
     if (this.#cancelled > this.#answered + MAX_CANCELLED) this.#end('requests that were cancelled at once')
-  }
-
-  #countControl(): void {
-    if (this.#control === 0) setTimeout(() => (this.#control = 0), 1_000).unref()
-    this.#control += 1
-    if (this.#control > MAX_CONTROL_FRAMES) this.#end('too many pings or settings')
   }
 
   #end(detail: string): void {

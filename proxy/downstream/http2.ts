@@ -3,7 +3,7 @@ import { Readable, type Duplex } from 'node:stream'
 import type { Headers } from '#firewall/contracts/credential.js'
 import { statusOf } from '#firewall/contracts/reasons.js'
 import type { Denial } from '../contracts/denial.js'
-import { isConnectionHeader } from '../message/headers.js'
+import { collectHeaders, isConnectionHeader } from '../message/headers.js'
 import { denialResponse } from './denial.js'
 import type { Downstream, Upgrade } from './downstream.js'
 import type { Http2Request } from './http2-head.js'
@@ -16,6 +16,7 @@ export class Http2Downstream implements Downstream {
   readonly target: string
   readonly headers: Headers
   readonly hasBody: boolean
+  readonly isHttp2 = true
   readonly upgrade: Upgrade | null
   readonly sendsNow = true
   readonly #stream: ServerHttp2Stream
@@ -24,6 +25,7 @@ export class Http2Downstream implements Downstream {
   #begun = false
   #ended = false
   #trailers: Headers | null = null
+  #received: Headers | null = null
   #waitsForTrailers = false
   #onWritten: () => void = ignore
 
@@ -36,6 +38,9 @@ export class Http2Downstream implements Downstream {
     this.#stream = stream
     // A client may go away at any time; its absence shows where bytes are written, not here.
     stream.on('error', ignore)
+    stream.on('trailers', (_headers: object, _flags: number, raw?: unknown) => {
+      this.#received = collectHeaders(raw as readonly string[])
+    })
     // Nobody reads what is not there, and a stream that nobody reads is never over.
     if (!hasBody) stream.resume()
   }
@@ -53,6 +58,10 @@ export class Http2Downstream implements Downstream {
       this.#stream.additionalHeaders({ ':status': 100 })
     }
     return new Http2Body(this.#stream)
+  }
+
+  trailers(): Headers | null {
+    return this.#received
   }
 
   dropBody(): void {

@@ -14,6 +14,11 @@ export function stripClientCredential(
   return locations.query === undefined ? query : dropParameters(query, locations.query)
 }
 
+/** The fields of a request that a credential is in, once it was put in. */
+export function secretFields({ headers = [], query, path }: CredentialLocations): readonly string[] {
+  return query !== undefined || path === true ? [...headers, ':path'] : headers
+}
+
 /** RFC 6265 section 5.4: a list of `name=value` with `; ` between. */
 function dropCookies(headers: Headers, names: readonly string[]): void {
   const sent = headers['cookie']

@@ -9,6 +9,7 @@ import { dropSessions, isReadable, responseHeaders } from '../message/headers.js
 import { decodedHeaders, readCodings, type Coding } from '../redaction/content-coding.js'
 import { excerptOf } from '../redaction/excerpt.js'
 import { isUnaskedPart, trimRange, type TrimmedRange } from '../redaction/ranges.js'
+import { trailersToPass } from '../message/trailers.js'
 import { redactHeaders } from '../redaction/redact-headers.js'
 import type { PatternsInForce } from '../redaction/redact.js'
 import { bodyForm, isCodedGrpc, isReadableGrpc } from '../redaction/redactor-for.js'
@@ -20,6 +21,8 @@ import type { RawHeaders, UpstreamCall, UpstreamHandler } from '../upstream/upst
 import { isFirstSecret, required, type Exchange, type ForwardResult } from './exchange.js'
 import { redactionsOf } from './records.js'
 import { busy } from './room.js'
+import { secretFields } from './credential-locations.js'
+import { requestTrailers } from './steering-headers.js'
 import { ResponseBody } from './response-body.js'
 
 /** Lines of a response's head. Each is searched and written again, in one turn of the event loop. */
@@ -95,6 +98,7 @@ class Forwarding implements UpstreamHandler, OpenStream {
   run(): Promise<ForwardResult> {
     const { downstream, outgoing, body, upstream, snapshot } = this.#exchange
     const { method, path, query, headers } = required(outgoing)
+    const { locations = {} } = this.#exchange.credential ?? {}
     return new Promise((resolve) => {
       const forget = downstream.onGone(() => {
         this.#clientGone = true
@@ -117,8 +121,13 @@ class Forwarding implements UpstreamHandler, OpenStream {
         headers,
         body: body?.content() ?? null,
         memory: this.#exchange.room?.memory ?? null,
+        ...(downstream.isHttp2 ? { trailers: () => requestTrailers(downstream.trailers(), locations) } : {}),
+        secretFields: secretFields(locations),
       }
-      snapshot.pools.open(required(upstream), request, this)
+      const open = () => snapshot.pools.open(required(upstream), request, this)
+      // A policy that came into force since the decision is asked in a microtask, and may end this before it began.
+      if (this.#context.snapshot() === snapshot) open()
+      else queueMicrotask(open)
     })
   }
 
@@ -206,9 +215,9 @@ class Forwarding implements UpstreamHandler, OpenStream {
     this.#body?.write(chunk, call)
   }
 
-  onEnd(): void {
+  onEnd(trailers: RawHeaders | null): void {
     this.#ended = true
-    this.#body?.end(() => this.#finish(this.#result(null)))
+    this.#body?.end(this.#trailersOf(trailers), () => this.#finish(this.#result(null)))
     if (this.#clientGone) this.#finish(this.#result(null))
   }
 
@@ -274,6 +283,16 @@ class Forwarding implements UpstreamHandler, OpenStream {
     const shown = isOfClient ? passed : withoutDigests(passed, snapshot.entityTags)
     const redacted = redactHeaders(shown, patterns, this.#tally)
     return codings.length === 0 && !isCodedGrpc(raw) ? redacted : decodedHeaders(redacted)
+  }
+
+  #trailersOf(raw: RawHeaders | null): Headers | null {
+    const { keepsSessions, snapshot } = this.#exchange
+    const passed = trailersToPass(raw)
+    if (passed === null) return null
+    if (keepsSessions) dropSessions(passed)
+    const patterns = this.#inForce()
+    if (patterns.bytes.length === 0) return passed
+    return redactHeaders(withoutDigests(passed, snapshot.entityTags), patterns, this.#tally)
   }
 
   #failDecoding(error: Error): void {

@@ -48,7 +48,7 @@ void t.test(
     body.write(Buffer.from(text.slice(0, cut)), SOURCE)
     body.write(Buffer.from(text.slice(cut)), SOURCE)
     await new Promise<void>((resolve) => {
-      body.end(resolve)
+      body.end(null, resolve)
     })
     t.notOk(received().includes(TOKEN.slice(0, 5)), received())
     t.equal(received().length, text.length)

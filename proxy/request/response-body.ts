@@ -1,4 +1,5 @@
 import type { InTurn } from '../contracts/in-turn.js'
+import type { Headers } from '#firewall/contracts/credential.js'
 import type { Downstream } from '../downstream/downstream.js'
 import { UnreadableMessage, type BodyRedactor } from '../redaction/body-redactor.js'
 import type { Decoder } from '../redaction/content-coding.js'
@@ -31,6 +32,7 @@ export class ResponseBody {
   readonly #begin: () => void
   readonly #onFailure: (error: Error) => void
   #decoder: Decoder | null = null
+  #trailers: Headers | null = null
   #onWritten: () => void = () => undefined
   #passed = false
   #line: NodeJS.Timeout | null = null
@@ -80,8 +82,9 @@ export class ResponseBody {
     input.once('drain', () => source.resume())
   }
 
-  /** The upstream has sent everything; `onWritten` is called once all of it is written. */
-  end(onWritten: () => void): void {
+  /** The upstream has sent everything; `onWritten` is called once all of it is written, these trailers included. */
+  end(trailers: Headers | null, onWritten: () => void): void {
+    this.#trailers = trailers
     this.#onWritten = onWritten
     if (this.#decoder === null) this.#inTurn(() => this.#finish())
     else this.#decoder.input.end()
@@ -202,6 +205,6 @@ export class ResponseBody {
     const rest = this.#redact((redactor) => redactor.flush())
     if (rest === null) return
     if (rest.length > 0) this.#downstream.write(rest)
-    this.#downstream.end(null, this.#onWritten)
+    this.#downstream.end(this.#trailers, this.#onWritten)
   }
 }

@@ -2,6 +2,7 @@ import type { CredentialLocations, Headers } from '#firewall/contracts/credentia
 import { isOverrideHeader, overridingMethod } from '#firewall/rules/method-overrides.js'
 import { isSteeringHeader } from '#firewall/rules/steering-headers.js'
 import { isConnectionHeader } from '../message/headers.js'
+import { trailersToPass } from '../message/trailers.js'
 
 /** Fields that mean something to every server. Under another spelling they mean it to CGI and its heirs alone. */
 const MEANINGFUL: ReadonlySet<string> = new Set([
@@ -46,12 +47,28 @@ export function dropSteeringHeaders(
   locations: CredentialLocations,
   passed: readonly string[],
 ): void {
-  const own = locations.headers?.map(canonical) ?? []
+  const own = ownNames(locations)
   for (const name of Object.keys(headers)) {
     const plain = canonical(name)
     if (name === plain ? isSteeringHeader(name) && !passed.includes(name) : isTwin(plain, headers, own))
       Reflect.deleteProperty(headers, name)
   }
+}
+
+/**
+ * The trailers of a request that travel on. Nothing has judged them, so whatever could mean something to a server that merges
+ * them into its headers stays here.
+ */
+export function requestTrailers(trailers: Headers | null, locations: CredentialLocations): Headers | null {
+  const passed = trailersToPass(trailers)
+  if (passed === null) return null
+  for (const name of Object.keys(passed))
+    if (isTwin(canonical(name), {}, ownNames(locations))) Reflect.deleteProperty(passed, name)
+  return Object.keys(passed).length === 0 ? null : passed
+}
+
+function ownNames({ headers = [] }: CredentialLocations): readonly string[] {
+  return headers.map(canonical)
 }
 
 function isTwin(plain: string, headers: Headers, own: readonly string[]): boolean {

@@ -47,7 +47,8 @@ const resolveAddress: Step = {
     )
     if ('reason' in upstream) return upstream
     const shown = exchange.injects ? exchange.credential?.clientCertificate : null
-    exchange.upstream = { ...upstream, clientCertificate: shown ?? null }
+    const knowsHttp2 = exchange.downstream.isHttp2 && upstream.origin.scheme === 'http'
+    exchange.upstream = { ...upstream, clientCertificate: shown ?? null, knowsHttp2 }
     return null
   },
 }

@@ -6,8 +6,9 @@ import type { ResolvedUpstream } from './upstream.js'
  * and as whom.
  */
 export function connectionKey(upstream: ResolvedUpstream): string {
-  const { owner, origin, addresses, port, ca, via, clientCertificate: shown } = upstream
-  const parts: unknown[] = [owner.destination, origin.scheme, origin.host, origin.port, addresses, port, ca]
+  const { owner, origin, addresses, port, ca, via, clientCertificate: shown, knowsHttp2 } = upstream
+  const { scheme, host, port: asked } = origin
+  const parts: unknown[] = [owner.destination, scheme, host, asked, addresses, port, ca, knowsHttp2]
   // A connection that was opened with a certificate, or through a proxy as some user, is that client's alone.
   if (shown !== null) parts.push('certificate', shown.certificate, shown.key.version)
   if (via !== null) {

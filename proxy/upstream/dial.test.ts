@@ -26,6 +26,7 @@ const upstreamAt = (
   ...DIRECT,
   ca: null,
   clientCertificate: null,
+  knowsHttp2: false,
   ...more,
 })
 

@@ -11,6 +11,7 @@ const REASONS_BY_CODE: Readonly<Record<string, Reason>> = {
   EGRESS_UPSTREAM_PROTOCOL: 'upstream-protocol',
   EGRESS_UPSTREAM_CLOSED: 'upstream-protocol',
   EGRESS_MEMORY_LIMIT: 'busy',
+  EGRESS_UPSTREAM_HTTP2: 'upstream-protocol',
   EGRESS_UPSTREAMS_CLOSED: 'shutting-down',
   EGRESS_UPSTREAM_PROXY: 'upstream-proxy',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'upstream-tls',
@@ -54,5 +55,6 @@ const SAID = new Set([
   'EGRESS_UPSTREAM_PROTOCOL',
   'EGRESS_UPSTREAM_CLOSED',
   'EGRESS_UPSTREAM_PROXY',
+  'EGRESS_UPSTREAM_HTTP2',
   'EGRESS_INVALID_REQUEST',
 ])

@@ -69,7 +69,7 @@ export async function resolveOnce(
   if (refused !== null) return deny('address-refused', { rule: id, detail: refused })
   const addresses = resolution?.addresses.map(({ address }) => address) ?? []
   const port = resolution?.port ?? origin.port
-  const upstream = { owner, origin, port, ca, authorities, clientCertificate: null }
+  const upstream = { owner, origin, port, ca, authorities, clientCertificate: null, knowsHttp2: false }
   if (proxy === null) return { ...upstream, addresses, via: null }
   const target = fixed ?? origin.host
   const found = await addressesOf(proxy, resolver)

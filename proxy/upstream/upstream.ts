@@ -42,6 +42,8 @@ export interface ResolvedUpstream {
   readonly authorities: Authorities
   /** What the upstream is shown; null for nothing. */
   readonly clientCertificate: ClientCertificate | null
+  /** Without TLS: the client asks in HTTP/2, so it knows that the server speaks it (RFC 9113 section 3.3). */
+  readonly knowsHttp2: boolean
 }
 
 /** A request as it leaves, credential and all. */
@@ -54,6 +56,10 @@ export interface UpstreamRequest {
   readonly body: Readable | Buffer | string | null
   /** Asked before much of a response's head is held; null for no limit but the head's own. */
   readonly memory?: Pick<MemoryReservation, 'tryReserve'> | null
+  /** What came behind the body, once all of it was read. Only HTTP/2 carries it on. */
+  readonly trailers?: () => Headers | null
+  /** Names of headers that hold a secret; `:path` for one in the URL. */
+  readonly secretFields?: readonly string[]
 }
 
 /** A request on its way: the handler's hold on it. */
@@ -87,7 +93,7 @@ export interface UpstreamHandler {
 }
 
 /**
- * The way to upstreams, with its connections kept alive, each for one owner. `http1/upstreams.ts` is the one implementation. It dials pinned addresses
+ * The way to upstreams, with its connections kept alive, each for one owner. `pools/pools.ts` is the one implementation. It dials pinned addresses
  * alone, verifies certificates for the pinned name, follows no redirect, and repeats only what no server can have carried out twice.
  */
 export interface Upstreams {

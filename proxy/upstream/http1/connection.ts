@@ -23,6 +23,7 @@ export interface ResponseEvents {
   onInterim(headers: RawHeaders): void
   onHead(status: number, headers: RawHeaders): void
   onData(chunk: Buffer): void
+  /** @param trailers null for none */
   onEnd(trailers: RawHeaders | null): void
   onFailed(error: Error): void
 }

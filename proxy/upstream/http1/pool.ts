@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { Connection, type ConnectionEvents } from './connection.js'
+import type { KeptConnections } from '../idle-connections.js'
 import { UpstreamsClosed } from './errors.js'
 
 /** Connections of one pool. How many requests a sandbox has open is limited before this. */
@@ -30,12 +31,6 @@ export interface Waiting {
 
 /** Makes a connection, with its certificate verified. Calls back once; the socket it returns ends the attempt. */
 export type Dial = (done: (error: Error | null, socket: Socket | null) => void) => void
-
-/** The idle connections of an owner, over all of its pools. */
-export interface KeptConnections {
-  add(connection: Connection): void
-  delete(connection: Connection): void
-}
 
 /** The connections of one owner to one upstream. */
 export class Pool implements ConnectionEvents {

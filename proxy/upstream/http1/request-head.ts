@@ -25,6 +25,16 @@ const WITH_BODY = new Set(['POST', 'PUT', 'PATCH'])
 /** What frames the message is written here and nowhere else. */
 const OF_CONNECTION = new Set(['host', 'connection', 'content-length', 'transfer-encoding'])
 
+/** Whether it can be written on one line each, in whatever version. @throws InvalidRequest */
+export function checkRequest({ method, path, headers }: UpstreamRequest): void {
+  if (!TOKEN.test(method) || !TARGET.test(path)) throw new InvalidRequest('the request line is malformed')
+  valueOf(headers['host'])
+  for (const name in headers) {
+    if (!TOKEN.test(name)) throw new InvalidRequest('the name of a header is malformed')
+    for (const value of [headers[name] ?? ''].flat()) valueOf(value)
+  }
+}
+
 /** @throws InvalidRequest */
 export function writeHead({ method, path, headers, body: given }: UpstreamRequest): WrittenRequest {
   if (!TOKEN.test(method) || !TARGET.test(path)) throw new InvalidRequest('the request line is malformed')

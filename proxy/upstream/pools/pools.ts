@@ -1,11 +1,10 @@
 import { setMaxListeners } from 'node:events'
 import type { HttpLimits } from '#firewall/contracts/policy.js'
 import { connectionKey } from '../connection-key.js'
-import { dial, type TlsSession } from '../dial.js'
-import { Call } from './call.js'
-import { UpstreamsClosed } from './errors.js'
-import { IdleConnections } from './idle-connections.js'
-import { Pool } from './pool.js'
+import { UpstreamsClosed } from '../http1/errors.js'
+import { IdleConnections } from '../idle-connections.js'
+import type { UpstreamPool } from '../upstream-pool.js'
+import { NegotiatedPool } from './negotiated-pool.js'
 import type { ResolvedUpstream, UpstreamHandler, UpstreamRequest, Upstreams } from '../upstream.js'
 
 /** Pools kept of one owner's sandbox; beyond it the least recently used one is closed once its requests are done. */
@@ -15,15 +14,15 @@ const MAX_POOLS = 32
  * Keep-alive pools, one for each owner, upstream and set of pinned addresses. A connection is dialled to a checked address
  * and its certificate verified for the checked name, so a name that changes its address gets another pool, never this one.
  */
-export class Http1Upstreams implements Upstreams {
+export class PooledUpstreams implements Upstreams {
   readonly #limits: HttpLimits
   /** Pools of each sandbox by key, the least recently used first; those of the gateway itself under ``. */
-  readonly #pools = new Map<string, Map<string, Pool>>()
+  readonly #pools = new Map<string, Map<string, UpstreamPool>>()
   /** Pools that take no more requests, until those that they have are done. */
-  readonly #draining = new Set<Pool>()
+  readonly #draining = new Set<UpstreamPool>()
   readonly #idle = new IdleConnections()
   /** Set by `handOver`. */
-  #successor: Http1Upstreams | null = null
+  #successor: PooledUpstreams | null = null
   readonly #closing = new AbortController()
 
   constructor(limits: HttpLimits) {
@@ -37,12 +36,7 @@ export class Http1Upstreams implements Upstreams {
   }
 
   open(upstream: ResolvedUpstream, request: UpstreamRequest, handler: UpstreamHandler): void {
-    const pool = this.#poolOf(upstream)
-    try {
-      new Call(request, handler, pool, this.#limits).start()
-    } catch (error) {
-      queueMicrotask(() => handler.onError(error as Error))
-    }
+    this.#poolOf(upstream).send(request, handler)
   }
 
   drop(sandbox: string): void {
@@ -57,13 +51,13 @@ export class Http1Upstreams implements Upstreams {
     }
   }
 
-  #poolOf(upstream: ResolvedUpstream): Pool {
+  #poolOf(upstream: ResolvedUpstream): UpstreamPool {
     if (this.#successor !== null) return this.#successor.#poolOf(upstream)
     const { owner } = upstream
     const sandbox = owner.sandbox ?? GATEWAY
     let pools = this.#pools.get(sandbox)
     if (pools === undefined) {
-      pools = new Map<string, Pool>()
+      pools = new Map<string, UpstreamPool>()
       this.#pools.set(sandbox, pools)
     }
     const key = connectionKey(upstream)
@@ -91,7 +85,7 @@ export class Http1Upstreams implements Upstreams {
    * A policy with other limits is in force: requests that are under way end as they began, and each that comes later, also
    * one that was decided before, goes through the successor, which closes what was open here.
    */
-  handOver(successor: Http1Upstreams): void {
+  handOver(successor: PooledUpstreams): void {
     this.#successor = successor
     for (const pool of this.#all()) successor.#drain(pool)
     this.#pools.clear()
@@ -106,35 +100,26 @@ export class Http1Upstreams implements Upstreams {
     return Promise.resolve()
   }
 
-  #all(): Pool[] {
+  #all(): UpstreamPool[] {
     return [...[...this.#pools.values()].flatMap((pools) => [...pools.values()]), ...this.#draining]
   }
 
-  #drain(pool: Pool): void {
+  #drain(pool: UpstreamPool): void {
     this.#draining.add(pool)
     pool.drain()
   }
 
-  #open(upstream: ResolvedUpstream): Pool {
-    const { connectTimeoutMs, idleTimeoutMs } = this.#limits
-    // Of this pool alone: all of its connections are verified with the same.
-    const session: TlsSession = { latest: null }
-    const { signal } = this.#closing
+  #open(upstream: ResolvedUpstream): UpstreamPool {
     const sandbox = upstream.owner.sandbox ?? GATEWAY
-    const pool: Pool = new Pool(
-      (done) => {
-        dial(upstream, { timeoutMs: connectTimeoutMs, alpn: ['http/1.1'], session, signal }).then(
-          (socket) => done(null, socket),
-          (error: unknown) => done(error as Error, null),
-        )
-      },
-      idleTimeoutMs,
-      {
+    const pool: UpstreamPool = new NegotiatedPool(upstream, {
+      limits: this.#limits,
+      signal: this.#closing.signal,
+      kept: {
         add: (connection) => this.#idle.add(sandbox, connection),
         delete: (connection) => this.#idle.delete(sandbox, connection),
       },
-      () => this.#draining.delete(pool),
-    )
+      onEmpty: () => this.#draining.delete(pool),
+    })
     if (this.#closing.signal.aborted) pool.close()
     return pool
   }

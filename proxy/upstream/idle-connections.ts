@@ -1,4 +1,13 @@
-import type { Connection } from './connection.js'
+/** A connection to an upstream, in whatever version of HTTP. */
+interface IdleConnection {
+  destroy(): void
+}
+
+/** The idle connections of an owner, over all of its pools. */
+export interface KeptConnections {
+  add(connection: IdleConnection): void
+  delete(connection: IdleConnection): void
+}
 
 /** Idle connections of one sandbox: as many as it may have requests open, so that a burst finds those of the one before. */
 const MAX_IDLE = 256
@@ -12,11 +21,11 @@ const MAX_IDLE_OF_ALL = 1_024
  */
 export class IdleConnections {
   /** By sandbox, the oldest first. */
-  readonly #idle = new Map<string, Set<Connection>>()
+  readonly #idle = new Map<string, Set<IdleConnection>>()
   #total = 0
 
-  add(sandbox: string, connection: Connection): void {
-    const own = this.#idle.get(sandbox) ?? new Set<Connection>()
+  add(sandbox: string, connection: IdleConnection): void {
+    const own = this.#idle.get(sandbox) ?? new Set<IdleConnection>()
     this.#idle.set(sandbox, own.add(connection))
     this.#total += 1
     if (own.size > MAX_IDLE) closeOldest(own)
@@ -24,14 +33,14 @@ export class IdleConnections {
   }
 
   /** Called when it is used again, and when it is closed. */
-  delete(sandbox: string, connection: Connection): void {
+  delete(sandbox: string, connection: IdleConnection): void {
     const own = this.#idle.get(sandbox)
     if (own?.delete(connection) !== true) return
     this.#total -= 1
     if (own.size === 0) this.#idle.delete(sandbox)
   }
 
-  #largest(own: Set<Connection>): Set<Connection> {
+  #largest(own: Set<IdleConnection>): Set<IdleConnection> {
     let largest = own
     for (const one of this.#idle.values()) if (one.size > largest.size) largest = one
     return largest
@@ -39,7 +48,7 @@ export class IdleConnections {
 }
 
 /** Its pool is told, and takes it out of here. */
-function closeOldest(connections: Set<Connection>): void {
+function closeOldest(connections: Set<IdleConnection>): void {
   const [oldest] = connections
   oldest?.destroy()
 }

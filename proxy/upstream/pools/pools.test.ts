@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { DEFAULT_HTTP } from '#config/limits/limits.js'
 import { DIRECT } from '#test/fixtures/direct.js'
 import { listen } from '#test/fixtures/upstream.js'
-import { Http1Upstreams } from './upstreams.js'
+import { PooledUpstreams } from './pools.js'
 import type { ConnectionOwner } from '../upstream.js'
 
 /** An upstream that counts its connections and names, in each answer, the one that it came on. */
@@ -22,7 +22,7 @@ async function serve(t: Test) {
     })
   })
   const port = await listen(server)
-  const upstreams = new Http1Upstreams({ ...DEFAULT_HTTP, idleTimeoutMs: 30_000 })
+  const upstreams = new PooledUpstreams({ ...DEFAULT_HTTP, idleTimeoutMs: 30_000 })
   t.teardown(async () => {
     await upstreams.close()
     server.close()
@@ -33,7 +33,7 @@ async function serve(t: Test) {
 }
 
 /** Sends one request; resolves with the name of its connection. */
-function ask(upstreams: Http1Upstreams, owner: ConnectionOwner, port: number): Promise<string> {
+function ask(upstreams: PooledUpstreams, owner: ConnectionOwner, port: number): Promise<string> {
   const upstream = {
     owner,
     origin: { scheme: 'http', host: 'api.example', port: 80 },
@@ -42,6 +42,7 @@ function ask(upstreams: Http1Upstreams, owner: ConnectionOwner, port: number): P
     ...DIRECT,
     ca: null,
     clientCertificate: null,
+    knowsHttp2: false,
   } as const
   const request = { method: 'GET', path: '/', headers: { host: 'api.example' }, body: null }
   let body = ''

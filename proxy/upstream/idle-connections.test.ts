@@ -1,5 +1,4 @@
 import t from 'tap'
-import type { Connection } from './connection.js'
 import { IdleConnections } from './idle-connections.js'
 
 /** Connections that tell `idle` of their end, as a pool does. */
@@ -11,7 +10,7 @@ function fill(idle: IdleConnections, sandbox: string, count: number) {
         closed.push(i)
         idle.delete(sandbox, connection)
       },
-    } as unknown as Connection
+    }
     idle.add(sandbox, connection)
     return connection
   })

@@ -5,7 +5,7 @@ import { DEFAULT_HTTP } from '#config/limits/limits.js'
 import { DIRECT } from '#test/fixtures/direct.js'
 import { listen } from '#test/fixtures/upstream.js'
 import type { UpstreamRequest } from '../upstream.js'
-import { Http1Upstreams } from './upstreams.js'
+import { PooledUpstreams } from './pools.js'
 
 interface Arrived {
   /** Of its connection, from 0. */
@@ -34,7 +34,7 @@ async function serve(t: Test, onRequest: OnRequest) {
     })
   })
   const port = await listen(server)
-  const upstreams = new Http1Upstreams(DEFAULT_HTTP)
+  const upstreams = new PooledUpstreams(DEFAULT_HTTP)
   t.teardown(async () => {
     await upstreams.close()
     server.close()
@@ -47,6 +47,7 @@ async function serve(t: Test, onRequest: OnRequest) {
     ...DIRECT,
     ca: null,
     clientCertificate: null,
+    knowsHttp2: false,
   } as const
   let repeats = 0
   /** Resolves with status and body, or with the code of the error. */
