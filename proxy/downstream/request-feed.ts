@@ -93,7 +93,7 @@ export class RequestFeed {
   readonly #take = (chunk: Buffer): void => {
     this.#rest = this.#rest === null ? chunk : Buffer.concat([this.#rest, chunk])
     // Threat: heads of thousands of lines, on a thousand connections at once, are parsed in one turn of the event loop.
-    let isDone = false
+    let isDone = false as boolean
     this.#requests.inTurn(() => {
       isDone = true
       this.continue()
