@@ -108,7 +108,7 @@ void t.test('a placeholder of sixteen characters is searched for, a shorter one 
 void t.test('what is no location, and what is told of it', (t) => {
   const encoded = Buffer.from(`me:${JIRA}`).toString('base64')
   const misplaced = (place: string) => ({ secret: 'JIRA_TOKEN', place })
-  for (const [parts, place] of [
+  const rows: readonly (readonly [Partial<PlaceholderInput>, string])[] = [
     [{ headers: { 'x-note': ['a', `b ${JIRA}`] } }, 'header x-note'],
     [{ headers: { cookie: `sid=${JIRA}` } }, 'header cookie'],
     [{ headers: { cookie: `a=1; other=${JIRA}` }, locations: { cookies: ['sid'] } }, 'cookie other'],
@@ -118,8 +118,8 @@ void t.test('what is no location, and what is told of it', (t) => {
     [{ query: `?a+b=${JIRA}` }, 'parameter a b'],
     [{ query: `?a=1&%6bey=${JIRA}` }, 'parameter key'],
     [{ path: `/x/${JIRA}` }, 'the path'],
-  ] as const)
-    t.strictSame(find(parts).misplaced, misplaced(place), place)
+  ]
+  for (const [parts, place] of rows) t.strictSame(find(parts).misplaced, misplaced(place), place)
   for (const value of [`x Basic ${encoded}`, `Basic ${encoded} x`, `Basic${encoded}`])
     t.equal(find({ headers: { 'x-note': value } }).misplaced, null, `${value} is no Basic credential`)
   const plus = 'abcdefghij+/klmnopqrst'
