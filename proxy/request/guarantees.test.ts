@@ -283,3 +283,40 @@ void t.test(
     }
   },
 )
+
+void t.test('a denial that cannot be recorded is not told as one', async (test) => {
+  const { gateway, get } = await setUp(test, { rules: ['allow GET /fine'] })
+  gateway.auditFails = true
+  test.match(await get('/denied'), /^HTTP\/1\.1 503 [^]*"reason":"audit-unavailable"/)
+  gateway.auditFails = false
+  test.match(await get('/denied'), /^HTTP\/1\.1 403 [^]*"reason":"no-rule"/, 'the control')
+})
+
+void t.test('a part is asked for with as much around it as a secret has, or as the whole', async (test) => {
+  const { upstream, get } = await setUp(test)
+  await get('/x', 'Range: bytes=100-103\r\n')
+  const [, from, to] = /^range: bytes=(\d+)-(\d+)\r$/im.exec(upstream.received[0] ?? '') ?? [
+    null,
+    '0',
+    'Infinity',
+  ]
+  test.ok(
+    Number(from) <= 100 - (TOKEN.length - 1) && Number(to) >= 103 + (TOKEN.length - 1),
+    `${from} to ${to}`,
+  )
+})
+
+void t.test('every listener reads the target that is sent, and no other', async (test) => {
+  const { gateway, upstream } = await setUp(test)
+  for (const listener of HTTPS_LISTENERS) {
+    const { target, host } = listener.head('api.example', '/x?y=1')
+    const socket = await listener.open(gateway, 'api.example')
+    const told = await exchangeBytes(
+      socket,
+      `GET ${target} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`,
+    )
+    test.match(told, /^HTTP\/1\.1 200 /, listener.name)
+    test.match(gateway.decisions.pop(), { verdict: 'allow', host: 'api.example', path: '/x', query: '?y=1' })
+  }
+  test.equal(upstream.received.join('').split('GET /x?y=1 HTTP/1.1\r\n').length - 1, HTTPS_LISTENERS.length)
+})
