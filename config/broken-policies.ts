@@ -733,7 +733,7 @@ export const BROKEN_POLICIES: readonly BrokenPolicy[] = [
     text: `${withUrl('https://api.example.com')}upstream:\n  hosts: { api.example.com: 169.254.169.254 }\n`,
     line: 7,
     column: 29,
-    problem: /`169\.254\.169\.254` is never allowed/,
+    problem: /`169\.254\.169\.254` is in a range that is not allowed for upstreams/,
     fix: /public address/,
     edit: ['169.254.169.254', '8.8.8.8'],
   },

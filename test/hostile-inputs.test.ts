@@ -217,9 +217,9 @@ for (const [name, attack] of Object.entries(ATTACKS)) {
     t.ok(gateway.heldBytes() <= 64 * 2 ** 20)
     t.strictSame(gateway.failures, [])
     isOn = false
-    for (const { socket } of open) socket.destroy()
+    // By a reset: what a client has sent before it closes is read to its end, and the kernel has megabytes of it.
+    for (const { socket } of open) socket.resetAndDestroy()
     await Promise.all(attacking)
-    // What is in the buffers of the kernel is read to its end.
     t.ok(await eventually(() => gateway.heldBytes() === 0, 120_000), 'nothing is held of it afterwards')
   })
 }

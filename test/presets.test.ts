@@ -467,7 +467,6 @@ void t.test('faults point at the file that the user wrote', async (t) => {
     { line: 4, column: 5, problem: /Unknown key `rulez`/ },
   ])
   t.match(await issues('services:\n  j:\n    use: [npm]\n'), [
-    { problem: /Missing key `rules`/ },
     { line: 3, column: 10, problem: /Wrong type for `use`: got a list/ },
   ])
 })
