@@ -1,0 +1,289 @@
+import { constants, createSecureServer, type ServerHttp2Stream } from 'node:http2'
+import { connect, type Socket } from 'node:net'
+import t from 'tap'
+import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
+import { eventually } from './fixtures/eventually.js'
+import { startGateway, type TestGateway } from './fixtures/gateway.js'
+import { ask, openPlainSession, openSession } from './fixtures/http2-client.js'
+import { destination, testPolicy } from './fixtures/policy.js'
+import { forAnyName, listen, startUpstream } from './fixtures/upstream.js'
+
+// Named after the advisories. Each attack is judged by what reached the upstream, and by another client that is served meanwhile.
+
+interface Teardown {
+  teardown(close: () => Promise<void> | void): void
+}
+
+interface SetUp {
+  readonly gateway: TestGateway
+  readonly asked: string[]
+  /** Names, by request. */
+  readonly headers: string[][]
+}
+
+async function setUp(test: Teardown): Promise<SetUp> {
+  const asked: string[] = []
+  const headers: string[][] = []
+  const upstream = await startUpstream(null, (request, response) => {
+    headers.push(Object.keys(request.headers))
+    asked.push(`${request.method ?? ''} ${request.url ?? ''}`)
+    if (request.url === '/hang') return
+    response.end(request.url === '/large' ? Buffer.alloc(8_000_000) : 'fine')
+  })
+  const gateway = await startGateway(
+    testPolicy({
+      destinations: [destination('http://plain.example', ['allow GET,POST /**'], { id: 'allow[0]' })],
+      hosts: { 'plain.example': { address: '127.0.0.1', port: upstream.port } },
+    }),
+  )
+  test.teardown(async () => {
+    await gateway.close()
+    await upstream.close()
+  })
+  return { gateway, asked, headers }
+}
+
+const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
+
+const TYPES = { data: 0, headers: 1, rst: 3, settings: 4, ping: 6, goaway: 7, window: 8, continuation: 9 }
+
+function frame(
+  type: keyof typeof TYPES,
+  flags: number,
+  stream: number,
+  payload: Buffer = Buffer.alloc(0),
+): Buffer {
+  const head = Buffer.alloc(9)
+  head.writeUIntBE(payload.length, 0, 3)
+  head[3] = TYPES[type]
+  head[4] = flags
+  head.writeUInt32BE(stream, 5)
+  return Buffer.concat([head, payload])
+}
+
+/** RFC 7541 section 6.2.2: literals that no table remembers, neither name nor value compressed. */
+function block(...fields: readonly (readonly [string, string])[]): Buffer {
+  const text = (value: string) => {
+    const bytes = Buffer.from(value, 'latin1')
+    if (bytes.length < 127) return Buffer.concat([Buffer.of(bytes.length), bytes])
+    const length = [127]
+    let left = bytes.length - 127
+    for (; left >= 128; left = Math.floor(left / 128)) length.push((left % 128) + 128)
+    return Buffer.concat([Buffer.from([...length, left]), bytes])
+  }
+  return Buffer.concat(fields.flatMap(([name, value]) => [Buffer.of(0), text(name), text(value)]))
+}
+
+const HEAD = [
+  [':method', 'GET'],
+  [':scheme', 'http'],
+  [':authority', 'plain.example'],
+  [':path', '/raw'],
+] as const
+
+const END = 0x5
+
+async function openRaw(
+  gateway: TestGateway,
+): Promise<{ socket: Socket; received: () => Buffer; closed: () => boolean }> {
+  const socket = connect(gateway.ports.http, '127.0.0.1')
+  const chunks: Buffer[] = []
+  let isClosed = false
+  socket.on('error', () => undefined)
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk))
+  socket.on('close', () => (isClosed = true))
+  await new Promise((resolve) => socket.once('connect', resolve))
+  socket.write(Buffer.concat([PREFACE, frame('settings', 0, 0)]))
+  return { socket, received: () => Buffer.concat(chunks), closed: () => isClosed }
+}
+
+async function isServed(test: Teardown, gateway: TestGateway): Promise<boolean> {
+  const session = await openPlainSession(test, gateway, 'plain.example')
+  const { status, body } = await ask(session, { ':path': '/fine' })
+  return status === 200 && body === 'fine'
+}
+
+/** Frames that are sent again and again: the connection ends, and what reached the upstream is bounded. */
+const FLOODS: Readonly<Record<string, (n: number) => Buffer>> = {
+  'CVE-2023-44487: rapid reset': (n) =>
+    Buffer.concat([
+      frame('headers', END, 2 * n + 1, block(...HEAD)),
+      frame('rst', 0, 2 * n + 1, Buffer.of(0, 0, 0, 8)),
+    ]),
+  'CVE-2025-8671: streams that the server has to reset': (n) =>
+    Buffer.concat([
+      frame('headers', END, 2 * n + 1, block(...HEAD)),
+      frame('window', 0, 2 * n + 1, Buffer.of(0, 0, 0, 0)),
+    ]),
+  'CVE-2019-9512: pings': () => frame('ping', 0, 0, Buffer.alloc(8)),
+  'CVE-2019-9515: settings': () => frame('settings', 0, 0),
+  'CVE-2019-9518: empty frames': (n) =>
+    n === 0
+      ? frame('headers', 0x4, 1, block([':method', 'POST'], ...HEAD.slice(1, 3), [':path', '/hang']))
+      : frame('data', 0, 1),
+  'CVE-2024-27316: CONTINUATION without end': (n) =>
+    n === 0
+      ? frame('headers', 0x1, 1, block(...HEAD))
+      : frame('continuation', 0, 1, block(['x-more', 'y'.repeat(4_000)])),
+}
+
+for (const [name, next] of Object.entries(FLOODS)) {
+  void t.test(name, async (test) => {
+    const { gateway, asked } = await setUp(test)
+    const { socket, closed } = await openRaw(gateway)
+    let sent = 0
+    const flood = setInterval(() => {
+      for (let i = 0; i < 200 && !closed(); i += 1) socket.write(next(sent++))
+    }, 5)
+    test.ok(await isServed(test, gateway), 'another client is served')
+    test.ok(await eventually(closed), `closed after ${String(sent)} frames`)
+    clearInterval(flood)
+    test.ok(await isServed(test, gateway), 'and again')
+    test.ok(asked.filter((one) => one !== 'GET /fine').length <= 1_500, String(asked.length))
+    test.same(gateway.failures, [])
+    test.ok(
+      await eventually(() => gateway.decisions.some(({ verdict }) => verdict === 'deny')),
+      'it is recorded',
+    )
+  })
+}
+
+void t.test('heads that could be read in two ways reach nobody', async (test) => {
+  const { gateway, asked } = await setUp(test)
+  const rest = HEAD.slice(1)
+  const heads: Readonly<Record<string, readonly (readonly [string, string])[]>> = {
+    'a pseudo-header twice': [...HEAD, [':path', '/other']],
+    'a pseudo-header behind a header': [...HEAD.slice(0, 3), ['x', 'y'], [':path', '/raw']],
+    'an unknown pseudo-header': [...HEAD, [':evil', 'x']],
+    'no path': HEAD.slice(0, 3),
+    'no method': rest,
+    'an empty path': [...HEAD.slice(0, 3), [':path', '']],
+    'a path with a space': [...HEAD.slice(0, 3), [':path', '/raw HTTP/1.1']],
+    'a path with a line break': [...HEAD.slice(0, 3), [':path', '/raw\r\nx: y']],
+    'a method with a line break': [[':method', 'GET / HTTP/1.1\r\nHost: x'], ...rest],
+    'CVE-2021-33193: a method with a space': [[':method', 'GET /other'], ...rest],
+    'an upper-case name': [...HEAD, ['X-Y', 'z']],
+    'Transfer-Encoding': [...HEAD, ['transfer-encoding', 'chunked']],
+    Connection: [...HEAD, ['connection', 'authorization']],
+    'Content-Length without a body': [...HEAD, ['content-length', '5']],
+    'two Content-Length': [...HEAD, ['content-length', '0'], ['content-length', '5']],
+    'Host beside :authority': [...HEAD, ['host', 'other.example']],
+    'an authority with user information': [
+      ...HEAD.slice(0, 2),
+      [':authority', 'a@plain.example'],
+      [':path', '/raw'],
+    ],
+    'an absolute path': [...HEAD.slice(0, 3), [':path', 'http://other.example/']],
+    CONNECT: [
+      [':method', 'CONNECT'],
+      [':authority', 'other.example:443'],
+    ],
+    'a protocol that nobody speaks': [[':method', 'CONNECT'], [':protocol', 'connect-udp'], ...rest],
+  }
+  for (const [name, fields] of Object.entries(heads)) {
+    const { socket, received, closed } = await openRaw(gateway)
+    socket.write(frame('headers', END, 1, block(...fields)))
+    socket.write(frame('ping', 0, 0, Buffer.from('finished')))
+    await eventually(() => closed() || received().includes('finished'))
+    await eventually(() => closed() || hasEnd(received()), 5_000)
+    socket.destroy()
+    test.same(asked, [], name)
+    asked.length = 0
+  }
+  test.ok(await isServed(test, gateway), 'the control passes')
+})
+
+void t.test('a field that no line of a head could hold does not travel on', async (test) => {
+  const { gateway, headers } = await setUp(test)
+  const { socket, received } = await openRaw(gateway)
+  const fields = [
+    ['x:y', 'z'],
+    ['x-break', 'y\r\ntransfer-encoding: chunked'],
+    ['x-nul', 'y\0z'],
+    ['x-fine', 'y'],
+  ] as const
+  socket.write(frame('headers', END, 1, block(...HEAD, ...fields)))
+  test.ok(await eventually(() => hasEnd(received())))
+  socket.destroy()
+  const [names = []] = headers
+  test.strictSame(
+    names.filter((name) => /^x|transfer/.test(name)),
+    ['x-fine'],
+  )
+})
+
+/** Whether stream 1 was answered or reset. */
+function hasEnd(bytes: Buffer): boolean {
+  for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3)) {
+    if (bytes.readUInt32BE(at + 5) === 1 && [TYPES.headers, TYPES.rst].includes(bytes[at + 3] ?? -1))
+      return true
+  }
+  return false
+}
+
+void t.test('a client that reads nothing holds its own streams and nobody else’s', async (test) => {
+  const { gateway } = await setUp(test)
+  const { socket } = await openRaw(gateway)
+  socket.pause()
+  for (let n = 0; n < 60; n += 1) {
+    const head = [...HEAD.slice(0, 3), [':path', '/large']] as const
+    socket.write(frame('headers', END, 2 * n + 1, block(...head)))
+  }
+  const session = await openPlainSession(test, gateway, 'plain.example')
+  const slow = session.request({ ':path': '/large' })
+  slow.pause()
+  await new Promise((resolve) => slow.once('response', resolve))
+  test.match(
+    await ask(session, { ':path': '/fine' }),
+    { status: 200, body: 'fine' },
+    'beside a stream that waits',
+  )
+  test.ok(gateway.heldBytes() < 64 * 2 ** 20)
+  socket.destroy()
+  slow.close(constants.NGHTTP2_CANCEL)
+  session.close()
+  test.ok(await eventually(() => gateway.heldBytes() === 0), 'nothing is held of it afterwards')
+})
+
+void t.test('a hostile upstream ends its own connection', async (test) => {
+  const authority = await CertificateAuthority.create(Date.now())
+  const server = createSecureServer(forAnyName(authority))
+  const sockets = new Set<Socket>()
+  server.on('secureConnection', (socket: Socket) => sockets.add(socket))
+  server.on('sessionError', () => undefined)
+  server.on('stream', (stream: ServerHttp2Stream, headers) => {
+    stream.on('error', () => undefined)
+    const { session } = stream
+    if (headers[':path'] === '/fine') stream.respond({ ':status': 200 }, { endStream: true })
+    if (headers[':path'] === '/pings')
+      setInterval(() => session?.destroyed === false && session.ping(() => undefined), 1).unref()
+    if (headers[':path'] === '/interim')
+      setInterval(() => !stream.destroyed && stream.additionalHeaders({ ':status': 103 }), 5).unref()
+    if (headers[':path'] === '/fields')
+      stream.respond({
+        ':status': 200,
+        ...Object.fromEntries(Array.from({ length: 600 }, (_, i) => [`x-${String(i)}`, 'y'])),
+      })
+  })
+  const port = await listen(server)
+  const gateway = await startGateway(
+    testPolicy({
+      destinations: [
+        destination('https://api.example', ['allow GET /**'], { id: 'allow[0]', ca: authority.pem }),
+      ],
+      hosts: { 'api.example': { address: '127.0.0.1', port } },
+    }),
+  )
+  test.teardown(async () => {
+    await gateway.close()
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  const session = await openSession(test, gateway, 'api.example')
+  for (const path of ['/pings', '/interim', '/fields']) {
+    const answer = await ask(session, { ':path': path })
+    test.match(answer, { status: 502 }, path)
+    test.match(await ask(session, { ':path': '/fine' }), { status: 200 }, 'the next request passes')
+  }
+  test.same(gateway.failures, [])
+})
