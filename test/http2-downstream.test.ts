@@ -1,5 +1,6 @@
-import type { RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener } from 'node:http'
 import { constants } from 'node:http2'
+import type { Socket } from 'node:net'
 import t from 'tap'
 import { Secret } from '#firewall/secrets/secret.js'
 import { bearer } from '#proxy/credentials/bearer.js'
@@ -9,6 +10,7 @@ import { startGateway, type TestGateway } from './fixtures/gateway.js'
 import { ask, openPlainSession, openSession } from './fixtures/http2-client.js'
 import { destination, service, testPolicy } from './fixtures/policy.js'
 import { startUpstream, type Upstream } from './fixtures/upstream.js'
+import { frame, switchProtocols } from './fixtures/websocket.js'
 
 const TOKEN = 'real-token-0123456789abcdef'
 const credential = bearer.bind('api/bearer', { token: new Secret('API_TOKEN', TOKEN) })
@@ -115,3 +117,76 @@ void t.test('prior knowledge: HTTP/2 without TLS where plain HTTP is allowed', a
   const inside = await openPlainSession(test, gateway, 'plain.example', 'connect')
   test.match(await ask(inside, { ':path': '/y' }), { status: 200, body: 'hello ' })
 })
+
+void t.test(
+  'a WebSocket in a stream (RFC 8441), with the credential, searched in both directions',
+  async (test) => {
+    const authority = await CertificateAuthority.create(Date.now())
+    const upstream = await startUpstream(
+      authority,
+      (_request, response) => response.end(),
+      (server) =>
+        server.on('upgrade', (request: IncomingMessage, socket: Socket) => {
+          socket.write(switchProtocols(request))
+          socket.write(frame(`you are ${request.headers.authorization ?? 'nobody'}`), 'latin1')
+          socket.on('data', (chunk: Buffer) =>
+            socket.write(frame(`got ${chunk.toString('latin1').slice(6)}`), 'latin1'),
+          )
+          socket.on('error', () => undefined)
+        }),
+    )
+    const gateway = await startGateway(
+      testPolicy({
+        destinations: [
+          destination('https://api.example', ['allow GET /ws'], {
+            id: 'services.api',
+            service: 'api',
+            ca: authority.pem,
+          }),
+        ],
+        services: [service('api', 'https://api.example', credential)],
+        hosts: { 'api.example': { address: '127.0.0.1', port: upstream.port } },
+      }),
+    )
+    test.teardown(async () => {
+      await gateway.close()
+      await upstream.close()
+    })
+    const session = await openSession(test, gateway, 'api.example')
+    await new Promise((resolve) => session.once('remoteSettings', resolve))
+    const open = (path: string, headers = {}) =>
+      session.request({
+        ':method': 'CONNECT',
+        ':protocol': 'websocket',
+        ':path': path,
+        ':scheme': 'https',
+        'sec-websocket-version': '13',
+        ...headers,
+      })
+    const stream = open('/ws')
+    let received = ''
+    let status = 0
+    stream.on('response', (headers) => (status = Number(headers[':status'])))
+    stream.on('data', (chunk: Buffer) => (received += chunk.toString('latin1')))
+    test.ok(await eventually(() => received.includes('you are')))
+    test.equal(status, 200)
+    test.ok(received.includes(`you are Bearer ${'*'.repeat(TOKEN.length)}`), received)
+    stream.write(frame('hello', { masked: true }), 'latin1')
+    test.ok(await eventually(() => received.includes('got hello')))
+    test.match(gateway.decisions, [{ kind: 'upgrade', method: 'GET', path: '/ws', credential: 'api/bearer' }])
+    stream.close(constants.NGHTTP2_CANCEL)
+    test.ok(await eventually(() => gateway.closes.length === 1))
+    for (const [path, headers] of [
+      ['/other', {}],
+      ['/ws', { 'sec-websocket-version': '8' }],
+      ['/ws', { ':protocol': 'connect-udp' }],
+    ] as const) {
+      const denied = open(path, headers)
+      const answer = await new Promise<number>((resolve) =>
+        denied.once('response', (got) => resolve(Number(got[':status']))),
+      )
+      test.ok([400, 403].includes(answer), `${path} ${JSON.stringify(headers)}`)
+    }
+    test.same(gateway.failures, [])
+  },
+)
