@@ -100,7 +100,11 @@ async function setUp(
 /** Sends back what it got, says how it was asked, and ends with a trailer. */
 const echo: Answer = (stream, headers) => {
   stream.respond(
-    { ':status': 200, 'x-version': '2', 'x-authorization': `${headers['authorization'] as string}` },
+    {
+      ':status': 200,
+      'x-version': '2',
+      'x-authorization': (headers['authorization'] as string | undefined) ?? '',
+    },
     { waitForTrailers: true },
   )
   stream.on('wantTrailers', () =>

@@ -98,7 +98,6 @@ export class RequestFeed {
       isDone = true
       this.continue()
     })
-    // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the turn may come at once
     if (!isDone) this.#pause()
   }
 
