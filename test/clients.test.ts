@@ -4,7 +4,7 @@ import { runClients } from './clients/run-clients.js'
 
 await t.test(
   `real clients, unmodified, with mock servers alone (as ${userInfo().username})`,
-  { timeout: 300_000 },
+  { timeout: 1_200_000 },
   async (t) => {
     const rows = await runClients(new AbortController().signal)
     t.equal(rows.length, 10)

@@ -1,6 +1,7 @@
 import { constants, createSecureServer, type ServerHttp2Stream } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import t from 'tap'
+import type { HttpLimits } from '#firewall/contracts/policy.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import { eventually } from './fixtures/eventually.js'
 import { startGateway, type TestGateway } from './fixtures/gateway.js'
@@ -21,7 +22,7 @@ interface SetUp {
   readonly headers: string[][]
 }
 
-async function setUp(test: Teardown): Promise<SetUp> {
+async function setUp(test: Teardown, http: Partial<HttpLimits> = {}): Promise<SetUp> {
   const asked: string[] = []
   const headers: string[][] = []
   const upstream = await startUpstream(null, (request, response) => {
@@ -34,6 +35,7 @@ async function setUp(test: Teardown): Promise<SetUp> {
     testPolicy({
       destinations: [destination('http://plain.example', ['allow GET,POST /**'], { id: 'allow[0]' })],
       hosts: { 'plain.example': { address: '127.0.0.1', port: upstream.port } },
+      http,
     }),
   )
   test.teardown(async () => {
@@ -286,4 +288,62 @@ void t.test('a hostile upstream ends its own connection', async (test) => {
     test.match(await ask(session, { ':path': '/fine' }), { status: 200 }, 'the next request passes')
   }
   test.same(gateway.failures, [])
+})
+
+void t.test('a client that reads nothing at all loses its connection', async (test) => {
+  const { gateway } = await setUp(test, { idleTimeoutMs: 1_000 })
+  const { socket } = await openRaw(gateway)
+  socket.pause()
+  socket.write(frame('headers', END, 1, block(...HEAD.slice(0, 3), [':path', '/large'])))
+  test.ok(await eventually(() => gateway.decisions.length === 1), 'it was let in')
+  test.ok(await eventually(() => gateway.closes.length === 1))
+  test.match(gateway.closes, [{ outcome: 'failure' }])
+  test.ok(
+    await eventually(() => gateway.decisions.some(({ detail }) => detail === 'the client does not read')),
+  )
+  socket.destroy()
+  test.ok(await eventually(() => gateway.heldBytes() === 0), 'nothing is held of it afterwards')
+})
+
+void t.test('an upstream says how many streams it takes', async (test) => {
+  const authority = await CertificateAuthority.create(Date.now())
+  for (const [streams, expected] of [
+    [1, 200],
+    [0, 502],
+  ] as const) {
+    const connections = new Set<Socket>()
+    const server = createSecureServer({
+      ...forAnyName(authority),
+      settings: { maxConcurrentStreams: streams },
+    })
+    server.on('secureConnection', (socket: Socket) => connections.add(socket))
+    server.on('sessionError', () => undefined)
+    server.on('stream', (stream: ServerHttp2Stream) => {
+      stream.on('error', () => undefined)
+      setTimeout(() => !stream.destroyed && stream.respond({ ':status': 200 }, { endStream: true }), 10)
+    })
+    const port = await listen(server)
+    const gateway = await startGateway(
+      testPolicy({
+        destinations: [
+          destination('https://api.example', ['allow GET /**'], { id: 'allow[0]', ca: authority.pem }),
+        ],
+        hosts: { 'api.example': { address: '127.0.0.1', port } },
+        http: { responseTimeoutMs: 2_000 },
+      }),
+    )
+    test.teardown(async () => {
+      await gateway.close()
+      for (const socket of connections) socket.destroy()
+      server.close()
+    })
+    const session = await openSession(test, gateway, 'api.example')
+    const first = await ask(session, { ':path': '/first' })
+    test.equal(first.status < 500, expected === 200, `${String(streams)} streams: ${String(first.status)}`)
+    const answers = await Promise.all(Array.from({ length: 40 }, () => ask(session, { ':path': '/x' })))
+    const statuses = new Set(answers.map(({ status }) => (status === 200 ? 200 : 502)))
+    test.strictSame([...statuses], [expected], `${String(streams)} streams`)
+    test.ok(connections.size <= 16 + 2, `${String(connections.size)} connections`)
+    test.same(gateway.failures, [])
+  }
 })

@@ -16,8 +16,11 @@ const { NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_FLAG_END_STREAM, NGHTTP2_NO_ERROR } =
 /** Streams of one connection that may be open at once (RFC 9113 section 5.1.2 recommends no fewer than 100). */
 export const MAX_STREAMS = 128
 
-/** Bytes of a head, as RFC 9113 section 6.5.2 counts them. Threat: HPACK makes kilobytes of a byte (CVE-2016-6581). */
-const MAX_HEAD = 262_144
+/**
+ * Bytes of a head, as RFC 9113 section 6.5.2 counts them: one that is not whole counts for nobody yet. Threat: HPACK makes kilobytes of a
+ * byte (CVE-2016-6581).
+ */
+const MAX_HEAD = 65_536
 
 /** Fields of a head; `head-limits.ts` denies fewer, with a record and an answer. */
 const MAX_FIELDS = 512
@@ -55,6 +58,11 @@ export class Http2Server {
 
   /** Takes a connection over: by ALPN, or with prior knowledge (RFC 9113 section 3.3). */
   serve(socket: Socket, options: Http2Options, handlers: Http2Handlers): void {
+    // It was reset before its turn came, and its events are over.
+    if (socket.destroyed) {
+      handlers.onBroken('the client went away')
+      return
+    }
     const session = new Session(socket, options, handlers)
     this.#sessions.add(session)
     session.onceClosed(() => this.#sessions.delete(session))
@@ -70,7 +78,7 @@ class Session {
   readonly #session: ServerHttp2Session
   readonly #form: TargetForm
   readonly #handlers: Http2Handlers
-  #open = 0
+  readonly #open = new Set<Http2Downstream>()
   #asked = 0
   #answered = 0
   #cancelled = 0
@@ -127,7 +135,6 @@ class Session {
   }
 
   async #take(stream: ServerHttp2Stream, flags: number, raw: readonly string[]): Promise<void> {
-    this.#open += 1
     this.#asked += 1
     if (!this.#handlers.isCurrent()) this.drain()
     const downstream = new Http2Downstream(
@@ -135,9 +142,10 @@ class Session {
       readHttp2Head(raw, this.#form),
       (flags & NGHTTP2_FLAG_END_STREAM) === 0,
     )
+    this.#open.add(downstream)
     stream.once('close', () => this.#count(downstream))
     await this.#handlers.onRequest(downstream)
-    this.#open -= 1
+    this.#open.delete(downstream)
   }
 
   #count(downstream: Downstream): void {
@@ -152,9 +160,10 @@ class Session {
     this.#session.destroy(undefined, NGHTTP2_ENHANCE_YOUR_CALM)
   }
 
-  /** A client that waits for its answer is not idle. */
+  /** A client that waits for its answer is not idle; one that does not read it is gone. */
   #onIdle(): void {
-    if (this.#open === 0) this.drain()
+    if (this.#open.size === 0) this.drain()
+    else if ([...this.#open].some(({ isStalled }) => isStalled)) this.#end('the client does not read')
   }
 
   #onClose(): void {

@@ -53,6 +53,11 @@ export class Http2Downstream implements Downstream {
     return this.#stream.destroyed || this.#stream.closed
   }
 
+  /** What was written waits for the client. */
+  get isStalled(): boolean {
+    return this.#stream.writableNeedDrain
+  }
+
   body(): Readable {
     if (/100-continue/i.test(String(this.headers['expect'] ?? ''))) {
       this.#stream.additionalHeaders({ ':status': 100 })

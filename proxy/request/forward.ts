@@ -16,7 +16,7 @@ import { bodyForm, isCodedGrpc, isReadableGrpc } from '../redaction/redactor-for
 import { confirmsUpload, withoutDigests } from '../redaction/searched-messages.js'
 import { Tally } from '../redaction/tally.js'
 import { detailOf, reasonOf } from '../upstream/failures.js'
-import { UpstreamProtocolError } from '../upstream/http1/errors.js'
+import { UpstreamProtocolError } from '../upstream/errors.js'
 import type { RawHeaders, UpstreamCall, UpstreamHandler } from '../upstream/upstream.js'
 import { isFirstSecret, required, type Exchange, type ForwardResult } from './exchange.js'
 import { redactionsOf } from './records.js'

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import type { Readable } from 'node:stream'
-import { InvalidRequest } from './request-head.js'
+import { InvalidRequest } from '../request-syntax.js'
 
 /** Told of the sending of a body; nothing after `stop`. */
 export interface SenderEvents {

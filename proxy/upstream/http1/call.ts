@@ -2,9 +2,9 @@ import type { HttpLimits } from '#firewall/contracts/policy.js'
 import { ResponseDeadline } from '../response-deadline.js'
 import type { RawHeaders, UpstreamCall, UpstreamHandler, UpstreamRequest } from '../upstream.js'
 import type { Connection, ResponseEvents } from './connection.js'
-import { UpstreamClosed } from './errors.js'
+import { UpstreamClosed } from '../errors.js'
 import type { Waiting } from './pool.js'
-import { isIdempotent, isSafe, SentBytes } from './repeatable.js'
+import { isIdempotent, isSafe, SentBytes } from '../repeatable.js'
 import { writeHead, type WrittenRequest } from './request-head.js'
 
 /** Where a call gets its connections. */

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { Connection, type ConnectionEvents } from './connection.js'
 import type { KeptConnections } from '../idle-connections.js'
-import { UpstreamsClosed } from './errors.js'
+import { UpstreamsClosed } from '../errors.js'
 
 /** Connections of one pool. How many requests a sandbox has open is limited before this. */
 const MAX_CONNECTIONS = 256

@@ -1,12 +1,13 @@
 import { constants, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2'
 import type { Readable } from 'node:stream'
 import type { HttpLimits } from '#firewall/contracts/policy.js'
+import { MemoryExceeded } from '#firewall/ledger/memory-budget.js'
 import { collectHeaders } from '../../message/headers.js'
-import { UpstreamClosed, UpstreamSilent } from '../http1/errors.js'
-import { isIdempotent, SentBytes } from '../http1/repeatable.js'
+import { UpstreamClosed, UpstreamSilent } from '../errors.js'
+import { isIdempotent, SentBytes } from '../repeatable.js'
 import { ResponseDeadline } from '../response-deadline.js'
 import type { RawHeaders, UpstreamCall, UpstreamHandler, UpstreamRequest } from '../upstream.js'
-import type { Http2Connection } from './connection.js'
+import { WINDOW_BEYOND_ROOM, type Http2Connection } from './connection.js'
 import { Http2Error } from './errors.js'
 import { headOf } from './request-head.js'
 
@@ -97,7 +98,8 @@ export class Http2Call implements UpstreamCall {
   }
 
   #send(connection: Http2Connection): void {
-    const { body, trailers } = this.#request
+    const { body, trailers, memory } = this.#request
+    if (this.#repeats === 0 && memory?.tryReserve(WINDOW_BEYOND_ROOM) === false) throw new MemoryExceeded()
     const waitForTrailers = trailers !== undefined && body !== null
     const head = headOf(this.#scheme, this.#request)
     const stream = connection.request(head, { endStream: body === null, waitForTrailers })
@@ -144,7 +146,7 @@ export class Http2Call implements UpstreamCall {
     const stop = () => {
       body.off('data', onData).off('end', onEnd).off('close', onBodyClose)
       stream.off('drain', onDrain)
-      // An error that comes later is nobody's.
+      // `onError` stays: an error that comes later is nobody's.
       body.pause()
     }
     for (const chunk of this.#sent.chunks ?? []) stream.write(chunk)

@@ -12,14 +12,18 @@ import { limitControlFrames } from '../../message/control-frames.js'
 const MAX_HEAD = 262_144
 const MAX_FIELDS = 640
 
-/** Bytes of a response that may be on their way, and wait here when its client does not read: what `room.ts` counts for it. */
-const STREAM_WINDOW = 65_536 * 2
+/** Bytes of a response that may be on their way, and wait here when its client does not read. */
+const STREAM_WINDOW = 131_072
+
+/** Of them, what `room.ts` does not count for every request. */
+export const WINDOW_BEYOND_ROOM = STREAM_WINDOW - 65_536
+
 const CONNECTION_WINDOW = 16 * 1_048_576
 
 /** MiB that all streams together may hold before nghttp2 refuses more. */
 const MAX_MEMORY = 64
 
-/** Streams that are opened before the server has said how many it takes (RFC 9113 section 6.5.2). */
+/** Streams of a server that does not say how many it takes (RFC 9113 section 6.5.2). */
 const STREAMS_BY_DEFAULT = 100
 
 /** Milliseconds for which a connection without a request is kept; a server that closes it sooner says so by GOAWAY. */
@@ -43,6 +47,7 @@ export class Http2Connection {
   #open = 0
   #isLeaving = false
   #isClosed = false
+  #isKnown = false
   #idle: NodeJS.Timeout | null = null
   /** The last stream that the server will have looked at, once it has said so. */
   #lastStream = Infinity
@@ -71,12 +76,36 @@ export class Http2Connection {
       session.once('remoteSettings', () => resolve(true))
       session.once('close', () => resolve(false))
     })
-    session.on('remoteSettings', () => events.onRoom())
+    session.on('remoteSettings', () => {
+      this.#isKnown = true
+      events.onRoom()
+    })
   }
 
   get hasRoom(): boolean {
     if (this.#isLeaving || this.#session.closed || this.#session.destroyed) return false
-    return this.#open < (this.#session.remoteSettings.maxConcurrentStreams ?? STREAMS_BY_DEFAULT)
+    return this.#open < this.#limit
+  }
+
+  /** The first request does not wait for what the server says; those beyond what it takes would be refused. */
+  get #limit(): number {
+    if (!this.#isKnown) return 1
+    return this.#session.remoteSettings.maxConcurrentStreams ?? STREAMS_BY_DEFAULT
+  }
+
+  /** Whether the server has said how many requests it takes. */
+  get isKnown(): boolean {
+    return this.#isKnown
+  }
+
+  /** It has nothing to do, and the server takes nothing (RFC 9113 section 6.5.2 allows it, for a while). */
+  get takesNothing(): boolean {
+    const isUsable = !this.#isLeaving && !this.#session.closed && !this.#session.destroyed
+    return isUsable && this.#open === 0 && !this.hasRoom
+  }
+
+  get isClosed(): boolean {
+    return this.#isClosed
   }
 
   /** Whether the server has said that it will not have looked at this stream (RFC 9113 section 6.8). */

@@ -1,13 +1,17 @@
+import { constants } from 'node:http2'
 import type { Socket } from 'node:net'
 import type { HttpLimits } from '#firewall/contracts/policy.js'
 import type { Origin } from '#firewall/contracts/origin.js'
 import { authorityText } from '#firewall/names/default-port.js'
-import { UpstreamsClosed } from '../http1/errors.js'
+import { UpstreamsClosed } from '../errors.js'
 import type { KeptConnections } from '../idle-connections.js'
 import type { UpstreamPool } from '../upstream-pool.js'
 import type { UpstreamHandler, UpstreamRequest } from '../upstream.js'
 import { Http2Call, type CallEvents } from './call.js'
 import { Http2Connection, type ConnectionEvents } from './connection.js'
+import { Http2Error } from './errors.js'
+
+const { NGHTTP2_REFUSED_STREAM } = constants
 
 /** Connections of one pool. One is enough for most servers, which take a hundred requests at once. */
 const MAX_CONNECTIONS = 16
@@ -78,8 +82,12 @@ export class Http2Pool implements UpstreamPool, ConnectionEvents, CallEvents {
         next.call.onConnection(connection)
       }
     }
-    if (this.#waiting.length > 0 && this.#connections.size < MAX_CONNECTIONS && !this.#isDialling)
-      void this.#dial()
+    const connections = [...this.#connections]
+    if (this.#waiting.length === 0 || this.#isDialling || connections.some(({ isKnown }) => !isKnown)) return
+    // Threat: an upstream that allows no stream would have connections made to it without end, and requests wait for ever.
+    if (connections.some(({ takesNothing }) => takesNothing))
+      for (const { call } of this.#waiting.splice(0)) call.onFailed(new Http2Error(NGHTTP2_REFUSED_STREAM))
+    else if (this.#connections.size < MAX_CONNECTIONS) void this.#dial()
   }
 
   onIdle(connection: Http2Connection): void {

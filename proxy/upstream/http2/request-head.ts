@@ -1,6 +1,6 @@
 import { sensitiveHeaders, type OutgoingHttpHeaders } from 'node:http2'
 import { isConnectionHeader } from '../../message/headers.js'
-import { checkRequest } from '../http1/request-head.js'
+import { checkRequest } from '../request-syntax.js'
 import type { UpstreamRequest } from '../upstream.js'
 
 /** Secret wherever they are, beside the fields that a credential is in. */
@@ -10,7 +10,7 @@ const SECRET = ['authorization', 'proxy-authorization', 'cookie']
  * The head of a request as HTTP/2 has it (RFC 9113 section 8.3.1). What holds a secret is a literal that no table of the
  * connection remembers (RFC 7541 section 7.1.3).
  *
- * @throws InvalidRequest for what could be read in two ways by a server that speaks HTTP/1.1 to the next one
+ * @throws InvalidRequest
  */
 export function headOf(scheme: string, request: UpstreamRequest): OutgoingHttpHeaders {
   checkRequest(request)

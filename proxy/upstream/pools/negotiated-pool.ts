@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 import type { HttpLimits } from '#firewall/contracts/policy.js'
 import { dial, type TlsSession } from '../dial.js'
 import { Http1Pool } from '../http1/http1-pool.js'
-import { UpstreamsClosed } from '../http1/errors.js'
+import { UpstreamsClosed } from '../errors.js'
 import type { KeptConnections } from '../idle-connections.js'
 import { Http2Connection } from '../http2/connection.js'
 import { Http2Pool, speaksOther, type Waiting } from '../http2/http2-pool.js'
@@ -81,10 +81,11 @@ export class NegotiatedPool implements UpstreamPool {
       else if (this.#upstream.origin.scheme === 'http') await this.#choosePlain(socket)
       else this.#choose(speaksOther(socket) ? this.#http1(socket) : this.#http2(socket))
     } catch (error) {
+      // Whoever asks again because of it is not one of those that it failed for.
+      this.#isAsking = false
       for (const { handler } of this.#waiting.splice(0)) handler.onError(error as Error)
       if (this.#isDraining) this.#options.onEmpty()
     }
-    this.#isAsking = false
   }
 
   /** A server that does not speak HTTP/2 answers its preface with an error, or closes. Nothing of a request was sent by then. */
@@ -100,7 +101,9 @@ export class NegotiatedPool implements UpstreamPool {
     const isHttp2 = await connection.isConfirmed
     clearTimeout(timer)
     if (isHttp2) pool = this.#http2(connection)
-    if (this.#isClosed) connection.destroy()
+    // It may have gone while nobody was told.
+    if (connection.isClosed) pool?.onClosed(connection)
+    else if (this.#isClosed) connection.destroy()
     this.#choose(pool ?? this.#http1(null))
   }
 

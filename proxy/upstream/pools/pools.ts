@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
 import type { HttpLimits } from '#firewall/contracts/policy.js'
 import { connectionKey } from '../connection-key.js'
-import { UpstreamsClosed } from '../http1/errors.js'
+import { UpstreamsClosed } from '../errors.js'
 import { IdleConnections } from '../idle-connections.js'
 import type { UpstreamPool } from '../upstream-pool.js'
 import { NegotiatedPool } from './negotiated-pool.js'

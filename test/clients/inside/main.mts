@@ -12,6 +12,6 @@ symlinkSync(process.argv[3] ?? '', 'node_modules')
 const calls = JSON.parse(readFileSync(process.argv[2] ?? '', 'utf8')) as Call[]
 for (const { id, command } of calls) {
   const [program = '', ...words] = command
-  const { status, stdout, stderr } = spawnSync(program, words, { encoding: 'utf8', timeout: 60_000 })
+  const { status, stdout, stderr } = spawnSync(program, words, { encoding: 'utf8', timeout: 300_000 })
   console.log(JSON.stringify({ id, code: status, stdout, stderr: stderr.slice(-2000) }))
 }

@@ -4,6 +4,9 @@ import { once } from 'node:events'
 import type { Endpoint } from '../../brief.js'
 import type { ForwardResult } from './attempt.mjs'
 
+/** Milliseconds in which an answer must begin, on a machine that is busy, too. */
+const ANSWER_MS = 5000
+
 /** Milliseconds without data after which an exchange counts as finished. */
 const GRACE_MS = 1500
 
@@ -13,7 +16,7 @@ const MAX_RESPONSE = 262_144
 /** Opens a TCP connection for a hand-written request, because clients would correct its deliberate errors. */
 export async function openTcp({ host, port }: Endpoint): Promise<Socket> {
   const socket = connect({ host, port })
-  socket.setTimeout(GRACE_MS, () => socket.destroy(new Error('silence')))
+  socket.setTimeout(ANSWER_MS, () => socket.destroy(new Error('silence')))
   await once(socket, 'connect')
   return socket
 }
@@ -63,6 +66,7 @@ export async function exchange(socket: Socket, request: string | Buffer): Promis
       resolve()
     })
   })
+  socket.once('data', () => socket.setTimeout(GRACE_MS, () => socket.destroy()))
   socket.write(request)
   await closed
   const bytes = Buffer.concat(chunks)

@@ -1,4 +1,4 @@
-import type { UpstreamRequest } from '../upstream.js'
+import type { UpstreamRequest } from './upstream.js'
 
 /** RFC 9110 section 9.2.1, with those of RFC 4918, RFC 3253 and RFC 5323. */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'PROPFIND', 'REPORT', 'SEARCH'])
