@@ -179,7 +179,11 @@ export class Decoder {
 
   /** A line break: it is left out, and `=` or `\` before it, which say that the line goes on. */
   #fold(start: number, end: number): void {
-    if (!this.#inFold) this.#foldStart = start
+    if (!this.#inFold) {
+      this.#foldStart = start
+      // An escaped break behind a fold begins it anew.
+      if (this.noted > 0 && this.notes[this.noted - 3] === this.length) this.noted -= 3
+    }
     const first = this.out[this.#open]
     if (this.#open === this.length - 1 && this.#open !== NONE && (first === EQUALS || first === BACKSLASH)) {
       this.#foldStart = this.#openStart
@@ -196,9 +200,12 @@ export class Decoder {
     if (this.#outer.length > 0) this.#outer.length = 0
   }
 
+  /** Takes output back, and its notes; not that of a fold before it. */
   #dropTo(length: number): void {
     this.length = length
-    while (this.noted > 0 && (this.notes[this.noted - 3] ?? 0) >= length) this.noted -= 3
+    while (this.noted > 0 && (this.notes[this.noted - 3] ?? 0) > length) this.noted -= 3
+    // A fold has no output: its note, if there is one, is before the one of the first byte.
+    if (this.noted > 0 && this.notes[this.noted - 3] === length) this.noted -= 3
   }
 
   /** Whether the byte was the last of an escape, and with it became another one. If not, it is still to be put. */
@@ -263,8 +270,9 @@ export class Decoder {
       if (byte === SEMICOLON) return this.#replaceBy(code, end, false)
       return this.#endBefore(code, byte, start, end, level)
     }
-    const isHex = ((this.out[this.#open + 2] ?? 0) | 0x20) === 0x78
-    if (distance === 2 && (byte | 0x20) === 0x78) return false
+    const third = distance === 2 ? byte : (this.out[this.#open + 2] ?? 0)
+    const isHex = (third | 0x20) === 0x78
+    if (distance === 2 && isHex) return false
     const digit = digitOf(byte)
     if (digit >= 0 && (isHex || digit <= 9)) return false
     const code = this.#numberOf(isHex)

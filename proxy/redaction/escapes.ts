@@ -167,6 +167,9 @@ function isInner(special: number, byte: number): boolean {
 const FIRSTS = new Set([...NAMES.keys()].map((name) => name.charCodeAt(0)))
 const SECONDS = new Set([...NAMES.keys()].map((name) => name.charCodeAt(1)))
 
+/** What is behind the first byte of an escape that may stand for a digit, besides digits: `%&#x34;1`, `%\\u00341`. */
+const INNER_SECONDS = '#ux'
+
 function byThird(special: number, third: number): number {
   if (isBreak(special)) return FOLD
   const character = String.fromCharCode(special)
@@ -174,7 +177,9 @@ function byThird(special: number, third: number): number {
   if (character === '\\') return ESCAPE | FOLD
   if (character === '=' || isInner(special, third)) return ESCAPE
   const isThird =
-    digitOf(third) >= 0 || (character === '&' && ((third | 0x20) === 0x78 || SECONDS.has(third)))
+    digitOf(third) >= 0 ||
+    (character === '%' && INNER_SECONDS.includes(String.fromCharCode(third))) ||
+    (character === '&' && ((third | 0x20) === 0x78 || SECONDS.has(third)))
   return isThird ? ESCAPE : 0
 }
 

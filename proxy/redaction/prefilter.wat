@@ -269,14 +269,12 @@
                     (i32.store8 (local.get $out) (i32.const 0x0a))
                     (local.set $out (i32.add (local.get $out) (i32.const 1))))
                   (else
-                    (if (i32.eqz (local.get $usual))
-                      (then
-                        (local.set $note
-                          (call $note
-                            (local.get $note)
-                            (i32.sub (local.get $out) (local.get $output))
-                            (i32.sub (local.get $fold) (local.get $text))
-                            (i32.sub (local.get $to) (local.get $text))))))))))
+                    (local.set $note
+                      (call $note
+                        (local.get $note)
+                        (i32.sub (local.get $out) (local.get $output))
+                        (i32.sub (local.get $fold) (local.get $text))
+                        (i32.sub (local.get $to) (local.get $text))))))))
             (local.set $at (local.get $to))))
 
         (if (local.get $usual)

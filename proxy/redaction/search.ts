@@ -3,7 +3,9 @@ import { AhoCorasick } from '#firewall/secrets/aho-corasick.js'
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import { CLASSES, levelOf } from './characters.js'
 import { decoded, Decoder } from './decoder.js'
+import { EQUALS } from './escapes.js'
 import type { Edges, Form } from './encoded-forms.js'
+import { layersOf, type Layer } from './layers.js'
 import { filtersOf, MEMORY, MIN_PATTERN, type WindowFilter } from './prefilter.js'
 
 /** Where in a text a secret stands, and the credential that it belongs to. */
@@ -31,6 +33,9 @@ interface Pattern {
 
 const NO_EDGES: Edges = Object.freeze({ before: 0, behind: 0 })
 
+/** Text of which escapes were undone: where each byte of it was in the text that is searched. */
+type Reading = Pick<Decoder, 'length' | 'startOf' | 'endOf' | 'escapeBefore'>
+
 type Found = (start: number, end: number, pattern: number) => void
 
 /**
@@ -51,6 +56,8 @@ export class Search {
   readonly #automaton: AhoCorasick | null
   readonly #filters: readonly WindowFilter[]
   readonly #level: number
+  /** Whether a secret reads as an escape itself: then what the decoder makes of a text is not all that a reader may make of it. */
+  readonly #isLayered: boolean
 
   constructor({ bytes, owners }: SecretPatterns) {
     const all = bytes.flatMap((pattern, index) => readings(pattern, owners[index] ?? null))
@@ -60,6 +67,7 @@ export class Search {
     this.#automaton = isShort ? new AhoCorasick(searched) : null
     this.#filters = filtersOf(searched)
     this.#level = all.reduce((most, { level }) => Math.max(most, level), 0)
+    this.#isLayered = bytes.some((pattern) => readsOtherwise(pattern, bytes))
     // What waits is decided by secrets as they are: only then do two of the same characters make no difference.
     this.reaches = CLASSES.map((_, level) => reachOfAll(bytes.filter((pattern) => levelOf(pattern) >= level)))
   }
@@ -73,7 +81,12 @@ export class Search {
       const { owner, whole } = this.#patternAt(index)
       if (whole === null) matches.push({ start, end, owner })
     })
-    if (MEMORY.mark(this.#level) === 0) return matches
+    if (MEMORY.mark(this.#level) > 0) this.#findDecoded(text, matches)
+    if (this.#isLayered) for (const layer of layersOf(text, text.length)) this.#findInLayer(layer, matches)
+    return matches
+  }
+
+  #findDecoded(text: Uint8Array, matches: Match[]): void {
     const decoder = (DECODER.current ??= new Decoder())
     decoder.read(MEMORY.text, MEMORY.decoded, MEMORY.notes, text.length, MEMORY.decode)
     this.#findIn(MEMORY.decoded, decoder.length, decoder, (start, end, index) => {
@@ -84,7 +97,14 @@ export class Search {
         if (last !== null) matches.push({ start, end: last, owner })
       }
     })
-    return matches
+  }
+
+  #findInLayer(layer: Layer, matches: Match[]): void {
+    MEMORY.decoded.set(layer.bytes)
+    this.#findIn(MEMORY.decoded, layer.length, layer, (start, end, index) => {
+      const { owner, whole } = this.#patternAt(index)
+      if (whole === null) matches.push({ start, end, owner })
+    })
   }
 
   #patternAt(index: number): Pattern {
@@ -93,24 +113,24 @@ export class Search {
     return pattern
   }
 
-  /** @param decoder what the bytes were decoded by; null for a text as it is */
-  #findIn(bytes: Uint8Array, length: number, decoder: Decoder | null, found: Found): void {
+  /** @param reading what the bytes were decoded by; null for a text as it is */
+  #findIn(bytes: Uint8Array, length: number, reading: Reading | null, found: Found): void {
     const report: Found = (from, to, pattern) => {
       const { before, behind } = this.#patternAt(pattern).edges
       const [start, end] = [Math.max(from - before, 0), Math.min(to + behind, length)]
-      if (decoder === null) found(start, end, pattern)
-      else found(decoder.startOf(start), decoder.endOf(end - 1), pattern)
+      if (reading === null) found(start, end, pattern)
+      else found(reading.startOf(start), reading.endOf(end - 1), pattern)
     }
     if (this.#automaton !== null) walk(this.#automaton, bytes, length, report)
     for (const filter of this.#filters)
       for (let sample = 0; ; sample += filter.stride) {
-        sample = MEMORY.find(filter, decoder !== null, sample, length)
+        sample = MEMORY.find(filter, reading !== null, sample, length)
         if (sample < 0) break
         for (const { pattern, offset } of filter.windowsAt(bytes, sample)) {
           const whole = this.#patternAt(pattern).bytes
           const start = sample - offset
           if (isAt(bytes, start, length, whole, 0)) report(start, start + whole.length, pattern)
-          else if (decoder !== null) this.#findFromEscape(bytes, start, pattern, decoder, found)
+          else if (reading !== null) this.#findFromEscape(bytes, start, pattern, reading, found)
         }
       }
   }
@@ -121,15 +141,15 @@ export class Search {
    *
    * @param start where the pattern would begin, were all of its characters there
    */
-  #findFromEscape(bytes: Uint8Array, start: number, pattern: number, decoder: Decoder, found: Found): void {
+  #findFromEscape(bytes: Uint8Array, start: number, pattern: number, reading: Reading, found: Found): void {
     const { text } = MEMORY
     const whole = this.#patternAt(pattern).bytes
     for (let taken = 1; taken <= MAX_TAKEN && taken < whole.length; taken += 1) {
-      const escape = decoder.escapeBefore(start + taken)
-      if (escape === null || !isAt(bytes, start + taken, decoder.length, whole, taken)) continue
+      const escape = reading.escapeBefore(start + taken)
+      if (escape === null || !isAt(bytes, start + taken, reading.length, whole, taken)) continue
       for (let at = escape.start + 1; at < escape.end; at += 1)
         if (Buffer.compare(decoded(text.subarray(at, escape.end)).all, whole.subarray(0, taken)) === 0)
-          found(at, decoder.endOf(start + whole.length - 1), pattern)
+          found(at, reading.endOf(start + whole.length - 1), pattern)
     }
   }
 }
@@ -170,6 +190,20 @@ function readings(pattern: Form, owner: string | null): readonly Pattern[] {
     edges: pattern.edges ?? NO_EDGES,
     level: levelOf(whole ?? bytes),
   }))
+}
+
+/** Bytes of `=` at the end of base64. */
+const MAX_PADDING = 2
+
+/**
+ * Whether whoever undoes the escapes of a pattern has something that is not looked for as it is, or has one that goes on in what
+ * stands behind it. The `=` at the end of base64 is no such beginning.
+ */
+function readsOtherwise(pattern: Uint8Array, patterns: readonly Uint8Array[]): boolean {
+  const { all, certain } = decoded(pattern)
+  const isPadding = all[certain] === EQUALS && all.length - certain <= MAX_PADDING
+  if (certain < all.length && !isPadding) return true
+  return Buffer.compare(all, pattern) !== 0 && !patterns.some((other) => Buffer.compare(all, other) === 0)
 }
 
 /** Where a secret ends whose last characters were read as the beginning of an escape; null where it is another text. */
