@@ -31,6 +31,7 @@ COPY --from=build /app/dist/config dist/config
 COPY --from=build /app/dist/dns dist/dns
 COPY --from=build /app/dist/proxy dist/proxy
 COPY --from=build /app/dist/src dist/src
+COPY --from=build /app/dist/bundle dist/bundle
 ENV NODE_ENV=production EGRESS_POLICY=/etc/egress/egress.yaml EGRESS_AUDIT_DIR=/var/log/egress MALLOC_ARENA_MAX=1
 # What Node has compiled once it need not compile at every start.
 RUN NODE_COMPILE_CACHE=/app/.compiled node -e "Promise.all(['cli/serve.js', 'gateway/gateway.js'].map((file) => import('/app/dist/src/' + file)))" \

@@ -21,7 +21,7 @@ interface Source {
   readonly path: string
   readonly folder: string
   readonly text: string
-  /** A test, or what only tests use. */
+  /** A test, or what only tests or the build use. */
   readonly test: boolean
 }
 
@@ -36,7 +36,10 @@ function sourcesOf(folder: string): Source[] {
     .filter((name) => name.endsWith('.ts'))
     .map((name) => {
       const path = join(folder, name)
-      const test = FREE.includes(folder) || /\.test\.ts$|fixtures\.ts$|broken-policies\.ts$/.test(name)
+      const test =
+        FREE.includes(folder) ||
+        name.startsWith('build/') ||
+        /\.test\.ts$|fixtures\.ts$|broken-policies\.ts$/.test(name)
       return { path, folder, test, text: readFileSync(path, 'utf8') }
     })
 }

@@ -1,0 +1,75 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { build as join, transform, type Plugin } from 'esbuild'
+import { BUNDLE_DIRECTORY, MANIFEST, type BundleManifest } from '../start/bundle.js'
+import { trainBundle } from './train.js'
+
+// Joins the compiled program and its packages into a few files, one for each set of commands that needs it. `npm run build`
+// runs this last; src/start/bundle.ts loads the result.
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
+const COMPILED = `${ROOT}dist/`
+const BUNDLE = `${ROOT}${BUNDLE_DIRECTORY}/`
+const UNFINISHED = `${ROOT}dist/.bundle/`
+const TARGET = 'node20.19'
+
+/** Modules that look for files beside them find those of the unbundled program. */
+const ownPlaces: Plugin = {
+  name: 'own places',
+  setup(build) {
+    build.onLoad({ filter: /\.js$/ }, ({ path }) => {
+      if (!path.startsWith(COMPILED)) return null
+      const text = readFileSync(path, 'utf8')
+      const place = JSON.stringify(path.slice(COMPILED.length))
+      return { contents: text.replaceAll('import.meta.url', `moduleUrl(${place})`), loader: 'js' }
+    })
+  },
+}
+
+const { outputFiles, metafile } = await join({
+  absWorkingDir: ROOT,
+  entryPoints: [`${COMPILED}src/program.js`],
+  outdir: BUNDLE,
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: TARGET,
+  minifySyntax: true,
+  write: false,
+  metafile: true,
+  logLevel: 'warning',
+  plugins: [ownPlaces],
+})
+
+rmSync(UNFINISHED, { recursive: true, force: true })
+mkdirSync(UNFINISHED, { recursive: true })
+for (const { path, text } of outputFiles) {
+  // V8 stores compiled code of scripts only, not of modules, and esbuild splits modules only.
+  const { code } = await transform(text, {
+    format: 'cjs',
+    platform: 'node',
+    target: TARGET,
+    supported: { 'dynamic-import': false },
+    minifyWhitespace: true,
+  })
+  writeFileSync(
+    UNFINISHED + path.slice(BUNDLE.length),
+    `(function (exports, require, module, moduleUrl) {${code}\n})`,
+  )
+}
+const inputs = [...Object.keys(metafile.inputs).filter(isOwn), 'node_modules/.package-lock.json']
+const manifest: BundleManifest = {
+  inputs: inputs.map((path) => {
+    const { mtimeMs, size } = statSync(ROOT + path)
+    return [path, mtimeMs, size]
+  }),
+}
+writeFileSync(UNFINISHED + MANIFEST, JSON.stringify(manifest))
+rmSync(BUNDLE, { recursive: true, force: true })
+renameSync(UNFINISHED, BUNDLE)
+trainBundle(ROOT)
+
+function isOwn(path: string): boolean {
+  return path.startsWith('dist/')
+}

@@ -1,0 +1,275 @@
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import type { CredentialKind } from '#firewall/contracts/credential.js'
+import type { CommandIo } from './common/io.js'
+import { EgressError, EXIT, exitCodeOf, formatError } from './common/errors.js'
+import { parseLimits } from './sandbox/limits.js'
+import { shareStandardStreams } from './standard-streams.js'
+import { usageError } from './usage-error.js'
+
+// Each action loads its own command, so that `egress run` does not wait for code that only `explain` needs.
+
+const EXAMPLES = `Examples:
+  egress init                                   create a commented egress.yaml
+  egress check                                  validate the policy and explain it
+  egress run -- python3 my_agent.py             run an agent in a sandbox behind the firewall
+  egress explain GET https://api.github.com/    show whether a request is allowed, and why
+  egress explain dns pypi.org                   show why a DNS name is allowed or denied
+  egress logs --denied                          show what was denied, and why
+`
+
+/** The code that `docker run` uses when it cannot start a container. */
+const LAUNCH_FAILED_EXIT = 125
+
+interface RunFlags {
+  backend?: string
+  image?: string
+  tty?: boolean
+  allowOldEngine?: boolean
+  agent?: string
+  policy?: string
+  auditDir?: string
+  workdir?: string
+  write?: boolean
+  mount?: string[]
+  env?: string[]
+  limit?: string[]
+}
+
+interface LogsFlags {
+  auditDir?: string
+  follow?: boolean
+  tail?: number
+  since?: string
+  denied?: boolean
+  host?: string
+  sandbox?: string
+  json?: boolean
+}
+
+/** Builds the command line. Actions set the exit code; errors are thrown to \`main\`. */
+function program(io: CommandIo, done: (code: number) => void): Command {
+  const egress = new Command('egress')
+    .description('Run AI agents in a sandbox behind an egress firewall.')
+    .usage('<command> [options]')
+    .addHelpText('before', EXAMPLES)
+    .version(version(), '-V, --version', 'Print the version')
+    .helpOption('-h, --help', 'Show help')
+    .helpCommand('help [command]', 'Show help for a command')
+    .exitOverride()
+    // `main` prints these errors, as it prints all others.
+    .configureOutput({ outputError: () => undefined })
+    .enablePositionalOptions()
+
+  egress
+    .command('run')
+    .description('Run a command in a new sandbox with its own gateway')
+    .usage('[options] -- command [arguments…]')
+    .argument('<command...>', 'Command and arguments')
+    .option('--backend <name>', 'namespaces, docker or auto (default: namespaces)', requireValue)
+    .option('--agent <name>', 'Agent of the policy to run as', requireValue)
+    .option('--policy <file>', 'Policy file (default: egress.yaml)', requireValue)
+    .option('--audit-dir <dir>', 'Directory for the audit log', requireValue)
+    .option(
+      '--workdir <dir>',
+      'Work directory (default: the current one), read-only without --write',
+      requireValue,
+    )
+    .option('--write', 'Let the command write to the work directory')
+    .option(
+      '--mount <path[:rw]>',
+      'Make a file or directory available at the same path; add :rw to allow writing (repeatable)',
+      collect,
+    )
+    .option('--env <NAME=VALUE>', 'Set an environment variable in the sandbox (repeatable)', collect)
+    .option(
+      '--limit <name=value>',
+      'Limit processes, memory, tmp or files, such as memory=2g; with Docker also cpus (repeatable)',
+      collect,
+    )
+    .option('--image <name>', 'Image to run the command in (Docker)', requireValue)
+    .option('--tty', 'Give the command a terminal even if the output is not one (Docker)')
+    .option('--allow-old-engine', 'Accept an engine with a known vulnerability (Docker)')
+    .passThroughOptions()
+    .action(async (command: string[], flags: RunFlags) => {
+      const { run } = await import('./cli/run.js')
+      const { agent, policy, auditDir, workdir, write = false, mount: mounts = [], env = [], limit } = flags
+      const { backend, image, tty = false, allowOldEngine = false } = flags
+      const limits = parseLimits(limit ?? [])
+      const docker = { backend, image, tty, allowOldEngine }
+      done(
+        await run(command, { agent, policy, auditDir, workdir, write, mounts, env, limits, ...docker }, io),
+      )
+    })
+
+  egress
+    .command('serve')
+    .description('Run the gateway as a server for many sandboxes (used by Docker Compose)')
+    .argument('[role]', 'dns or proxy (default: both in one process)')
+    .option('--policy <file>', 'Policy file (default: egress.yaml)')
+    .option('--audit-dir <dir>', 'Directory for the audit log')
+    .action(async (role: string | undefined, flags: { policy?: string; auditDir?: string }) => {
+      const { serve } = await import('./cli/serve.js')
+      done(await serve({ role, policy: flags.policy, auditDir: flags.auditDir }, io))
+    })
+
+  egress
+    .command('reload')
+    .description(
+      'Make the running gateway reload its policy, and wait for the result (exits 1 if it is rejected)',
+    )
+    .action(async () => {
+      const { runReload } = await import('./cli/reload.js')
+      done(await runReload(io))
+    })
+
+  egress
+    .command('doctor')
+    .description('Test the isolation of a temporary sandbox (exits 1 if a check fails)')
+    .option('--json', 'Print one JSON object per line')
+    .option('--backend <name>', 'namespaces, docker or auto (default: namespaces)', requireValue)
+    .action(async ({ json = false, backend }: { json?: boolean; backend?: string }) => {
+      const { doctor } = await import('./cli/doctor.js')
+      done(await doctor({ json, backend }, io))
+    })
+
+  egress
+    .command('check')
+    .description('Validate the policy and explain it in plain English')
+    .argument('[file]', 'Policy file (default: egress.yaml)')
+    .option('--json', 'Print one JSON object')
+    .action(async (file: string | undefined, { json }: { json?: boolean }) => {
+      const { runCheck } = await import('./cli/check.js')
+      done(await runCheck({ file, json }, io, await credentialKinds()))
+    })
+
+  egress
+    .command('explain')
+    .description(
+      'Show whether a request or DNS name is allowed, and by which rule (exits 0 if allowed, 1 if denied)',
+    )
+    .usage('[options] METHOD URL | dns NAME')
+    .argument('<request...>', 'METHOD URL, or dns NAME')
+    .option('--agent <name>', 'Agent that sends the request', requireValue)
+    .option('--policy <file>', 'Policy file (default: egress.yaml)', requireValue)
+    .option('--json', 'Print one JSON object')
+    .action(async (args: string[], flags: { agent?: string; policy?: string; json?: boolean }) => {
+      const { runExplain } = await import('./cli/explain.js')
+      done(await runExplain({ args, ...flags }, io, await credentialKinds()))
+    })
+
+  egress
+    .command('init')
+    .description('Create a commented starter policy')
+    .argument('[file]', 'File to create (default: egress.yaml)')
+    .option('--force', 'Overwrite an existing file')
+    .action(async (file: string | undefined, { force }: { force?: boolean }) => {
+      const { runInit } = await import('./cli/init.js')
+      done(await runInit({ file, force }, io))
+    })
+
+  egress
+    .command('presets')
+    .description('List the presets that a service can `use`, or show one in full')
+    .argument('[name]', 'Preset to show')
+    .option('--json', 'Print one JSON object per line')
+    .action(async (name: string | undefined, { json }: { json?: boolean }) => {
+      const { runPresets } = await import('./cli/presets.js')
+      done(runPresets({ name, json }, io, await credentialKinds()))
+    })
+
+  egress
+    .command('logs')
+    .description('Show the audit log, oldest records first')
+    .argument('[log]', 'dns, http or sandbox (default: all)')
+    .option('-f, --follow', 'Keep printing new records as they are written')
+    .option('-n, --tail <lines>', 'Show only the last lines', wholeNumber)
+    .option(
+      '--since <time>',
+      'Show records since this time or duration, such as 42m, 2h30m or 2026-01-31T12:00:00Z',
+      requireValue,
+    )
+    .option('--denied', 'Show only denied requests and DNS queries')
+    .option('--host <name>', 'Show only this host', requireValue)
+    .option('--sandbox <id>', 'Show only this sandbox', requireValue)
+    .option('--json', 'Print the records unchanged, one JSON object per line')
+    .option('--audit-dir <dir>', 'Directory of the audit log', requireValue)
+    .action(async (role: string | undefined, flags: LogsFlags) => {
+      const { readSettings } = await import('#config/settings.js')
+      const { logs } = await import('./cli/logs.js')
+      const { auditDir } = readSettings({ flags: { auditDir: flags.auditDir }, env: io.env, cwd: io.cwd })
+      const interrupted = new AbortController()
+      process.once('SIGINT', () => interrupted.abort())
+      const { follow = false, denied = false, json = false, tail = null, since, host, sandbox } = flags
+      const isNamed = flags.auditDir !== undefined
+      const options = { auditDir, isNamed, role, follow, denied, json, tail, since, host, sandbox }
+      done(await logs({ ...options, colour: process.stdout.isTTY }, io, Date.now(), interrupted.signal))
+    })
+
+  return egress
+}
+
+async function credentialKinds(): Promise<readonly CredentialKind[]> {
+  return (await import('#proxy/credentials/index.js')).CREDENTIAL_KINDS
+}
+
+/** Rejects the value that an unset shell variable leaves (`--agent ""`), and `--` in `--agent -- command`. */
+function requireValue(text: string): string {
+  if (text === '' || text.startsWith('--')) throw new InvalidArgumentError('Add a value after the option.')
+  return text
+}
+
+function collect(value: string, before: readonly string[] = []): string[] {
+  return [...before, requireValue(value)]
+}
+
+function wholeNumber(text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Use a whole number.')
+  return Number(text)
+}
+
+function version(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(manifest) as { version: string }).version
+}
+
+function workingDirectory(): string {
+  try {
+    return process.cwd()
+  } catch (cause) {
+    throw new EgressError({
+      code: 'EGRESS_NO_DIRECTORY',
+      problem: 'The current directory was removed',
+      fix: 'Change to an existing directory',
+      cause,
+    })
+  }
+}
+
+/** Runs the command that the arguments name, and resolves with the exit code. */
+export async function main(): Promise<number> {
+  if (process.argv[2] === 'run') shareStandardStreams()
+  // `egress logs | head`: the reader closed the pipe.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) =>
+    process.exit(error.code === 'EPIPE' ? 0 : EXIT.failed),
+  )
+  let code: number = EXIT.fine
+  try {
+    const { stdout, stderr, env } = process
+    const io: CommandIo = { stdout, stderr, env, cwd: workingDirectory() }
+    await program(io, (result) => (code = result)).parseAsync()
+  } catch (error) {
+    // `run` exits with the command's code, so its own failures need a code that commands do not use.
+    const usage = process.argv[2] === 'run' ? LAUNCH_FAILED_EXIT : EXIT.usage
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return EXIT.fine
+      // Commander has already printed the help.
+      if (error.code !== 'commander.help')
+        process.stderr.write(formatError(usageError(error, process.argv[2])))
+      return usage
+    }
+    process.stderr.write(formatError(error))
+    return exitCodeOf(error) === EXIT.usage ? usage : exitCodeOf(error)
+  }
+  return code
+}
