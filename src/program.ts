@@ -81,7 +81,11 @@ function program(io: CommandIo, done: (code: number) => void): Command {
       'Make a file or directory available at the same path; add :rw to allow writing (repeatable)',
       collect,
     )
-    .option('--env <NAME=VALUE>', 'Set an environment variable in the sandbox (repeatable)', collect)
+    .option(
+      '--env <NAME=VALUE>',
+      'Set an environment variable in the sandbox, or remove it with -NAME (repeatable)',
+      collect,
+    )
     .option(
       '--limit <name=value>',
       'Limit processes, memory, tmp or files, such as memory=2g; with Docker also cpus (repeatable)',

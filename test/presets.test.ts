@@ -286,7 +286,7 @@ for (const { name, description, example, service, placeholders = {} } of PRESETS
     const made = loaded.policy.services.get('it')
     t.equal(made?.credential?.kind, kind)
     const values = makePlaceholders(loaded.policy, DEFAULT_AGENT)
-    const environment = sandboxEnvironment(loaded.policy, { agent: DEFAULT_AGENT, placeholders: values }, {})
+    const environment = sandboxEnvironment(loaded.policy, { agent: DEFAULT_AGENT, placeholders: values }, [])
     for (const variable of Object.keys(service.env ?? {})) {
       if (service.env?.[variable]?.includes('{url}') && (made?.targets.length ?? 0) > 1) continue
       t.notMatch(environment[variable] ?? '{', /[{}]/, `${variable} is filled in`)

@@ -77,7 +77,16 @@ export class Bench {
     chmodSync(this.root, 0o755)
     const compiled = dirname(dirname(fileURLToPath(import.meta.url)))
     cpSync(join(compiled, 'src/sandbox'), join(this.root, 'code/src/sandbox'), { recursive: true })
-    for (const name of ['errors', 'file-way', 'install', 'process-name', 'sandbox-writes'])
+    cpSync(join(compiled, 'src/trust'), join(this.root, 'code/src/trust'), { recursive: true })
+    for (const name of [
+      'environment-changes',
+      'own-names',
+      'errors',
+      'file-way',
+      'install',
+      'process-name',
+      'sandbox-writes',
+    ])
       cpSync(join(compiled, `src/common/${name}.js`), join(this.root, `code/src/common/${name}.js`))
     cpSync(join(compiled, 'test/sandbox-driver.js'), this.driver)
     writeFileSync(join(this.root, 'code/package.json'), '{"type":"module"}')

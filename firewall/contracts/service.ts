@@ -34,4 +34,10 @@ export interface PlaceholderFormat {
   /** Characters of the whole value. */
   readonly length: number
   readonly alphabet: 'alphanumeric' | 'upper-alphanumeric' | 'hex'
+  /** Set for a format of fixed parts, instead of the three above. */
+  readonly structure?: PlaceholderStructure
 }
+
+/** A UUID, or a JSON Web Token with these parts and a signature that nobody made. */
+export type PlaceholderStructure =
+  { readonly kind: 'uuid' } | { readonly kind: 'jwt'; readonly header: object; readonly claims: object }

@@ -1,5 +1,5 @@
 import type { InjectionFailure } from '#firewall/contracts/credential.js'
-import type { Reason } from '#firewall/contracts/reasons.js'
+import { statusOf, type Reason } from '#firewall/contracts/reasons.js'
 
 /** No, with its reason. What the client is told is made from this by its downstream. */
 export interface Denial {
@@ -8,13 +8,24 @@ export interface Denial {
   readonly detail: string | null
   /** Seconds, for `Retry-After`. */
   readonly retryAfter: number | null
+  /** Where the client finds what it asked for without the proxy; a redirect takes it there. */
+  readonly location?: string
 }
 
 export function deny(
   reason: Reason,
-  { rule = null, detail = null, retryAfter = null }: Partial<Omit<Denial, 'reason'>> = {},
+  { rule = null, detail = null, retryAfter = null, location }: Partial<Omit<Denial, 'reason'>> = {},
 ): Denial {
-  return { reason, rule, detail, retryAfter }
+  const denial = { reason, rule, detail, retryAfter }
+  return location === undefined ? denial : { ...denial, location }
+}
+
+/** RFC 9110, section 15.4.8: the client repeats the request with its method and body. */
+const TEMPORARY_REDIRECT = 307
+
+/** The status that a denial is answered with. */
+export function denialStatus({ reason, location }: Denial): number {
+  return location === undefined ? statusOf(reason) : TEMPORARY_REDIRECT
 }
 
 /** Seconds: what is held is sent as soon as it is there. */

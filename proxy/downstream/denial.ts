@@ -1,5 +1,5 @@
-import { statusOf, textOf } from '#firewall/contracts/reasons.js'
-import type { Denial } from '../contracts/denial.js'
+import { textOf } from '#firewall/contracts/reasons.js'
+import { denialStatus, type Denial } from '../contracts/denial.js'
 import { statusLine } from '../message/status-line.js'
 import { writeError } from './error-shapes/index.js'
 import { problem } from './error-shapes/problem.js'
@@ -26,7 +26,7 @@ export function denialResponse(
   asker: Asker,
   denial: Denial,
   requestId: string,
-  status = statusOf(denial.reason),
+  status = denialStatus(denial),
 ): DenialResponse {
   return complete(denial, requestId, writeError(messageOf(denial, requestId, status), asker))
 }
@@ -36,7 +36,7 @@ export function denialResponse(
  * that is not TLS. The connection is over with it.
  */
 export function denialText(denial: Denial, requestId: string): string {
-  const message = messageOf(denial, requestId, statusOf(denial.reason))
+  const message = messageOf(denial, requestId, denialStatus(denial))
   const { status, phrase, headers, body } = complete(
     denial,
     requestId,
@@ -63,7 +63,7 @@ export function denialLine({ reason, rule, detail }: Denial): string {
 }
 
 function complete(
-  { reason, retryAfter }: Denial,
+  { reason, retryAfter, location }: Denial,
   requestId: string,
   { status, headers, body }: ErrorResponse,
 ): DenialResponse {
@@ -77,6 +77,7 @@ function complete(
       'cache-control': 'no-store',
       'x-egress-request-id': requestId,
       ...(retryAfter === null ? {} : { 'retry-after': String(retryAfter) }),
+      ...(location === undefined ? {} : { location }),
     },
     body: bytes,
   }

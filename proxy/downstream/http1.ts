@@ -2,8 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { Duplex, Readable } from 'node:stream'
 import type { Headers } from '#firewall/contracts/credential.js'
-import { statusOf } from '#firewall/contracts/reasons.js'
-import type { Denial } from '../contracts/denial.js'
+import { denialStatus, type Denial } from '../contracts/denial.js'
 import { collectHeaders, hasBody, newHeaders } from '../message/headers.js'
 import { statusLine } from '../message/status-line.js'
 import { acceptFor } from '../message/websocket-handshake.js'
@@ -119,7 +118,7 @@ export class Http1Downstream implements Downstream {
     if (answer.body === null || this.method === 'HEAD') this.#response.flushHeaders()
     else this.#response.write(answer.body)
     this.#afterBody(() => this.#response.end())
-    return status ?? statusOf(denial.reason)
+    return status ?? denialStatus(denial)
   }
 
   destroy(): void {

@@ -1,8 +1,7 @@
 import { constants, type ServerHttp2Stream } from 'node:http2'
 import { Readable, type Duplex } from 'node:stream'
 import type { Headers } from '#firewall/contracts/credential.js'
-import { statusOf } from '#firewall/contracts/reasons.js'
-import type { Denial } from '../contracts/denial.js'
+import { denialStatus, type Denial } from '../contracts/denial.js'
 import { collectHeaders, isConnectionHeader } from '../message/headers.js'
 import { denialResponse } from './denial.js'
 import type { Downstream, Upgrade } from './downstream.js'
@@ -113,7 +112,7 @@ export class Http2Downstream implements Downstream {
     this.begin(sent, headers)
     if (body !== null && this.method !== 'HEAD') this.write(body)
     this.end(null, ignore)
-    return status ?? statusOf(denial.reason)
+    return status ?? denialStatus(denial)
   }
 
   destroy(): void {

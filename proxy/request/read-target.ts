@@ -4,6 +4,7 @@ import type { ServiceTarget } from '#firewall/contracts/service.js'
 import { authorityText, defaultPort } from '#firewall/names/default-port.js'
 import { parseAuthority } from '#firewall/names/hostname.js'
 import { deny, type Denial } from '../contracts/denial.js'
+import { denyOwnAddress } from './own-address.js'
 import type { Inquiry } from './exchange.js'
 
 /** Sets origin and target of a request from the request target, in the form that its listener takes. */
@@ -51,7 +52,10 @@ function readAbsoluteForm(inquiry: Inquiry): Denial | null {
   const host = parseAuthority(String(inquiry.headers['host']))
   const rest = match[3] ?? ''
   inquiry.target = rest.startsWith('/') ? rest : `/${rest}`
-  if (authority === null || host === null) return deny('bad-authority')
+  if (authority === null || host === null)
+    return (
+      (scheme === 'http' ? denyOwnAddress(match[2] ?? '', inquiry.target) : null) ?? deny('bad-authority')
+    )
   const port = authority.port ?? defaultPort(scheme)
   inquiry.origin = { scheme, host: authority.host, port }
   const agrees = host.host === authority.host && (host.port ?? defaultPort(scheme)) === port

@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
-import { statusOf } from '#firewall/contracts/reasons.js'
 import type { Credential } from '#firewall/contracts/credential.js'
-import type { Denial } from '../contracts/denial.js'
+import { denialStatus, type Denial } from '../contracts/denial.js'
 import type { HttpDecision, Redaction } from '../contracts/events.js'
 import type { FlowEnd } from '../records/flow.js'
 import type { Tally } from '../redaction/tally.js'
@@ -77,7 +76,7 @@ export function decisionOf(exchange: Exchange, at: number, denial: Denial | null
     reason: denial?.reason ?? null,
     detail: denial === null ? overridesOf(exchange) : denial.detail,
     rule: denial === null ? (exchange.verdict?.rule.id ?? null) : denial.rule,
-    status: denial === null ? null : statusOf(denial.reason),
+    status: denial === null ? null : denialStatus(denial),
     service: exchange.service,
     credential: denial === null && exchange.injects ? (exchange.credential?.id ?? null) : null,
     address: exchange.upstream?.addresses[0] ?? null,

@@ -1,17 +1,18 @@
 import fc from 'fast-check'
-import { X509Certificate } from 'node:crypto'
 import t from 'tap'
 import { bearer } from '#proxy/credentials/bearer.js'
 import { Secret } from '#firewall/secrets/secret.js'
 import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
 import type { PlaceholderFormat, Service } from '#firewall/contracts/service.js'
 import type { Policy } from '#firewall/contracts/policy.js'
-import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import { service, testPolicy } from '#test/fixtures/policy.js'
-import { certificateFiles, makePlaceholder, makePlaceholders, sandboxEnvironment } from './environment.js'
+import { placeholderFormat } from '#config/services/placeholder-format.js'
+import { makePlaceholder, makePlaceholders, sandboxEnvironment } from './environment.js'
 
 const REAL = 'ghp_realREALrealREALrealREALrealREALreal'
 const SHAPE: PlaceholderFormat = { prefix: 'ghp_', length: 40, alphabet: 'alphanumeric' }
+
+const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
 
 function policy(...services: readonly Service[]): Policy {
   const made = testPolicy({ destinations: [], services })
@@ -21,8 +22,8 @@ function policy(...services: readonly Service[]): Policy {
   return { ...made, agents }
 }
 
-function environmentOf(policy: Policy, agent: string, own: Record<string, string>) {
-  return sandboxEnvironment(policy, { agent, placeholders: makePlaceholders(policy, agent) }, own)
+function environmentOf(policy: Policy, agent: string) {
+  return sandboxEnvironment(policy, { agent, placeholders: makePlaceholders(policy, agent) }, ['10.9.8.4'])
 }
 
 const git = service(
@@ -63,7 +64,7 @@ void t.test('a placeholder has the shape, and nothing of the secret', (t) => {
 })
 
 void t.test('the variables of a service, filled in', (t) => {
-  const env = environmentOf(policy(git), DEFAULT_AGENT, {})
+  const env = environmentOf(policy(git), DEFAULT_AGENT)
   t.match(env['GIT_TOKEN'], /^ghp_[A-Za-z0-9]{36}$/)
   t.equal(
     env['GIT_BOTH'],
@@ -77,7 +78,7 @@ void t.test('the variables of a service, filled in', (t) => {
 })
 
 void t.test('every sandbox has its own', (t) => {
-  const values = Array.from({ length: 50 }, () => environmentOf(policy(git), DEFAULT_AGENT, {})['GIT_TOKEN'])
+  const values = Array.from({ length: 50 }, () => environmentOf(policy(git), DEFAULT_AGENT)['GIT_TOKEN'])
   t.equal(new Set(values).size, 50)
   t.notOk(values.includes(REAL))
   t.end()
@@ -86,15 +87,15 @@ void t.test('every sandbox has its own', (t) => {
 void t.test('an agent gets what it may use', (t) => {
   const jira = service('jira', 'https://jira.example', null, { environment: { JIRA_URL: '{url}' } })
   const all = policy(git, jira)
-  t.match(environmentOf(all, DEFAULT_AGENT, {}), {
+  t.match(environmentOf(all, DEFAULT_AGENT), {
     GIT_URL: String,
     JIRA_URL: String,
     EGRESS_AGENT: DEFAULT_AGENT,
   })
-  const one = environmentOf(all, 'git', {})
+  const one = environmentOf(all, 'git')
   t.match(one, { GIT_URL: String, EGRESS_AGENT: 'git' })
   t.notOk('JIRA_URL' in one)
-  t.notOk('GIT_URL' in environmentOf(all, 'none', {}))
+  t.notOk('GIT_URL' in environmentOf(all, 'none'))
   t.end()
 })
 
@@ -112,45 +113,52 @@ void t.test('texts are put in as they are', (t) => {
       }),
     ),
     DEFAULT_AGENT,
-    {},
   )
   const url = "http://odd.example:8080/$&/$$/$'/$1"
   t.equal(env['A'], `<${url}>`)
   t.equal(env['B'], `${url} ${url}`)
   t.equal(env['C'], '{placeholder:NOBODY} {other} {placeholder:}')
-  t.equal(environmentOf(policy(odd('', 80, { A: '{url}' })), DEFAULT_AGENT, {})['A'], 'http://odd.example')
+  t.equal(environmentOf(policy(odd('', 80, { A: '{url}' })), DEFAULT_AGENT)['A'], 'http://odd.example')
   t.end()
 })
 
-void t.test('ways to the gateway and to its certificate', (t) => {
-  const env = environmentOf(policy(), DEFAULT_AGENT, { OWN: '1', HTTP_PROXY: 'mine' })
-  t.match(env, {
-    HTTPS_PROXY: 'http://egress:3128',
-    https_proxy: 'http://egress:3128',
-    OWN: '1',
-    HTTP_PROXY: 'mine',
+void t.test('ways to the gateway', (t) => {
+  const env = environmentOf(policy(), DEFAULT_AGENT)
+  for (const name of ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy'])
+    t.equal(env[name], 'http://egress:3128', name)
+  t.equal(env['NO_PROXY'], env['no_proxy'])
+  const direct = env['NO_PROXY']?.split(',') ?? []
+  for (const name of ['localhost', '127.0.0.0/8', '::1', '0.0.0.0', 'sandbox', 'egress', '10.9.8.4'])
+    t.ok(direct.includes(name), name)
+  t.end()
+})
+
+void t.test('the variables of a policy cannot switch verification off', (t) => {
+  const odd = service('odd', 'https://odd.example', null, {
+    environment: { REQUESTS_CA_BUNDLE: '', CURL_CA_BUNDLE: ' ', GIT_SSL_NO_VERIFY: '', EMPTY: '' },
   })
-  t.strictSame(env['NO_PROXY']?.split(','), ['localhost', '127.0.0.1', '::1', 'egress'])
-  for (const name of [
-    'SSL_CERT_FILE',
-    'REQUESTS_CA_BUNDLE',
-    'CURL_CA_BUNDLE',
-    'GIT_SSL_CAINFO',
-    'AWS_CA_BUNDLE',
-  ])
-    t.equal(env[name], '/etc/ssl/certs/ca-certificates.crt', name)
-  t.equal(env['NODE_EXTRA_CA_CERTS'], '/etc/egress/ca.pem')
+  const env = environmentOf(policy(odd), DEFAULT_AGENT)
+  for (const name of ['REQUESTS_CA_BUNDLE', 'CURL_CA_BUNDLE', 'GIT_SSL_NO_VERIFY']) t.notOk(name in env, name)
+  t.equal(env['EMPTY'], '', 'others may be empty')
+  t.ok(env['SSL_CERT_FILE'])
   t.end()
 })
 
-void t.test('the bundle holds the public authorities and the gateway, and no key', async (t) => {
-  const authority = await CertificateAuthority.create(Date.now())
-  const files = certificateFiles(authority.pem)
-  t.equal(files['/etc/egress/ca.pem'], authority.pem)
-  const bundle = files['/etc/ssl/certs/ca-certificates.crt'] ?? ''
-  const certificates = bundle.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
-  t.ok(certificates.length > 50, `${certificates.length} authorities`)
-  const own = new X509Certificate(authority.pem).fingerprint256
-  t.equal(new X509Certificate(certificates.at(-1) ?? '').fingerprint256, own)
-  for (const text of Object.values(files)) t.notMatch(text, /PRIVATE KEY/)
+void t.test('a structured placeholder has its structure, and a signature of its own', (t) => {
+  const format = placeholderFormat(
+    `${part({ alg: 'RS256', kid: 'k1' })}.${part({ role: 'anon', sub: 'u-17', exp: 5 })}.c2ln`,
+  )
+  const [first, second] = [makePlaceholder(format), makePlaceholder(format)]
+  const [header, claims, signature = ''] = first.split('.')
+  t.same(JSON.parse(Buffer.from(header ?? '', 'base64url').toString()), { alg: 'RS256', typ: 'JWT' })
+  t.match(JSON.parse(Buffer.from(claims ?? '', 'base64url').toString()), { role: 'anon', sub: 'placeholder' })
+  t.equal(Buffer.from(signature, 'base64url').length, 32)
+  t.not(first, second)
+  const uuid = '6ba7b810-9dad-41d1-80b4-00c04fd430c8'
+  t.match(
+    makePlaceholder(placeholderFormat(uuid)),
+    /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-/,
+  )
+  t.not(makePlaceholder(placeholderFormat(uuid)), uuid)
+  t.end()
 })

@@ -1,74 +1,40 @@
 import { authorityText } from '#firewall/names/default-port.js'
-import { randomBytes } from 'node:crypto'
-import { existsSync, readFileSync } from 'node:fs'
-import { rootCertificates } from 'node:tls'
+import { randomBytes, randomUUID } from 'node:crypto'
 import type { PlaceholderFormat, Service } from '#firewall/contracts/service.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
+import { changeEnvironment } from './environment-changes.js'
+import { directNames } from './own-names.js'
+import { trustVariables } from '../trust/trust-files.js'
 
 /** Host name of the gateway inside the sandbox. */
 export const GATEWAY_HOST = 'egress'
 export const PORTS = { dns: 53, http: 80, https: 443, forward: 3128, reverse: 9199 } as const
 
-const BUNDLE = '/etc/ssl/certs/ca-certificates.crt'
-const GATEWAY_CERTIFICATE = '/etc/egress/ca.pem'
-
-/** Paths where systems keep their bundle of public CAs, for clients that read no variable. */
-const BUNDLE_COPIES = [BUNDLE, '/etc/ssl/cert.pem', '/etc/pki/tls/certs/ca-bundle.crt']
-
-/** Variables that tell common clients where to find the CA bundle. */
-const BUNDLE_VARIABLES = [
-  'SSL_CERT_FILE', // OpenSSL, Python, Ruby, Go
-  'REQUESTS_CA_BUNDLE', // Python requests
-  'CURL_CA_BUNDLE',
-  'GIT_SSL_CAINFO',
-  'AWS_CA_BUNDLE', // aws, boto3
-  'PIP_CERT',
-  'CARGO_HTTP_CAINFO',
-  'DENO_CERT',
-  'BUNDLE_SSL_CA_CERT',
-  'CLOUDSDK_CORE_CUSTOM_CA_CERTS_FILE',
-  'GRPC_DEFAULT_SSL_ROOTS_FILE_PATH',
-  'NIX_SSL_CERT_FILE',
-]
-
-/** Files that every sandbox gets: the public CAs together with the gateway's own. */
-export function certificateFiles(gatewayCertificate: string): Record<string, string> {
-  const bundle = `${publicCas()}\n${gatewayCertificate}`
-  return {
-    ...Object.fromEntries(BUNDLE_COPIES.map((path) => [path, bundle])),
-    [GATEWAY_CERTIFICATE]: gatewayCertificate,
-  }
-}
-
-/** The host's bundle, which also has a company's own CAs; if there is none, the one built into Node. */
-function publicCas(): string {
-  const path = BUNDLE_COPIES.find((candidate) => existsSync(candidate))
-  return path === undefined ? rootCertificates.join('\n') : readFileSync(path, 'utf8')
-}
-
-/** The environment of one sandbox: credential placeholders, the gateway's addresses, and the path of its certificate. */
+/**
+ * The environment of one sandbox: credential placeholders, the gateway's addresses, and whom to trust.
+ *
+ * @param addresses the sandbox's own addresses or networks, besides loopback
+ */
 export function sandboxEnvironment(
   policy: Policy,
   { agent, placeholders }: Pick<RegisteredSandbox, 'agent' | 'placeholders'>,
-  own: Readonly<Record<string, string>>,
+  addresses: readonly string[],
 ): Record<string, string> {
   const proxy = `http://${GATEWAY_HOST}:${String(PORTS.forward)}`
-  // Loopback is the sandbox itself, and clients reach the base-URL listener directly, not through the proxy.
-  const direct = `localhost,127.0.0.1,::1,${GATEWAY_HOST}`
-  return {
+  const direct = directNames([GATEWAY_HOST], addresses)
+  const environment = {
     HTTP_PROXY: proxy,
     HTTPS_PROXY: proxy,
     http_proxy: proxy,
     https_proxy: proxy,
     NO_PROXY: direct,
     no_proxy: direct,
-    ...Object.fromEntries(BUNDLE_VARIABLES.map((name) => [name, BUNDLE])),
-    NODE_EXTRA_CA_CERTS: GATEWAY_CERTIFICATE,
+    ...trustVariables(),
     ...credentialEnvironment(policy, agent, placeholders),
     EGRESS_AGENT: agent,
-    ...own,
   }
+  return changeEnvironment(environment, {})
 }
 
 function servicesOf(policy: Policy, agent: string): readonly Service[] {
@@ -118,8 +84,19 @@ const ALPHABETS: Readonly<Record<PlaceholderFormat['alphabet'], string>> = {
   hex: '0123456789abcdef',
 }
 
+/** Of HMAC with SHA-256 (RFC 7518, section 3.2); clients do not look at it. */
+const SIGNATURE_BYTES = 32
+
 /** A random value in this format, different in every sandbox and valid nowhere. */
-export function makePlaceholder({ prefix, length, alphabet }: PlaceholderFormat): string {
+export function makePlaceholder({ prefix, length, alphabet, structure }: PlaceholderFormat): string {
+  if (structure?.kind === 'uuid') return randomUUID()
+  if (structure?.kind === 'jwt')
+    return [
+      ...[structure.header, structure.claims].map((part) => Buffer.from(JSON.stringify(part))),
+      randomBytes(SIGNATURE_BYTES),
+    ]
+      .map((part) => part.toString('base64url'))
+      .join('.')
   const letters = ALPHABETS[alphabet]
   const count = Math.max(length - prefix.length, 0)
   return prefix + Array.from(randomBytes(count), (byte) => letters[byte % letters.length] ?? '').join('')

@@ -7,7 +7,7 @@ import { dirname } from 'node:path'
  *
  * @param mode permissions of the file
  */
-export function writeWholeFile(path: string, text: string, mode = 0o644): void {
+export function writeWholeFile(path: string, text: string | Buffer, mode = 0o644): void {
   const temporary = `${path}.new`
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(temporary, text, { mode })

@@ -11,27 +11,24 @@ import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import type { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import { Audit } from '../audit/audit.js'
 import { chooseAgent } from '../common/choose-agent.js'
-import {
-  certificateFiles,
-  GATEWAY_HOST,
-  makePlaceholders,
-  PORTS,
-  sandboxEnvironment,
-} from '../common/environment.js'
+import { GATEWAY_HOST, makePlaceholders, PORTS, sandboxEnvironment } from '../common/environment.js'
 import type { Gateway, GatewaySockets } from '../gateway/gateway.js'
 import type * as gatewayModule from '../gateway/gateway.js'
 import { tuneGarbageCollector } from '../gateway/gc-tuning.js'
+import { LOOPBACK_ADDRESS } from '../common/own-names.js'
 import { createLog } from '../common/log.js'
 import { stateDirectory } from '../common/sandbox-writes.js'
 import { newSandboxId } from '../common/sandbox-id.js'
 import { closeInheritedDescriptors } from '../sandbox/descriptors.js'
 import { NamespacesBackend } from '../sandbox/backends/namespaces/backend.js'
+import { agentHome } from '../sandbox/etc-files.js'
 import { planNamespaces } from '../sandbox/backends/namespaces/setting.js'
 import type { CommandIo } from '../common/io.js'
 import { isNamed, noPolicy, openPolicy } from '../common/policy-file.js'
 import { setNewRepositoriesAside } from '../sandbox/new-repositories.js'
 import { endNotes, hiddenNote } from './hiding-notes.js'
 import { recordWrites } from './record-writes.js'
+import { homeTrustFiles, trustFiles } from '../trust/trust-files.js'
 import { refuseWritable } from './trusted-files.js'
 import { FORWARDED, parseEnvironment, requestOf, type RunOptions } from './options.js'
 
@@ -84,12 +81,16 @@ export async function runEmbedded(
   })
   let loading: Promise<LoadedGateway> | null = null
   const gatewayLoaded = () => (loading ??= loadGateway())
-  const files = async () => certificateFiles((await gatewayLoaded()).ca.pem)
+  const files = async () => {
+    const { pem } = (await gatewayLoaded()).ca
+    return { ...trustFiles(pem, Date.now()), ...homeTrustFiles(pem, agentHome) }
+  }
   const { plan, warnings } = await planNamespaces(identity.id, {
     ...request,
     masked: [...sensitiveFiles, settings.auditDir, stateDirectory()],
     policies,
-    env: sandboxEnvironment(policy, identity, parseEnvironment(options.env)),
+    env: sandboxEnvironment(policy, identity, [LOOPBACK_ADDRESS]),
+    changes: parseEnvironment(options.env),
     listen: [
       { name: 'dnsUdp', kind: 'udp', port: PORTS.dns },
       { name: 'dnsTcp', kind: 'tcp', port: PORTS.dns },

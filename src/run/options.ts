@@ -1,4 +1,5 @@
 import { resolve } from 'node:path'
+import type { EnvironmentChanges } from '../common/environment-changes.js'
 import { EgressError } from '../common/errors.js'
 import type { SandboxLimits, SandboxRequest } from '../sandbox/spec.js'
 
@@ -62,15 +63,17 @@ function parseMount(text: string, cwd: string): { path: string; writable: boolea
   return { path: resolve(cwd, path), writable: text.endsWith(':rw') }
 }
 
-/** The variables of `--env NAME=VALUE`. */
-export function parseEnvironment(pairs: readonly string[]): Record<string, string> {
+/** The variables of `--env NAME=VALUE`, and those to remove of `--env -NAME`. */
+export function parseEnvironment(pairs: readonly string[]): EnvironmentChanges {
   return Object.fromEntries(
-    pairs.map((pair) => {
+    pairs.map((pair): [string, string | null] => {
+      const [, removed] = /^-([A-Za-z_][A-Za-z0-9_]*)$/.exec(pair) ?? []
+      if (removed !== undefined) return [removed, null]
       const match = /^([A-Za-z_][A-Za-z0-9_]*)=(.*)$/s.exec(pair)
       if (match === null)
         throw usage(
           `Invalid --env value \`${pair.split('=')[0] ?? ''}\``,
-          'Use NAME=VALUE, such as --env DEBUG=1',
+          'Use NAME=VALUE, such as --env DEBUG=1, or -NAME to remove a variable',
         )
       return [match[1] ?? '', match[2] ?? '']
     }),

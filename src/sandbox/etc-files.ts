@@ -1,3 +1,4 @@
+import { IPV6_LOOPBACK_NAMES, SANDBOX_HOSTNAME } from '../common/own-names.js'
 import type { UnixUser } from './identity.js'
 import type { SandboxPlan } from './plan.js'
 
@@ -5,7 +6,6 @@ import type { SandboxPlan } from './plan.js'
 export const agentUser = 'agent'
 export const agentId = 1000
 export const agentHome = '/home/agent'
-export const sandboxHostname = 'sandbox'
 
 export interface SharedEtcInput {
   user: UnixUser
@@ -38,8 +38,13 @@ export function rootEtcFiles({
   return {
     // umount(8), run by an id other than 0, wants this file to exist.
     '/etc/fstab': '',
-    '/etc/hostname': lines(sandboxHostname),
-    '/etc/hosts': lines('127.0.0.1 localhost', `127.0.0.1 ${sandboxHostname}`, ...extraHosts),
+    '/etc/hostname': lines(SANDBOX_HOSTNAME),
+    '/etc/hosts': lines(
+      '127.0.0.1 localhost',
+      `127.0.0.1 ${SANDBOX_HOSTNAME}`,
+      `::1 ${IPV6_LOOPBACK_NAMES.join(' ')}`,
+      ...extraHosts,
+    ),
     // No resolve, mymachines or mdns: these would ask daemons over the host's sockets instead of the gateway.
     '/etc/nsswitch.conf': lines(
       'passwd: files',

@@ -1,4 +1,6 @@
-import { agentHome, sandboxHostname, sharedEtcFiles } from './etc-files.js'
+import { changeEnvironment, type EnvironmentChanges } from '../common/environment-changes.js'
+import { SANDBOX_HOSTNAME } from '../common/own-names.js'
+import { agentHome, sharedEtcFiles } from './etc-files.js'
 import type { UnixUser } from './identity.js'
 import { directoriesAbove, isWithin } from './paths.js'
 import type { ListenRequest, SandboxLimits } from './spec.js'
@@ -82,6 +84,8 @@ export interface SandboxPlan {
   /** the user of the host that runs the sandbox if root starts it; null: the caller, or the engine's default */
   runAs: UnixUser | null
   environment: Readonly<Record<string, string>>
+  /** variables that must not exist, even if an image sets them */
+  unset: readonly string[]
   addresses: SandboxAddresses
   /** name -> address */
   hosts: Readonly<Record<string, string>>
@@ -115,8 +119,10 @@ export interface PlanInput {
   runAs: UnixUser | null
   /** the login shell of the sandbox's user */
   shell: string
-  /** complete, except for HOME */
+  /** complete, except for HOME and the caller's changes */
   environment: Readonly<Record<string, string>>
+  /** `--env` */
+  changes: EnvironmentChanges
   addresses: SandboxAddresses
   hosts: Readonly<Record<string, string>>
   /** options of resolv.conf(5) */
@@ -138,12 +144,19 @@ const SCRATCH: readonly ScratchPlace[] = [
 const byLength = (a: { path: string }, b: { path: string }) => a.path.length - b.path.length
 
 /** Makes a plan. Pure: no side effects, and the same input gives the same plan. */
-export function makePlan({ view, environment, shell, resolverOptions, ...given }: PlanInput): SandboxPlan {
+export function makePlan({
+  view,
+  environment,
+  changes,
+  shell,
+  resolverOptions,
+  ...given
+}: PlanInput): SandboxPlan {
   const shown = [...view.shown].sort(byLength)
   const reserved = [...view.reserved].sort(byLength)
   return {
     ...given,
-    hostname: sandboxHostname,
+    hostname: SANDBOX_HOSTNAME,
     workdir: view.workdir,
     shown,
     links: view.links,
@@ -155,7 +168,8 @@ export function makePlan({ view, environment, shell, resolverOptions, ...given }
       (path) => !view.readOnly.some((directory) => isWithin(path, directory.path)),
     ),
     scratch: SCRATCH,
-    environment: { HOME: agentHome, ...environment },
+    environment: changeEnvironment({ HOME: agentHome, ...environment }, changes),
+    unset: Object.keys(changes).filter((name) => changes[name] === null),
     files: sharedEtcFiles({ user: given.user, shell, resolver: given.addresses.resolver, resolverOptions }),
   }
 }

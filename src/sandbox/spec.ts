@@ -1,3 +1,6 @@
+import type { EnvironmentChanges } from '../common/environment-changes.js'
+import type { FileContent } from '../trust/trust-files.js'
+
 /** A request for one sandbox. All paths are absolute. */
 export interface SandboxRequest {
   /** argument vector of the agent */
@@ -21,14 +24,16 @@ export interface SandboxSpec extends SandboxRequest {
   policies: readonly string[]
   /** all variables of the gateway; PATH, HOME and similar ones are added */
   env: Readonly<Record<string, string>>
+  /** what the caller changes in the environment */
+  changes?: EnvironmentChanges
   /** sockets to open on 127.0.0.1 inside */
   listen: readonly ListenRequest[]
   /** name -> address, further lines of /etc/hosts */
   hosts: Readonly<Record<string, string>>
 }
 
-/** path inside -> content, read-only inside */
-export type SandboxFiles = Readonly<Record<string, string>>
+/** path inside -> content */
+export type SandboxFiles = Readonly<Record<string, FileContent>>
 
 export interface ExtraMount {
   path: string

@@ -1,7 +1,7 @@
 import { mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
-import { certificateFiles } from '../common/environment.js'
+import { trustVolume } from '../trust/trust-files.js'
 import { EgressError } from '../common/errors.js'
 import { writeWholeFile } from '../common/write-file.js'
 import type { StateDirectories } from '../common/state.js'
@@ -22,7 +22,7 @@ export async function openCa(
       writeWholeFile(certificate, made.ca.pem, 0o600)
       ca = made.ca
     }
-    publish(ca.pem, certificates)
+    publish(ca.pem, certificates, now)
   } catch (error) {
     const { code = 'unknown error', path = directory } = error as NodeJS.ErrnoException
     throw new EgressError({
@@ -34,11 +34,10 @@ export async function openCa(
   return ca
 }
 
-/** Uses the file names that clients look for, so that the directory can replace the system's certificate directory. */
-function publish(pem: string, directory: string): void {
-  for (const [path, text] of Object.entries(certificateFiles(pem))) {
-    writeWholeFile(join(directory, path.replace(/^.*\//, '')), text)
-  }
+/** Uses the file names that clients look for, so that the directory can replace the system's certificate directories. */
+function publish(pem: string, directory: string, now: number): void {
+  for (const [path, content] of Object.entries(trustVolume(pem, now)))
+    writeWholeFile(join(directory, path), content)
 }
 
 function readOrNull(path: string): string | null {

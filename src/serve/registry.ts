@@ -73,9 +73,9 @@ export class SandboxRegistry {
     this.#fixed = networks
   }
 
-  /** The sandbox of a fixed network, by its name; null if there is none. */
-  fixed(name: string): RegisteredSandbox | null {
-    return this.#fixed.find(({ identity }) => identity.id === name)?.identity ?? null
+  /** A fixed network by the name of its sandbox; null if there is none. */
+  fixed(name: string): FixedNetwork | null {
+    return this.#fixed.find(({ identity }) => identity.id === name) ?? null
   }
 
   /** The proxy's address in the network of a sandbox that `identify` has just returned. */

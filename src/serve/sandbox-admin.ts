@@ -7,7 +7,7 @@ import { makePlaceholders, sandboxEnvironment } from '../common/environment.js'
 import { EgressError } from '../common/errors.js'
 import type { AdminRequest } from '../control/admin-protocol.js'
 import { RUN_BITS, type Registration, type SandboxRegistry } from './registry.js'
-import { parseSubnet } from './subnet.js'
+import { hostIn, parseSubnet, subnetText, type Subnet } from './subnet.js'
 
 export interface AdminContext {
   /** The policy in force. */
@@ -56,7 +56,8 @@ function add(
   { id, subnet, agent: named, command }: Extract<AdminRequest, { do: 'add' }>,
   { policy: inForce, registry, audit, now }: AdminContext,
 ): readonly string[] {
-  if (!/^sb-[0-9a-f]{10}$/.test(id) || parseSubnet(subnet)?.bits !== RUN_BITS) {
+  const network = parseSubnet(subnet)
+  if (!/^sb-[0-9a-f]{10}$/.test(id) || network?.bits !== RUN_BITS) {
     throw new EgressError({
       code: 'EGRESS_USAGE',
       problem: 'Invalid sandbox id or network',
@@ -84,7 +85,10 @@ function add(
   }
   audit.sandbox({ at: now(), sandbox: { id, agent }, action: 'sandbox-start', command, exitCode: null })
   registry.add(registration)
-  return [`# processors ${String(availableParallelism())}`, ...environmentLines(policy, registration)]
+  return [
+    `# processors ${String(availableParallelism())}`,
+    ...environmentLines(policy, registration, ownAddresses(network)),
+  ]
 }
 
 /**
@@ -107,8 +111,8 @@ export function endSandbox(
 
 /** The environment of an agent that sandbox-run does not start; stable across calls, because the agent may ask again. */
 function environmentOf(network: string, { policy, registry }: AdminContext): readonly string[] {
-  const identity = registry.fixed(network)
-  if (identity !== null) return environmentLines(policy(), identity)
+  const fixed = registry.fixed(network)
+  if (fixed !== null) return environmentLines(policy(), fixed.identity, [subnetText(fixed.subnet)])
   throw new EgressError({
     code: 'EGRESS_USAGE',
     problem: `Unknown network \`${network}\``,
@@ -121,10 +125,15 @@ function agentOf(named: string, policy: Policy): string {
   return chooseAgent(named === '' ? undefined : named, policy.agents)
 }
 
+const ownAddresses = (network: Subnet): string[] => [hostIn(network, 'sandbox'), subnetText(network)]
+
 /** Lines in the format of `--env-file`. Values contain no control bytes, because the policy loader rejects them. */
 function environmentLines(
   policy: Policy,
   sandbox: Pick<RegisteredSandbox, 'agent' | 'placeholders'>,
+  addresses: readonly string[],
 ): readonly string[] {
-  return Object.entries(sandboxEnvironment(policy, sandbox, {})).map(([name, value]) => `${name}=${value}`)
+  return Object.entries(sandboxEnvironment(policy, sandbox, addresses)).map(
+    ([name, value]) => `${name}=${value}`,
+  )
 }

@@ -34,6 +34,8 @@ export function addressText(number: number): string {
   return [24, 16, 8, 0].map((shift) => String(Math.floor(number / 2 ** shift) % 256)).join('.')
 }
 
+export const subnetText = ({ base, bits }: Subnet): string => `${addressText(base)}/${String(bits)}`
+
 export function hostIn(subnet: Subnet, host: keyof typeof HOSTS): string {
   return addressText(subnet.base + HOSTS[host])
 }

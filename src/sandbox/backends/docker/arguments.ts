@@ -1,3 +1,4 @@
+import { TRUST_DIRECTORIES } from '../../../trust/clients.js'
 import type { SandboxPlan, ScratchPlace, ShownTree } from '../../plan.js'
 import { isRaw, printablePath } from '../../raw-path.js'
 import { dockerError } from './options.js'
@@ -23,9 +24,6 @@ export interface ContainerInput {
   readonly term: string
 }
 
-/** Where images keep their trusted CAs; the gateway's volume replaces them. */
-const CERTIFICATE_DIRECTORIES = ['/etc/ssl/certs', '/etc/pki/tls/certs', '/etc/egress']
-
 /** Docker's client passes the host's proxy settings, including passwords, to containers; these variables clear them. */
 const NO_PROXIES = ['FTP_PROXY', 'ftp_proxy', 'ALL_PROXY', 'all_proxy']
 
@@ -33,7 +31,12 @@ const NO_PROXIES = ['FTP_PROXY', 'ftp_proxy', 'ALL_PROXY', 'all_proxy']
 export function containerArguments(input: ContainerInput): string[] {
   const { plan, name, project } = input
   const { limits, user } = plan
-  const [program = '', ...args] = plan.command
+  const { unset } = plan
+  // The engine can only set variables.
+  const [program = '', ...args] =
+    unset.length === 0
+      ? plan.command
+      : ['env', ...unset.flatMap((variable) => ['-u', variable]), ...plan.command]
   const who = `${String(user.uid)}:${String(user.gid)}`
   return [
     ...['run', '--rm', '--init', '--interactive', '--sig-proxy=false', '--name', name],
@@ -49,7 +52,7 @@ export function containerArguments(input: ContainerInput): string[] {
     ...['--ipc', 'private', '--cgroupns', 'private', '--log-driver', 'none', '--no-healthcheck'],
     ...plan.scratch.flatMap((place) => scratchArguments(place, plan)),
     ...Object.entries(input.files).flatMap(([path, source]) => bind(source, path, false)),
-    ...CERTIFICATE_DIRECTORIES.flatMap((path) =>
+    ...TRUST_DIRECTORIES.flatMap((path) =>
       mount('type=volume', `source=${project}_certificates`, `target=${path}`, 'readonly', 'volume-nocopy'),
     ),
     ...treeArguments(plan, input),

@@ -1,6 +1,7 @@
 import { DOTENV_FILES } from '#config/secrets/dotenv.js'
 import { realpathSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { EnvironmentChanges } from '../../../common/environment-changes.js'
 import { hostIn } from '../../../serve/subnet.js'
 import { hideIn, viewTrees } from '../../host-view.js'
 import { permits, type UnixUser } from '../../identity.js'
@@ -59,7 +60,7 @@ export interface DockerPlanInput {
   readonly user: UnixUser
   readonly connection: Connection
   /** `--env` */
-  readonly env: Readonly<Record<string, string>>
+  readonly env: EnvironmentChanges
 }
 
 /**
@@ -95,7 +96,8 @@ export function planForDocker({ id, request, view, user, connection, env }: Dock
     user,
     runAs: null,
     shell: '/bin/sh',
-    environment: { ...environment, ...env },
+    environment,
+    changes: env,
     addresses: { resolver, gateway, own: hostIn(subnet, 'sandbox') },
     hosts: { egress: gateway, 'egress-dns': resolver },
     resolverOptions: 'timeout:3 attempts:2',

@@ -6,7 +6,12 @@ export interface HelperOrder {
   root: string
   directories: readonly { path: string; mode: string }[]
   links: Readonly<Record<string, string>>
+  /** text of files that the sandbox cannot change */
   files: Readonly<Record<string, string>>
+  /** content of further ones, in base64: messages are JSON */
+  bytes: Readonly<Record<string, string>>
+  /** content of files that belong to the sandbox, in base64 */
+  own: Readonly<Record<string, string>>
   listen: readonly ListenRequest[]
 }
 

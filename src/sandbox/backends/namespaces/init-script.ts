@@ -1,6 +1,6 @@
 import { launchScript, ownDirectory, scratchRoot, sealFstab, treeFstab } from './mount-plan.js'
 import { quoteCommand, quoteWord } from '../../shell-quote.js'
-import { sandboxHostname } from '../../etc-files.js'
+import { LOOPBACK_ADDRESS, SANDBOX_HOSTNAME } from '../../../common/own-names.js'
 
 export interface InitInput {
   /** where the new root is mounted while it is being built */
@@ -57,7 +57,7 @@ cd /
 umount -n -l ${oldRoot}
 rmdir ${oldRoot}
 mount -n -o remount,bind,ro,nosuid,nodev /
-hostname ${sandboxHostname} 2>/dev/null || :
+hostname ${SANDBOX_HOSTNAME} 2>/dev/null || :
 echo ${readyLine}
 `
 }
@@ -67,7 +67,7 @@ echo ${readyLine}
  * resolves no IPv4 address if 127.0.0.1 is the only one. The numbers are SIOCSIFFLAGS and SIOCSIFADDR, for hosts without
  * iproute2.
  */
-const loopbackUp = `{ ip link set lo up && ip address add 192.0.2.1/32 dev lo; } 2>/dev/null ||
+const loopbackUp = `{ ip link set lo up && ip address add ${LOOPBACK_ADDRESS}/32 dev lo; } 2>/dev/null ||
 perl -MSocket -e 'socket(my $s, AF_INET, SOCK_DGRAM, 0) or exit 1;
   ioctl($s, 0x8914, pack("a16 s x22", "lo", 0x49)) or exit 1;
   exit !ioctl($s, 0x8916, pack("a16 S n N x16", "lo:1", 2, 0, 0xc0000201))' 2>/dev/null ||
@@ -75,7 +75,7 @@ python3 -c 'import fcntl,socket,struct
 s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 fcntl.ioctl(s, 0x8914, struct.pack("16sh22x", b"lo", 0x49))
 fcntl.ioctl(s, 0x8916, struct.pack("=16sHHI16x", b"lo:1", 2, 0, socket.htonl(0xc0000201)))' 2>/dev/null ||
-{ busybox ip link set lo up && busybox ip address add 192.0.2.1/32 dev lo; } 2>/dev/null ||
+{ busybox ip link set lo up && busybox ip address add ${LOOPBACK_ADDRESS}/32 dev lo; } 2>/dev/null ||
 { echo "cannot enable the loopback interface: ip, perl, python3 and busybox all failed" >&2; exit 1; }`
 
 /**

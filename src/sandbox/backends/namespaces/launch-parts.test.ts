@@ -141,6 +141,7 @@ const planOf = (hidden: readonly MaskedPath[]) =>
     runAs: null,
     shell: '/bin/sh',
     environment: {},
+    changes: {},
     addresses: { resolver: '127.0.0.1', gateway: '127.0.0.1', own: '127.0.0.1' },
     hosts: {},
     resolverOptions: 'timeout:2',

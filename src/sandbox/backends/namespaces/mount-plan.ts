@@ -4,6 +4,8 @@ import { bindOptions, mountOf, mountsBeneath, visibleMounts, type MountEntry } f
 import { isWithin } from '../../paths.js'
 import type { MaskedPath, SandboxPlan, ShownTree } from '../../plan.js'
 import { SandboxError } from '../../sandbox-error.js'
+import type { SandboxFiles } from '../../spec.js'
+import type { FileContent } from '../../../trust/trust-files.js'
 import type { SystemFile } from './system-files.js'
 
 /** A shown tree, and the path to bind it from, which is another one if root has staged it. */
@@ -19,7 +21,7 @@ export interface MountPlanInput {
   system: readonly SystemFile[]
   trees: readonly StagedTree[]
   /** path inside -> content: /etc, the caller's files, the agent's start script */
-  files: Readonly<Record<string, string>>
+  files: SandboxFiles
   /** files of /proc to hide that exist on this host */
   hiddenProc: readonly MaskedPath[]
   readOnlyProc: readonly string[]
@@ -96,9 +98,9 @@ export function planMounts(input: MountPlanInput): MountPlan {
       bind(root + path, root + path, bindOptions(mountOf(table, path), false), true),
     ),
     ...plan.hidden.map((mask, index) => hide(root, mask, index)),
-    ...Object.keys(input.files)
-      .filter((path) => inScratch(path, plan))
-      .map((path) => bind(root + path, root + path, ['ro', 'nosuid', 'nodev'])),
+    ...Object.entries(input.files)
+      .filter(([path, content]) => inScratch(path, plan) && isFixed(content))
+      .map(([path]) => bind(root + path, root + path, ['ro', 'nosuid', 'nodev'])),
   ]
   const seal = [
     ...input.readOnlyProc.map((path) => bind(root + path, root + path, ['ro', 'nosuid', 'nodev', 'noexec'])),
@@ -116,6 +118,13 @@ function orderSkeleton(
   const place = (path: string) => placeOf(path, plan)
   const placeKeys = (record: Readonly<Record<string, string>>) =>
     Object.fromEntries(Object.entries(record).map(([path, value]) => [place(path), value]))
+  const given = (take: (content: FileContent) => string | null) =>
+    Object.fromEntries(
+      Object.entries(input.files).flatMap(([path, content]): [string, string][] => {
+        const taken = take(content)
+        return taken === null ? [] : [[path, taken]]
+      }),
+    )
   const of = (kind: string) => bound.filter((item) => item.kind === kind).map(({ path }) => place(path))
   const systemLinks = input.system
     .filter(({ kind }) => kind === 'link')
@@ -131,10 +140,17 @@ function orderSkeleton(
       ...plan.scratch.map(({ path, mode }) => ({ path: place(path), mode })),
       ...of('directory').map((path) => ({ path, mode: '0755' })),
     ],
-    links: { ...Object.fromEntries(systemLinks), ...placeKeys(plan.links), ...deviceLinks },
+    links: {
+      ...Object.fromEntries(systemLinks),
+      ...placeKeys(plan.links),
+      ...placeKeys(given((content) => (isLink(content) ? content.link : null))),
+      ...deviceLinks,
+    },
+    bytes: placeKeys(given((content) => (Buffer.isBuffer(content) ? content.toString('base64') : null))),
+    own: placeKeys(given((content) => (isInitial(content) ? content.initial.toString('base64') : null))),
     files: {
       ...Object.fromEntries(emptyFiles.map((path) => [path, ''])),
-      ...placeKeys(input.files),
+      ...placeKeys(given((content) => (typeof content === 'string' ? content : null))),
       ...Object.fromEntries(
         plan.hidden.flatMap(({ content }, index) =>
           content === undefined ? [] : [[`${shownInstead}/${String(index)}`, content]],
@@ -146,6 +162,15 @@ function orderSkeleton(
     listen: plan.listen,
   }
 }
+
+const isLink = (content: FileContent): content is { readonly link: string } =>
+  typeof content === 'object' && 'link' in content
+
+const isInitial = (content: FileContent): content is { readonly initial: Buffer } =>
+  typeof content === 'object' && 'initial' in content
+
+/** Whether the sandbox must not change a file, wherever it is. */
+const isFixed = (content: FileContent) => typeof content === 'string' || Buffer.isBuffer(content)
 
 function inScratch(path: string, { scratch }: Pick<SandboxPlan, 'scratch'>): boolean {
   return scratch.some((place) => isWithin(path, place.path))

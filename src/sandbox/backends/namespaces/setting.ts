@@ -66,6 +66,7 @@ export async function planNamespaces(id: string, spec: SandboxSpec): Promise<Nam
       path: pathInside(path, visible),
       shell,
     }),
+    changes: spec.changes ?? {},
     addresses: { resolver: LOOPBACK, gateway: LOOPBACK, own: LOOPBACK },
     hosts: spec.hosts,
     // The gateway answers every query immediately, so a second attempt would only delay the error.

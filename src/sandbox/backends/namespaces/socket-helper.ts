@@ -42,7 +42,7 @@ function report(
   process.send?.(message, socket)
 }
 
-function buildSkeleton({ root, directories, files, links }: HelperOrder): void {
+function buildSkeleton({ root, directories, files, bytes, own, links }: HelperOrder): void {
   for (const { path, mode } of directories) {
     mkdirSync(root + path, { recursive: true })
     chmodSync(root + path, mode)
@@ -51,10 +51,15 @@ function buildSkeleton({ root, directories, files, links }: HelperOrder): void {
     mkdirSync(dirname(root + path), { recursive: true })
     if (!lstatSync(root + path, { throwIfNoEntry: false })) symlinkSync(target, root + path)
   }
-  for (const [path, content] of Object.entries(files)) {
-    mkdirSync(dirname(root + path), { recursive: true })
-    writeFileSync(root + path, content, { mode: 0o444 })
-  }
+  for (const [path, content] of Object.entries(files)) write(root + path, content, 0o444)
+  for (const [path, content] of Object.entries(bytes))
+    write(root + path, Buffer.from(content, 'base64'), 0o444)
+  for (const [path, content] of Object.entries(own)) write(root + path, Buffer.from(content, 'base64'), 0o600)
+}
+
+function write(path: string, content: string | Buffer, mode: number): void {
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, content, { mode })
 }
 
 function listenTcp(port: number): Promise<ReturnType<typeof createServer>> {
