@@ -75,7 +75,7 @@ export async function runDocker(
       notes = () =>
         endNotes(plan.shown, backend.hiddenLate, plan.workdir, since, setNewRepositoriesAside(plan))
       const note = hiddenNote(plan.hidden, policyDirectory === null ? [] : [`${policyDirectory}/egress.yaml`])
-      if (note !== null) say(note)
+      for (const line of [...view.notes, ...(note === null ? [] : [note])]) say(line)
       say(LATE_FILES_NOTE)
       await backend.prepare(plan)
       endWritable = beginWritable()

@@ -85,7 +85,7 @@ export async function runEmbedded(
     const { pem } = (await gatewayLoaded()).ca
     return { ...trustFiles(pem, Date.now()), ...homeTrustFiles(pem, agentHome) }
   }
-  const { plan, warnings } = await planNamespaces(identity.id, {
+  const { plan, warnings, notes } = await planNamespaces(identity.id, {
     ...request,
     masked: [...sensitiveFiles, settings.auditDir, stateDirectory()],
     policies,
@@ -113,7 +113,7 @@ export async function runEmbedded(
     endWritable = beginWritable()
     for (const warning of warnings) log.warn(warning)
     const note = hiddenNote(plan.hidden, [resolve(io.cwd, loaded.file)])
-    if (note !== null) tell(note)
+    for (const line of [...notes, ...(note === null ? [] : [note])]) tell(line)
     const { ca, module } = await gatewayLoaded()
     const { Gateway } = await module
     gateway = await Gateway.create({

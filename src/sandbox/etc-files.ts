@@ -26,14 +26,14 @@ export function sharedEtcFiles({ user, shell, resolver, resolverOptions }: Share
     // No search domain: clients would ask again for every denied name under another suffix, and the agent would learn the
     // host's domain.
     '/etc/resolv.conf': lines(`nameserver ${resolver}`, `options ${resolverOptions}`),
+    // If root starts the sandbox, files belong to an id that is not mapped inside, and git rejects such repositories. Nobody else
+    // uses the sandbox, whose repositories are those of the caller, with submodules and worktrees.
+    '/etc/gitconfig': lines('[safe]', '\tdirectory = *'),
   }
 }
 
 /** Further files of /etc, for a root that does not come from an image. */
-export function rootEtcFiles({
-  hosts,
-  workdir,
-}: Pick<SandboxPlan, 'hosts' | 'workdir'>): Record<string, string> {
+export function rootEtcFiles({ hosts }: Pick<SandboxPlan, 'hosts'>): Record<string, string> {
   const extraHosts = Object.entries(hosts).map(([name, address]) => `${address} ${name}`)
   return {
     // umount(8), run by an id other than 0, wants this file to exist.
@@ -57,8 +57,6 @@ export function rootEtcFiles({
       'ethers: files',
       'rpc: files',
     ),
-    // If root starts the sandbox, files belong to an id that is not mapped inside, and git rejects such repositories.
-    '/etc/gitconfig': lines('[safe]', `\tdirectory = ${JSON.stringify(workdir)}`),
   }
 }
 

@@ -54,7 +54,8 @@ export interface TreeContents {
 
 /** Searches a tree, as `findMaskedPaths` does. */
 export function searchTree(tree: string, bounds: MaskBounds, trees: readonly string[]): TreeContents {
-  const gitPlaces: string[] = []
+  // A tree may be the git directory itself.
+  const gitPlaces: string[] = tree.endsWith('/.git') ? [tree] : []
   const found: MaskedPath[] = []
   const searched = new Set<string>()
   const pending = [tree]

@@ -33,7 +33,7 @@ export function findProtected({ trees, policies, gitPlaces, install }: Protectio
   const found = new Collector(trees)
   for (const path of [...policyPlaces(trees), ...policies]) found.keep(path, 'file', '')
   for (const { path, kind } of trees.shown)
-    if (kind === 'directory') found.reserve(join(path, '.git'), 'directory')
+    if (kind === 'directory' && !path.endsWith('/.git')) found.reserve(join(path, '.git'), 'directory')
   for (const path of gitPlaces) protectGit(path, found)
   for (const path of installPaths(install, trees)) found.keepExisting(path)
   return found.result()

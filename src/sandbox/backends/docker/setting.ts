@@ -6,6 +6,7 @@ import { hostIn } from '../../../serve/subnet.js'
 import { hideIn, viewTrees } from '../../host-view.js'
 import { permits, type UnixUser } from '../../identity.js'
 import { isWithin } from '../../paths.js'
+import { showRepository } from '../../repository.js'
 import { makePlan, type HostView, type SandboxPlan } from '../../plan.js'
 import type { ShownTrees } from '../../resolve-mounts.js'
 import { quoteWord } from '../../shell-quote.js'
@@ -27,13 +28,15 @@ const MIN_PROCESSES = 8
 export interface DockerView {
   readonly trees: ShownTrees
   readonly user: UnixUser
+  /** what the user should know about the files that the sandbox sees, one line each */
+  readonly notes: readonly string[]
 }
 
 /** Resolves the trees and the user of the sandbox. Throws a SandboxError. */
 export function viewForDocker(request: SandboxRequest, host: DockerHost): DockerView {
-  const trees = viewTrees(request)
   const { uid, gid } = host.facts
   const user = uid === 0 ? ORDINARY : { uid, gid }
+  const { trees, notes } = showRepository(viewTrees(request), user)
   if (uid === 0 && request.writable) checkWritable(trees.workdir, user)
   const { processes } = request.limits
   if (processes < MIN_PROCESSES)
@@ -41,7 +44,7 @@ export function viewForDocker(request: SandboxRequest, host: DockerHost): Docker
       `--limit \`processes=${String(processes)}\` is too low: the container itself needs several processes`,
       `Use at least processes=${String(MIN_PROCESSES)}`,
     )
-  return { trees, user }
+  return { trees, user, notes }
 }
 
 /** If root starts the agent, it runs as an ordinary user; check early that it can write to the work directory. */

@@ -113,7 +113,7 @@ void t.test('the agent’s variables come after the last program that has capabi
 
 void t.test('the generated /etc asks the gateway and nobody else', (t) => {
   const etc: Record<string, string> = {
-    ...rootEtcFiles({ hosts: { egress: '127.0.0.1' }, workdir: '/w' }),
+    ...rootEtcFiles({ hosts: { egress: '127.0.0.1' } }),
     ...sharedEtcFiles({
       user: { uid: 1000, gid: 1000 },
       shell: '/bin/sh',

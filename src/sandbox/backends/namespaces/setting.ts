@@ -5,6 +5,7 @@ import { checkHost } from './host-check.js'
 import { hideIn, viewTrees } from '../../host-view.js'
 import { findTool } from './host-tools.js'
 import { chooseUser } from '../../identity.js'
+import { showRepository } from '../../repository.js'
 import { makePlan, type SandboxPlan } from '../../plan.js'
 import { pathInside, resolveCommand } from './resolve-command.js'
 import { SandboxError } from '../../sandbox-error.js'
@@ -18,6 +19,8 @@ export interface NamespacesPlan {
   plan: SandboxPlan
   /** warnings for the operator, one line each */
   warnings: string[]
+  /** what the user should know about the files that the sandbox sees, one line each */
+  notes: readonly string[]
 }
 
 /**
@@ -34,7 +37,14 @@ export async function planNamespaces(id: string, spec: SandboxSpec): Promise<Nam
       'Remove --limit cpus, or add --backend docker',
     )
   }
-  const trees = viewTrees(spec)
+  const asked = viewTrees(spec)
+  const runAs = chooseUser({
+    uid: process.getuid?.() ?? 0,
+    sudoUid: process.env.SUDO_UID,
+    sudoGid: process.env.SUDO_GID,
+    owner: statSync(asked.workdir),
+  })
+  const { trees, notes } = showRepository(asked, runAs)
   const system = systemTrees()
   const visible = [...trees.shown.map(({ path }) => path), ...system]
   const path = process.env.PATH ?? ''
@@ -43,12 +53,6 @@ export async function planNamespaces(id: string, spec: SandboxSpec): Promise<Nam
     workdir: trees.workdir,
     path,
     trees: visible,
-  })
-  const runAs = chooseUser({
-    uid: process.getuid?.() ?? 0,
-    sudoUid: process.env.SUDO_UID,
-    sudoGid: process.env.SUDO_GID,
-    owner: statSync(trees.workdir),
   })
   if (runAs) checkAccess(trees.workdir, trees.shown, runAs)
   const shell = findTool('bash') ?? '/bin/sh'
@@ -80,7 +84,7 @@ export async function planNamespaces(id: string, spec: SandboxSpec): Promise<Nam
     ...(warning === null ? [] : [warning]),
     ...(spec.terminal && findTool('script') === null ? [noScript] : []),
   ]
-  return { plan, warnings }
+  return { plan, warnings, notes }
 }
 
 /** The trees of the host that every sandbox sees. */
