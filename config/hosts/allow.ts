@@ -14,6 +14,7 @@ import { readNameLimits } from '../limits/limits.js'
 import { readPassHeaders } from '../limits/pass-headers.js'
 import type { AllowFile } from '../schema/policy.js'
 import type { LoadContext } from '../services/context.js'
+import { readGraphqlRules } from '../services/graphql-rules.js'
 import { readGrpcRules } from '../services/grpc-rules.js'
 
 /** One entry of `allow`; null if its host is invalid. */
@@ -27,8 +28,12 @@ export function buildAllow(
   const { issues } = context
   checkScheme(file, path, context)
   const ca = readCaBundle(file.ca, [...path, 'ca'], context)
-  const calls = readGrpcRules(file.grpc, [...path, 'grpc'], context.ruleKinds, issues)
-  const onlyCalls = file.grpc !== undefined && file.methods === undefined && file.paths === undefined
+  const calls = [
+    ...readGrpcRules(file.grpc, [...path, 'grpc'], context.ruleKinds, issues),
+    ...readGraphqlRules(file.graphql, [...path, 'graphql'], context.ruleKinds, issues),
+  ]
+  const hasCalls = file.grpc !== undefined || file.graphql !== undefined
+  const onlyCalls = hasCalls && file.methods === undefined && file.paths === undefined
   const rules = file.tunnel === true ? [] : onlyCalls ? calls : [...calls, ...readPaths(index, file, context)]
   const host = parseHostPattern(file.host, file.allow_public_suffix === true)
   if (isDiagnostic(host)) {
@@ -84,7 +89,7 @@ function checkScheme(file: AllowFile, path: Path, { issues }: LoadContext): void
     }
   }
   if (file.tunnel !== true) return
-  for (const key of ['methods', 'paths', 'grpc', 'ca', 'pass_headers'] as const) {
+  for (const key of ['methods', 'paths', 'grpc', 'graphql', 'ca', 'pass_headers'] as const) {
     if (file[key] === undefined || (key === 'ca' && file.scheme === 'http')) continue
     const problem = `\`${key}\` has no effect with \`tunnel: true\`: tunneled traffic is not inspected`
     issues.add([...path, key], { problem, fix: `Remove \`${key}\`, or remove \`tunnel\`` }, 'key')

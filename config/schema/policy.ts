@@ -2,6 +2,7 @@ import { z } from 'zod'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { NAME_PROFILES, type NameProfile } from '#firewall/names/name-profiles.js'
 import { count, duration, field, flag, text } from './parts.js'
+import { graphql, grpc, rule } from './rules.js'
 import { secretsSection } from './secrets.js'
 import { upstream } from './upstream.js'
 
@@ -94,38 +95,6 @@ const dns = z.strictObject({
   ).optional(),
 })
 
-const rule = field(
-  z.strictObject({
-    allow: field(
-      text,
-      'methods and a path to allow, or `GRPC` and a method',
-      'allow: GET,HEAD /rest/api/2/**',
-    ).optional(),
-    deny: field(text, 'methods and a path to deny', 'deny: DELETE /**').optional(),
-    ask: field(text, 'not supported yet', 'allow: GET,HEAD /rest/api/2/**').optional(),
-  }),
-  '`allow` or `deny` with methods (or `*`), a space, and a path pattern below the base path of the URL',
-  '- allow: GET,HEAD /rest/api/2/**',
-)
-
-/** Rules for gRPC, by service and method. */
-const grpc = field(
-  z.strictObject({
-    allow: field(
-      z.array(text).min(1),
-      'the methods to allow, as `package.Service/Method` or `package.Service/*`',
-      'allow: [inventory.v1.Stock/Get]',
-    ).optional(),
-    deny: field(
-      z.array(text).min(1),
-      'the methods to deny, which is decided before `allow`',
-      'deny: [inventory.v1.Stock/Delete]',
-    ).optional(),
-  }),
-  'the gRPC methods to allow and deny; all others are denied',
-  'grpc: { allow: [inventory.v1.Stock/Get] }',
-).optional()
-
 /** One key of `credential` for every kind in the table. */
 function credentialSchema(kinds: readonly CredentialKind[]) {
   const entries = kinds.map(({ name, summary, fields, shorthand }) => {
@@ -188,6 +157,7 @@ function serviceSchema(kinds: readonly CredentialKind[]) {
       'rules: [{ allow: GET /** }]',
     ).optional(),
     grpc,
+    graphql,
     extra_rules: field(
       z.array(rule).min(1),
       'rules to check before those of the preset',
@@ -234,6 +204,7 @@ const allowEntry = z.strictObject({
   methods: field(z.array(text).min(1), 'the methods (default: any)', 'methods: [GET, HEAD]').optional(),
   paths: field(z.array(text).min(1), 'the path patterns (default: any)', 'paths: [/simple/**]').optional(),
   grpc,
+  graphql,
   pass_headers: passHeaders,
   tunnel: field(flag, 'true to pass TLS through without inspection', 'tunnel: true').optional(),
   allow_private_addresses: field(

@@ -41,7 +41,7 @@ export function readGrpcRules(
 }
 
 /** `['allow', 0, 'grpc']` is `allow[0].grpc`. */
-function idOf(path: Path): string {
+export function idOf(path: Path): string {
   return path.reduce<string>(
     (id, step) => (typeof step === 'number' ? `${id}[${String(step)}]` : id === '' ? step : `${id}.${step}`),
     '',

@@ -4,6 +4,7 @@ import type { RuleKinds } from '#firewall/rules/index.js'
 import type { IssueList, Path } from '../issues/issue.js'
 import { quote } from '../issues/quote.js'
 import type { ServiceFile } from '../schema/policy.js'
+import { onlyDenies, readGraphqlRules } from './graphql-rules.js'
 import { readGrpcRules } from './grpc-rules.js'
 
 type RuleLines = NonNullable<ServiceFile['rules']>
@@ -18,8 +19,11 @@ export function readAllRules(
   kinds: RuleKinds,
   issues: IssueList,
 ): readonly Rule[] {
-  const calls = readGrpcRules(file.grpc, [...path, 'grpc'], kinds, issues)
-  if (file.rules === undefined && file.grpc === undefined) {
+  const calls = [
+    ...readGrpcRules(file.grpc, [...path, 'grpc'], kinds, issues),
+    ...readGraphqlRules(file.graphql, [...path, 'graphql'], kinds, issues),
+  ]
+  if (file.rules === undefined && file.grpc === undefined && file.graphql === undefined) {
     const fix =
       'Add `rules: [{ allow: GET /** }]`: the first rule that matches decides, and all others are denied'
     issues.add(path, { problem: 'Missing key `rules`', fix }, 'key')
@@ -28,7 +32,8 @@ export function readAllRules(
   const rules = [
     ...calls,
     ...(calls.length > 0
-      ? readLines(lines, [...path, 'rules'], kinds, issues, calls)
+      ? // What a preset allows may be allowed here as well.
+        readLines(lines, [...path, 'rules'], kinds, issues, file.use === undefined ? calls : [])
       : readRules(lines, [...path, 'rules'], kinds, issues)),
   ]
   if (file.extra_rules === undefined) return rules
@@ -88,6 +93,10 @@ function readLines(
     const parsed = kinds.parse(text)
     if (isDiagnostic(parsed)) {
       issues.add([...at, effect], parsed)
+      continue
+    }
+    if (effect === 'allow' && kinds.denyOnly(parsed)) {
+      issues.add([...at, effect], onlyDenies(text))
       continue
     }
     const rule: Rule = { effect, ...parsed, text, id: `${path.join('.')}[${index}]` }

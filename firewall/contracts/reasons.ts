@@ -49,6 +49,14 @@ export const REASONS = {
     415,
     'The form is compressed, in a charset or of a structure in which the gateway cannot check its fields.',
   ],
+  'graphql-unreadable': [
+    400,
+    'The GraphQL request is malformed, or servers could read it in different ways, so it cannot be checked.',
+  ],
+  'graphql-too-complex': [
+    413,
+    'The GraphQL request has more bytes, tokens, levels or operations than the gateway checks.',
+  ],
   'too-large': [413, 'The request body is larger than the policy allows.'],
   busy: [503, 'This sandbox or the gateway has reached a connection or buffer limit. Try again shortly.'],
   'address-refused': [403, 'The host resolves to an address that the policy does not allow.'],

@@ -13,6 +13,8 @@ export interface Denied {
   readonly allowed: false
   readonly reason: Reason
   readonly rule: string | null
+  /** What exactly was denied, where the request asks for several things; absent where it asks for one. */
+  readonly detail?: string
 }
 
 export interface NameAllowed {

@@ -1,12 +1,14 @@
 import type { AuthorityAllowed, Denied, NameAllowed, RequestAllowed } from '../contracts/verdict.js'
 import { matchHost } from '../names/host-pattern.js'
 import { grpc, grpcReadings, mayBeGrpc } from '../rules/grpc.js'
+import { describeField, graphql } from '../rules/graphql.js'
 import { http, httpAlternatives } from '../rules/http.js'
 import { RULE_KINDS, type RuleKinds } from '../rules/index.js'
 import type { RuleKind } from '../rules/rule-kind.js'
 import type { Destination, Policy } from '../contracts/policy.js'
 import type { Scheme } from '../contracts/origin.js'
 import type { Rule } from '../contracts/rule.js'
+import { GraphqlEndpoints, type GraphqlContent } from './graphql-endpoints.js'
 import type { RequestPath } from '../rules/request-path.js'
 
 export interface AuthorityInput {
@@ -39,6 +41,11 @@ export interface RequestInput extends AuthorityInput {
   readonly overrides?: readonly string[]
   /** The header as it came: gRPC has rules of its own. */
   readonly contentType?: string | readonly string[] | undefined
+  /**
+   * What a request to an endpoint of GraphQL asks for, or why that cannot be told; null or absent where its body was not read.
+   * Without it such a request is denied.
+   */
+  readonly graphql?: GraphqlContent | null
 }
 
 /** The same before its service is known. */
@@ -61,6 +68,7 @@ export class PolicyEngine {
   readonly #kinds: RuleKinds
   /** The lists of rules that have some for gRPC. */
   readonly #withCalls: ReadonlySet<readonly Rule[]>
+  readonly #endpoints: GraphqlEndpoints
 
   constructor(policy: Policy, kinds: RuleKinds = RULE_KINDS) {
     this.#kinds = kinds
@@ -81,6 +89,7 @@ export class PolicyEngine {
       ...Object.values(agentRules),
     ])
     this.#withCalls = new Set(lists.filter((rules) => rules.some(({ kind }) => kind === grpc.name)))
+    this.#endpoints = new GraphqlEndpoints(lists)
   }
 
   /** May this agent resolve this name (as `parseHostname` returns it)? */
@@ -107,19 +116,40 @@ export class PolicyEngine {
 
   /** May this agent make this HTTP request? Any method that the server may take instead must be allowed too. */
   evaluateRequest(input: RequestInput): RequestAllowed | Denied {
-    const { method, path, overrides = [], contentType } = input
+    const { method, path, overrides = [] } = input
     const alternatives = httpAlternatives(method, path, overrides)
     if (alternatives === null) return { allowed: false, reason: 'head-too-complex', rule: null }
+    const judges = this.#judgesOfHead(input, alternatives)
+    return this.#evaluate(
+      input,
+      judges.map((judge) => this.#endpointFirst(input, judge, alternatives.length > 1)),
+    )
+  }
+
+  /** Whether the rules for this request ask for its body: it goes to an endpoint of GraphQL that they are for. */
+  readsGraphql({ agent, path, service = null, ...authority }: RequestInput): boolean {
+    if (this.#endpoints.isEmpty) return false
+    const verdict = this.evaluateAuthority({ agent, ...authority })
+    if (!verdict.allowed) return false
+    return verdict.destinations
+      .filter((one) => service === null || one.service === service)
+      .some(({ rules, agentRules }) =>
+        [rules, agentRules?.[agent] ?? []].some((list) => this.#endpoints.mayBe(list, path)),
+      )
+  }
+
+  /** What the rules that read heads alone say of each alternative. */
+  #judgesOfHead(
+    { method, path, contentType }: RequestInput,
+    alternatives: readonly (readonly { readonly method: string }[])[],
+  ): readonly Judge[] {
     const byHttp = alternatives.map((readings) => this.#judge(http.name, readings))
-    if (this.#withCalls.size === 0) return this.#evaluate(input, byHttp)
+    if (this.#withCalls.size === 0) return byHttp
     const byGrpc = alternatives.map(([subject]) =>
       this.#judge(grpc.name, grpcReadings(subject?.method ?? method, path, contentType)),
     )
     const isOpen = !mayBeGrpc(contentType)
-    return this.#evaluate(
-      input,
-      byHttp.map((judge, index) => this.#callFirst(byGrpc[index] ?? judge, judge, isOpen)),
-    )
+    return byHttp.map((judge, index) => this.#callFirst(byGrpc[index] ?? judge, judge, isOpen))
   }
 
   /** May this agent send this request, of any protocol that has a rule kind? */
@@ -148,6 +178,28 @@ export class PolicyEngine {
       if (verdict.allowed || verdict.reason !== 'no-rule') return verdict
       const others = isOpen ? destinations : destinations.filter((one) => !ruled.includes(one))
       return others.length === 0 ? verdict : byHttp(others, place)
+    }
+  }
+
+  /**
+   * What goes to an endpoint of GraphQL is decided by the rules for it alone, and every root field must be allowed. The first
+   * destination that has the endpoint decides.
+   *
+   * @param isSeveral whether a server could take the request for one with another method
+   */
+  #endpointFirst({ path, graphql: asked = null }: RequestInput, byHead: Judge, isSeveral: boolean): Judge {
+    return (destinations, place) => {
+      const ruled = destinations.find(({ rules }) => this.#endpoints.mayBe(rules, path))
+      if (ruled === undefined) return byHead(destinations, place)
+      const subjects = this.#endpoints.subjects(ruled.rules, path, asked, isSeveral)
+      if ('reason' in subjects) return { allowed: false, rule: place, ...subjects }
+      let first: RuleAllowed | null = null
+      for (const subject of subjects) {
+        const verdict = this.#judge(graphql.name, [subject])([ruled], place)
+        if (!verdict.allowed) return { ...verdict, detail: describeField(subject) }
+        first ??= verdict
+      }
+      return first ?? NO_ALTERNATIVE
     }
   }
 

@@ -1,6 +1,7 @@
 import type { Diagnostic } from '../contracts/diagnostic.js'
 import { isDiagnostic } from '../contracts/diagnostic.js'
 import type { Rule } from '../contracts/rule.js'
+import { graphql } from './graphql.js'
 import { grpc } from './grpc.js'
 import { http } from './http.js'
 import type { RuleKind } from './rule-kind.js'
@@ -34,6 +35,11 @@ export class RuleKinds {
       : { kind: kind.name, match }
   }
 
+  /** Whether a rule of this kind and match could only deny. */
+  denyOnly({ kind, match }: Pick<Rule, 'kind' | 'match'>): boolean {
+    return this.named(kind).denyOnly?.(match) === true
+  }
+
   /** The earlier rules that together leave nothing to a later one; null if it can still decide. */
   shadowedBy<R extends Rule>(rule: R, earlier: readonly R[]): readonly R[] | null {
     const same = earlier.filter(({ kind }) => kind === rule.kind)
@@ -64,4 +70,4 @@ export class RuleKinds {
 }
 
 /** Every kind that a policy can use. */
-export const RULE_KINDS = new RuleKinds([http, grpc])
+export const RULE_KINDS = new RuleKinds([http, grpc, graphql])

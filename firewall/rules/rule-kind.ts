@@ -34,6 +34,8 @@ export interface RuleKind<Match = unknown, Subject = unknown> {
    * matches. Left out by kinds whose subjects have one spelling. The same bounds apply.
    */
   matchesLoosely?(match: Match, subject: Subject): boolean
+  /** True for a match that says nothing about what a request may do as a whole, so that only a deny rule can have it. */
+  denyOnly?(match: Match): boolean
   /**
    * Finds rules that can never decide. `earlier` are the rules above, in their order.
    *

@@ -1,5 +1,6 @@
 import { checkName } from '#firewall/policy-engine/name-policy.js'
 import { findPlaceholders } from '#firewall/policy-engine/placeholders.js'
+import type { RequestInput } from '#firewall/policy-engine/policy-engine.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
 import { limitKey } from '#firewall/ledger/limit-key.js'
 import { parseRequestTarget } from '#firewall/rules/request-path.js'
@@ -86,9 +87,9 @@ const canonicalisePath: DecisionStep = {
   },
 }
 
-function evaluate(inquiry: Inquiry, overrides: readonly string[]) {
+function inputOf(inquiry: Inquiry, overrides: readonly string[]): RequestInput {
   const { scheme, host, port } = required(inquiry.origin)
-  return inquiry.snapshot.namePolicy.policyEngine.evaluateRequest({
+  return {
     agent: required(inquiry.sandbox).agent,
     scheme,
     host,
@@ -98,7 +99,17 @@ function evaluate(inquiry: Inquiry, overrides: readonly string[]) {
     service: inquiry.service,
     overrides,
     contentType: inquiry.headers['content-type'],
-  })
+    graphql: inquiry.graphql,
+  }
+}
+
+function evaluate(inquiry: Inquiry, overrides: readonly string[]) {
+  return inquiry.snapshot.namePolicy.policyEngine.evaluateRequest(inputOf(inquiry, overrides))
+}
+
+/** Whether the rules look at the body of this request, which is an operation of GraphQL to them. After `TARGET_STEPS`. */
+export function readsGraphql(inquiry: Inquiry): boolean {
+  return inquiry.snapshot.namePolicy.policyEngine.readsGraphql(inputOf(inquiry, []))
 }
 
 /** For what is found in a body, when the request itself was allowed: may it use these methods as well? */
@@ -118,11 +129,11 @@ const evaluatePolicy: DecisionStep = {
   run(inquiry) {
     const verdict = evaluate(inquiry, overridesIn(inquiry.headers))
     if (!verdict.allowed) {
-      const { reason, rule } = verdict
+      const { reason, rule, detail = null } = verdict
       // What the rules would say of what it stands for cannot be known.
       if (required(inquiry.path).isEncodedTwice && reason === 'ambiguous-path')
         return deny('path-double-encoding', { rule })
-      return deny(reason, { rule })
+      return deny(reason, { rule, detail })
     }
     inquiry.verdict = verdict
     const { service } = verdict
@@ -186,11 +197,8 @@ const checkPlaceholders: DecisionStep = {
   },
 }
 
-/**
- * What the policy says to a request: pure but for what is counted, and that only where `inquiry.charge` says so. Whoever wants
- * to know what would happen to a request runs these over `newInquiry({ …, charge: false })`, up to the first denial.
- */
-export const DECISION_STEPS: readonly DecisionStep[] = [
+/** What a request is for: who asks, and which path of which host. */
+export const TARGET_STEPS: readonly DecisionStep[] = [
   identifySandbox,
   limitHead,
   checkFraming,
@@ -198,6 +206,10 @@ export const DECISION_STEPS: readonly DecisionStep[] = [
   checkHostsAgree,
   checkHostName,
   canonicalisePath,
+]
+
+/** Whether it may. What it asks of an endpoint of GraphQL is known before these. */
+export const EVALUATION_STEPS: readonly DecisionStep[] = [
   evaluatePolicy,
   checkForm,
   limitRate,
@@ -206,9 +218,24 @@ export const DECISION_STEPS: readonly DecisionStep[] = [
   limitQuota,
 ]
 
+/**
+ * What the policy says to a request: pure but for what is counted, and that only where `inquiry.charge` says so. Whoever wants
+ * to know what would happen to a request runs these over `newInquiry({ …, charge: false })`, up to the first denial.
+ */
+export const DECISION_STEPS: readonly DecisionStep[] = [...TARGET_STEPS, ...EVALUATION_STEPS]
+
 /** Runs the decision alone: null when the request would be allowed as far as the policy goes. */
 export function decideInquiry(inquiry: Inquiry, context: DecisionContext): Denial | null {
-  for (const step of DECISION_STEPS) {
+  return runSteps(DECISION_STEPS, inquiry, context)
+}
+
+/** Up to the first denial. */
+export function runSteps(
+  steps: readonly DecisionStep[],
+  inquiry: Inquiry,
+  context: DecisionContext,
+): Denial | null {
+  for (const step of steps) {
     const denial = step.run(inquiry, context)
     if (denial !== null) return denial
   }

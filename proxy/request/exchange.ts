@@ -2,6 +2,7 @@ import type { Credential, Headers, OutgoingRequest } from '#firewall/contracts/c
 import type { Origin } from '#firewall/contracts/origin.js'
 import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 import type { RequestAllowed } from '#firewall/contracts/verdict.js'
+import type { GraphqlContent } from '#firewall/policy-engine/graphql-endpoints.js'
 import type { RequestPath } from '#firewall/rules/request-path.js'
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import type { ProxySnapshot } from '../context/snapshot.js'
@@ -44,6 +45,8 @@ export interface Inquiry {
   /** Set by the base-URL listener, then by the rule that allows the request. */
   service: string | null
   path: RequestPath | null
+  /** What the request asks of an endpoint of GraphQL; null for other requests, and where the body was not read. */
+  graphql: GraphqlContent | null
   verdict: RequestAllowed | null
   credential: Credential | null
   /**
@@ -64,6 +67,8 @@ export interface Exchange extends Inquiry {
   /** Taken until the exchange is over. */
   room: Room | null
   upstream: ResolvedUpstream | null
+  /** The body, where it was read whole before the decision; null for one that is passed on as it comes. */
+  readBody: Buffer | null
   body: RequestBody | null
   /** A range that is asked for wider than the client did; null for none. */
   range: WidenedRange | null
@@ -88,6 +93,7 @@ export function newInquiry(
     target: null,
     service: null,
     path: null,
+    graphql: null,
     verdict: null,
     credential: null,
     injects: false,
@@ -116,12 +122,14 @@ export function newExchange(
     target: null,
     service: null,
     path: null,
+    graphql: null,
     verdict: null,
     credential: null,
     injects: false,
     keepsSessions: false,
     room: null,
     upstream: null,
+    readBody: null,
     body: null,
     range: null,
     outgoing: null,

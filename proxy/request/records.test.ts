@@ -42,6 +42,7 @@ function exchange(parts: Partial<Exchange>): Exchange {
     target: null,
     service: null,
     path: null,
+    graphql: null,
     verdict: null,
     credential: null,
     upstream: null,

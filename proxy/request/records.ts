@@ -5,6 +5,7 @@ import type { HttpDecision, Redaction } from '../contracts/events.js'
 import type { FlowEnd } from '../records/flow.js'
 import type { Tally } from '../redaction/tally.js'
 import type { Exchange, ForwardResult, Inquiry } from './exchange.js'
+import { describeGraphql } from './graphql-step.js'
 import { overridesIn } from './steering-headers.js'
 
 /** Characters of a path or query that a record holds as they are. */
@@ -74,7 +75,7 @@ export function decisionOf(exchange: Exchange, at: number, denial: Denial | null
     target: digestOf(path, query),
     verdict: denial === null ? 'allow' : 'deny',
     reason: denial?.reason ?? null,
-    detail: denial === null ? overridesOf(exchange) : denial.detail,
+    detail: denial === null ? (describeGraphql(exchange) ?? overridesOf(exchange)) : denial.detail,
     rule: denial === null ? (exchange.verdict?.rule.id ?? null) : denial.rule,
     status: denial === null ? null : denialStatus(denial),
     service: exchange.service,

@@ -3,9 +3,9 @@ import { parseHostname } from '#firewall/names/hostname.js'
 import { Ledger } from '#firewall/ledger/ledger.js'
 import { createProxySnapshot } from '../context/snapshot.js'
 import { destination, service, testPolicy } from '#test/fixtures/policy.js'
-import { DECISION_STEPS, decideInquiry } from './decision-steps.js'
+import { DECISION_STEPS, decideInquiry, type DecisionStep } from './decision-steps.js'
 import { newInquiry } from './exchange.js'
-import { REQUEST_STEPS } from './steps.js'
+import { REQUEST_STEPS, type Step } from './steps.js'
 
 const sandbox = { id: 'sb', agent: 'default', placeholders: new Map<string, string>() }
 const NOW = 1_000_000
@@ -44,7 +44,14 @@ function setUp() {
 }
 
 void t.test('the decision is the first part of the steps, and needs no socket', (t) => {
-  t.strictSame(REQUEST_STEPS.slice(0, DECISION_STEPS.length), DECISION_STEPS)
+  // Only one step may stand between: the body of GraphQL is read before it is judged.
+  const isDecision = (step: Step) => DECISION_STEPS.includes(step as DecisionStep)
+  const first = REQUEST_STEPS.slice(0, DECISION_STEPS.length + 1)
+  t.strictSame(first.filter(isDecision), DECISION_STEPS)
+  t.strictSame(
+    first.filter((step) => !isDecision(step)).map(({ name }) => name),
+    ['read what a request asks for by GraphQL, where rules look at it'],
+  )
   const ask = setUp()
   t.equal(ask('https://api.example/x', false), null)
   t.equal(ask('https://api.example/../x', false), null, 'as URL spells it')

@@ -1,4 +1,6 @@
+import { Readable } from 'node:stream'
 import type { Injected } from '#firewall/contracts/credential.js'
+import type { Ledger } from '#firewall/ledger/ledger.js'
 import { authorityText } from '#firewall/names/default-port.js'
 import type { ProxyContext } from '../context/context.js'
 import { deny, denyFailure, type Denial } from '../contracts/denial.js'
@@ -10,9 +12,10 @@ import { askSearchable } from '../redaction/searched-messages.js'
 import { resolveUpstream } from '../upstream/resolve-upstream.js'
 import { sendTokenRequest } from '../upstream/token-request.js'
 import { stripClientCredential } from './credential-locations.js'
-import { DECISION_STEPS, denyMethods } from './decision-steps.js'
+import { denyMethods, EVALUATION_STEPS, readsGraphql, TARGET_STEPS } from './decision-steps.js'
 import { required, type Exchange } from './exchange.js'
 import { FormInspector, formKindOf } from './form-inspector.js'
+import { readGraphql } from './graphql-step.js'
 import { decisionOf, headBytes } from './records.js'
 import { RequestBody } from './request-body.js'
 import { takeRoom } from './room.js'
@@ -26,12 +29,24 @@ export interface Step {
 
 const takeRoomFor: Step = {
   name: 'the sandbox has room for one more open request',
+  run: (exchange, { ledger }) => ensureRoom(exchange, ledger),
+}
+
+function ensureRoom(exchange: Exchange, ledger: Ledger): Denial | null {
+  if (exchange.room !== null) return null
+  const { limits } = exchange.snapshot.policy
+  const room = takeRoom(ledger, required(exchange.sandbox).id, limits, headBytes(exchange))
+  if ('reason' in room) return room
+  exchange.room = room
+  return null
+}
+
+const readOperations: Step = {
+  name: 'read what a request asks for by GraphQL, where rules look at it',
   run(exchange, { ledger }) {
-    const { limits } = exchange.snapshot.policy
-    const room = takeRoom(ledger, required(exchange.sandbox).id, limits, headBytes(exchange))
-    if ('reason' in room) return room
-    exchange.room = room
-    return null
+    if (!readsGraphql(exchange)) return null
+    // What is held before the decision is counted like all that is held.
+    return ensureRoom(exchange, ledger) ?? readGraphql(exchange)
   },
 }
 
@@ -90,8 +105,9 @@ const prepareRequest: Step = {
     if (downstream.hasBody) {
       const { maxRequestBytes } = snapshot.policy.http
       const reservation = ledger.memory.open(required(sandbox).id, snapshot.policy.limits.memory)
+      const { readBody } = exchange
       exchange.body = new RequestBody(
-        downstream,
+        readBody === null ? downstream : { body: () => Readable.from(readBody) },
         headers,
         maxRequestBytes,
         reservation,
@@ -164,7 +180,9 @@ function setRange(exchange: Exchange): void {
 
 /** A request, from the open connection to the moment before the first byte goes upstream; `forward` follows. */
 export const REQUEST_STEPS: readonly Step[] = [
-  ...DECISION_STEPS,
+  ...TARGET_STEPS,
+  readOperations,
+  ...EVALUATION_STEPS,
   takeRoomFor,
   resolveAddress,
   checkOpen,

@@ -20,8 +20,13 @@ import { Ledger } from '#firewall/ledger/ledger.js'
 import { authorityText } from '#firewall/names/default-port.js'
 import { decideName, evaluateAuthority } from '#proxy/connection/evaluate-name.js'
 import type { Denial } from '#proxy/contracts/denial.js'
-import { newInquiry as newRequestInquiry, type RequestConnection } from '#proxy/request/exchange.js'
-import { decideInquiry } from '#proxy/request/decision-steps.js'
+import {
+  newInquiry as newRequestInquiry,
+  type Inquiry,
+  type RequestConnection,
+} from '#proxy/request/exchange.js'
+import { EVALUATION_STEPS, readsGraphql, runSteps, TARGET_STEPS } from '#proxy/request/decision-steps.js'
+import { graphqlContent } from '#proxy/request/graphql-step.js'
 import { GATEWAY_HOST, PORTS } from '../common/environment.js'
 import { createSnapshot } from '../gateway/snapshot.js'
 import { placeOf, type PolicyOnDisk } from '../common/policy-file.js'
@@ -43,6 +48,8 @@ interface ExplainRequest extends ExplainInput {
   readonly method: string
   /** Whether it is a call by gRPC: a POST of that content type. */
   readonly isGrpc: boolean
+  /** The document of a request by GraphQL: a POST of that content type; null for other requests. */
+  readonly document: string | null
   readonly scheme: Scheme
   readonly port: number
   /** Path and query, exactly as in the request. */
@@ -119,16 +126,25 @@ function localName(host: string, { rule, address }: Decision): Explained {
 }
 
 /** What the gateway decides about a request that comes by TLS, by plain HTTP or to a base URL. */
-export function explainRequest(input: ExplainRequest): Explained {
-  const { loaded, agent, method, isGrpc, scheme, host, port, target } = input
+export async function explainRequest(input: ExplainRequest): Promise<Explained> {
+  const { loaded, agent, method, isGrpc, document, scheme, host, port, target } = input
   const ledger = new Ledger()
   const { proxy: snapshot } = createSnapshot(loaded, ledger, () => NOW)
   const sandbox = sandboxOf(agent)
   const isBaseUrl = scheme === 'http' && host === GATEWAY_HOST && port === PORTS.reverse
-  const verb = isGrpc ? 'grpc' : method
+  const verb = isGrpc ? 'grpc' : document === null ? method : 'graphql'
   const what = `${verb} ${scheme}://${authorityText(scheme, host, port)}${target}`
-  const deny = ({ reason, rule }: Pick<Denial, 'reason' | 'rule'>, request = what): Explained =>
-    denied(loaded, { reason, rule }, request, { request, status: statusOf(reason) })
+  const deny = (
+    { reason, rule, detail = null }: Partial<Denial> & Pick<Denial, 'reason' | 'rule'>,
+    request = what,
+  ) =>
+    denied(
+      loaded,
+      { reason, rule },
+      request,
+      { request, status: statusOf(reason), ...(detail === null ? {} : { detail }) },
+      detail === null ? [] : [`detail  ${detail}`],
+    )
   let checkedName: RequestConnection['checkedName'] = null
   if (scheme === 'https' && !isBaseUrl) {
     // The server name comes first, and a tunnel shows nothing else.
@@ -155,9 +171,14 @@ export function explainRequest(input: ExplainRequest): Explained {
     headers: {
       host: authorityText(scheme, host, port),
       ...(isGrpc ? { 'content-type': 'application/grpc' } : {}),
+      ...(document === null ? {} : { 'content-type': 'application/graphql' }),
     },
   })
-  const denial = decideInquiry(inquiry, { ledger, now: () => NOW })
+  const context = { ledger, now: () => NOW }
+  const denial =
+    runSteps(TARGET_STEPS, inquiry, context) ??
+    (await readDocument(inquiry, document)) ??
+    runSteps(EVALUATION_STEPS, inquiry, context)
   const { origin, verdict } = inquiry
   const asked =
     origin === null
@@ -166,6 +187,14 @@ export function explainRequest(input: ExplainRequest): Explained {
   if (denial !== null) return deny(denial, asked)
   if (verdict === null) throw new Error('an allowed request has a verdict')
   return allowed(input, asked, verdict.destination, verdict.rule, verdict.agentRule)
+}
+
+/** What a request by GraphQL asks for, where the rules look at it. */
+async function readDocument(inquiry: Inquiry, document: string | null): Promise<null> {
+  const isTold = document !== null || inquiry.method !== 'POST'
+  if (isTold && readsGraphql(inquiry))
+    inquiry.graphql = await graphqlContent(inquiry, Buffer.from(document ?? ''))
+  return null
 }
 
 function allowed(

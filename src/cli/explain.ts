@@ -10,7 +10,7 @@ import type { CommandIo } from '../common/io.js'
 import { isNamed, noPolicy, openPolicy, type PolicyOnDisk } from '../common/policy-file.js'
 
 export interface ExplainArgs {
-  /** `[METHOD, URL]`, `['grpc', URL]` or `['dns', NAME]`. */
+  /** `[METHOD, URL]`, `['grpc', URL]`, `['graphql', URL, DOCUMENT]` or `['dns', NAME]`. */
   readonly args: readonly string[]
   readonly agent?: string | undefined
   readonly policy?: string | undefined
@@ -36,7 +36,7 @@ export async function runExplain(
         `egress: ${loaded.file} not found, so everything is denied. Create a policy with \`egress init\`\n`,
       )
     }
-    const explained = explain(args, agent, loaded)
+    const explained = await explain(args, agent, loaded)
     io.stdout.write(json ? `${JSON.stringify(explained.data)}\n` : `${explained.lines.join('\n')}\n`)
     return explained.data.verdict === 'ALLOW' ? EXIT.fine : EXIT.failed
   } catch (error) {
@@ -45,22 +45,31 @@ export async function runExplain(
   }
 }
 
-function explain(args: readonly string[], agent: string, loaded: PolicyOnDisk): Explained {
+async function explain(args: readonly string[], agent: string, loaded: PolicyOnDisk): Promise<Explained> {
   const { policy } = loaded
   if (!policy.agents.has(agent)) {
     const names = [...policy.agents.keys()].join(', ')
     throw usage(`Unknown agent \`${agent}\``, `Choose one with --agent: ${names}`)
   }
-  const [first = '', second = ''] = args
-  if (args.length !== 2)
+  const [first = '', second = '', document = null] = args
+  if (args.length !== (first === 'graphql' ? 3 : 2))
     throw usage(
-      args.length < 2 ? 'Missing argument' : 'Too many arguments',
-      'Use `egress explain GET https://host/path`, `egress explain grpc https://host/pkg.Service/Method` or `egress explain dns host`',
+      args.length < 2 || first === 'graphql' ? 'Missing argument' : 'Too many arguments',
+      'Use `egress explain GET https://host/path`, `egress explain grpc https://host/pkg.Service/Method`, `egress explain graphql https://host/graphql "{ field }"` or `egress explain dns host`',
     )
   if (first === 'dns') return explainName({ loaded, agent, host: readHost(second) })
   if (first === 'grpc')
-    return explainRequest({ loaded, agent, method: 'POST', isGrpc: true, ...readUrl(second) })
-  return explainRequest({ loaded, agent, method: readMethod(first), isGrpc: false, ...readUrl(second) })
+    return explainRequest({ loaded, agent, method: 'POST', isGrpc: true, document: null, ...readUrl(second) })
+  if (first === 'graphql')
+    return explainRequest({ loaded, agent, method: 'POST', isGrpc: false, document, ...readUrl(second) })
+  return explainRequest({
+    loaded,
+    agent,
+    method: readMethod(first),
+    isGrpc: false,
+    document: null,
+    ...readUrl(second),
+  })
 }
 
 function readHost(text: string): string {
@@ -79,7 +88,7 @@ function readMethod(text: string): string {
   const fix =
     METHODS.includes(upper) && upper !== 'CONNECT'
       ? `Use \`${upper}\``
-      : 'Use a method such as `GET`, `grpc` for a call, or `dns` for a DNS name'
+      : 'Use a method such as `GET`, `grpc` or `graphql` for a call, or `dns` for a DNS name'
   throw usage(`Unknown method \`${text}\``, fix)
 }
 
