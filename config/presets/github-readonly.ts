@@ -1,4 +1,5 @@
 import { GITHUB_SERVICE, GITHUB_PLACEHOLDERS } from './github.js'
+import { GITHUB_QUERIES } from './github-graphql.js'
 import { GITHUB_READS } from './github-reads.js'
 import type { Preset } from './preset.js'
 
@@ -7,6 +8,6 @@ export const githubReadonly: Preset = {
   description: 'GitHub, API and git over https: read and clone; no pushes',
   example: {},
   service: GITHUB_SERVICE,
-  operations: GITHUB_READS,
+  operations: [...GITHUB_READS, GITHUB_QUERIES],
   placeholders: GITHUB_PLACEHOLDERS,
 }

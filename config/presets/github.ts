@@ -1,3 +1,4 @@
+import { GITHUB_MUTATIONS, GITHUB_QUERIES } from './github-graphql.js'
 import { GITHUB_READS } from './github-reads.js'
 import type { ParameterValues, Preset, PresetService } from './preset.js'
 
@@ -44,6 +45,7 @@ export const github: Preset = {
   service: GITHUB_SERVICE,
   operations: [
     ...GITHUB_READS,
+    GITHUB_QUERIES,
     {
       about: 'push, and upload large files',
       allow: [
@@ -113,6 +115,7 @@ export const github: Preset = {
         'PATCH /repos/{repo}/releases/assets/*',
       ],
     },
+    GITHUB_MUTATIONS,
   ],
   placeholders: GITHUB_PLACEHOLDERS,
 }

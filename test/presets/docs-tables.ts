@@ -34,7 +34,7 @@ function row({ about, deny = [], allow = [] }: Operations): string {
 function group(requests: readonly string[]): readonly string[] {
   const paths = new Map<string, string[]>()
   for (const request of requests) {
-    const [methods = '', path = ''] = request.split(' ')
+    const [, methods = '', path = ''] = /^(GRAPHQL \S+|\S+) (.*)$/.exec(request) ?? []
     paths.set(methods, [...(paths.get(methods) ?? []), `\`${path}\``])
   }
   return [...paths].map(
