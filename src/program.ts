@@ -47,6 +47,13 @@ interface LogsFlags {
   json?: boolean
 }
 
+interface VerifyFlags {
+  auditDir?: string
+  publicKey?: string
+  open?: boolean
+  retained?: boolean
+}
+
 /** Builds the command line. Actions set the exit code; errors are thrown to \`main\`. */
 function program(io: CommandIo, done: (code: number) => void): Command {
   const egress = new Command('egress')
@@ -182,7 +189,7 @@ function program(io: CommandIo, done: (code: number) => void): Command {
       done(runPresets({ name, json }, io, await credentialKinds()))
     })
 
-  egress
+  const logsCommand = egress
     .command('logs')
     .description('Show the audit log, oldest records first')
     .argument('[log]', 'dns, http or sandbox (default: all)')
@@ -208,6 +215,34 @@ function program(io: CommandIo, done: (code: number) => void): Command {
       const isNamed = flags.auditDir !== undefined
       const options = { auditDir, isNamed, role, follow, denied, json, tail, since, host, sandbox }
       done(await logs({ ...options, colour: process.stdout.isTTY }, io, Date.now(), interrupted.signal))
+    })
+
+  logsCommand
+    .command('verify')
+    .description('Check that nobody changed the audit log: hashes of all records, signatures, ends')
+    .option(
+      '--public-key <file>',
+      'Key that must have signed it (default: the key of this machine)',
+      requireValue,
+    )
+    .option('--open', 'Accept logs that have no end, of gateways that run or were killed')
+    .option('--retained', 'Accept logs of which the oldest files were deleted')
+    .option('--audit-dir <dir>', 'Directory of the audit log', requireValue)
+    .addHelpText(
+      'after',
+      '\nExit codes, of what is found first: 0 nothing, 10 edited, 11 gap, 12 cut, 13 swapped, 14 replayed, 15 foreign, 16 unsigned',
+    )
+    .action(async (_: unknown, command: Command) => {
+      const { readSettings } = await import('#config/settings.js')
+      const { verifyCommand } = await import('./cli/logs-verify.js')
+      const { auditKeyDirectory } = await import('./common/sandbox-writes.js')
+      const { stateDirectories } = await import('./common/state.js')
+      // Commander gives options that both commands have to the outer one.
+      const flags: VerifyFlags = command.optsWithGlobals()
+      const { auditDir } = readSettings({ flags: { auditDir: flags.auditDir }, env: io.env, cwd: io.cwd })
+      const keyDirectories = [auditKeyDirectory(io.env), stateDirectories(io.env).auditKey]
+      const { publicKey, open = false, retained = false } = flags
+      done(await verifyCommand({ auditDir, publicKey, open, retained, keyDirectories }, io))
     })
 
   return egress

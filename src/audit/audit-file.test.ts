@@ -1,9 +1,11 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import {
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -12,6 +14,7 @@ import {
   symlinkSync,
   truncateSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -161,14 +164,33 @@ void t.test('a process that is killed leaves whole lines, every one that it said
   t.ok(last > 100 && numbers.length > last, `${numbers.length} lines, ${last} said`)
 })
 
+/** A file of so many bytes, of which the last ends a line. */
+function fill(path: string, bytes: number): void {
+  const fd = openSync(path, 'w')
+  writeSync(fd, '\n', bytes - 1)
+  closeSync(fd)
+}
+
+void t.test('a line that a crash cut off is ended, so that the next one is whole', (t) => {
+  const place = directory(t)
+  const path = join(place, 'http.ndjson')
+  writeFileSync(path, 'whole\n{"half')
+  const file = new AuditFile(path)
+  file.append(['next'])
+  file.close()
+  t.strictSame(linesOf(path), ['whole', '{"half', 'next', ''])
+  t.end()
+})
+
 void t.test('a file that is full is set aside', (t) => {
   const place = directory(t)
   const path = join(place, 'http.ndjson')
-  writeFileSync(path, 'first\n')
-  truncateSync(path, ROTATE_BYTES - 4)
+  fill(path, ROTATE_BYTES - 4)
   const file = new AuditFile(path)
+  t.equal(file.isFull, false)
   file.append(['new'])
-  t.strictSame(readdirSync(place), ['http.ndjson'], 'exactly full')
+  t.equal(file.isFull, true)
+  file.rotate()
   file.append(['next'])
   file.append(['more'])
   file.close()
@@ -183,19 +205,19 @@ void t.test('a file that is full is set aside', (t) => {
 void t.test('one that cannot be set aside closes the gateway, and writes nowhere else', (t) => {
   const place = directory(t)
   const path = join(place, 'http.ndjson')
-  writeFileSync(path, '')
-  truncateSync(path, ROTATE_BYTES)
+  fill(path, ROTATE_BYTES)
   const { now } = Date
   t.teardown(() => (Date.now = now))
   Date.now = () => 1_234
   mkdirSync(join(place, 'http.1234.ndjson', 'in the way'), { recursive: true })
   const file = new AuditFile(path)
-  t.throws(() => file.append(['lost']), { code: 'EGRESS_AUDIT_UNAVAILABLE' })
+  t.throws(() => file.rotate(), { code: 'EGRESS_AUDIT_UNAVAILABLE' })
   // A descriptor that was closed too early would now be the number of this file.
   const other = new AuditFile(join(place, 'other.ndjson'))
-  t.throws(() => file.append(['lost']), { code: 'EGRESS_AUDIT_UNAVAILABLE' })
+  t.throws(() => file.rotate(), { code: 'EGRESS_AUDIT_UNAVAILABLE' })
   t.equal(statSync(path).size, ROTATE_BYTES, 'nothing was added')
   rmSync(join(place, 'http.1234.ndjson'), { recursive: true })
+  file.rotate()
   file.append(['kept'])
   t.strictSame(linesOf(path), ['kept', ''], 'service resumes')
   other.close()

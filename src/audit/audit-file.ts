@@ -8,6 +8,7 @@ import {
   ftruncateSync,
   lstatSync,
   openSync,
+  readSync,
   renameSync,
   writeSync,
 } from 'node:fs'
@@ -86,6 +87,7 @@ export class AuditFile {
       makeDirectory(dirname(path), 0o700)
       this.#fd = openSync(path, OPEN_FLAGS, 0o600)
       this.#size = this.#identify()
+      this.#endLine()
     } catch (error) {
       throw new AuditUnavailable(path, error, AT_START)
     }
@@ -102,7 +104,6 @@ export class AuditFile {
         fsyncSync(this.#fd)
         this.#broken = null
       }
-      if (this.#size > 0 && this.#size + bytes.length > ROTATE_BYTES) this.#rotate()
       writeWhole(this.#fd, bytes)
       this.#dirty = true
       this.#check(bytes.length)
@@ -123,6 +124,29 @@ export class AuditFile {
     } catch (error) {
       return error as AuditUnavailable
     }
+  }
+
+  /** Whether the next lines belong into a new file. */
+  get isFull(): boolean {
+    return this.#size >= ROTATE_BYTES
+  }
+
+  /** Renames the file, and begins the next. @throws AuditUnavailable */
+  rotate(): void {
+    const old = this.#fd
+    try {
+      fsyncSync(old)
+      if (existsSync(this.#path)) {
+        renameSync(this.#path, this.#path.replace(/\.ndjson$/, `.${String(Date.now())}.ndjson`))
+      }
+      this.#fd = openSync(this.#path, OPEN_FLAGS | constants.O_EXCL, 0o600)
+      this.#size = this.#identify()
+    } catch (error) {
+      this.#broken = error
+      throw new AuditUnavailable(this.#path, error)
+    }
+    // Last: the operating system may give its descriptor to a socket as soon as it is closed.
+    closeSync(old)
   }
 
   /** Leaves a file that was lost, and begins one in its place. @throws AuditUnavailable */
@@ -208,16 +232,16 @@ export class AuditFile {
     }
   }
 
-  /** Closes the old file last: the operating system may reuse its descriptor for a socket as soon as it is closed. */
-  #rotate(): void {
-    const old = this.#fd
-    fsyncSync(old)
-    if (existsSync(this.#path)) {
-      renameSync(this.#path, this.#path.replace(/\.ndjson$/, `.${String(Date.now())}.ndjson`))
-    }
-    this.#fd = openSync(this.#path, OPEN_FLAGS | constants.O_EXCL, 0o600)
-    this.#size = this.#identify()
-    closeSync(old)
+  /** Ends a line that a crash cut off, so that the next one is whole. */
+  #endLine(): void {
+    const last = Buffer.alloc(1)
+    if (this.#size === 0 || !this.#identity.isFile) return
+    const fd = openSync(this.#path, constants.O_RDONLY | constants.O_NOFOLLOW)
+    readSync(fd, last, 0, 1, this.#size - 1)
+    closeSync(fd)
+    if (last[0] === LF) return
+    writeWhole(this.#fd, Buffer.of(LF))
+    this.#size += 1
   }
 }
 

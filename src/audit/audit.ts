@@ -2,12 +2,19 @@ import { join } from 'node:path'
 import type { SecretRotationEvent } from '#config/secrets/secret-refresher.js'
 import type { DnsEvent } from '#dns/events.js'
 import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
-import type { GatewayEvent, PolicyEvent, SandboxEvent } from '../events/events.js'
-import { recordLine } from '../events/records.js'
+import type {
+  CheckpointEvent,
+  CheckpointRef,
+  GatewayEvent,
+  PolicyEvent,
+  SandboxEvent,
+} from '../events/events.js'
 import type { EventSink } from '../events/sink.js'
 import { AuditFile, AuditLost } from './audit-file.js'
+import type { AuditKey } from './audit-key.js'
+import { chainEndOf } from './chain.js'
+import { ChainedLines, SEAL_MS, type Dated, type Draft } from './chained-lines.js'
 import { DEFAULT_DENIAL_BUDGET, DenialFolder, type DenialBudget, type Denied } from './denial-folder.js'
-import { Timestamps } from './timestamps.js'
 
 /** Files of one gateway, by role. */
 export const AUDIT_ROLES = ['dns', 'http', 'sandbox'] as const
@@ -26,6 +33,8 @@ export interface AuditOptions {
   readonly whenLost?: 'stop' | 'reopen'
   /** How many denials of one sandbox have a record each. */
   readonly denialBudget?: DenialBudget
+  /** Signs the log; without one, its records are chained, and nobody vouches for the chain. */
+  readonly key?: AuditKey
   /** Receive every event after its record is written. */
   readonly sinks?: readonly EventSink[]
 }
@@ -41,7 +50,9 @@ export class Audit {
   constructor(options: AuditOptions) {
     const { roles = AUDIT_ROLES, sinks = [] } = options
     this.#sinks = sinks
-    this.#files = new Map(roles.map((role) => [role, new Log(role, options)]))
+    const others = (own: AuditRole) =>
+      [...this.#files].flatMap(([role, log]) => (role === own ? [] : (log.lastCheckpoint ?? [])))
+    this.#files = new Map(roles.map((role) => [role, new Log(role, options, () => others(role))]))
   }
 
   /** Calls `done` with null when the record is in the file, or with the AuditUnavailable that prevented it. */
@@ -114,13 +125,13 @@ function deniedRequest({ at, sandbox, kind, reason, rule, host, method }: HttpDe
   return { at, sandbox, action: `http-${kind}`, reason, rule, host, method }
 }
 
+type Cause = CheckpointEvent['cause']
+
 /** Milliseconds between two records of what was counted of a sandbox. */
 const TELL_REPEATS_MS = 5_000
 
 /** A record that is not yet in the file. */
-interface Waiting {
-  readonly at: number
-  readonly event: GatewayEvent
+interface Waiting extends Dated {
   /** Called with null when the record is in the file, otherwise with the error. */
   readonly settle: (error: Error | null) => void
   /** Set for a denial. */
@@ -134,26 +145,36 @@ interface Waiting {
 class Log {
   readonly #options: AuditOptions
   readonly #file: AuditFile
-  readonly #timestamps = new Timestamps()
+  readonly #chain: ChainedLines
   #waiting: Waiting[] = []
   /** Number of records in this turn, and whether the previous turn had at most one. */
   #turn = 0
   #calm = true
-  #sequence = 0
   #lost = 0
   #failing = false
   readonly #folder: DenialFolder
   readonly #timer: NodeJS.Timeout
+  readonly #sealTimer: NodeJS.Timeout
 
-  constructor(role: AuditRole, options: AuditOptions) {
+  /** @param others the last checkpoints of the other logs */
+  constructor(role: AuditRole, options: AuditOptions, others: () => readonly CheckpointRef[]) {
+    const { directory, gateway: observer, now, key = null } = options
     this.#options = options
     this.#folder = new DenialFolder(options.denialBudget ?? DEFAULT_DENIAL_BUDGET)
-    this.#file = new AuditFile(join(options.directory, `${role}.ndjson`))
+    const end = chainEndOf(directory, role)
+    this.#file = new AuditFile(join(directory, `${role}.ndjson`))
+    this.#chain = new ChainedLines(end, { role, observer, now, key, others })
+    this.#sealTimer = setInterval(() => this.#seal(), SEAL_MS)
+    this.#sealTimer.unref()
     this.#timer = setInterval(() => {
       this.tellRepeats()
       this.#folder.forgetIdle(options.now())
     }, TELL_REPEATS_MS)
     this.#timer.unref()
+  }
+
+  get lastCheckpoint(): CheckpointRef | null {
+    return this.#chain.lastCheckpoint
   }
 
   /** Records a denial, or counts it. While the log cannot be written it is never only counted, so that somebody is told. */
@@ -193,10 +214,16 @@ class Log {
 
   end(): void {
     clearInterval(this.#timer)
+    clearInterval(this.#sealTimer)
     this.tellRepeats()
     this.#flush()
-    if (this.#lost > 0) this.#append([])
+    if (this.#lost > 0 || this.#chain.hasBegun) this.#append([], 'end')
     this.#file.close()
+  }
+
+  /** Signs what has no checkpoint behind it. If it cannot, the next write tells. */
+  #seal(): void {
+    if (this.#chain.hasUnsealed) this.#append([], 'interval')
   }
 
   #endTurn(): void {
@@ -219,31 +246,49 @@ class Log {
     return failure
   }
 
-  /** Writes all records or none. If closing records were lost, their number is recorded first. */
-  #append(batch: readonly Waiting[], mayReopen = this.#options.whenLost === 'reopen'): Error | null {
-    const { gateway: observer, now, sinks = [] } = this.#options
-    const events: Pick<Waiting, 'at' | 'event'>[] = [...batch]
+  /**
+   * Writes all records or none. If closing records were lost, their number is recorded first.
+   *
+   * @param cause of a checkpoint behind them
+   */
+  #append(batch: readonly Waiting[], cause: Cause | null = null, mayReopen = this.#mayReopen): Error | null {
+    const { now, sinks = [] } = this.#options
+    const events: (Dated & Pick<Waiting, 'denied'>)[] = [...batch]
     if (this.#lost > 0) {
       const at = now()
       events.unshift({ at, event: { type: 'gap', event: { at, lost: this.#lost } } })
     }
-    const times = events.map(({ at }) => this.#timestamps.format(at))
-    const lines = events.map(({ event }, index) =>
-      recordLine({ time: times[index] ?? '', sequence: this.#sequence + index, observer }, event),
-    )
+    let draft: Draft
     try {
-      this.#file.append(lines)
+      if (this.#file.isFull) this.#rotate()
+      draft = this.#chain.draft(events, cause)
+      this.#write(draft)
     } catch (error) {
       return error instanceof AuditLost && mayReopen ? this.#reopen(error, batch) : (error as Error)
     }
-    batch.forEach(({ denied, at }, index) => {
-      const line = lines[index + lines.length - batch.length]
-      if (denied !== undefined) this.#folder.spend(denied.sandbox, line?.length ?? 0, at)
-    })
-    this.#sequence += events.length
     this.#lost = 0
-    for (const sink of sinks) events.forEach(({ event }, index) => sink.take(times[index] ?? '', event))
+    events.forEach(({ event, denied, at }, index) => {
+      const { time = '', line = '' } = draft.written[index] ?? {}
+      if (denied !== undefined) this.#folder.spend(denied.sandbox, line.length, at)
+      for (const sink of sinks) sink.take(time, event)
+    })
     return null
+  }
+
+  get #mayReopen(): boolean {
+    return this.#options.whenLost === 'reopen'
+  }
+
+  /** @throws AuditUnavailable */
+  #write(draft: Draft): void {
+    this.#file.append(draft.lines)
+    this.#chain.commit(draft)
+  }
+
+  /** @throws AuditUnavailable, and is called again with the next record */
+  #rotate(): void {
+    if (!this.#chain.isFileClosed) this.#write(this.#chain.draft([], 'rotation'))
+    this.#file.rotate()
   }
 
   /** Begins a new file, whose first record says so. If this is lost too, traffic stops. */
@@ -261,6 +306,6 @@ class Log {
       event: { type: 'reopened', event: { at, problem } },
       settle: () => undefined,
     }
-    return this.#append([first, ...batch], false)
+    return this.#append([first, ...batch], null, false)
   }
 }

@@ -85,6 +85,8 @@ function rolesOf(role: string | undefined): readonly AuditRole[] {
 }
 
 function matches({ time, sandbox, shown }: LogLine, options: LogsOptions, since: number | null): boolean {
+  // Checkpoints are for `egress logs verify`.
+  if (shown.type === 'checkpoint' && !options.json) return false
   if (since !== null && Date.parse(time) < since) return false
   if (options.denied && !('verdict' in shown.event && shown.event.verdict === 'deny')) return false
   if (options.sandbox !== undefined && sandbox !== options.sandbox) return false

@@ -3,6 +3,7 @@ import type { Settings } from '#config/settings.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
 import { Audit, type AuditRole } from '../audit/audit.js'
+import { openAuditKey } from '../audit/audit-key.js'
 import { EgressError, EXIT } from '../common/errors.js'
 import { createLog, type ProgramLog } from '../common/log.js'
 import { ConsoleSink } from '../logs/console-sink.js'
@@ -49,6 +50,7 @@ export function openRole(
     onChange: (message) => log.error(message),
     roles,
     whenLost: settings.auditLost,
+    key: openAuditKey(state.auditKey),
     sinks: [new ConsoleSink((text) => io.stdout.write(text), painter(process.stdout.isTTY, io.env))],
   })
   return { log, state, registry, audit, networks }

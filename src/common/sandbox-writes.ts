@@ -55,6 +55,11 @@ function identityOf(path: string): string | null {
   return `${String(found.dev)}:${String(found.ino)}:${String(found.birthtimeNs)}`
 }
 
+/** The key that signs the audit logs of `egress run`, which are of this user alone. */
+export function auditKeyDirectory(env: Readonly<Record<string, string | undefined>>): string {
+  return env['EGRESS_AUDIT_KEY_DIR'] ?? join(stateDirectory(), 'audit-key')
+}
+
 /** Directory of this program's state. It is hidden from every sandbox. A user without a home gets one that ends with the machine. */
 export function stateDirectory(): string {
   const usual = join(homedir(), '.local/state/egress')

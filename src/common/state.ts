@@ -8,6 +8,8 @@ export interface StateDirectories {
   readonly ca: string
   /** Certificates that sandboxes trust; they see this directory, read-only. */
   readonly certificates: string
+  /** The key that signs the audit log. Whoever can write the log cannot read it, unless they are the gateway. */
+  readonly auditKey: string
   /** The admin socket. In memory, and not in the file system of any sandbox. */
   readonly run: string
 }
@@ -18,6 +20,7 @@ export function stateDirectories(env: Readonly<Record<string, string | undefined
     shared: join(state, 'shared'),
     ca: join(state, 'authority'),
     certificates: join(state, 'certificates'),
+    auditKey: env['EGRESS_AUDIT_KEY_DIR'] ?? join(state, 'audit-key'),
     run: env['EGRESS_RUN_DIR'] ?? '/run/egress',
   }
 }

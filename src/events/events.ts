@@ -16,6 +16,32 @@ export type GatewayEvent =
   | { readonly type: 'gap'; readonly event: GapEvent }
   | { readonly type: 'repeat'; readonly event: RepeatEvent }
   | { readonly type: 'reopened'; readonly event: ReopenedEvent }
+  | { readonly type: 'checkpoint'; readonly event: CheckpointEvent }
+
+/**
+ * A signature over the log so far: over its own record, which has the hash of the line before it, and so over every line before.
+ */
+export interface CheckpointEvent {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  /** `start` and `end` of the process; `rotation` is the last record of a file. */
+  readonly cause: 'start' | 'interval' | 'rotation' | 'end'
+  /** SHA-256 of what a crash left of a record, between the last one and this; null where there is none. */
+  readonly torn: string | null
+  /** The public key, in base64. */
+  readonly key: string
+  /** The last checkpoints of the other logs of this process, so that none can be exchanged or cut alone. */
+  readonly others: readonly CheckpointRef[]
+  /** Base64; over the line without it (`signedText`). Null until it is signed. */
+  readonly signature: string | null
+}
+
+export interface CheckpointRef {
+  readonly role: string
+  readonly sequence: number
+  /** SHA-256 of its line, in hexadecimal. */
+  readonly hash: string
+}
 
 /**
  * Denials of one sandbox that have no record of their own, since it has more of them than the log takes: each was answered,
@@ -137,4 +163,5 @@ export type ShownEvent =
       >
     }
   | { readonly type: 'reopened'; readonly event: Pick<ReopenedEvent, 'problem'> }
+  | { readonly type: 'checkpoint'; readonly event: Pick<CheckpointEvent, 'cause'> }
   | { readonly type: 'unknown'; readonly event: { readonly action: string; readonly sandbox: string | null } }

@@ -68,6 +68,8 @@ function shownOf(action: string, sandbox: string | null, field: Field): ShownEve
       return { type: 'repeat', event: readRepeat(field) }
     case 'audit-reopened':
       return { type: 'reopened', event: { problem: textAt(field, 'event.reason') ?? '' } }
+    case 'audit-checkpoint':
+      return { type: 'checkpoint', event: { cause: textAt(field, 'egress.checkpoint.cause') as 'interval' } }
     case 'audit-gap':
       return { type: 'gap', event: { lost: numberAt(field, 'egress.lost_close_records') ?? 0 } }
   }

@@ -7,7 +7,14 @@ import { replyTo, type DnsReason } from '#dns/replies.js'
 import type { DnsEvent } from '#dns/events.js'
 import { REASONS, type Reason } from '#firewall/contracts/reasons.js'
 import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
-import type { GatewayEvent, PolicyEvent, ReopenedEvent, RepeatEvent, SandboxEvent } from './events.js'
+import type {
+  CheckpointEvent,
+  GatewayEvent,
+  PolicyEvent,
+  ReopenedEvent,
+  RepeatEvent,
+  SandboxEvent,
+} from './events.js'
 import { readRecord } from './read-record.js'
 import * as records from './records.js'
 
@@ -27,7 +34,8 @@ const at = fc.integer({ min: 0, max: 4e12 })
 const sandbox = fc.record({ id: text, agent: text })
 const peer = fc.record({ address: text, port: fc.nat(65_535) })
 const time = at.map((at) => new Date(at).toISOString())
-const header = fc.record({ time, sequence: count, observer: text })
+const digest = fc.string({ unit: fc.constantFrom('0', '9', 'a', 'f'), minLength: 64, maxLength: 64 })
+const header = fc.record({ time, sequence: count, observer: text, previous: maybe(digest) })
 const verdict = fc.constantFrom('allow', 'deny')
 
 const DNS_REASONS: readonly DnsReason[] = [
@@ -132,7 +140,7 @@ const rotations: fc.Arbitrary<SecretRotationEvent> = fc.record({
   fix: maybe(text),
 })
 
-const hash = maybe(fc.string({ unit: fc.constantFrom('0', '9', 'a', 'f'), minLength: 64, maxLength: 64 }))
+const hash = maybe(digest)
 const policies: fc.Arbitrary<PolicyEvent> = fc.record({
   at,
   action: fc.constantFrom('policy-loaded', 'policy-rejected'),
@@ -155,6 +163,17 @@ const repeats: fc.Arbitrary<RepeatEvent> = fc.record({
   first: at,
   last: at,
 })
+const checkpoints: fc.Arbitrary<CheckpointEvent> = fc.record({
+  at,
+  cause: fc.constantFrom('start', 'interval', 'rotation', 'end'),
+  torn: maybe(digest),
+  key: text,
+  others: fc.array(
+    fc.record({ role: fc.constantFrom('dns', 'http', 'sandbox'), sequence: count, hash: digest }),
+    { maxLength: 2 },
+  ),
+  signature: text,
+})
 const reopenings: fc.Arbitrary<ReopenedEvent> = fc.record({ at, problem: text })
 
 const KINDS: Readonly<
@@ -168,6 +187,9 @@ const KINDS: Readonly<
   policyRecord: fc.tuple(header, policies).map(([head, event]) => records.policyRecord(head, event)),
   repeatRecord: fc.tuple(header, repeats).map(([head, event]) => records.repeatRecord(head, event)),
   reopenedRecord: fc.tuple(header, reopenings).map(([head, event]) => records.reopenedRecord(head, event)),
+  checkpointRecord: fc
+    .tuple(header, checkpoints)
+    .map(([head, event]) => records.checkpointRecord(head, event)),
   gapRecord: fc.tuple(header, gaps).map(([head, event]) => records.gapRecord(head, event)),
 }
 
@@ -254,7 +276,7 @@ void t.test('the schema', (t) => {
 
 void t.test('what is not in an event by name gets into no record', (t) => {
   const secret = 'hunter2-do-not-print'
-  const header = { time: '', sequence: 0, observer: 'g', token: secret }
+  const header = { time: '', sequence: 0, observer: 'g', previous: null, token: secret }
   const builders: readonly (readonly [
     build: (header: records.Header, event: never) => records.AuditRecord,
     events: fc.Arbitrary<object>,
@@ -267,6 +289,7 @@ void t.test('what is not in an event by name gets into no record', (t) => {
     [records.policyRecord, policies],
     [records.repeatRecord, repeats],
     [records.reopenedRecord, reopenings],
+    [records.checkpointRecord, checkpoints],
   ]
   for (const [build, events] of builders) {
     const built = fc.sample(events, 10).map((event) => {
@@ -307,7 +330,7 @@ void t.test('dnsLine: what JSON.stringify would write, for any name', (t) => {
           features,
           suspicious,
           budget,
-          previous: null,
+          previous: head.previous,
         },
       }
       const record = JSON.parse(line) as Record<string, unknown>
@@ -448,7 +471,7 @@ void t.test('figures', (t) => {
   const [close] = fc.sample(closes, 1)
   t.match(
     closeRecord(
-      { time: '1970-01-01T00:00:00.000Z', sequence: 7, observer: 'g' },
+      { time: '1970-01-01T00:00:00.000Z', sequence: 7, observer: 'g', previous: null },
       { ...(close as HttpClose), durationMs: 12, status: 200 },
     ),
     {
@@ -460,7 +483,7 @@ void t.test('figures', (t) => {
   const [decision] = fc.sample(decisions, 1)
   t.match(
     decisionRecord(
-      { time: '', sequence: 0, observer: 'g' },
+      { time: '', sequence: 0, observer: 'g', previous: null },
       { ...(decision as HttpDecision), query: '?a=?' },
     ),
     {

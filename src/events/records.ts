@@ -3,6 +3,7 @@ import type { SecretRotationEvent } from '#config/secrets/secret-refresher.js'
 import type { SandboxRef } from '#firewall/contracts/identity.js'
 import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
 import type {
+  CheckpointEvent,
   GapEvent,
   GatewayEvent,
   PolicyEvent,
@@ -19,13 +20,15 @@ import { jsonText } from './json-text.js'
  */
 export type AuditRecord = Readonly<Record<string, unknown>>
 
-/** The first fields of every record. `sequence` counts the records of one file from 0. */
+/** The fields of every record. `sequence` counts the records of one role, over rotation and restart, from 0. */
 export interface Header {
   /** ISO 8601, UTC. */
   readonly time: string
   readonly sequence: number
   /** Name of the gateway process. */
   readonly observer: string
+  /** SHA-256 of the line before it, in hexadecimal; null for the first. */
+  readonly previous: string | null
 }
 
 /** The record of an event as its line of JSON, without line feed. */
@@ -49,6 +52,8 @@ export function recordLine(header: Header, { type, event }: GatewayEvent): strin
       return JSON.stringify(repeatRecord(header, event))
     case 'reopened':
       return JSON.stringify(reopenedRecord(header, event))
+    case 'checkpoint':
+      return JSON.stringify(checkpointRecord(header, event))
   }
 }
 
@@ -81,7 +86,7 @@ export function dnsLine(header: Header, event: DnsEvent): string {
         ? 'null'
         : `{"length":${features.length},"entropy":${features.entropy},"signal":${jsonText(features.signal)}}`
     },"suspicious":${event.suspicious},"budget":${budget === null ? 'null' : JSON.stringify(budget)},` +
-    `"previous":null}}`
+    `"previous":${jsonText(header.previous)}}}`
   )
 }
 
@@ -103,7 +108,7 @@ export function decisionLine(header: Header, event: HttpDecision): string {
     `"egress":{"sandbox":${jsonSandbox(event.sandbox)},"verdict":"${event.verdict}",` +
     `"listener":"${event.listener}","service":${jsonText(event.service)},"credential":${jsonText(event.credential)},` +
     (event.target == null ? '' : `"target":${JSON.stringify(event.target)},`) +
-    `"detail":${jsonText(event.detail)},"previous":null}}`
+    `"detail":${jsonText(event.detail)},"previous":${jsonText(header.previous)}}}`
   )
 }
 
@@ -120,7 +125,7 @@ export function closeLine(header: Header, event: HttpClose): string {
     `"egress":{"sandbox":${jsonSandbox(event.sandbox)},` +
     `"detail":${jsonText(event.detail)},` +
     `"redactions":${redactions.reduce((sum, { count }) => sum + count, 0)},` +
-    `"redacted":${JSON.stringify(redactions)},"previous":null}}`
+    `"redacted":${JSON.stringify(redactions)},"previous":${jsonText(header.previous)}}}`
   )
 }
 
@@ -149,7 +154,7 @@ export function sandboxRecord(header: Header, event: SandboxEvent): AuditRecord 
       sequence: header.sequence,
     },
     process: { executable: event.command, exit_code: event.exitCode },
-    egress: { sandbox: event.sandbox, previous: null },
+    egress: { sandbox: event.sandbox, previous: header.previous },
   }
 }
 
@@ -169,7 +174,7 @@ export function rotationRecord(header: Header, event: SecretRotationEvent): Audi
     egress: {
       sandbox: null,
       secret: { name: event.secret, source: event.source },
-      previous: null,
+      previous: header.previous,
     },
   }
 }
@@ -190,7 +195,7 @@ export function policyRecord(header: Header, event: PolicyEvent): AuditRecord {
     egress: {
       sandbox: null,
       policy: { hash: event.hash, previous_hash: event.previousHash },
-      previous: null,
+      previous: header.previous,
     },
   }
 }
@@ -207,7 +212,7 @@ export function gapRecord(header: Header, { lost }: GapEvent): AuditRecord {
       outcome: 'failure',
       sequence: header.sequence,
     },
-    egress: { sandbox: null, lost_close_records: lost, previous: null },
+    egress: { sandbox: null, lost_close_records: lost, previous: header.previous },
   }
 }
 
@@ -229,7 +234,12 @@ export function repeatRecord(header: Header, event: RepeatEvent): AuditRecord {
     },
     rule: { name: rule },
     destination: { domain: host },
-    egress: { sandbox: event.sandbox, verdict: 'deny', repeated: { action, method, count }, previous: null },
+    egress: {
+      sandbox: event.sandbox,
+      verdict: 'deny',
+      repeated: { action, method, count },
+      previous: header.previous,
+    },
   }
 }
 
@@ -246,6 +256,28 @@ export function reopenedRecord(header: Header, { problem }: ReopenedEvent): Audi
       reason: problem,
       sequence: header.sequence,
     },
-    egress: { sandbox: null, previous: null },
+    egress: { sandbox: null, previous: header.previous },
+  }
+}
+
+/** A signature over the log so far. */
+export function checkpointRecord(header: Header, event: CheckpointEvent): AuditRecord {
+  const { cause, torn, key, others, signature } = event
+  return {
+    ...beginning(header),
+    event: {
+      kind: 'event',
+      category: ['configuration'],
+      type: ['info'],
+      action: 'audit-checkpoint',
+      outcome: 'success',
+      sequence: header.sequence,
+    },
+    egress: {
+      sandbox: null,
+      checkpoint: { cause, torn, key, others },
+      previous: header.previous,
+      ...(signature === null ? {} : { signature }),
+    },
   }
 }

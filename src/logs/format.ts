@@ -33,6 +33,8 @@ function bodyOf({ type, event }: ShownEvent, paint: Paint): string {
       return paint('red', `audit-gap: ${String(event.lost)} records of ends are missing`)
     case 'reopened':
       return paint('red', `audit-reopened: ${clean(event.problem)}`)
+    case 'checkpoint':
+      return paint('dim', `audit-checkpoint: ${clean(event.cause)}`)
     case 'repeat':
       return repeatLine(event, paint)
     case 'sandbox': {

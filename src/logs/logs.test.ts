@@ -18,7 +18,8 @@ import { recordLine } from '../events/records.js'
 import { ConsoleSink } from './console-sink.js'
 import { followLog } from './follow.js'
 import { formatEvent, painter, type Paint } from './format.js'
-import { logFiles, parseLine, readLog, type LogLine } from './read.js'
+import { logFiles } from '../audit/chain.js'
+import { parseLine, readLog, type LogLine } from './read.js'
 
 const plain = painter(false, {})
 
@@ -316,7 +317,7 @@ void t.test(
     for (const event of events) sink.take(time, event)
     await new Promise((resolve) => setImmediate(resolve))
     const later = events.map((event, sequence) => {
-      const line = parseLine(recordLine({ time, sequence, observer: 'g' }, event))
+      const line = parseLine(recordLine({ time, sequence, observer: 'g', previous: null }, event))
       return line === null ? '' : `${formatEvent(line.time, line.shown, plain)}\n`
     })
     t.strictSame(written, [later.join('')])

@@ -2,6 +2,7 @@ import { createReadStream, existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { AuditRole } from '../audit/audit.js'
+import { logFiles } from '../audit/chain.js'
 import { readRecord, type LogEntry } from '../events/read-record.js'
 
 /** One line of the audit log, with what is read of it to choose and to show it. */
@@ -20,15 +21,6 @@ export function logDirectories(auditDir: string): string[] {
   const runs = join(auditDir, 'runs')
   const names = existsSync(runs) ? readdirSync(runs).sort() : []
   return [auditDir, ...names.map((name) => join(runs, name))]
-}
-
-/** The files of one role in a directory, rotated files first. */
-export function logFiles(directory: string, role: AuditRole): string[] {
-  if (!existsSync(directory)) return []
-  return readdirSync(directory)
-    .filter((name) => name.startsWith(`${role}.`) && name.endsWith('.ndjson'))
-    .sort((a, b) => Number(a === `${role}.ndjson`) - Number(b === `${role}.ndjson`) || a.localeCompare(b))
-    .map((name) => join(directory, name))
 }
 
 /** Every line of the given roles: run by run, and by time within a run. Reads one line of each file at a time. */

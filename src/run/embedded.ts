@@ -10,6 +10,7 @@ import type { Policy } from '#firewall/contracts/policy.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import type { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import { Audit } from '../audit/audit.js'
+import { openAuditKey } from '../audit/audit-key.js'
 import { chooseAgent } from '../common/choose-agent.js'
 import { GATEWAY_HOST, makePlaceholders, PORTS, sandboxEnvironment } from '../common/environment.js'
 import type { Gateway, GatewaySockets } from '../gateway/gateway.js'
@@ -17,7 +18,7 @@ import type * as gatewayModule from '../gateway/gateway.js'
 import { tuneGarbageCollector } from '../gateway/gc-tuning.js'
 import { LOOPBACK_ADDRESS } from '../common/own-names.js'
 import { createLog } from '../common/log.js'
-import { stateDirectory } from '../common/sandbox-writes.js'
+import { auditKeyDirectory, stateDirectory } from '../common/sandbox-writes.js'
 import { newSandboxId } from '../common/sandbox-id.js'
 import { closeInheritedDescriptors } from '../sandbox/descriptors.js'
 import { NamespacesBackend } from '../sandbox/backends/namespaces/backend.js'
@@ -71,6 +72,7 @@ export async function runEmbedded(
   refuseWritable(trustedFiles, writable)
   const beside = DOTENV_FILES.map((name) => join(dirname(loaded.file), name))
   const policies = [loaded.file, ...beside].map((path) => resolve(io.cwd, path))
+  const keyDirectory = auditKeyDirectory(io.env)
   const directory = join(settings.auditDir, 'runs', runName(identity.id))
   const audit = new Audit({
     directory,
@@ -78,6 +80,7 @@ export async function runEmbedded(
     now: Date.now,
     onChange: (message) => log.error(message),
     whenLost: settings.auditLost,
+    key: openAuditKey(keyDirectory),
   })
   let loading: Promise<LoadedGateway> | null = null
   const gatewayLoaded = () => (loading ??= loadGateway())
@@ -87,7 +90,7 @@ export async function runEmbedded(
   }
   const { plan, warnings, notes } = await planNamespaces(identity.id, {
     ...request,
-    masked: [...sensitiveFiles, settings.auditDir, stateDirectory()],
+    masked: [...sensitiveFiles, settings.auditDir, stateDirectory(), keyDirectory],
     policies,
     env: sandboxEnvironment(policy, identity, [LOOPBACK_ADDRESS]),
     changes: parseEnvironment(options.env),

@@ -7,7 +7,7 @@ import { watchResolver } from './published-policy.js'
 const record = (sequence: number, action: 'policy-loaded' | 'policy-rejected', hash: string) =>
   `${JSON.stringify(
     policyRecord(
-      { time: '2026-01-01T00:00:00.000Z', sequence, observer: 'gateway-test' },
+      { time: '2026-01-01T00:00:00.000Z', sequence, observer: 'gateway-test', previous: null },
       { at: 0, action, hash, previousHash: null, problem: null },
     ),
   )}\n`

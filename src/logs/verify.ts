@@ -1,0 +1,70 @@
+import { createReadStream } from 'node:fs'
+import { AUDIT_ROLES } from '../audit/audit.js'
+import { logFiles } from '../audit/chain.js'
+import { ChainVerifier, compareLogs, type Finding, type VerifierOptions } from './chain-verifier.js'
+import { logDirectories } from './read.js'
+
+/** A finding, with where it is. */
+export interface Located extends Finding {
+  readonly place: string
+}
+
+/** What was seen of one log. */
+export interface Verified {
+  readonly directory: string
+  readonly role: string
+  readonly records: number
+  /** The public key in base64; null where nothing is signed. */
+  readonly key: string | null
+  readonly isEnded: boolean
+  readonly unsealed: number
+  readonly kills: number
+}
+
+export type VerifyOptions = Omit<VerifierOptions, 'role'>
+
+const LF = 0x0a
+
+/** Checks all logs below an audit directory, each from its first record to its last. */
+export async function verifyLogs(
+  auditDir: string,
+  options: VerifyOptions,
+  report: (finding: Located) => void,
+): Promise<readonly Verified[]> {
+  const all: Verified[] = []
+  for (const directory of logDirectories(auditDir)) {
+    const logs = new Map<string, ChainVerifier>()
+    for (const role of AUDIT_ROLES) {
+      const verifier = new ChainVerifier({ ...options, role })
+      logs.set(role, verifier)
+      const files = logFiles(directory, role)
+      for (const file of files)
+        for await (const { line, number } of linesOf(file)) {
+          for (const finding of verifier.push(line))
+            report({ ...finding, place: `${file}:${String(number)}` })
+        }
+      for (const finding of verifier.end()) report({ ...finding, place: files.at(-1) ?? directory })
+      const { records, key, isEnded, unsealed, kills } = verifier
+      if (records > 0) all.push({ directory, role, records, key, isEnded, unsealed, kills })
+    }
+    for (const finding of compareLogs(logs)) report({ ...finding, place: directory })
+  }
+  return all
+}
+
+/** Lines without their line feeds, and their numbers from 1. An empty line is none. */
+async function* linesOf(file: string): AsyncGenerator<{ line: Buffer; number: number }> {
+  let rest: Buffer = Buffer.alloc(0)
+  let number = 0
+  for await (const chunk of createReadStream(file)) {
+    const block = Buffer.concat([rest, chunk as Buffer])
+    let at = 0
+    for (let lf = block.indexOf(LF); lf >= 0; lf = block.indexOf(LF, at)) {
+      number += 1
+      if (lf > at) yield { line: block.subarray(at, lf), number }
+      at = lf + 1
+    }
+    rest = block.subarray(at)
+  }
+  if (rest.length > 0) yield { line: rest, number: number + 1 }
+}
