@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import {
   collectHeaders,
+  dropSessions,
   endToEndHeaders,
   framingError,
   hasBody,
@@ -223,3 +224,139 @@ void t.test(
     t.end()
   },
 )
+
+void t.test('sessions and tokens that an answer hands out', (t) => {
+  const sessions = [
+    ...[
+      'set-cookie',
+      'set-cookie2',
+      'authentication-info',
+      'authorization',
+      'x-access-token',
+      'x-auth-token',
+    ],
+    ...['x-refresh-token', 'x-session-token', 'x-subject-token'],
+  ]
+  const headers = Object.fromEntries(
+    [...sessions, 'x-request-id', 'cookie-policy'].map((name) => [name, '1']),
+  )
+  dropSessions(headers)
+  t.strictSame(Object.keys(headers), ['x-request-id', 'cookie-policy'])
+  t.end()
+})
+
+void t.test('fields of one connection, and those that advertise another way', (t) => {
+  const ofConnection = [
+    ...[
+      'connection',
+      'keep-alive',
+      'proxy-authenticate',
+      'proxy-authorization',
+      'proxy-connection',
+      'te',
+      'trailer',
+    ],
+    ...['transfer-encoding', 'upgrade', 'http2-settings'],
+  ]
+  for (const name of ofConnection) {
+    t.ok(isConnectionHeader(name), name)
+    t.strictSame(entries(endToEndHeaders({ [name]: 'x', a: '1' })), { a: '1' }, name)
+    t.strictSame(entries(responseHeaders({ [name]: 'x', a: '1' })), { a: '1' }, name)
+  }
+  t.notOk(isConnectionHeader('x-connection'))
+  for (const name of ['alt-svc', 'alt-used', 'public-key-pins'])
+    t.strictSame(entries(responseHeaders({ [name]: 'x', a: '1' })), { a: '1' }, name)
+  t.strictSame(
+    entries(endToEndHeaders({ connection: 'X-A , ,keep-alive', 'x-a': '1', '': 'kept', 'x-b': '2' })),
+    {
+      '': 'kept',
+      'x-b': '2',
+    },
+  )
+  for (const value of ['close', 'keep-alive'])
+    t.strictSame(entries(endToEndHeaders({ connection: value, close: '1', 'x-b': '2' })), {
+      close: '1',
+      'x-b': '2',
+    })
+  t.end()
+})
+
+void t.test('a length that is a list of one is no length', (t) => {
+  t.type(framingError({ host: 'a', 'content-length': ['1'] }), 'string')
+  t.type(framingError({ host: 'a', 'transfer-encoding': ['chunked'] }), 'string')
+  t.strictSame(entries(collectHeaders(['a', '1', 'odd'])), { a: '1' })
+  t.ok(hasBody({ 'content-length': '1' }))
+  t.notOk(hasBody({ 'content-length': '0' }))
+  t.notOk(hasBody({}))
+  t.ok(hasBody({ 'transfer-encoding': 'chunked' }))
+  t.end()
+})
+
+void t.test('charsets in which ASCII is not ASCII cannot be searched', (t) => {
+  const isRead = (charset: string) => isReadable(200, { 'content-type': `text/plain; charset=${charset}` })
+  for (const charset of [
+    ...[
+      'UCS2',
+      'unicode',
+      'EBCDIC-CP-US',
+      'scsu',
+      'BOCU',
+      'lmbcs',
+      'IMAP-mailbox-name',
+      'punycode',
+      'idna',
+      'wchar',
+    ],
+    ...[
+      'hz',
+      'hz-gb',
+      'rot',
+      'base',
+      'hex',
+      'quopri',
+      'java',
+      'x-java',
+      'UTF-EBCDIC',
+      'utf-16',
+      'utf-32le',
+      'utf-7',
+    ],
+    ...['cp037', 'ibm1047', 'cp500', 'base64', 'rot13', 'uu7', 'cp1026', 'x-mac-ucs', '"utf-16"'],
+  ])
+    t.notOk(isRead(charset), charset)
+  for (const charset of [
+    ...[
+      'utf-8',
+      'UTF8',
+      '"utf-8"',
+      'utf8mb4',
+      'us-ascii',
+      'ascii',
+      'iso-8859-1',
+      'latin1',
+      'windows-1252',
+      'cp437',
+    ],
+    ...[
+      'shift_jis',
+      'euc-jp',
+      'gb18030',
+      'big5',
+      'koi8-r',
+      'tis-620',
+      'binary',
+      'none',
+      'hexagon',
+      'javascript',
+    ],
+  ])
+    t.ok(isRead(charset), charset)
+  t.notOk(isReadable(200, { 'content-type': 'text/plain; charset=utf-8; charset=utf-16' }), 'any of them')
+  t.notOk(isReadable(226, {}))
+  t.notOk(isReadable(206, { 'content-type': ' Multipart/byteranges' }))
+  t.ok(isReadable(200, { 'content-type': 'multipart/mixed' }))
+  t.ok(isReadable(206, { 'content-type': 'text/multipart/x' }))
+  t.notOk(isReadable(200, { 'transfer-encoding': 'gzip, chunked' }))
+  t.ok(isReadable(200, { 'transfer-encoding': 'Chunked' }))
+  t.end()
+})

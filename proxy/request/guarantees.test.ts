@@ -1,78 +1,15 @@
-import type { Socket } from 'node:net'
-import t, { type Test } from 'tap'
-import type { Destination } from '#firewall/contracts/policy.js'
-import type { Service } from '#firewall/contracts/service.js'
-import { Secret } from '#firewall/secrets/secret.js'
-import { exchangeBytes, HTTPS_LISTENERS, statuses, type ListenerClient } from '#test/fixtures/client.js'
+import t from 'tap'
+import { PLACEHOLDER, startApiGateway, TOKEN } from '#test/fixtures/api-gateway.js'
+import { exchangeBytes, HTTPS_LISTENERS, statuses } from '#test/fixtures/client.js'
 import { eventually } from '#test/fixtures/eventually.js'
-import { SANDBOX, startGateway } from '#test/fixtures/gateway.js'
-import { destination, service, testPolicy } from '#test/fixtures/policy.js'
-import { startRawUpstream } from '#test/fixtures/upstream.js'
 import { frame, switchProtocols, UPGRADE } from '#test/fixtures/websocket.js'
-import { bearer } from '../credentials/bearer.js'
-import { CertificateAuthority } from '../tls/certificate-authority.js'
 
 // What holds for every request, judged by what reached the upstream, what reached the client, and what the log has.
-
-const TOKEN = 'real-token-0123456789abcdef'
-const PLACEHOLDER = 'placeholder-0123456789abcdef'
-const placeholders = { API_TOKEN: { prefix: 'placeholder-', length: 28, alphabet: 'hex' } } as const
-const [TRANSPARENT] = HTTPS_LISTENERS as [ListenerClient]
-
-type Answer = (socket: Socket, received: string) => void
-
-interface Parts {
-  readonly answer?: Answer
-  readonly rules?: readonly string[]
-  readonly extra?: Partial<Destination>
-  readonly service?: Partial<Service>
-  readonly policy?: Partial<Parameters<typeof testPolicy>[0]>
-  /** The upstream's certificate comes from an authority that the policy does not name. */
-  readonly isForged?: boolean
-}
-
-const OK: Answer = (socket, received) => {
-  if (received.endsWith('\r\n\r\n') || received.includes('\r\n\r\nbody'))
-    socket.write('HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok')
-}
-
-async function setUp(test: Test, parts: Parts = {}) {
-  const { answer = OK, rules = ['allow * /**'], isForged = false } = parts
-  const trusted = await CertificateAuthority.create(Date.now())
-  const shown = isForged ? await CertificateAuthority.create(Date.now()) : trusted
-  const upstream = await startRawUpstream(shown, answer)
-  const credential = bearer.bind('api/bearer', { token: new Secret('API_TOKEN', TOKEN) })
-  const sandbox = { ...SANDBOX, placeholders: new Map([['API_TOKEN', PLACEHOLDER]]) }
-  const gateway = await startGateway(
-    testPolicy({
-      destinations: [
-        destination('https://api.example', rules, {
-          id: 'services.api',
-          service: 'api',
-          ca: trusted.pem,
-          ...parts.extra,
-        }),
-      ],
-      services: [service('api', 'https://api.example', credential, { placeholders, ...parts.service })],
-      hosts: { 'api.example': { address: '127.0.0.1', port: upstream.port } },
-      ...parts.policy,
-    }),
-    () => sandbox,
-  )
-  test.teardown(async () => {
-    await gateway.close()
-    await upstream.close()
-  })
-  const ask = async (head: string, body = '', responses = 1) =>
-    exchangeBytes(await TRANSPARENT.open(gateway, 'api.example'), `${head}\r\n${body}`, { responses })
-  const get = (path: string, more = '') => ask(`GET ${path} HTTP/1.1\r\nHost: api.example\r\n${more}`)
-  return { gateway, upstream, ask, get }
-}
 
 void t.test(
   'the credential replaces what the client sent, and what steers a server stays here',
   async (test) => {
-    const { upstream, gateway, get } = await setUp(test)
+    const { upstream, gateway, get } = await startApiGateway(test)
     const sent =
       'Authorization: Bearer of-the-client\r\nX-Forwarded-Host: evil.example\r\nX-Original-URL: /admin\r\n' +
       'Connection: close, X-Hop\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nProxy-Authorization: Basic eDp5\r\nTE: gzip\r\n' +
@@ -108,7 +45,7 @@ void t.test(
 )
 
 void t.test('nothing of an answer has the credential: head, body, trailers', async (test) => {
-  const { gateway, ask } = await setUp(test, {
+  const { gateway, ask } = await startApiGateway(test, {
     answer: (socket, received) => {
       if (received.endsWith('\r\n\r\n'))
         socket.write(
@@ -131,7 +68,7 @@ const WEBSOCKET = `${UPGRADE.join('\r\n')}\r\n`
 void t.test(
   'an upstream whose certificate is not its own gets nothing, by request or by WebSocket',
   async (test) => {
-    const { gateway, upstream, get } = await setUp(test, { isForged: true })
+    const { gateway, upstream, get } = await startApiGateway(test, { isForged: true })
     for (const more of ['', WEBSOCKET])
       test.match(await get('/x', more), /^HTTP\/1\.1 502 [^]*"reason":"upstream-tls"/)
     test.strictSame(upstream.received.join(''), '')
@@ -141,7 +78,7 @@ void t.test(
 )
 
 void t.test('without its record nothing happens', async (test) => {
-  const { gateway, upstream, get } = await setUp(test)
+  const { gateway, upstream, get } = await startApiGateway(test)
   for (const [kind, more] of [
     ['request', ''],
     ['upgrade', WEBSOCKET],
@@ -155,7 +92,7 @@ void t.test('without its record nothing happens', async (test) => {
 })
 
 void t.test('what is denied reaches nobody', async (test) => {
-  const { gateway, upstream, ask } = await setUp(test, {
+  const { gateway, upstream, ask } = await startApiGateway(test, {
     rules: ['deny * /secret/**', 'allow GET,POST,PUT /**'],
     policy: { http: { maxRequestBytes: 8 } },
   })
@@ -188,7 +125,7 @@ void t.test('what is denied reaches nobody', async (test) => {
 })
 
 void t.test('a form that names another method in its body is judged by that one, too', async (test) => {
-  const { upstream, ask } = await setUp(test, { rules: ['deny DELETE /**', 'allow * /**'] })
+  const { upstream, ask } = await startApiGateway(test, { rules: ['deny DELETE /**', 'allow * /**'] })
   const form = (body: string) =>
     ask(
       `POST /x HTTP/1.1\r\nHost: api.example\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: ${String(body.length)}\r\n`,
@@ -201,9 +138,9 @@ void t.test('a form that names another method in its body is judged by that one,
 
 void t.test('limits of a service hold, and end with their window', async (test) => {
   const rate = { perSecond: 0.001, burst: 2 }
-  const limited = await setUp(test, { service: { rate } })
+  const limited = await startApiGateway(test, { service: { rate } })
   const quota = { requests: 2, bytes: null, windowMs: 3_600_000 }
-  const counted = await setUp(test, { service: { quota } })
+  const counted = await startApiGateway(test, { service: { quota } })
   for (const [{ get, gateway, upstream }, reason] of [
     [limited, 'rate-limited'],
     [counted, 'quota-exceeded'],
@@ -220,14 +157,14 @@ void t.test('limits of a service hold, and end with their window', async (test) 
 })
 
 void t.test('an address that the policy does not allow is never dialled', async (test) => {
-  const { gateway, upstream, get } = await setUp(test, { extra: { allowPrivateAddresses: false } })
+  const { gateway, upstream, get } = await startApiGateway(test, { extra: { allowPrivateAddresses: false } })
   for (const more of ['', WEBSOCKET])
     test.match(await get('/x', more), /^HTTP\/1\.1 403 [^]*"reason":"address-refused"/)
   test.strictSame([upstream.received, gateway.closes], [[], []])
 })
 
 void t.test('a redirect is the client’s to follow', async (test) => {
-  const { upstream, get } = await setUp(test, {
+  const { upstream, get } = await startApiGateway(test, {
     answer: (socket, received) => {
       if (received.endsWith('\r\n\r\n'))
         socket.write(
@@ -247,7 +184,7 @@ void t.test('what cannot be searched is not passed on', async (test) => {
     [`${'X: y\r\n'.repeat(600)}Content-Length: 2`, 'upstream-protocol'],
     ['Content-Range: bytes 5-6/100\r\nContent-Length: 2', 'upstream-protocol'],
   ] as const) {
-    const { get } = await setUp(test, {
+    const { get } = await startApiGateway(test, {
       answer: (socket, received) => {
         if (received.endsWith('\r\n\r\n')) socket.write(`HTTP/1.1 200 OK\r\n${head}\r\n\r\nab`)
       },
@@ -263,7 +200,7 @@ void t.test(
       [true, '101'],
       [false, '502'],
     ] as const) {
-      const { gateway, upstream, get } = await setUp(test, {
+      const { gateway, upstream, get } = await startApiGateway(test, {
         answer: (socket, received) => {
           if (!received.endsWith('\r\n\r\n')) return
           const head = switchProtocols(received)
@@ -285,7 +222,7 @@ void t.test(
 )
 
 void t.test('a denial that cannot be recorded is not told as one', async (test) => {
-  const { gateway, get } = await setUp(test, { rules: ['allow GET /fine'] })
+  const { gateway, get } = await startApiGateway(test, { rules: ['allow GET /fine'] })
   gateway.auditFails = true
   test.match(await get('/denied'), /^HTTP\/1\.1 503 [^]*"reason":"audit-unavailable"/)
   gateway.auditFails = false
@@ -293,7 +230,7 @@ void t.test('a denial that cannot be recorded is not told as one', async (test) 
 })
 
 void t.test('a part is asked for with as much around it as a secret has, or as the whole', async (test) => {
-  const { upstream, get } = await setUp(test)
+  const { upstream, get } = await startApiGateway(test)
   await get('/x', 'Range: bytes=100-103\r\n')
   const [, from, to] = /^range: bytes=(\d+)-(\d+)\r$/im.exec(upstream.received[0] ?? '') ?? [
     null,
@@ -307,7 +244,7 @@ void t.test('a part is asked for with as much around it as a secret has, or as t
 })
 
 void t.test('every listener reads the target that is sent, and no other', async (test) => {
-  const { gateway, upstream } = await setUp(test)
+  const { gateway, upstream } = await startApiGateway(test)
   for (const listener of HTTPS_LISTENERS) {
     const { target, host } = listener.head('api.example', '/x?y=1')
     const socket = await listener.open(gateway, 'api.example')
