@@ -5,7 +5,7 @@ import { loadPolicy } from '#config/load.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import { startGateway } from './fixtures/gateway.js'
-import { startGithub } from './servers/github.js'
+import { startGithub } from './fixtures/github.js'
 
 // `gh` as it is, with a token that is worth nothing, by the preset `github`.
 
