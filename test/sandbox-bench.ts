@@ -81,6 +81,7 @@ export class Bench {
     for (const name of [
       'environment-changes',
       'own-names',
+      'make-placeholder',
       'errors',
       'file-way',
       'install',
@@ -89,7 +90,10 @@ export class Bench {
     ])
       cpSync(join(compiled, `src/common/${name}.js`), join(this.root, `code/src/common/${name}.js`))
     cpSync(join(compiled, 'test/sandbox-driver.js'), this.driver)
-    writeFileSync(join(this.root, 'code/package.json'), '{"type":"module"}')
+    for (const name of ['services/placeholder-format', 'services/jwt-format', 'issues/token-formats'])
+      cpSync(join(compiled, `config/${name}.js`), join(this.root, `code/config/${name}.js`))
+    const imports = { '#config/*': './config/*' }
+    writeFileSync(join(this.root, 'code/package.json'), JSON.stringify({ type: 'module', imports }))
   }
 
   /** A work directory with these files, owned by the runner. */

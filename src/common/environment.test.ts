@@ -7,7 +7,8 @@ import type { PlaceholderFormat, Service } from '#firewall/contracts/service.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import { service, testPolicy } from '#test/fixtures/policy.js'
 import { placeholderFormat } from '#config/services/placeholder-format.js'
-import { makePlaceholder, makePlaceholders, sandboxEnvironment } from './environment.js'
+import { makePlaceholders, sandboxEnvironment } from './environment.js'
+import { makePlaceholder } from './make-placeholder.js'
 
 const REAL = 'ghp_realREALrealREALrealREALrealREALreal'
 const SHAPE: PlaceholderFormat = { prefix: 'ghp_', length: 40, alphabet: 'alphanumeric' }

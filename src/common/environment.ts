@@ -1,9 +1,9 @@
 import { authorityText } from '#firewall/names/default-port.js'
-import { randomBytes, randomUUID } from 'node:crypto'
-import type { PlaceholderFormat, Service } from '#firewall/contracts/service.js'
+import type { Service } from '#firewall/contracts/service.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 import { changeEnvironment } from './environment-changes.js'
+import { makePlaceholder } from './make-placeholder.js'
 import { directNames } from './own-names.js'
 import { trustVariables } from '../trust/trust-files.js'
 
@@ -76,28 +76,4 @@ function serviceUrl({ targets: [first] }: Service): string {
   if (first === undefined) return ''
   const { scheme, host, port } = first.origin
   return `${scheme}://${authorityText(scheme, host, port)}${first.basePath}`
-}
-
-const ALPHABETS: Readonly<Record<PlaceholderFormat['alphabet'], string>> = {
-  alphanumeric: 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789',
-  'upper-alphanumeric': 'ABCDEFGHIJKLMNOPQRSTUVWXYZ234567',
-  hex: '0123456789abcdef',
-}
-
-/** Of HMAC with SHA-256 (RFC 7518, section 3.2); clients do not look at it. */
-const SIGNATURE_BYTES = 32
-
-/** A random value in this format, different in every sandbox and valid nowhere. */
-export function makePlaceholder({ prefix, length, alphabet, structure }: PlaceholderFormat): string {
-  if (structure?.kind === 'uuid') return randomUUID()
-  if (structure?.kind === 'jwt')
-    return [
-      ...[structure.header, structure.claims].map((part) => Buffer.from(JSON.stringify(part))),
-      randomBytes(SIGNATURE_BYTES),
-    ]
-      .map((part) => part.toString('base64url'))
-      .join('.')
-  const letters = ALPHABETS[alphabet]
-  const count = Math.max(length - prefix.length, 0)
-  return prefix + Array.from(randomBytes(count), (byte) => letters[byte % letters.length] ?? '').join('')
 }

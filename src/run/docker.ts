@@ -15,7 +15,7 @@ import {
 import { hideForDocker, planForDocker, viewForDocker } from '../sandbox/backends/docker/setting.js'
 import { LocalHost } from '../sandbox/backends/docker/local-host.js'
 import { setNewRepositoriesAside } from '../sandbox/new-repositories.js'
-import { endNotes, hiddenNote, LATE_FILES_NOTE } from './hiding-notes.js'
+import { endNotes, hiddenNotes, LATE_FILES_NOTE } from './hiding-notes.js'
 import { recordWrites } from './record-writes.js'
 import { Interruption } from './interruption.js'
 import { parseEnvironment, requestOf, usage, type RunOptions } from './options.js'
@@ -74,8 +74,8 @@ export async function runDocker(
       const beginWritable = host instanceof LocalHost ? recordWrites(plan) : () => () => undefined
       notes = () =>
         endNotes(plan.shown, backend.hiddenLate, plan.workdir, since, setNewRepositoriesAside(plan))
-      const note = hiddenNote(plan.hidden, policyDirectory === null ? [] : [`${policyDirectory}/egress.yaml`])
-      for (const line of [...view.notes, ...(note === null ? [] : [note])]) say(line)
+      const own = policyDirectory === null ? [] : [`${policyDirectory}/egress.yaml`]
+      for (const line of [...view.notes, ...hiddenNotes(plan, own)]) say(line)
       say(LATE_FILES_NOTE)
       await backend.prepare(plan)
       endWritable = beginWritable()

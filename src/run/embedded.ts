@@ -27,7 +27,7 @@ import { planNamespaces } from '../sandbox/backends/namespaces/setting.js'
 import type { CommandIo } from '../common/io.js'
 import { isNamed, noPolicy, openPolicy } from '../common/policy-file.js'
 import { setNewRepositoriesAside } from '../sandbox/new-repositories.js'
-import { endNotes, hiddenNote } from './hiding-notes.js'
+import { endNotes, hiddenNotes } from './hiding-notes.js'
 import { recordWrites } from './record-writes.js'
 import { homeTrustFiles, trustFiles } from '../trust/trust-files.js'
 import { refuseWritable } from './trusted-files.js'
@@ -115,8 +115,7 @@ export async function runEmbedded(
     await sandbox.prepare(plan)
     endWritable = beginWritable()
     for (const warning of warnings) log.warn(warning)
-    const note = hiddenNote(plan.hidden, [resolve(io.cwd, loaded.file)])
-    for (const line of [...notes, ...(note === null ? [] : [note])]) tell(line)
+    for (const line of [...notes, ...hiddenNotes(plan, [resolve(io.cwd, loaded.file)])]) tell(line)
     const { ca, module } = await gatewayLoaded()
     const { Gateway } = await module
     gateway = await Gateway.create({

@@ -1,4 +1,4 @@
-import type { HostView, MaskedPath, ShownTree } from '../sandbox/plan.js'
+import type { HostView, ShownTree } from '../sandbox/plan.js'
 import type { NewRepositories } from '../sandbox/new-repositories.js'
 import { changedProgramFiles } from '../sandbox/program-files.js'
 import { printablePath } from '../sandbox/raw-path.js'
@@ -7,15 +7,22 @@ import { printablePath } from '../sandbox/raw-path.js'
 const MAX_LISTED = 10
 
 /**
- * One line for the start of a run; null if nothing was found by its name.
+ * Lines for the start of a run about the files that were found by their names.
  *
  * @param own files that are hidden in any case, such as the policy
  */
-export function hiddenNote(hidden: readonly MaskedPath[], own: readonly string[]): string | null {
-  const count = hidden.filter(({ path }) => !own.includes(path)).length
-  if (count === 0) return null
+export function hiddenNotes(
+  { hidden, workdir }: Pick<HostView, 'hidden' | 'workdir'>,
+  own: readonly string[],
+): string[] {
+  const found = hidden.filter(({ path }) => !own.includes(path))
+  const inPart = found.filter(({ content }) => content !== undefined).map(({ path }) => path)
+  const count = found.length - inPart.length
   const files = count === 1 ? '1 file or directory is' : `${String(count)} files and directories are`
-  return `${files} hidden from the sandbox (\`egress check\` lists them)`
+  return [
+    ...(count === 0 ? [] : [`${files} hidden from the sandbox (\`egress check\` lists them)`]),
+    ...(inPart.length === 0 ? [] : [`Shown to the sandbox without secrets: ${list(inPart.sort(), workdir)}`]),
+  ]
 }
 
 /** For the start of a run on Docker: the engine has no way to hide a file in a running container without privileges. */

@@ -1,11 +1,4 @@
-/** A check of the content, for names that alone do not decide. */
-export type MaskedContent =
-  | 'not-a-public-pem'
-  | 'private-key'
-  | 'git-credential'
-  | 'npm-settings'
-  | 'yarn-settings'
-  | 'composer-credential'
+import type { MaskedContent } from './filters/filter-content.js'
 
 /** One kind of file or directory that no sandbox may see, recognised by its name. Letter case is ignored. */
 export interface MaskedName {
@@ -86,20 +79,28 @@ export const MASKED_NAMES: readonly MaskedName[] = [
   },
   {
     kind: 'file',
-    name: /\.credentials\.json|oauth_creds\.json|application_default_credentials\.json|\.claude\.json|client_secrets?.*\.json|(.*[._-])?service[-_]?accounts?([-_.].*)?\.json|.*firebase-adminsdk.*\.json/,
-    examples: [
-      '.claude/.credentials.json',
-      '.gemini/oauth_creds.json',
-      'service-account.json',
-      'service-account-prod.json',
-      'client_secret_1.json',
-    ],
+    name: /application_default_credentials\.json|client_secrets?.*\.json|(.*[._-])?service[-_]?accounts?([-_.].*)?\.json|.*firebase-adminsdk.*\.json/,
+    examples: ['service-account.json', 'service-account-prod.json', 'client_secret_1.json'],
+  },
+  // Logins of agents: their clients need a file that looks like theirs, and send its placeholders.
+  {
+    kind: 'file',
+    name: /\.credentials\.json|oauth_creds\.json|\.claude\.json/,
+    content: 'json-credential',
+    examples: ['.claude/.credentials.json', '.gemini/oauth_creds.json', '.claude.json'],
   },
   {
     kind: 'file',
     name: /auth\.json/,
-    within: /\/(\.codex|\.composer|opencode)$/,
-    examples: ['.codex/auth.json', '.composer/auth.json'],
+    within: /\/(\.codex|opencode)$/,
+    content: 'json-credential',
+    examples: ['.codex/auth.json', '.local/share/opencode/auth.json'],
+  },
+  {
+    kind: 'file',
+    name: /auth\.json/,
+    within: /\/\.composer$/,
+    examples: ['.composer/auth.json'],
   },
   {
     kind: 'file',
@@ -115,9 +116,8 @@ export const MASKED_NAMES: readonly MaskedName[] = [
   },
   {
     kind: 'file',
-    name: /settings(-security)?\.xml/,
-    within: /\/\.m2$/,
-    examples: ['.m2/settings.xml'],
+    name: /settings-security\.xml/,
+    examples: ['.m2/settings-security.xml'],
   },
   {
     kind: 'file',
@@ -155,8 +155,40 @@ export const MASKED_NAMES: readonly MaskedName[] = [
     examples: ['server.key', 'store.p12', 'store.pfx', 'store.jks', 'app.keystore', 'a.kdbx', 'a.ppk'],
   },
   { kind: 'file', name: /.*\.pem/, content: 'not-a-public-pem', examples: ['private.pem', 'server.PEM'] },
-  { kind: 'file', name: /\.npmrc/, content: 'npm-settings', examples: ['.npmrc'] },
-  { kind: 'file', name: /\.yarnrc(\.yml)?/, content: 'yarn-settings', examples: ['.yarnrc.yml'] },
+  // Settings that may hold a token among others: what is no secret is shown.
+  {
+    kind: 'file',
+    name: /\.?npmrc|pip\.(conf|ini)|\.(curl|wget)rc|wgetrc|gradle\.properties|(bunfig|uv)\.toml|\.pydistutils\.cfg/,
+    content: 'ini-settings',
+    examples: ['.npmrc', 'pip.conf', '.pip/pip.conf', 'gradle.properties', 'bunfig.toml', '.curlrc'],
+  },
+  {
+    kind: 'file',
+    name: /config(\.toml)?/,
+    within: /\/\.cargo$/,
+    content: 'ini-settings',
+    examples: ['.cargo/config.toml'],
+  },
+  {
+    kind: 'file',
+    name: /\.yarnrc(\.yml)?|\.condarc|\.gemrc/,
+    content: 'yaml-settings',
+    examples: ['.yarnrc.yml', '.condarc', '.gemrc'],
+  },
+  {
+    kind: 'file',
+    name: /config/,
+    within: /\/\.bundle$/,
+    content: 'yaml-settings',
+    examples: ['.bundle/config'],
+  },
+  {
+    kind: 'file',
+    name: /settings\.xml|nuget\.config/,
+    content: 'xml-settings',
+    examples: ['settings.xml', '.m2/settings.xml', 'NuGet.config', '.nuget/NuGet/NuGet.Config'],
+  },
+  { kind: 'file', name: /\.?mcp\.json/, content: 'json-settings', examples: ['.mcp.json'] },
   {
     kind: 'file',
     name: /config(\.worktree)?/,

@@ -151,7 +151,7 @@ void t.test('settings of package managers lose their tokens alone', (t) => {
   )
   t.strictSame(shown, {
     '.npmrc': 'registry=https://npm.example/\nsave-exact=true\n',
-    'userinfo/.npmrc': undefined,
+    'userinfo/.npmrc': 'registry=https://npm.example/\n',
     '.yarnrc.yml':
       'nodeLinker: node-modules\nnpmScopes:\n  a:\n    npmAuthToken: ""\n    npmRegistryServer: https://npm.example\n',
     '.git/config': '[remote "origin"]\n\turl = https://github.com/a/b\n[user]\n\tname = A\n',

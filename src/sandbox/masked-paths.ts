@@ -8,8 +8,8 @@ import {
   type Stats,
 } from 'node:fs'
 import { permits, type UnixUser } from './identity.js'
-import { filterContent } from './filtered-content.js'
-import { matchingNames, type MaskedContent } from './masked-names.js'
+import { filterContent, type MaskedContent } from './filters/filter-content.js'
+import { matchingNames } from './masked-names.js'
 import { directoriesAbove, isWithin } from './paths.js'
 import type { MaskedPath } from './plan.js'
 import { decodePath, fsPath } from './raw-path.js'

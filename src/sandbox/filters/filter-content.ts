@@ -1,4 +1,19 @@
-import type { MaskedContent } from './masked-names.js'
+import { filterJson } from './json.js'
+import { filterLines, type LineFormat } from './lines.js'
+import { USER_INFO } from './secret-text.js'
+import { filterXml } from './xml.js'
+
+/** A check of the content, for names that alone do not decide. */
+export type MaskedContent =
+  | 'not-a-public-pem'
+  | 'private-key'
+  | 'git-credential'
+  | 'ini-settings'
+  | 'yaml-settings'
+  | 'xml-settings'
+  | 'json-settings'
+  | 'json-credential'
+  | 'composer-credential'
 
 /**
  * What a sandbox may see of a file whose name alone does not decide.
@@ -17,19 +32,17 @@ const FILTERS: Readonly<Record<MaskedContent, (text: string) => string | null>> 
   'composer-credential': (text) =>
     /oauth|token|password|http-basic|bearer|secret|SECRET|key/i.test(text) || text.trim() === '' ? '' : null,
   'git-credential': (text) => changed(text, gitLine),
-  'npm-settings': (text) => changed(text, npmLine),
-  'yarn-settings': (text) => changed(text, yarnLine),
+  'ini-settings': (text) => settings(text, 'ini'),
+  'yaml-settings': (text) => settings(text, 'yaml'),
+  'xml-settings': (text) => orNull(text, filterXml(text) ?? ''),
+  'json-credential': (text) => filterJson(text, new Date()) ?? '',
+  'json-settings': (text) => orNull(text, sameJson(text, filterJson(text, new Date()) ?? '')),
 }
 
 /** Every Python environment contains certificate bundles. Hiding them would break TLS and protect nothing. */
 function isPublicPem(text: string): boolean {
   return /-----BEGIN (CERTIFICATE|PUBLIC KEY)-----/.test(text) && !text.includes('PRIVATE KEY')
 }
-
-/** User and password of a URL. */
-const USER_INFO = /:\/\/[^/\s@"']+@/g
-
-const SECRET_KEY = /auth|token|passw|secret|credential|api-?key|user-?name|e-?mail|otp|^key$|:key$/i
 
 /** A token in the URL of a remote, or in the header that CI checkouts store. */
 function gitLine(line: string): string | null {
@@ -40,21 +53,21 @@ function gitLine(line: string): string | null {
   return line.replace(USER_INFO, '://')
 }
 
-/** `key = value`, comments and blank lines; any other line could be the rest of a secret. */
-function npmLine(line: string): string | null {
-  if (/^\s*([#;].*)?$/.test(line)) return /^\s*$/.test(line) ? line : null
-  const [, key, value = ''] = /^\s*([^=\s]+(?:\[\])?)\s*(?:=(.*))?$/s.exec(line) ?? []
-  if (key === undefined || !line.includes('=') || SECRET_KEY.test(key)) return null
-  return value.search(USER_INFO) === -1 ? line : null
+function settings(text: string, format: LineFormat): string | null {
+  const shown = filterLines(text, format)
+  // Empty lines alone say nothing.
+  return orNull(text, shown.trim() === '' ? '' : shown)
 }
 
-/** YAML, or the older `key value`. The value of a secret key becomes empty, so that its mapping does not lose its only key. */
-function yarnLine(line: string): string | null {
-  if (/^\s*$/.test(line)) return line
-  const [, indent = '', key, colon] = /^(\s*(?:-\s+)?)(["']?[\w@./:-]+?["']?)(:|\s)(?:\s|$)?/.exec(line) ?? []
-  if (key === undefined) return null
-  if (SECRET_KEY.test(key.replaceAll(/["']/g, ''))) return colon === ':' ? `${indent}${key}: ""` : null
-  return line.search(USER_INFO) === -1 ? line : null
+const orNull = (text: string, shown: string): string | null => (shown === text ? null : shown)
+
+/** The text itself if what is shown differs in its layout only. */
+function sameJson(text: string, shown: string): string {
+  try {
+    return JSON.stringify(JSON.parse(text)) === JSON.stringify(JSON.parse(shown)) ? text : shown
+  } catch {
+    return shown
+  }
 }
 
 /** Null if no line has to be changed. */
