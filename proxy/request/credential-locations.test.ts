@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { Headers } from '#firewall/contracts/credential.js'
-import { stripClientCredential } from './credential-locations.js'
+import { secretFields, stripClientCredential } from './credential-locations.js'
 
 void t.test(
   'what stands in a location is removed, however the client spells it; the rest stays as it is',
@@ -23,5 +23,14 @@ void t.test('nothing is left of a location that held everything', (t) => {
   t.equal(stripClientCredential({ query: ['k'], cookies: ['sid'] }, headers, '?k=1'), '')
   t.strictSame(headers, {})
   t.equal(stripClientCredential({}, { a: '1' }, '?'), '?')
+  t.end()
+})
+
+void t.test('the fields that a credential is in', (t) => {
+  t.strictSame(secretFields({}), [])
+  t.strictSame(secretFields({ headers: ['authorization'] }), ['authorization'])
+  t.strictSame(secretFields({ headers: ['authorization'], path: true }), ['authorization', ':path'])
+  t.strictSame(secretFields({ query: ['key'] }), [':path'])
+  t.strictSame(secretFields({ path: false, cookies: ['sid'] }), [])
   t.end()
 })

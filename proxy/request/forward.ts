@@ -317,7 +317,9 @@ class Forwarding implements UpstreamHandler, OpenStream {
       responseBytes: this.#responseBytes,
       redactions: redactionsOf(this.#tally, this.#exchange.credential),
       detail:
-        error === null || this.#isRefused || this.#clientGone || this.#cut ? repeated : this.#detailOf(error),
+        error === null || this.#isRefused || this.#clientGone || this.#cut
+          ? repeated
+          : (this.#denial?.detail ?? this.#detailOf(error)),
     }
   }
 }

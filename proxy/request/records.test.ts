@@ -6,8 +6,9 @@ import type { HttpClose, HttpDecision } from '../contracts/events.js'
 import { connectionDecision } from '../records/connection-decision.js'
 import { Shutdown } from '../contracts/shutdown.js'
 import { Flow, runFlow } from '../records/flow.js'
+import { Tally } from '../redaction/tally.js'
 import type { Exchange, ForwardResult } from './exchange.js'
-import { decisionOf, endOf } from './records.js'
+import { decisionOf, endOf, headBytes, redactionsOf } from './records.js'
 
 const sandbox = { id: 'sb', agent: 'default', placeholders: new Map() }
 const connection = {
@@ -264,5 +265,51 @@ void t.test('a long target is shortened, and identified as a whole', (t) => {
   t.match(decide(many).query, /^\?k=v&.*….*&end=1$/)
   t.notSame(decide(`${many}2`).target, decide(many).target)
   t.equal(decide('/api?action=list').target, null)
+  t.end()
+})
+
+void t.test('the bytes of a head, each line of each name', (t) => {
+  const bytes = (headers: Exchange['headers']) => headBytes(exchange({ requestTarget: '/abc', headers }))
+  t.equal(bytes({}), 'GET /abc HTTP/1.1\r\n'.length + 2)
+  t.equal(bytes({ ab: 'cd' }) - bytes({}), 'ab: cd\r\n'.length)
+  t.equal(bytes({ ab: ['c', 'de'] }) - bytes({}), 'ab: c\r\nab: de\r\n'.length)
+  t.end()
+})
+
+void t.test('an allowed request that names other methods says so', (t) => {
+  const detail = (headers: Exchange['headers'], denial: Parameters<typeof decisionOf>[2] = null) =>
+    decisionOf(exchange({ headers }), 0, denial).detail
+  t.equal(detail({ 'x-http-method-override': 'PUT, get' }), 'a header names PUT')
+  t.equal(detail({ 'x-http-method-override': 'GET' }), null)
+  t.equal(detail({ 'x-http-method-override': 'PUT' }, deny('no-rule')), null)
+  t.end()
+})
+
+void t.test('a target that was not read is shown as it came', (t) => {
+  const shown = (target: string | null) => {
+    const { path, query } = decisionOf(exchange({ target }), 0, deny('path-form'))
+    return [path, query]
+  }
+  t.strictSame(shown('/a?b?c'), ['/a', '?b?c'])
+  t.strictSame(shown('/a'), ['/a', null])
+  t.strictSame(shown(null), [null, null])
+  t.end()
+})
+
+void t.test('redactions by their credential', (t) => {
+  const tally = new Tally()
+  for (const [owner, times] of [
+    ['api/bearer', 2],
+    ['git/basic', 1],
+    [null, 3],
+  ] as const)
+    for (let i = 0; i < times; i += 1) tally.add(owner)
+  const credential = { id: 'api/bearer' } as Exchange['credential']
+  t.strictSame(redactionsOf(tally, credential), [
+    { credential: 'api/bearer', count: 5 },
+    { credential: 'git/basic', count: 1 },
+  ])
+  t.strictSame(redactionsOf(tally, null).at(-1), { credential: 'unknown', count: 3 })
+  t.strictSame(redactionsOf(new Tally(), credential), [])
   t.end()
 })

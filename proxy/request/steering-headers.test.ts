@@ -1,5 +1,5 @@
 import t from 'tap'
-import { dropSteeringHeaders, overridesIn } from './steering-headers.js'
+import { dropSteeringHeaders, overridesIn, requestTrailers } from './steering-headers.js'
 
 const left = (headers: Record<string, string>, locations = {}, passed: readonly string[] = []) => {
   const copy = { ...headers }
@@ -57,5 +57,67 @@ void t.test('methods that headers name', (t) => {
     ['GET', 'DELETE', 'PUT'],
   )
   t.same(overridesIn({ 'x-method': 'PUT', method: 'PUT', accept: 'DELETE' }), [])
+  t.end()
+})
+
+void t.test('every header that means something to a server has no twin', (t) => {
+  for (const name of [
+    ...[
+      'accept-encoding',
+      'content-encoding',
+      'content-length',
+      'content-md5',
+      'content-range',
+      'content-type',
+    ],
+    ...['if-match', 'if-none-match', 'if-range', 'max-forwards', 'proxy-authorization', 'x-sandbox-target'],
+    ...['connection', 'te', 'transfer-encoding', 'upgrade', 'keep-alive', 'forwarded', 'x-forwarded-for'],
+  ]) {
+    t.same(
+      left({ [name.replace('-', '_')]: '1', a: '1' }),
+      name.includes('-') ? ['a'] : left({ [name]: '1', a: '1' }),
+      name,
+    )
+  }
+  t.same(left({ 'content-length': '1', 'if-match': 'x', 'content-type': 'y' }), [
+    'content-length',
+    'if-match',
+    'content-type',
+  ])
+  t.end()
+})
+
+void t.test('trailers of a request have nothing that could mean something to a server', (t) => {
+  const locations = { headers: ['x-key'] }
+  const passed = (trailers: Record<string, string | string[]> | null) => {
+    const kept = requestTrailers(trailers, locations)
+    return kept === null ? null : Object.keys(kept)
+  }
+  for (const name of [
+    ...[
+      'x-key',
+      'x_key',
+      'content-length',
+      'content_length',
+      'host',
+      'transfer-encoding',
+      'authorization',
+      'te',
+    ],
+    ...[
+      'x-forwarded-for',
+      'forwarded',
+      'x-http-method-override',
+      'x_http_method',
+      'x-sandbox-target',
+      'if-match',
+    ],
+    ...['proxy_authorization', 'x-original-url', 'connection'],
+  ]) {
+    t.same(passed({ [name]: '1', 'x-sum': '1' }), ['x-sum'], name)
+    t.equal(passed({ [name]: '1' }), null, `${name} alone`)
+  }
+  t.equal(passed(null), null)
+  t.same(passed({ 'x-sum': '1', x_sum: '2' }), ['x-sum', 'x_sum'])
   t.end()
 })
