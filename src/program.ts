@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
+import type { FilterFlags } from './cli/logs.js'
 import type { CommandIo } from './common/io.js'
 import { EgressError, EXIT, exitCodeOf, formatError } from './common/errors.js'
 import { parseLimits } from './sandbox/limits.js'
@@ -36,22 +37,56 @@ interface RunFlags {
   limit?: string[]
 }
 
-interface LogsFlags {
+interface LogsFlags extends FilterFlags {
   auditDir?: string
   follow?: boolean
   tail?: number
-  since?: string
-  denied?: boolean
-  host?: string
-  sandbox?: string
   json?: boolean
 }
+
+const LOGS_EXAMPLES = `
+Examples:
+  egress logs -f                                what happens now
+  egress logs --denied --since 10m              what the policy denied
+  egress logs --failed --host api.example       what it allows, and did not work
+  egress logs show 4f6c01aa                     one request, from its DNS query to its end
+  egress logs stats --since 1d --agent ci       figures
+  egress logs verify                            check that nobody changed the log
+`
 
 interface VerifyFlags {
   auditDir?: string
   publicKey?: string
   open?: boolean
   retained?: boolean
+}
+
+/** Which records to show. */
+function addFilters(command: Command): Command {
+  return command
+    .option(
+      '--since <time>',
+      'Only from this time on: a duration or a time, such as 42m, 2h30m or 2026-01-31T12:00:00Z',
+      requireValue,
+    )
+    .option('--until <time>', 'Only before this time, likewise', requireValue)
+    .option('--denied', 'Only what the policy denied')
+    .option('--failed', 'Only what it allowed and failed')
+    .option('--limited', 'Only what it allowed and met a limit')
+    .option('--host <name>', 'Only this host', requireValue)
+    .option('--agent <name>', 'Only this agent', requireValue)
+    .option('--sandbox <id>', 'Only this sandbox', requireValue)
+    .option('--service <name>', 'Only this service', requireValue)
+    .option('--credential <id>', 'Only this credential', requireValue)
+    .option('--reason <id>', 'Only this reason', requireValue)
+    .option('--audit-dir <dir>', 'Directory of the audit log', requireValue)
+}
+
+/** Where the audit log is. */
+async function placeOf({ auditDir: named }: LogsFlags, io: CommandIo) {
+  const { readSettings } = await import('#config/settings.js')
+  const { auditDir } = readSettings({ flags: { auditDir: named }, env: io.env, cwd: io.cwd })
+  return { auditDir, isNamed: named !== undefined }
 }
 
 /** Builds the command line. Actions set the exit code; errors are thrown to \`main\`. */
@@ -195,26 +230,42 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .argument('[log]', 'dns, http or sandbox (default: all)')
     .option('-f, --follow', 'Keep printing new records as they are written')
     .option('-n, --tail <lines>', 'Show only the last lines', wholeNumber)
-    .option(
-      '--since <time>',
-      'Show records since this time or duration, such as 42m, 2h30m or 2026-01-31T12:00:00Z',
-      requireValue,
-    )
-    .option('--denied', 'Show only denied requests and DNS queries')
-    .option('--host <name>', 'Show only this host', requireValue)
-    .option('--sandbox <id>', 'Show only this sandbox', requireValue)
     .option('--json', 'Print the records unchanged, one JSON object per line')
-    .option('--audit-dir <dir>', 'Directory of the audit log', requireValue)
+    .addHelpText('after', LOGS_EXAMPLES)
     .action(async (role: string | undefined, flags: LogsFlags) => {
-      const { readSettings } = await import('#config/settings.js')
       const { logs } = await import('./cli/logs.js')
-      const { auditDir } = readSettings({ flags: { auditDir: flags.auditDir }, env: io.env, cwd: io.cwd })
       const interrupted = new AbortController()
       process.once('SIGINT', () => interrupted.abort())
-      const { follow = false, denied = false, json = false, tail = null, since, host, sandbox } = flags
-      const isNamed = flags.auditDir !== undefined
-      const options = { auditDir, isNamed, role, follow, denied, json, tail, since, host, sandbox }
+      const { follow = false, json = false, tail = null } = flags
+      const options = { ...(await placeOf(flags, io)), role, filter: flags, follow, json, tail }
       done(await logs({ ...options, colour: process.stdout.isTTY }, io, Date.now(), interrupted.signal))
+    })
+  addFilters(logsCommand)
+
+  addFilters(
+    logsCommand
+      .command('stats')
+      .description('Show the audit log in figures: outcomes, hosts, rules, bytes, time')
+      .argument('[log]', 'dns, http or sandbox (default: all)')
+      .option('--json', 'Print one JSON object'),
+  ).action(async (role: string | undefined, _: unknown, command: Command) => {
+    const { logsStats } = await import('./cli/logs-stats.js')
+    const flags: LogsFlags = command.optsWithGlobals()
+    const options = { ...(await placeOf(flags, io)), role, filter: flags, json: flags.json === true }
+    done(await logsStats(options, io, Date.now()))
+  })
+
+  logsCommand
+    .command('show')
+    .description('Show one request from its DNS query to its end')
+    .argument('<id>', 'Its id, or how it begins: what stands behind # in `egress logs`')
+    .option('--json', 'Print the records unchanged, one JSON object per line')
+    .option('--audit-dir <dir>', 'Directory of the audit log', requireValue)
+    .action(async (id: string, _: unknown, command: Command) => {
+      const { logsShow } = await import('./cli/logs-show.js')
+      const flags: LogsFlags = command.optsWithGlobals()
+      const options = { ...(await placeOf(flags, io)), id, json: flags.json === true }
+      done(await logsShow({ ...options, colour: process.stdout.isTTY }, io))
     })
 
   logsCommand

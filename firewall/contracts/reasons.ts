@@ -1,4 +1,7 @@
-/** Every reason for which the gateway denies a request, with the HTTP status and the sentence for the agent and the log. */
+/**
+ * Every reason for which the gateway answers a request itself, with the HTTP status, the sentence for the agent and the log, and what
+ * it means for whoever reads the log, where that is not a denial.
+ */
 export const REASONS = {
   'unknown-sandbox': [403, 'The connection did not come from a registered sandbox.'],
   'host-not-listed': [403, 'The policy does not list this host for this agent.'],
@@ -12,6 +15,7 @@ export const REASONS = {
   'head-too-complex': [
     431,
     'The request head has more headers, parameters, path segments or other parts than the gateway accepts.',
+    'limited',
   ],
   'path-form': [400, 'The request target is not an absolute path of printable ASCII.'],
   'path-escape': [400, 'The path contains a malformed escape or an escaped control byte.'],
@@ -19,11 +23,11 @@ export const REASONS = {
   'path-dot-segment': [400, 'The path contains a dot segment.'],
   'path-backslash': [400, 'The path contains a backslash.'],
   'name-looks-encoded': [403, 'The host name looks like encoded data.'],
-  'name-budget': [403, 'This sandbox has used up its budget of new names under this wildcard.'],
+  'name-budget': [403, 'This sandbox has used up its budget of new names under this wildcard.', 'limited'],
   'tunnel-only': [403, 'This host is available only through a TLS tunnel.'],
   'host-mismatch': [421, 'The CONNECT target, TLS server name (SNI) and Host header do not match.'],
   'no-server-name': [403, 'The TLS client sent no server name (SNI).'],
-  'tls-handshake': [400, 'The TLS handshake with the client failed or was incomplete.'],
+  'tls-handshake': [400, 'The TLS handshake with the client failed or was incomplete.', 'failed'],
   'not-tls': [403, 'The policy expects TLS on this connection.'],
   'not-http': [
     403,
@@ -34,8 +38,8 @@ export const REASONS = {
   'unknown-service': [404, 'This agent has no service with this name.'],
   'bad-target': [403, 'X-Sandbox-Target is not one of the targets of this service.'],
   'target-required': [400, 'This service has several targets. Select one with X-Sandbox-Target.'],
-  'rate-limited': [429, 'This sandbox exceeds the rate limit for this service.'],
-  'quota-exceeded': [429, 'The quota for this service is used up. Try again later.'],
+  'rate-limited': [429, 'This sandbox exceeds the rate limit for this service.', 'limited'],
+  'quota-exceeded': [429, 'The quota for this service is used up. Try again later.', 'limited'],
   'placeholder-misplaced': [
     403,
     'The request contains a credential placeholder in a place where it is not allowed.',
@@ -43,6 +47,7 @@ export const REASONS = {
   'credential-unavailable': [
     503,
     'The gateway could not obtain the credential for this service, so nothing was sent upstream.',
+    'failed',
   ],
   'credential-unsupported': [403, 'The credential cannot be added to this type of request.'],
   'form-unreadable': [
@@ -56,26 +61,39 @@ export const REASONS = {
   'graphql-too-complex': [
     413,
     'The GraphQL request has more bytes, tokens, levels or operations than the gateway checks.',
+    'limited',
   ],
-  'too-large': [413, 'The request body is larger than the policy allows.'],
-  busy: [503, 'This sandbox or the gateway has reached a connection or buffer limit. Try again shortly.'],
+  'too-large': [413, 'The request body is larger than the policy allows.', 'limited'],
+  busy: [
+    503,
+    'This sandbox or the gateway has reached a connection or buffer limit. Try again shortly.',
+    'limited',
+  ],
   'address-refused': [403, 'The host resolves to an address that the policy does not allow.'],
-  unresolvable: [502, 'The host name of the upstream could not be resolved.'],
-  'upstream-unreachable': [502, 'The upstream could not be reached.'],
-  'upstream-proxy': [502, 'The proxy through which the gateway reaches this upstream refused or failed.'],
-  'upstream-tls': [502, 'The certificate of the upstream could not be verified.'],
-  'upgrade-refused': [502, 'The upstream refused the upgrade to a WebSocket.'],
-  'upstream-protocol': [502, 'The upstream sent an invalid response.'],
+  unresolvable: [502, 'The host name of the upstream could not be resolved.', 'failed'],
+  'upstream-unreachable': [502, 'The upstream could not be reached.', 'failed'],
+  'upstream-proxy': [
+    502,
+    'The proxy through which the gateway reaches this upstream refused or failed.',
+    'failed',
+  ],
+  'upstream-tls': [502, 'The certificate of the upstream could not be verified.', 'failed'],
+  'upgrade-refused': [502, 'The upstream refused the upgrade to a WebSocket.', 'failed'],
+  'upstream-protocol': [502, 'The upstream sent an invalid response.', 'failed'],
   'upstream-encoding': [
     502,
     'The response has a content encoding or charset that cannot be scanned for secrets.',
+    'failed',
   ],
-  'upstream-timeout': [504, 'The upstream did not respond in time.'],
-  'audit-unavailable': [503, 'The audit log cannot be written, so all requests are blocked.'],
+  'upstream-timeout': [504, 'The upstream did not respond in time.', 'failed'],
+  'audit-unavailable': [503, 'The audit log cannot be written, so all requests are blocked.', 'failed'],
   'policy-changed': [403, 'The policy has changed while this was open, and no longer lists this host.'],
-  'shutting-down': [503, 'The gateway is shutting down.'],
-  internal: [500, 'Internal error in the gateway. Nothing was sent upstream after the error.'],
-} as const satisfies Record<string, readonly [status: number, text: string]>
+  'shutting-down': [503, 'The gateway is shutting down.', 'failed'],
+  internal: [500, 'Internal error in the gateway. Nothing was sent upstream after the error.', 'failed'],
+} as const satisfies Record<string, readonly [status: number, text: string, outcome?: Outcome]>
+
+/** The policy denied it; the policy allows it, and it failed; the policy allows it, and a limit was reached. */
+export type Outcome = 'denied' | 'failed' | 'limited'
 
 export type Reason = keyof typeof REASONS
 
@@ -89,4 +107,11 @@ export function statusOf(reason: Reason): number {
 
 export function textOf(reason: Reason): string {
   return REASONS[reason][1]
+}
+
+/** @param reason of a request, or one of those that only DNS queries have, which are denials */
+export function outcomeOf(reason: string | null): Outcome {
+  if (reason === null || !isReason(reason)) return 'denied'
+  const [, , outcome = 'denied']: readonly [number, string, Outcome?] = REASONS[reason]
+  return outcome
 }

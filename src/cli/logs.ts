@@ -3,8 +3,26 @@ import type { AuditRole } from '../audit/audit.js'
 import { EgressError, EXIT } from '../common/errors.js'
 import { followLog } from '../logs/follow.js'
 import { formatEvent, painter } from '../logs/format.js'
+import { isChosen, type Filter } from '../logs/filter.js'
 import { readLog, type LogLine } from '../logs/read.js'
+import { AUDIT_ROLES } from '../audit/audit.js'
 import type { CommandIo } from '../common/io.js'
+
+/** What to show, as it was given on the command line. */
+export interface FilterFlags {
+  readonly since?: string | undefined
+  readonly until?: string | undefined
+  readonly host?: string | undefined
+  readonly sandbox?: string | undefined
+  readonly agent?: string | undefined
+  readonly reason?: string | undefined
+  readonly service?: string | undefined
+  readonly credential?: string | undefined
+  /** Only these, if any is set. */
+  readonly denied?: boolean | undefined
+  readonly failed?: boolean | undefined
+  readonly limited?: boolean | undefined
+}
 
 /** Options of `egress logs`. */
 export interface LogsOptions {
@@ -12,13 +30,10 @@ export interface LogsOptions {
   /** Whether the user named the directory. */
   readonly isNamed: boolean
   readonly role: string | undefined
+  readonly filter: FilterFlags
   readonly follow: boolean
   /** Lines from the end; null for all. */
   readonly tail: number | null
-  readonly since: string | undefined
-  readonly denied: boolean
-  readonly host: string | undefined
-  readonly sandbox: string | undefined
   readonly json: boolean
   /** Whether standard output is a terminal. */
   readonly colour: boolean
@@ -32,16 +47,11 @@ export async function logs(
   signal: AbortSignal,
 ): Promise<number> {
   const roles = rolesOf(options.role)
-  const since = options.since === undefined ? null : parseSince(options.since, now)
-  if (!hasLog(options.auditDir)) {
-    if (options.isNamed && !options.follow)
-      throw usage(`No audit log in ${options.auditDir}`, 'Check the path in --audit-dir')
-    const next = options.follow
-      ? 'Waiting for the first run'
-      : 'Run an agent with `egress run` first, or set --audit-dir to another directory'
-    io.stderr.write(`egress: No audit log in ${options.auditDir} yet\n  ${next}\n`)
-  }
-  const chosen = (line: LogLine) => matches(line, options, since)
+  const filter = readFilter(options.filter, now)
+  tellMissing(options, io)
+  // Checkpoints are for `egress logs verify`.
+  const chosen = (line: LogLine) =>
+    isChosen(line, filter) && (options.json || line.shown.type !== 'checkpoint')
   const paint = painter(options.colour, io.env)
   const print = ({ text, time, shown }: LogLine) =>
     io.stdout.write(`${options.json ? text : formatEvent(time, shown, paint)}\n`)
@@ -61,6 +71,19 @@ export async function logs(
   return 0
 }
 
+/** Says that there is no log yet. @throws EgressError if the user named a directory without one */
+export function tellMissing(
+  { auditDir, isNamed, follow }: Pick<LogsOptions, 'auditDir' | 'isNamed' | 'follow'>,
+  io: CommandIo,
+): void {
+  if (hasLog(auditDir)) return
+  if (isNamed && !follow) throw usage(`No audit log in ${auditDir}`, 'Check the path in --audit-dir')
+  const next = follow
+    ? 'Waiting for the first run'
+    : 'Run an agent with `egress run` first, or set --audit-dir to another directory'
+  io.stderr.write(`egress: No audit log in ${auditDir} yet\n  ${next}\n`)
+}
+
 /** @throws EgressError if the directory exists but cannot be read */
 function hasLog(auditDir: string): boolean {
   try {
@@ -78,30 +101,31 @@ function hasLog(auditDir: string): boolean {
   }
 }
 
-function rolesOf(role: string | undefined): readonly AuditRole[] {
-  if (role === undefined) return ['dns', 'http', 'sandbox']
-  if (role === 'dns' || role === 'http' || role === 'sandbox') return [role]
+/** @throws EgressError for a log that does not exist */
+export function rolesOf(role: string | undefined): readonly AuditRole[] {
+  if (role === undefined) return AUDIT_ROLES
+  const known = AUDIT_ROLES.find((one) => one === role)
+  if (known !== undefined) return [known]
   throw usage(`Unknown log \`${role}\``, 'Use dns, http or sandbox, or omit it to show all logs')
 }
 
-function matches({ time, sandbox, shown }: LogLine, options: LogsOptions, since: number | null): boolean {
-  // Checkpoints are for `egress logs verify`.
-  if (shown.type === 'checkpoint' && !options.json) return false
-  if (since !== null && Date.parse(time) < since) return false
-  if (options.denied && !('verdict' in shown.event && shown.event.verdict === 'deny')) return false
-  if (options.sandbox !== undefined && sandbox !== options.sandbox) return false
-  return options.host === undefined || hostOf(shown) === options.host.toLowerCase().replace(/\.$/, '')
-}
-
-function hostOf({ type, event }: LogLine['shown']): string | null {
-  if (type === 'decision' || type === 'repeat') return event.host
-  return type === 'query' ? (event.question?.name ?? null) : null
+/** @throws EgressError for a time that is none, or a reason that does not exist */
+export function readFilter(flags: FilterFlags, now: number): Filter {
+  const { since, until, host, sandbox, agent, reason, service, credential } = flags
+  const outcomes = (['denied', 'failed', 'limited'] as const).filter((outcome) => flags[outcome] === true)
+  return {
+    since: since === undefined ? null : parseTime('--since', since, now),
+    until: until === undefined ? null : parseTime('--until', until, now),
+    host: host?.toLowerCase().replace(/\.$/, '') ?? null,
+    ...{ sandbox: sandbox ?? null, agent: agent ?? null, reason: reason ?? null },
+    ...{ service: service ?? null, credential: credential ?? null, outcomes },
+  }
 }
 
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
 
 /** `42m`, `2h30m`, or a time such as `2026-01-31T12:00:00Z`; milliseconds since 1970. */
-function parseSince(text: string, now: number): number {
+function parseTime(option: string, text: string, now: number): number {
   if (/^(\d+[smhd])+$/.test(text)) {
     const spans = [...text.matchAll(/(\d+)([smhd])/g)]
     return now - spans.reduce((sum, [, count, unit]) => sum + Number(count) * (UNITS[unit ?? ''] ?? 0), 0)
@@ -110,7 +134,7 @@ function parseSince(text: string, now: number): number {
   const time = /^\d{4}-\d\d-\d\d/.test(text) ? Date.parse(text) : Number.NaN
   if (!Number.isNaN(time)) return time
   throw usage(
-    `Invalid --since value \`${text}\``,
+    `Invalid ${option} value \`${text}\``,
     'Use a duration such as 42m or 2h30m, or a time such as 2026-01-31T12:00:00Z',
   )
 }

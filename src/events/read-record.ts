@@ -8,6 +8,12 @@ export interface LogEntry {
   readonly time: string
   /** Id of the sandbox; null if the record has none. */
   readonly sandbox: string | null
+  /** Its agent. Likewise null, as all that follows. */
+  readonly agent: string | null
+  readonly reason: string | null
+  readonly service: string | null
+  readonly credential: string | null
+  readonly request: string | null
   readonly shown: ShownEvent
 }
 
@@ -39,7 +45,16 @@ export function readRecord(line: string): LogEntry | null {
   if (typeof time !== 'string' || typeof action !== 'string') return null
   if (typeof egress !== 'object' || egress === null) return null
   const sandbox = textAt(field, 'egress.sandbox.id')
-  return { time, sandbox, shown: shownOf(action, sandbox, field) }
+  return {
+    time,
+    sandbox,
+    agent: textAt(field, 'egress.sandbox.agent'),
+    reason: textAt(field, 'event.reason'),
+    service: textAt(field, 'egress.service'),
+    credential: textAt(field, 'egress.credential'),
+    request: textAt(field, 'http.request.id'),
+    shown: shownOf(action, sandbox, field),
+  }
 }
 
 function shownOf(action: string, sandbox: string | null, field: Field): ShownEvent {

@@ -1,5 +1,6 @@
 import { defaultPort } from '#firewall/names/default-port.js'
 import type { ShownEvent } from '../events/events.js'
+import { outcomeOfEvent, type Judged } from './outcome.js'
 
 /** Returns the text in a colour, or unchanged if colour is off. */
 export type Paint = (colour: 'red' | 'green' | 'yellow' | 'dim', text: string) => string
@@ -110,8 +111,17 @@ function policyLine({ action, hash, problem }: Shown<'policy'>, paint: Paint): s
     : `POLICY ${paint('red', 'rejected')} ${id}, the previous policy stays in force: ${clean(problem ?? '')}`
 }
 
-function verdictWord({ verdict }: { readonly verdict: 'allow' | 'deny' }, paint: Paint): string {
-  return verdict === 'allow' ? paint('green', 'ALLOW') : paint('red', 'DENY ')
+/** What the policy allows and what failed, or met a limit, must not pass for what it denies. */
+const WORDS = {
+  allowed: ['green', 'ALLOW'],
+  denied: ['red', 'DENY '],
+  failed: ['yellow', 'FAIL '],
+  limited: ['yellow', 'LIMIT'],
+} as const
+
+function verdictWord(event: Judged, paint: Paint): string {
+  const [colour, word] = WORDS[outcomeOfEvent(event)]
+  return paint(colour, word)
 }
 
 function shortId({ id }: { readonly id: string }): string {
@@ -125,7 +135,8 @@ function words(...parts: readonly (string | null)[]): string {
     .join(' ')
 }
 
-function clean(text: string): string {
+/** Text of a sandbox, which must not move a cursor. */
+export function clean(text: string): string {
   return text.replace(
     /[\x00-\x1f\x7f-\x9f]/g,
     (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,

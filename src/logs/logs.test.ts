@@ -103,10 +103,7 @@ async function run(
     role: undefined,
     follow: false,
     tail: null,
-    since: undefined,
-    denied: false,
-    host: undefined,
-    sandbox: undefined,
+    filter: {},
     json: true,
     colour: false,
   }
@@ -185,25 +182,25 @@ void t.test('tail, since, denied, host, sandbox, role', async (t) => {
     [{ tail: 2 }, ['b.example', 'd']],
     [{ tail: 0 }, []],
     [{ tail: 99 }, ['a', 'b', 'c', 'b.example', 'd']],
-    [{ denied: true }, ['b', 'b.example', 'd']],
-    [{ denied: true, tail: 1 }, ['d']],
-    [{ host: 'B.Example' }, ['c', 'b.example']],
-    [{ host: 'b.example.' }, ['c', 'b.example']],
-    [{ host: 'example' }, []],
-    [{ sandbox: 'sb-2' }, ['c', 'd']],
-    [{ sandbox: 'sb' }, []],
+    [{ filter: { denied: true } }, ['b', 'b.example', 'd']],
+    [{ filter: { denied: true }, tail: 1 }, ['d']],
+    [{ filter: { host: 'B.Example' } }, ['c', 'b.example']],
+    [{ filter: { host: 'b.example.' } }, ['c', 'b.example']],
+    [{ filter: { host: 'example' } }, []],
+    [{ filter: { sandbox: 'sb-2' } }, ['c', 'd']],
+    [{ filter: { sandbox: 'sb' } }, []],
     [{ role: 'dns' }, ['b.example']],
     [{ role: 'sandbox' }, []],
-    [{ since: '30s' }, ['c', 'b.example', 'd']],
-    [{ since: '29s' }, ['b.example', 'd']],
-    [{ since: '1m' }, ['a', 'b', 'c', 'b.example', 'd']],
-    [{ since: '1h2m3s' }, ['a', 'b', 'c', 'b.example', 'd']],
-    [{ since: '2026-01-01T00:00:40Z' }, ['b.example', 'd']],
-    [{ since: '2027-01-01' }, []],
+    [{ filter: { since: '30s' } }, ['c', 'b.example', 'd']],
+    [{ filter: { since: '29s' } }, ['b.example', 'd']],
+    [{ filter: { since: '1m' } }, ['a', 'b', 'c', 'b.example', 'd']],
+    [{ filter: { since: '1h2m3s' } }, ['a', 'b', 'c', 'b.example', 'd']],
+    [{ filter: { since: '2026-01-01T00:00:40Z' } }, ['b.example', 'd']],
+    [{ filter: { since: '2027-01-01' } }, []],
   ] as const)
     t.strictSame((await run(place, options)).marks, expected, JSON.stringify(options))
   for (const since of ['soon', '10', '1w', '2026-13-01'])
-    await t.rejects(run(place, { since }), { code: 'EGRESS_USAGE', exitCode: 2 }, since)
+    await t.rejects(run(place, { filter: { since } }), { code: 'EGRESS_USAGE', exitCode: 2 }, since)
   await t.rejects(run(place, { role: 'smtp' }), { code: 'EGRESS_USAGE' })
 })
 
@@ -213,7 +210,7 @@ void t.test('no log yet, and an audit directory that cannot be read', async (t) 
   t.strictSame([code, out], [0, ''])
   t.match(err, /^egress: No audit log in \/.*none yet\n {2}Run an agent with `egress run` first/)
   await t.rejects(run(join(place, 'none'), { isNamed: true }), { code: 'EGRESS_USAGE', fix: /--audit-dir/ })
-  t.equal((await run(place, { denied: true })).err, '', 'the log exists, but no record matches')
+  t.equal((await run(place, { filter: { denied: true } })).err, '', 'the log exists, but no record matches')
   await t.rejects(run(join(place, 'http.ndjson'), {}), {
     code: 'EGRESS_AUDIT_UNREADABLE',
     problem: /^Cannot read the audit directory .* \(ENOTDIR\)/,
@@ -388,7 +385,7 @@ void t.test('the command follows until it is interrupted', async (t) => {
   })
   const stop = new AbortController()
   const written: string[] = []
-  const running = run(place, { follow: true, tail: 1, denied: false }, stop.signal, written)
+  const running = run(place, { follow: true, tail: 1 }, stop.signal, written)
   const shows = (mark: string) => eventually(() => written.join('').includes(`"/${mark}"`))
   await shows('last')
   appendFileSync(join(place, 'http.ndjson'), `${http({ second: 3, mark: 'new' })}\n`)
