@@ -177,3 +177,61 @@ void t.test('no path makes the comparison slow', (t) => {
   }
   t.end()
 })
+
+void t.test('a format is a part of a name, whichever it is', (t) => {
+  const formats = [
+    ...[
+      'json',
+      'xml',
+      'htm',
+      'html',
+      'xhtml',
+      'txt',
+      'js',
+      'css',
+      'csv',
+      'ics',
+      'vcf',
+      'rss',
+      'atom',
+      'yml',
+      'yaml',
+    ],
+    ...['pdf', 'zip', 'gz', 'md', 'php', 'asp', 'aspx', 'jsp', 'do', 'action', 'git'],
+  ]
+  for (const format of formats) {
+    t.ok(denies(`/users.${format}`, '/users'), format)
+    t.ok(denies(`/users.${format.toUpperCase()}`, '/users.other'), format)
+    t.ok(denies(`/*.${format}`, `/a.${format}`), format)
+    t.notOk(denies(`/x.${format}/users`, '/x/users'), 'only at the end')
+  }
+  t.notOk(denies('/users.v2', '/users'), 'a name with a dot')
+  t.notOk(denies('/xjson', '/x'))
+  t.notOk(denies('/.git', '/'), 'a name of nothing but a format')
+  t.ok(denies('/.git', '/.GIT'))
+  t.notOk(denies('/a-*-b', '/a-b-'), 'the parts of a pattern in their order')
+  t.notOk(denies('/a*b', '/a'))
+  t.notOk(denies('/a*a', '/a'), 'and apart from one another')
+  t.ok(denies('/a*a', '/aa'))
+  t.end()
+})
+
+void t.test('queries and inner slashes behind an escape', (t) => {
+  for (const target of [
+    '/api/admin%3F',
+    '/api/admin%3Fx%2fy',
+    '/api/admin%23a/b',
+    '/api/admin%3Fx/y/z',
+    '/api%2fadmin%3fx',
+  ])
+    t.ok(denies('/api/admin', target), target)
+  for (const target of ['/api%3Fx/admin', '/apix/admin', '/api/admin/x'])
+    t.notOk(denies('/api/admin', target), target)
+  t.ok(denies('/a%2Fb', '/a%2fb'))
+  t.ok(denies('/x/a%2fb', '/x/a/b'))
+  for (const target of ['/a/.%20./b', '/a/.%09/b', '/a/%20./b', '/a/..%20%20/b'])
+    t.equal(parseRequestTarget(target), 'path-dot-segment', target)
+  for (const target of ['/a/...%41/b', '/a/%20/b', '/a/...%20x/b'])
+    t.type(parseRequestTarget(target), 'object', target)
+  t.end()
+})
