@@ -1,7 +1,7 @@
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import nconf from 'nconf'
-import { z } from 'zod'
+import * as z from 'zod'
 import { nearest } from '#firewall/rules/nearest.js'
 import { AUDIT_LOST, LOG_LEVELS, type PolicyFile } from './schema/policy.js'
 

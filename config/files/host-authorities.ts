@@ -13,13 +13,13 @@ const BUNDLES = [
 ]
 
 export interface HostAuthorities {
-  /** PEM of those that Node does not have by itself; null for none. */
-  readonly pem: string | null
+  /** PEM of those that Node does not have by itself; null for none. Parsed with the first call, which takes some milliseconds. */
+  readonly pem: () => string | null
   /** Absolute names of the files that were read: who writes them decides whom the gateway trusts. */
   readonly files: readonly string[]
 }
 
-export const NO_AUTHORITIES: HostAuthorities = { pem: null, files: [] }
+export const NO_AUTHORITIES: HostAuthorities = { pem: () => null, files: [] }
 
 type Environment = Readonly<Record<string, string | undefined>>
 
@@ -36,16 +36,22 @@ export function readHostAuthorities(env: Environment, cwd: string, bundles = BUN
   const read = [firstOf(system), firstOf(extra === null || extra === undefined ? [] : [extra])].filter(
     (one) => one !== null,
   )
+  const texts = read.map(({ text }) => text)
+  let pem: string | null | undefined
+  return {
+    pem: () => (pem === undefined ? (pem = addedTo(texts)) : pem),
+    files: read.map(({ file }) => file),
+  }
+}
+
+function addedTo(texts: readonly string[]): string | null {
   const known = new Set(tls.rootCertificates.map(bodyOf))
   const added = new Map<string, string>()
-  for (const text of [...read.map((one) => one.text), ...systemStore()])
+  for (const text of [...texts, ...systemStore()])
     for (const block of certificateBlocks(text))
       // The others of a bundle are as good as before if one of them is broken.
       if (!known.has(bodyOf(block)) && isCertificate(block)) added.set(bodyOf(block), block)
-  return {
-    pem: added.size === 0 ? null : [...added.values(), ''].join('\n'),
-    files: read.map(({ file }) => file),
-  }
+  return added.size === 0 ? null : [...added.values(), ''].join('\n')
 }
 
 function firstOf(files: readonly string[]): { readonly file: string; readonly text: string } | null {

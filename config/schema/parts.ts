@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** Text for the reference and for error messages: a noun phrase or a value with its effect, and an example. */
 export function field<T extends z.ZodType>(schema: T, description: string, example: string): T {

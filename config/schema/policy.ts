@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { NAME_PROFILES, type NameProfile } from '#firewall/names/name-profiles.js'
 import { count, duration, field, flag, text } from './parts.js'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { duration, field, text } from './parts.js'
 
 /** Upper case only: a token pasted between the braces by mistake is then rarely a name, and is not quoted in a message. */

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Diagnostic } from '#firewall/contracts/diagnostic.js'
 import type { IssueList, Path } from '../issues/issue.js'
 import { nearest } from '#firewall/rules/nearest.js'

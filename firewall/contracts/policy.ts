@@ -90,7 +90,7 @@ export interface Policy {
   /** Proxies through which upstreams are reached; null or absent to dial them. */
   readonly proxies?: UpstreamProxies | null
   /** PEM of the authorities that the host trusts beyond those of Node; null or absent for none. */
-  readonly hostAuthorities?: string | null
+  readonly hostAuthorities?: () => string | null
   /** Every value that a `${…}` in the file stands for. No response may bring one to a sandbox. */
   readonly secrets: readonly PolicySecret[]
 }

@@ -41,7 +41,7 @@ export function createProxySnapshot(
 ): ProxySnapshot {
   const { upstream, http } = policy
   const keepsResolver = previous?.resolver.isMadeFrom(upstream, http.connectTimeoutMs) === true
-  const hostAuthorities = policy.hostAuthorities ?? null
+  const hostAuthorities = policy.hostAuthorities?.() ?? null
   if (!keepsResolver) previous?.resolver.retire()
   return {
     policy,

@@ -13,16 +13,47 @@ const BUNDLE = `${ROOT}${BUNDLE_DIRECTORY}/`
 const UNFINISHED = `${ROOT}dist/.bundle/`
 const TARGET = 'node20.19'
 
+/** Functions of packages that few runs call: the package is loaded with the first call. */
+const CALLED_LATE: Readonly<Record<string, readonly string[]>> = {
+  tldts: ['parse'],
+  'http-proxy': ['createProxyServer'],
+}
+
+/** Packages of packages, for features that the program does not use. */
+const NEVER_USED = ['yargs']
+
 /** Modules that look for files beside them find those of the unbundled program. */
 const ownPlaces: Plugin = {
   name: 'own places',
   setup(build) {
     build.onLoad({ filter: /\.js$/ }, ({ path }) => {
       if (!path.startsWith(COMPILED)) return null
-      const text = readFileSync(path, 'utf8')
       const place = JSON.stringify(path.slice(COMPILED.length))
-      return { contents: text.replaceAll('import.meta.url', `moduleUrl(${place})`), loader: 'js' }
+      const contents = readFileSync(path, 'utf8')
+        .replaceAll(/createRequire\(import\.meta\.url\)\(('[^']+')\)/g, 'require($1)')
+        .replaceAll('import.meta.url', `moduleUrl(${place})`)
+      return { contents, loader: 'js' }
     })
+  },
+}
+
+const packages: Plugin = {
+  name: 'packages',
+  setup(build) {
+    const anyOf = (names: readonly string[]) => ({ filter: new RegExp(`^(${names.join('|')})$`) })
+    build.onResolve(anyOf(Object.keys(CALLED_LATE)), ({ path, namespace }) =>
+      namespace === 'late' ? null : { path, namespace: 'late' },
+    )
+    build.onLoad({ filter: /./, namespace: 'late' }, ({ path }) => {
+      const calls = (CALLED_LATE[path] ?? []).map(
+        (name) => `export const ${name} = (...words) => require('${path}').${name}(...words)`,
+      )
+      return { contents: calls.join('\n'), resolveDir: ROOT }
+    })
+    build.onResolve(anyOf(NEVER_USED), ({ path }) => ({ path, namespace: 'never' }))
+    build.onLoad({ filter: /./, namespace: 'never' }, ({ path }) => ({
+      contents: `throw new Error('${path} is not in the bundle')`,
+    }))
   },
 }
 
@@ -39,7 +70,7 @@ const { outputFiles, metafile } = await join({
   write: false,
   metafile: true,
   logLevel: 'warning',
-  plugins: [ownPlaces],
+  plugins: [ownPlaces, packages],
 })
 
 rmSync(UNFINISHED, { recursive: true, force: true })

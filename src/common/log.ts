@@ -1,8 +1,6 @@
 import { createRequire } from 'node:module'
 import type * as Pino from 'pino'
 
-const require = createRequire(import.meta.url)
-
 /** The program's own log, on standard error. Traffic is in the audit log, not here. */
 export interface ProgramLog {
   error(message: string, cause?: unknown): void
@@ -14,7 +12,7 @@ export interface ProgramLog {
 export function createLog(level: string, write: (line: string) => void): ProgramLog {
   let made: Pino.Logger | null = null
   const logger = () => {
-    const { pino } = require('pino') as typeof Pino
+    const { pino } = createRequire(import.meta.url)('pino') as typeof Pino
     return (made ??= pino({ level, base: null }, { write: (line: string) => write(humanLine(line)) }))
   }
   return {

@@ -8,14 +8,14 @@ import { readSettings } from '#config/settings.js'
 import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
-import type { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
+import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import { Audit } from '../audit/audit.js'
 import { openAuditKey } from '../audit/audit-key.js'
 import { chooseAgent } from '../common/choose-agent.js'
 import { GATEWAY_HOST, makePlaceholders, PORTS, sandboxEnvironment } from '../common/environment.js'
-import type { Gateway, GatewaySockets } from '../gateway/gateway.js'
-import type * as gatewayModule from '../gateway/gateway.js'
+import type { Gateway, GatewayOptions, GatewaySockets } from '../gateway/gateway.js'
 import { tuneGarbageCollector } from '../gateway/gc-tuning.js'
+import { LateGateway } from '../gateway/late-gateway.js'
 import { LOOPBACK_ADDRESS } from '../common/own-names.js'
 import { createLog } from '../common/log.js'
 import { auditKeyDirectory, stateDirectory } from '../common/sandbox-writes.js'
@@ -45,7 +45,6 @@ export async function runEmbedded(
   io: CommandIo,
 ): Promise<number> {
   closeInheritedDescriptors()
-  tuneGarbageCollector()
   const {
     policy,
     sensitiveFiles,
@@ -82,10 +81,10 @@ export async function runEmbedded(
     whenLost: settings.auditLost,
     key: openAuditKey(keyDirectory),
   })
-  let loading: Promise<LoadedGateway> | null = null
-  const gatewayLoaded = () => (loading ??= loadGateway())
+  let making: Promise<CertificateAuthority> | null = null
+  const authority = () => (making ??= CertificateAuthority.create(Date.now()))
   const files = async () => {
-    const { pem } = (await gatewayLoaded()).ca
+    const { pem } = await authority()
     return { ...trustFiles(pem, Date.now()), ...homeTrustFiles(pem, agentHome) }
   }
   const { plan, warnings, notes } = await planNamespaces(identity.id, {
@@ -106,7 +105,7 @@ export async function runEmbedded(
   })
   const sandbox = new NamespacesBackend(files, (message) => log.warn(message))
   await sandbox.sweep()
-  let gateway: Gateway | null = null
+  let gateway: LateGateway | null = null
   const tell = (line: string) => void io.stderr.write(`egress: ${line}\n`)
   const since = Date.now()
   const beginWritable = recordWrites(plan)
@@ -116,25 +115,26 @@ export async function runEmbedded(
     endWritable = beginWritable()
     for (const warning of warnings) log.warn(warning)
     for (const line of [...notes, ...hiddenNotes(plan, [resolve(io.cwd, loaded.file)])]) tell(line)
-    const { ca, module } = await gatewayLoaded()
-    const { Gateway } = await module
-    gateway = await Gateway.create({
-      policy,
-      audit,
-      ca,
-      identify: () => identity,
-      address: { ipv4: '127.0.0.1', ipv6: null },
-      fail: (error) => log.error('Internal error on a connection', error),
-      refresher,
-      warn: (message) => log.warn(message),
+    const ca = await authority()
+    const fail = (error: unknown) => log.error('Internal error on a connection', error)
+    const warn = (message: string) => log.warn(message)
+    const who = { audit, ca, identify: () => identity, address: { ipv4: '127.0.0.1', ipv6: null } }
+    let broken: { readonly error: unknown } | null = null
+    gateway = new LateGateway({
+      sockets: socketsOf(sandbox),
+      load: () => loadGateway({ policy, refresher, fail, warn, ...who }),
+      failed: (error) => {
+        broken = { error }
+        void sandbox.end()
+      },
     })
-    gateway.serve(socketsOf(sandbox))
     const event = { sandbox: identity, command: command[0] ?? '', exitCode: null }
     audit.sandbox({ ...event, at: Date.now(), action: 'sandbox-start' })
     forwardSignals(sandbox, (message) => log.warn(message))
     sandbox.start()
-    setImmediate(() => gateway?.warmUp())
+    gateway.start()
     const code = await sandbox.wait()
+    throwIf(broken)
     audit.sandbox({ ...event, at: Date.now(), action: 'sandbox-end', exitCode: code })
     return code
   } finally {
@@ -147,15 +147,20 @@ export async function runEmbedded(
   }
 }
 
-interface LoadedGateway {
-  readonly ca: CertificateAuthority
-  readonly module: Promise<typeof gatewayModule>
+/** In this order, because V8 takes no stored code any more once its options have changed. */
+async function loadGateway(options: GatewayOptions): Promise<Gateway> {
+  const { Gateway } = await import('../gateway/gateway.js')
+  const gateway = await Gateway.create(options)
+  setImmediate(() => {
+    gateway.warmUp()
+    tuneGarbageCollector()
+  })
+  return gateway
 }
 
-/** Runs while other processes build the sandbox: first the certificate, for which they wait, then the gateway's modules. */
-async function loadGateway(): Promise<LoadedGateway> {
-  const { CertificateAuthority } = await import('#proxy/tls/certificate-authority.js')
-  return { ca: await CertificateAuthority.create(Date.now()), module: import('../gateway/gateway.js') }
+/** A function, because assignments in callbacks are unknown to the compiler. */
+function throwIf(broken: { readonly error: unknown } | null): void {
+  if (broken !== null) throw broken.error
 }
 
 function identify(named: string | undefined, policy: Policy): RegisteredSandbox {
