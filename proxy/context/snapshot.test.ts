@@ -29,7 +29,7 @@ void t.test('what a new policy does not change is kept, and what it changes is n
 
   const hosts = { 'api.example': { address: '127.0.0.1', port: 1 } }
   const other = createProxySnapshot(
-    { ...policyOf({ hosts, http: { idleTimeoutMs: 1 } }), hostAuthorities: 'a PEM' },
+    { ...policyOf({ hosts, http: { idleTimeoutMs: 1 } }), hostAuthorities: () => 'a PEM' },
     ledger,
     now,
     first,
