@@ -31,6 +31,14 @@ const SUBJECTS: readonly Subject[] = [
     name: 'namespaces',
     plan: async (request) => ({ plan: await planOf(request), backend: closing(new NamespacesBackend()) }),
   },
+  {
+    // Built with the tools of util-linux, as on hosts that have Python but no Perl.
+    name: 'namespaces',
+    plan: async (request) => ({
+      plan: await planOf(request),
+      backend: closing(new NamespacesBackend(undefined, undefined, null)),
+    }),
+  },
   { name: 'toy', plan: async (request) => ({ plan: await planOf(request), backend: new ToyBackend() }) },
 ]
 

@@ -1,7 +1,6 @@
 import type { Socket as DatagramSocket } from 'node:dgram'
 import { readFileSync } from 'node:fs'
 import type { Server } from 'node:net'
-import { fileURLToPath } from 'node:url'
 import { OWN_STREAMS, type CommandStreams, type SandboxBackend } from '../../backend.js'
 import { rootEtcFiles } from '../../etc-files.js'
 import type { SandboxPlan } from '../../plan.js'
@@ -10,13 +9,21 @@ import { SandboxError } from '../../sandbox-error.js'
 import type { SandboxFiles } from '../../spec.js'
 import { signalAgent } from './agent-process.js'
 import { formatAgentScript, type AgentTools } from './agent-script.js'
-import type { HelperOrder } from './helper-messages.js'
+import { chooseBuilder } from './builders.js'
 import { findTool } from './host-tools.js'
-import { formatInitScript, formatStartScript } from './init-script.js'
+import { formatStartScript } from './init-script.js'
 import { maskCommand } from '../../watch/mask-program.js'
 import { HidingWatch } from '../../watch/hiding-watch.js'
 import { MaskHelper } from '../../watch/mask-helper.js'
-import { checkFiles, emptyDirectory, emptyFile, launchScript, planMounts, shownAs } from './mount-plan.js'
+import {
+  checkFiles,
+  emptyDirectory,
+  emptyFile,
+  launchScript,
+  planMounts,
+  shownAs,
+  type MountPlan,
+} from './mount-plan.js'
 import { parseMountinfo } from './mount-table.js'
 import { findProcFiles } from './proc-files.js'
 import { rememberTerminal, startProcessTree, type ProcessTree } from './process-tree.js'
@@ -31,6 +38,7 @@ import { listSystemFiles } from './system-files.js'
 export class NamespacesBackend implements SandboxBackend {
   readonly #lateFiles: () => Promise<SandboxFiles>
   #streams: CommandStreams = OWN_STREAMS
+  readonly #perl: string | null
   #script: string | null = null
   #tree: ProcessTree | null = null
   readonly #warn: (message: string) => void
@@ -44,11 +52,14 @@ export class NamespacesBackend implements SandboxBackend {
   /**
    * @param lateFiles further files of the sandbox, asked for while its processes start: a certificate takes time to make
    * @param warn told of what the operator has to know, one line each
+   * @param perl path of the Perl that builds the sandbox; null to build it with the tools of util-linux
    */
   constructor(
     lateFiles: () => Promise<SandboxFiles> = () => Promise.resolve({}),
     warn: (message: string) => void = () => undefined,
+    perl: string | null = findTool('perl'),
   ) {
+    this.#perl = perl
     this.#lateFiles = lateFiles
     this.#warn = warn
   }
@@ -74,15 +85,15 @@ export class NamespacesBackend implements SandboxBackend {
       leaveTerminal: this.#script === null,
     })
     const restoreTerminal = plan.terminal ? rememberTerminal() : () => undefined
-    const helper = readFileSync(fileURLToPath(new URL('./socket-helper.js', import.meta.url)), 'utf8')
+    const { init, instructions } = chooseBuilder({
+      staging,
+      tmpBytes: plan.limits.tmpBytes,
+      plan: async () => mountsOf(plan, staging, await this.#lateFiles(), agent),
+      perl: this.#perl,
+    })
     this.#tree = await startProcessTree({
-      init: formatInitScript({
-        root: staging.root,
-        node: staging.node,
-        helper,
-        tmpBytes: plan.limits.tmpBytes,
-      }),
-      order: async () => orderFor(plan, staging, await this.#lateFiles(), agent),
+      init,
+      instructions,
       staging:
         plan.runAs && staging.script !== null ? { script: staging.script, identity: plan.runAs } : null,
       keepsTerminal: this.#script !== null,
@@ -180,7 +191,7 @@ export class NamespacesBackend implements SandboxBackend {
   }
 }
 
-function orderFor(plan: SandboxPlan, staging: Staging, late: SandboxFiles, agent: string): HelperOrder {
+function mountsOf(plan: SandboxPlan, staging: Staging, late: SandboxFiles, agent: string): MountPlan {
   const system = listSystemFiles()
   const trees = [...plan.shown, ...system.filter(({ kind }) => kind !== 'link')].map(({ path }) => path)
   checkFiles(Object.keys(late), trees)
@@ -192,7 +203,7 @@ function orderFor(plan: SandboxPlan, staging: Staging, late: SandboxFiles, agent
     trees: staging.trees,
     ...findProcFiles(),
     files: { ...rootEtcFiles(plan), ...plan.files, ...late, [launchScript]: agent },
-  }).order
+  })
 }
 
 function agentTools(): AgentTools {

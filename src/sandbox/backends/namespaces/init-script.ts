@@ -20,13 +20,13 @@ export const readyLine = 'ready'
  */
 export const exitWord = 'exit'
 
-/** Descriptors of PID 1: its script is on 0, progress on 1, diagnostics on 2. */
-export const initDescriptors = { channel: 3, agentInput: 4, agentOutput: 5, agentError: 6 } as const
+/** Descriptors of PID 1: its script is on 0, progress on 1, diagnostics on 2; `steps` only for formatBuildScript. */
+export const initDescriptors = { channel: 3, agentInput: 4, agentOutput: 5, agentError: 6, steps: 7 } as const
 
-const oldRoot = `${ownDirectory}/old-root`
+export const oldRoot = `${ownDirectory}/old-root`
 
 /** Limits the kernel memory that empty files can use: each file of a tmpfs needs an inode and a page. */
-const bytesPerInode = 8192
+export const bytesPerInode = 8192
 
 /**
  * The first part of the script of PID 1, for any POSIX sh. PID 1 reads it from a pipe, so that /proc/1/cmdline and

@@ -72,12 +72,13 @@ export function checkFiles(files: readonly string[], trees: readonly string[]): 
 
 /** Plans every mount, directory and file of a sandbox, without side effects. */
 export function planMounts(input: MountPlanInput): MountPlan {
-  const { root, table, plan } = input
+  const { root, plan } = input
+  const table = visibleMounts(input.table)
   const system = input.system.filter(({ kind }) => kind !== 'link')
   const userTrees = [...input.trees].sort((a, b) => a.path.length - b.path.length)
-  const mounted = new Set(visibleMounts(table).map(({ path }) => path))
+  const mounted = new Set(table.map(({ path }) => path))
   const tree = [
-    ...system.flatMap(({ path }) => bindTree(input, path, path, false)),
+    ...system.flatMap(({ path }) => bindTree(root, table, path, path, false)),
     ...plan.scratch.map(({ path, executable }) =>
       bind(root + scratchRoot + path, root + path, [
         'nosuid',
@@ -89,7 +90,7 @@ export function planMounts(input: MountPlanInput): MountPlan {
     ...deviceNodes.map((name) => bind(`/dev/${name}`, `${root}/dev/${name}`, ['nosuid', 'noexec', 'rw'])),
     special('devpts', `${root}/dev/pts`, 'nosuid,noexec,newinstance,ptmxmode=0666,mode=0620,max=256'),
     special('proc', `${root}/proc`, 'nosuid,nodev,noexec'),
-    ...userTrees.flatMap(({ source, path, writable }) => bindTree(input, source, path, writable)),
+    ...userTrees.flatMap(({ source, path, writable }) => bindTree(root, table, source, path, writable)),
     // A directory that already is a mount point cannot be renamed either.
     ...plan.pinned
       .filter((path) => !mounted.has(path))
@@ -183,7 +184,8 @@ function placeOf(path: string, plan: Pick<SandboxPlan, 'scratch'>): string {
 
 /** Binds a tree with its sub-mounts, and keeps the locked options of each. */
 function bindTree(
-  { root, table }: MountPlanInput,
+  root: string,
+  table: readonly MountEntry[],
   source: string,
   path: string,
   writable: boolean,

@@ -66,15 +66,15 @@ export function visibleMounts(table: readonly MountEntry[]): MountEntry[] {
 }
 
 /** The mounts strictly beneath `tree`, outermost first. */
-export function mountsBeneath(table: readonly MountEntry[], tree: string): MountEntry[] {
-  return visibleMounts(table)
+export function mountsBeneath(visible: readonly MountEntry[], tree: string): MountEntry[] {
+  return visible
     .filter((entry) => entry.path !== tree && isWithin(entry.path, tree))
     .sort((a, b) => a.path.length - b.path.length)
 }
 
 /** The mount that contains `path`. */
-export function mountOf(table: readonly MountEntry[], path: string): MountEntry | undefined {
-  return visibleMounts(table)
+export function mountOf(visible: readonly MountEntry[], path: string): MountEntry | undefined {
+  return visible
     .filter((entry) => isWithin(path, entry.path))
     .reduce<MountEntry | undefined>(
       (best, entry) => (best && best.path.length > entry.path.length ? best : entry),

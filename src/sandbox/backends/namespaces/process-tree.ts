@@ -5,18 +5,29 @@ import { constants } from 'node:os'
 import type { Readable, Writable } from 'node:stream'
 import type { CommandStreams } from '../../backend.js'
 import { explainFailure } from './host-check.js'
-import type { HelperOrder, HelperReport } from './helper-messages.js'
+import type { HelperReport } from './helper-messages.js'
 import { findTool, systemPath } from './host-tools.js'
 import { agentId } from '../../etc-files.js'
 import type { UnixUser } from '../../identity.js'
 import { exitWord, readyLine } from './init-script.js'
 import { SandboxError } from '../../sandbox-error.js'
 
+export interface Instructions {
+  /** whether there is a pipe for them beside the IPC channel */
+  readonly piped: boolean
+  /**
+   * Sends them. Called after the processes have been started, so that slow parts do not delay them.
+   *
+   * @returns number of sockets that will be handed over
+   */
+  send(child: ChildProcess): Promise<number>
+}
+
 export interface ProcessTreeInput {
   /** first part of PID 1's script */
   init: string
-  /** called after the processes have been started, so that slow parts of the order do not delay them */
-  order: () => Promise<HelperOrder>
+  /** what the program in the first part of the script is told */
+  instructions: Instructions
   /** root's script, and the user that root then becomes; null if an ordinary user starts the sandbox */
   staging: { script: string; identity: UnixUser } | null
   /** whether the tree stays in the session of the caller's terminal */
@@ -76,7 +87,10 @@ export async function startProcessTree(input: ProcessTreeInput): Promise<Process
     // Threat: the gateway's environment contains real credentials, and /proc/PID/environ can be read.
     env: { PATH: systemPath.join(':'), LC_ALL: 'C' },
     cwd: '/',
-    stdio: ['pipe', 'pipe', 'pipe', 'ipc', ...input.descriptors] as StdioOptions,
+    stdio: [
+      ...['pipe', 'pipe', 'pipe', 'ipc', ...input.descriptors],
+      ...(input.instructions.piped ? ['pipe'] : []),
+    ] as StdioOptions,
     detached: !input.keepsTerminal,
   })
   const kill = () => void child.kill('SIGKILL')
@@ -164,11 +178,7 @@ function setUp(
     })
     void exit.then(() => fail(said))
     standard.input.write(input.init)
-    input.order().then((order) => {
-      wanted = order.listen.length
-      // If the tree has ended, its exit is handled above.
-      if (child.connected) child.send(order)
-    }, giveUp)
+    input.instructions.send(child).then((count) => (wanted = count), giveUp)
   })
 }
 
