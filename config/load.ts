@@ -10,6 +10,7 @@ import { checkAllowConflicts } from './hosts/allow-conflicts.js'
 import { buildAllow } from './hosts/allow.js'
 import { checkServiceConflicts, checkServiceOverlap } from './hosts/conflicts.js'
 import { checkStaticHosts, readDns } from './hosts/dns.js'
+import { readQuiet } from './hosts/quiet.js'
 import { endpointsOf, readUpstream } from './hosts/upstream.js'
 import { readProxies } from './hosts/upstream-proxy.js'
 import { PolicyError } from './issues/issue.js'
@@ -134,6 +135,9 @@ export const LOAD_PASSES: readonly LoadPass[] = [
     load.allow = entries.filter((entry) => entry !== null)
     if (entries.includes(null)) load.broken.add('allow')
   }),
+  pass('quiet', (load) => {
+    load.quiet = readQuiet(load.valid.value.quiet, load.issues)
+  }),
   pass('agents', (load) => {
     const services = load.services.map(({ service }) => service)
     const { allow, broken, issues, valid } = load
@@ -201,6 +205,7 @@ export const LOAD_PASSES: readonly LoadPass[] = [
         sources,
         refresher:
           secrets === null ? null : new SecretRefresher(read, secrets, [...credentials, ...load.stores]),
+        quiet: load.quiet,
         settings: readPolicySettings(load.valid.value.settings, directory),
         warnings: issues.warnings.map((warning) => redactIssue(warning, secrets?.seen ?? [])),
         positions: frozenMap(positionsOf(destinations, issues)),

@@ -1,5 +1,6 @@
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
+import type { HostPattern } from '#firewall/contracts/names.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { RuleKinds } from '#firewall/rules/index.js'
 import { UNRESTRICTED_AGENT } from './agents/agents.js'
@@ -43,6 +44,8 @@ export interface LoadedPolicy {
   readonly refresher: SecretRefresher | null
   /** Settings from the file's `settings`; `audit_dir` absolute. */
   readonly settings: PolicySettings
+  /** Hosts of whose refusals nothing needs to be said. */
+  readonly quiet: readonly HostPattern[]
   /** What is no error but deserves a look, with positions: secrets that can be guessed. */
   readonly warnings: readonly PolicyIssue[]
   /** Positions of the parts of the policy, by their ids: `services.jira`, `services.jira.rules[0]`, `allow[2]`. */
@@ -78,6 +81,7 @@ export function denyAll(
     sources: [],
     refresher: null,
     settings: {},
+    quiet: [],
     warnings: [],
     positions: frozenMap([]),
     empty,

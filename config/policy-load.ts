@@ -1,4 +1,5 @@
 import { dirname, resolve } from 'node:path'
+import type { HostPattern } from '#firewall/contracts/names.js'
 import type { Agent, Destination, Policy } from '#firewall/contracts/policy.js'
 import { RULE_KINDS, type RuleKinds } from '#firewall/rules/index.js'
 import type { ReadProxies } from './hosts/upstream-proxy.js'
@@ -50,6 +51,7 @@ export class PolicyLoad {
   dns: Policy['dns'] = DEFAULT_DNS
   http: Policy['http'] = DEFAULT_HTTP
   limits: Policy['limits'] = DEFAULT_LIMITS
+  quiet: readonly HostPattern[] = []
   upstream: Policy['upstream'] = { hosts: {}, servers: [] }
   proxy: ReadProxies = { proxies: null, names: [], secrets: [] }
 

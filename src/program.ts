@@ -12,6 +12,7 @@ import { usageError } from './usage-error.js'
 
 const EXAMPLES = `Examples:
   egress init                                   create a commented egress.yaml
+  egress init --agent claude                    create the policy that Claude Code needs
   egress check                                  validate the policy and explain it
   egress run -- python3 my_agent.py             run an agent in a sandbox behind the firewall
   egress explain GET https://api.github.com/    show whether a request is allowed, and why
@@ -183,10 +184,17 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .command('check')
     .description('Validate the policy and explain it in plain English')
     .argument('[file]', 'Policy file (default: egress.yaml)')
+    .option('--policy <file>', 'Policy file, as with the other commands', requireValue)
     .option('--json', 'Print one JSON object')
-    .action(async (file: string | undefined, { json }: { json?: boolean }) => {
+    .action(async (file: string | undefined, { policy, json }: { policy?: string; json?: boolean }) => {
+      if (file !== undefined && policy !== undefined)
+        throw new EgressError({
+          code: 'EGRESS_USAGE',
+          problem: 'The policy file is given twice',
+          fix: `Use \`egress check ${policy}\` or \`egress check --policy ${policy}\``,
+        })
       const { runCheck } = await import('./cli/check.js')
-      done(await runCheck({ file, json }, io, await credentialKinds()))
+      done(await runCheck({ file: file ?? policy, json }, io, await credentialKinds()))
     })
 
   egress
@@ -208,11 +216,19 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .command('init')
     .description('Create a commented starter policy')
     .argument('[file]', 'File to create (default: egress.yaml)')
+    .option(
+      '--agent <name>',
+      'Create the policy that this agent needs: claude, codex, gemini or aider',
+      requireValue,
+    )
+    .option('--audit-dir <dir>', "Directory of the audit log with the agent's last run", requireValue)
     .option('--force', 'Overwrite an existing file')
-    .action(async (file: string | undefined, { force }: { force?: boolean }) => {
-      const { runInit } = await import('./cli/init.js')
-      done(await runInit({ file, force }, io))
-    })
+    .action(
+      async (file: string | undefined, flags: { agent?: string; auditDir?: string; force?: boolean }) => {
+        const { runInit } = await import('./cli/init.js')
+        done(await runInit({ file, ...flags }, io))
+      },
+    )
 
   egress
     .command('presets')

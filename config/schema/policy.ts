@@ -331,6 +331,11 @@ export function policySchema(kinds: readonly CredentialKind[]) {
       'the services and hosts of each agent (default: one agent, `default`, that may use everything)',
       'agents: { ci: { services: [jira], allow: all } }',
     ).optional(),
+    quiet: field(
+      z.array(text).min(1),
+      'hosts of whose refusals the end of a run says nothing, such as telemetry',
+      'quiet: [telemetry.example.com]',
+    ).optional(),
     dns: field(
       dns,
       'limits on names under wildcards, and on DNS queries',

@@ -85,6 +85,9 @@ export function describePolicy(
       ...agent.rules.map(({ service, meaning }) => `    at ${service}, additional rule: ${meaning}`),
     ]),
     ...describeWildcards(summary),
+    ...(loaded.quiet.length > 0
+      ? ['', `Refused without a word: ${loaded.quiet.map(({ text }) => text).join(', ')}`]
+      : []),
     ...(summary.warnings.length > 0 ? ['', 'Warnings:'] : []),
     ...summary.warnings.map((warning) => `  ${warning}`),
   ]

@@ -1,36 +1,61 @@
 import { linkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
+import { readSettings } from '#config/settings.js'
 import { EgressError, EXIT, exitCodeOf, formatError } from '../common/errors.js'
 import type { CommandIo } from '../common/io.js'
 import { policyFile } from '../common/policy-file.js'
+import { lastDenials } from '../logs/run-denials.js'
+import { AGENT_NEEDS } from './agent-needs.js'
+import { agentPolicy } from './agent-policy.js'
 import { STARTER_POLICY } from './starter-policy.js'
 
 export interface InitArgs {
   /** File to create (default: the policy file in the settings). */
   readonly file?: string | undefined
+  /** The agent that the policy is for (default: a policy that is an example of everything). */
+  readonly agent?: string | undefined
+  /** Directory of the audit log, in which the last run of the agent is looked up. */
+  readonly auditDir?: string | undefined
   /** Replace an existing file. */
   readonly force?: boolean | undefined
 }
 
-/** `egress init [file]`: creates a commented starter policy. */
-export function runInit({ file, force = false }: InitArgs, io: CommandIo): Promise<number> {
+/** `egress init [file]`: creates a commented starter policy, or the one that an agent needs. */
+export async function runInit(
+  { file, agent, auditDir, force = false }: InitArgs,
+  io: CommandIo,
+): Promise<number> {
   try {
     const name = policyFile(file, io)
-    writeWhole(resolve(io.cwd, name), name, force)
+    const text = agent === undefined ? STARTER_POLICY : await policyOf(agent, auditDir, io)
+    writeWhole(resolve(io.cwd, name), name, text, force)
     io.stdout.write(`Created ${name}. Edit it, then run \`egress check ${name}\`.\n`)
-    return Promise.resolve(EXIT.fine)
+    return EXIT.fine
   } catch (error) {
     io.stderr.write(formatError(error))
-    return Promise.resolve(exitCodeOf(error))
+    return exitCodeOf(error)
   }
 }
 
+/** With what its last run was refused, where there was one. */
+async function policyOf(agent: string, auditDir: string | undefined, io: CommandIo): Promise<string> {
+  const needs = AGENT_NEEDS.find(({ name }) => name === agent)
+  if (needs === undefined)
+    throw new EgressError({
+      code: 'EGRESS_USAGE',
+      problem: `Unknown agent \`${agent}\``,
+      fix: `Use one of: ${AGENT_NEEDS.map(({ name }) => name).join(', ')}; or omit --agent for a commented example`,
+    })
+  const settings = readSettings({ flags: { auditDir }, env: io.env, cwd: io.cwd })
+  return agentPolicy(needs, await lastDenials(settings.auditDir, needs.name))
+}
+
 /** Creates the whole file or nothing. `link` fails if the name exists, without a gap between the test and the use. */
-function writeWhole(path: string, name: string, force: boolean): void {
+function writeWhole(path: string, name: string, text: string, force: boolean): void {
   const temporary = `${path}.${randomUUID()}.tmp`
   try {
-    writeFileSync(temporary, STARTER_POLICY, { flag: 'wx' })
+    writeFileSync(temporary, text, { flag: 'wx' })
   } catch (cause) {
     throw cannotWrite(name, cause)
   }

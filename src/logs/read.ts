@@ -35,6 +35,15 @@ export async function* readLog(
   }
 }
 
+/** Every line of one role in one directory, the oldest first. */
+export function readLogOf(
+  directory: string,
+  role: AuditRole,
+  damaged: (file: string) => void,
+): AsyncGenerator<LogLine> {
+  return readFiles(logFiles(directory, role), damaged)
+}
+
 async function* readFiles(
   files: readonly string[],
   damaged: (file: string) => void,

@@ -26,11 +26,13 @@ import { agentHome } from '../sandbox/etc-files.js'
 import { planNamespaces } from '../sandbox/backends/namespaces/setting.js'
 import type { CommandIo } from '../common/io.js'
 import { isNamed, noPolicy, openPolicy } from '../common/policy-file.js'
+import { RunSummary } from '../logs/run-summary.js'
 import { setNewRepositoriesAside } from '../sandbox/new-repositories.js'
 import { endNotes, hiddenNotes } from './hiding-notes.js'
 import { recordWrites } from './record-writes.js'
 import { homeTrustFiles, trustFiles } from '../trust/trust-files.js'
 import { refuseWritable } from './trusted-files.js'
+import { quoteWord } from '../sandbox/shell-quote.js'
 import { FORWARDED, parseEnvironment, requestOf, type RunOptions } from './options.js'
 
 /**
@@ -51,6 +53,7 @@ export async function runEmbedded(
     trustedFiles,
     refresher,
     settings: file,
+    quiet,
     empty,
     ...loaded
   } = await openPolicy(options.policy, io, CREDENTIAL_KINDS)
@@ -73,6 +76,7 @@ export async function runEmbedded(
   const policies = [loaded.file, ...beside].map((path) => resolve(io.cwd, path))
   const keyDirectory = auditKeyDirectory(io.env)
   const directory = join(settings.auditDir, 'runs', runName(identity.id))
+  const summary = new RunSummary(quiet)
   const audit = new Audit({
     directory,
     gateway: identity.id,
@@ -80,6 +84,7 @@ export async function runEmbedded(
     onChange: (message) => log.error(message),
     whenLost: settings.auditLost,
     key: openAuditKey(keyDirectory),
+    sinks: [summary],
   })
   let making: Promise<CertificateAuthority> | null = null
   const authority = () => (making ??= CertificateAuthority.create(Date.now()))
@@ -144,6 +149,8 @@ export async function runEmbedded(
     for (const line of endNotes(plan.shown, sandbox.hiddenLate, plan.workdir, since, repositories)) tell(line)
     await gateway?.close()
     audit.end()
+    const refused = summary.line()
+    if (refused !== null) tell(`${refused}: ${logsCommand(options)}`)
   }
 }
 
@@ -161,6 +168,11 @@ async function loadGateway(options: GatewayOptions): Promise<Gateway> {
 /** A function, because assignments in callbacks are unknown to the compiler. */
 function throwIf(broken: { readonly error: unknown } | null): void {
   if (broken !== null) throw broken.error
+}
+
+/** What shows the refusals of this run, and those before it. */
+function logsCommand({ auditDir }: RunOptions): string {
+  return `egress logs --denied${auditDir === undefined ? '' : ` --audit-dir ${quoteWord(auditDir)}`}`
 }
 
 function identify(named: string | undefined, policy: Policy): RegisteredSandbox {
