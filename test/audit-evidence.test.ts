@@ -41,6 +41,7 @@ function writeLog(
   for (let i = 0; i < records; i += 1)
     audit.close({
       ...{ at: Date.now(), id: `id-${String(i)}`, sandbox, outcome: 'success', reason: null, detail: null },
+      ...{ host: 'a.example', service: null, credential: null },
       ...{ status: 200, requestBytes: 0, responseBytes: i, durationMs: 1, redactions: [] },
     })
   if (hasSandbox)
@@ -186,7 +187,7 @@ const WRITER = (directory: string, keys: string, gateway: string) => `
     const id = '${gateway}-' + String(count++)
     await audit.decide(connectionDecision(binding, { at: Date.now(), id, kind: 'connect' }))
     writeSync(1, id + '\\n')
-    audit.close({ at: Date.now(), id, sandbox: binding.sandbox, outcome: 'success', reason: null, detail: null,
+    audit.close({ at: Date.now(), id, sandbox: binding.sandbox, host: null, service: null, credential: null, outcome: 'success', reason: null, detail: null,
       status: 200, requestBytes: 0, responseBytes: 0, durationMs: 1, redactions: [] })
     setImmediate(answer)
   }

@@ -45,6 +45,10 @@ export interface HttpClose {
   readonly at: number
   readonly id: string
   readonly sandbox: SandboxRef
+  /** As in its decision, so that one record tells what was sent where, and with what. Likewise the next two. */
+  readonly host: string | null
+  readonly service: string | null
+  readonly credential: string | null
   readonly outcome: 'success' | 'failure'
   readonly reason: Reason | 'client-abort' | 'upstream-abort' | null
   readonly detail: string | null

@@ -41,6 +41,7 @@ function decision(facts: Facts): GatewayEvent {
 
 function close(second: number, id: string, durationMs: number): GatewayEvent {
   const event: HttpClose = {
+    ...{ host: 'a.example', service: null, credential: null },
     ...{ at: at(second), id, sandbox: sandboxOf(), outcome: 'success', reason: null, detail: null },
     ...{ status: 200, requestBytes: 1_024, responseBytes: 2_048, durationMs },
     redactions: [{ credential: 'a/bearer', count: 2 }],

@@ -142,7 +142,14 @@ export type ShownEvent =
       readonly type: 'close'
       readonly event: Pick<
         HttpClose,
-        'id' | 'status' | 'reason' | 'requestBytes' | 'responseBytes' | 'durationMs' | 'redactions'
+        | 'id'
+        | 'host'
+        | 'status'
+        | 'reason'
+        | 'requestBytes'
+        | 'responseBytes'
+        | 'durationMs'
+        | 'redactions'
       >
     }
   | {

@@ -133,6 +133,7 @@ function readClose(field: Field): Shown<'close'> {
   const count = numberAt(field, 'egress.redactions') ?? 0
   return {
     id: textAt(field, 'http.request.id') ?? '',
+    host: textAt(field, 'url.domain'),
     status: numberAt(field, 'http.response.status_code'),
     reason: textAt(field, 'event.reason') as HttpClose['reason'],
     requestBytes: numberAt(field, 'http.request.bytes') ?? 0,

@@ -120,9 +120,11 @@ export function closeLine(header: Header, event: HttpClose): string {
     `"event":{"kind":"event","category":["network","web"],"type":["end"],"action":"http-close",` +
     `"outcome":"${event.outcome}","reason":${jsonText(event.reason)},` +
     `"duration":${event.durationMs * NANOSECONDS},"sequence":${header.sequence}},` +
+    `"url":{"domain":${jsonText(event.host)}},` +
     `"http":{"request":{"id":${jsonText(event.id)},"bytes":${event.requestBytes}},` +
     `"response":{"status_code":${event.status},"bytes":${event.responseBytes}}},` +
     `"egress":{"sandbox":${jsonSandbox(event.sandbox)},` +
+    `"service":${jsonText(event.service)},"credential":${jsonText(event.credential)},` +
     `"detail":${jsonText(event.detail)},` +
     `"redactions":${redactions.reduce((sum, { count }) => sum + count, 0)},` +
     `"redacted":${JSON.stringify(redactions)},"previous":${jsonText(header.previous)}}}`

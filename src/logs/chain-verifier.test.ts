@@ -21,6 +21,7 @@ function key(): AuditKey {
 
 const close = (at: number): HttpClose => ({
   ...{ at, id: `id-${String(at)}`, sandbox: SANDBOX, outcome: 'success', reason: null, detail: null },
+  ...{ host: 'a.example', service: null, credential: null },
   ...{ status: 200, requestBytes: 0, responseBytes: at, durationMs: 1, redactions: [] },
 })
 

@@ -36,6 +36,6 @@ export function outcomeOfLine({ shown: { event } }: LogLine): Outcome | 'allowed
 }
 
 export function hostOf({ shown: { type, event } }: LogLine): string | null {
-  if (type === 'decision' || type === 'repeat') return event.host
+  if (type === 'decision' || type === 'close' || type === 'repeat') return event.host
   return type === 'query' ? (event.question?.name ?? null) : null
 }
