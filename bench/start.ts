@@ -2,8 +2,9 @@ import { spawn, spawnSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { DockerGateway, ensureImages, SANDBOX_IMAGE } from '#test/fixtures/docker.js'
 import { collect } from '#test/fixtures/run.js'
+import { printStartTable } from './workers/start-table.js'
 
-// The overhead of a Docker sandbox over a plain `docker run` with the same options, in turns; and how long the gateway is
+// `true` beside other sandboxes: time, processor time, memory. Then the overhead of a Docker sandbox over a plain `docker run` with the same options, in turns; and how long the gateway is
 // unavailable while one of its containers restarts.
 
 const ROUNDS = Number(process.env['ROUNDS'] ?? 11)
@@ -53,6 +54,8 @@ const median = (values: readonly number[]) =>
 const show = (what: string, value: number) =>
   console.log(`${what.padEnd(44)} ${value.toFixed(0).padStart(6)} ms`)
 
+await printStartTable(ROUNDS, SANDBOX_IMAGE)
+if (spawnSync('docker', ['version'], { stdio: 'ignore' }).status !== 0) process.exit()
 await ensureImages()
 const gateway = new DockerGateway('allow: [{ host: api.test.example }]\n')
 try {
