@@ -1,3 +1,5 @@
+import { measureStreams } from './workers/http2-memory.js'
+import { compareHttp2 } from './workers/http2-rows.js'
 import type { LoadResult } from './workers/http-load.js'
 import { startNginx } from './workers/nginx.js'
 import { runWorker, startWorker, type Worker } from './workers/processes.js'
@@ -6,6 +8,8 @@ import { median, table } from './workers/statistics.js'
 
 // Requests per second through the gateway, compared with proxies that check and log nothing, and the time to start a run.
 // They take turns in one run, so that noise on the machine affects all of them: look at the ratios.
+//
+//     npm run bench:http [-- proxies,http2,streams,start]
 
 const ROUNDS = 9
 const ROUND_MS = 2_000
@@ -14,7 +18,8 @@ const CONNECTIONS = 32
 
 interface Candidate {
   readonly name: string
-  readonly worker: Worker<number>
+  readonly worker: Worker<unknown>
+  readonly port: number
   readonly path: string
 }
 
@@ -23,24 +28,28 @@ const load = (port: number, path: string, milliseconds: number) =>
 
 async function compareProxies(): Promise<void> {
   const upstream = await startWorker<number>('http-servers', ['upstream'])
-  const port = String(upstream.ready)
-  const gateway = await startWorker<number>('http-servers', ['gateway', port])
-  const serve = await startWorker<number>('http-servers', ['serve', port])
-  const httpProxy = await startWorker<number>('http-servers', ['http-proxy', port])
+  const upstreamPort = String(upstream.ready)
+  const gateway = await startWorker<number>('http-servers', ['gateway', upstreamPort])
+  const serve = await startWorker<number>('http-servers', ['serve', upstreamPort])
+  const httpProxy = await startWorker<number>('http-servers', ['http-proxy', upstreamPort])
   const nginx = await startNginx(upstream.ready)
-  const candidates: Candidate[] = [
-    { name: 'gateway, base-URL listener', worker: gateway, path: '/api/v1/items?page=1' },
-    { name: 'egress serve, base-URL listener', worker: serve, path: '/api/v1/items?page=1' },
-    { name: 'http-proxy', worker: httpProxy, path: '/v1/items?page=1' },
-    ...(nginx === null ? [] : [{ name: 'nginx, one worker', worker: nginx, path: '/v1/items?page=1' }]),
-    { name: 'no proxy', worker: upstream, path: '/v1/items?page=1' },
+  const candidate = (name: string, worker: Worker<number>, path = '/v1/items?page=1'): Candidate => ({
+    ...{ name, worker, path },
+    port: worker.ready,
+  })
+  const candidates = [
+    candidate('gateway, base-URL listener', gateway, '/api/v1/items?page=1'),
+    candidate('egress serve, base-URL listener', serve, '/api/v1/items?page=1'),
+    candidate('http-proxy', httpProxy),
+    ...(nginx === null ? [] : [candidate('nginx, one worker', { ...nginx, ready: nginx.ready.http1 })]),
+    candidate('no proxy', upstream),
   ]
   const results = new Map<string, LoadResult[]>(candidates.map(({ name }) => [name, []]))
   try {
-    for (const { worker, path } of candidates) await load(worker.ready, path, WARM_UP_MS)
+    for (const { port, path } of candidates) await load(port, path, WARM_UP_MS)
     for (let round = 0; round < ROUNDS; round += 1) {
-      for (const { name, worker, path } of candidates) {
-        results.get(name)?.push(await load(worker.ready, path, ROUND_MS))
+      for (const { name, port, path } of candidates) {
+        results.get(name)?.push(await load(port, path, ROUND_MS))
       }
     }
   } finally {
@@ -87,5 +96,11 @@ async function timeStart(): Promise<void> {
   )
 }
 
-await compareProxies()
-await timeStart()
+const PARTS: Readonly<Record<string, () => Promise<void>>> = {
+  proxies: compareProxies,
+  http2: compareHttp2,
+  streams: measureStreams,
+  start: timeStart,
+}
+
+for (const part of process.argv[2]?.split(',') ?? Object.keys(PARTS)) await PARTS[part]?.()

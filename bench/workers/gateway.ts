@@ -25,7 +25,6 @@ export interface GatewayPorts {
 }
 
 const SANDBOX = { id: 'sb-bench', agent: DEFAULT_AGENT, placeholders: new Map<string, string>() }
-const NEIGHBOUR = { ...SANDBOX, id: 'sb-neighbour' }
 
 /** The gateway as shipped, with a policy file and an audit log on disk. */
 export async function serveGateway(
@@ -40,6 +39,12 @@ export async function serveGateway(
   const file = join(directory, 'egress.yaml')
   writeFileSync(file, policyText)
   const auditDir = join(directory, 'audit')
+  const sandboxes = new Map([['127.0.0.1', SANDBOX]])
+  const sandboxAt = (address: string) => {
+    const known = sandboxes.get(address) ?? { ...SANDBOX, id: `sb-${address}` }
+    sandboxes.set(address, known)
+    return known
+  }
   const complain = (diagnostic: unknown) => console.error('the gateway:', diagnostic)
   const gateway = await Gateway.create({
     policy: (await loadPolicy(file, { kinds: CREDENTIAL_KINDS, env })).policy,
@@ -51,8 +56,8 @@ export async function serveGateway(
       // As `egress serve` does: each decision is a line for `docker compose logs`.
       sinks: asServe ? [new ConsoleSink((text) => process.stdout.write(text), painter(false, {}))] : [],
     }),
-    // Two sandboxes, for `bench:neighbours`.
-    identify: ({ address }) => (address === '127.0.0.3' ? NEIGHBOUR : SANDBOX),
+    // A sandbox for each address, for benchmarks of several.
+    identify: ({ address }) => sandboxAt(address),
     address: { ipv4: '127.0.0.1', ipv6: null },
     fail: complain,
   })

@@ -4,7 +4,8 @@ import { createProxyServer } from 'http-proxy'
 import { listen, portOf, serveGateway } from './gateway.js'
 import { tellStarter } from './processes.js'
 
-// The servers of `bench:http`, each in its own process: node http-servers.js upstream | gateway PORT | http-proxy PORT
+// The servers of `bench:http`, each in its own process: node http-servers.js upstream | gateway PORT | serve PORT |
+// serve-tls PORT AUTHORITY | http-proxy PORT
 
 /** The size of a small JSON response. */
 const BODY_BYTES = 1024
@@ -29,21 +30,31 @@ async function serveUpstream(): Promise<number> {
   return portOf(server)
 }
 
-async function serveOwnGateway(upstream: string, asServe = false): Promise<number> {
-  const policy = `services:
+const ENV = { API_TOKEN: 'ghp_TokenOfTheBenchmark0123456789abcdefgh' }
+
+async function serveOwnGateway(upstream: string, asServe: boolean): Promise<number> {
+  const policy = policyOf('http', upstream, 'allow_plaintext: true')
+  return (await serveGateway(policy, ENV, 0, asServe)).reverse
+}
+
+/** @param authority the path of the PEM file that the upstream is verified with */
+async function serveTls(upstream: string, authority: string): Promise<number> {
+  return (await serveGateway(policyOf('https', upstream, `ca: ${authority}`), ENV, 0, true)).https
+}
+
+function policyOf(scheme: string, port: string, key: string): string {
+  return `services:
   api:
-    url: http://api.example
+    url: ${scheme}://api.example
     credential: { bearer: "\${API_TOKEN}" }
     rules:
       - deny: "* /v1/admin/**"
       - allow: GET,POST /v1/**
     allow_private_addresses: true
-    allow_plaintext: true
+    ${key}
 upstream:
-  hosts: { api.example: "127.0.0.1:${upstream}" }
+  hosts: { api.example: "127.0.0.1:${port}" }
 `
-  return (await serveGateway(policy, { API_TOKEN: 'ghp_TokenOfTheBenchmark0123456789abcdefgh' }, 0, asServe))
-    .reverse
 }
 
 /** The simplest reverse proxy with this library: keep-alive, no checks, no log, no credential. */
@@ -56,11 +67,12 @@ async function serveHttpProxy(upstream: string): Promise<number> {
   return portOf(server)
 }
 
-const [role = '', upstream = ''] = process.argv.slice(2)
-const roles: Record<string, (upstream: string) => Promise<number>> = {
+const [role = '', upstream = '', authority = ''] = process.argv.slice(2)
+const roles: Record<string, (upstream: string, authority: string) => Promise<number>> = {
   upstream: serveUpstream,
-  gateway: serveOwnGateway,
+  gateway: (upstream) => serveOwnGateway(upstream, false),
   serve: (upstream) => serveOwnGateway(upstream, true),
+  'serve-tls': serveTls,
   'http-proxy': serveHttpProxy,
 }
-tellStarter(await roles[role]?.(upstream))
+tellStarter(await roles[role]?.(upstream, authority))

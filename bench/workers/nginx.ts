@@ -7,12 +7,18 @@ import { freePort } from './free-port.js'
 import { findProgram } from './find-program.js'
 import type { Worker } from './processes.js'
 
+/** Ports of its two versions of HTTP, both without TLS. */
+export interface NginxPorts {
+  readonly http1: number
+  readonly http2: number
+}
+
 /** nginx with one worker, an upstream keep-alive pool and no log; null if it is not installed. */
-export async function startNginx(upstreamPort: number): Promise<Worker<number> | null> {
+export async function startNginx(upstreamPort: number): Promise<Worker<NginxPorts> | null> {
   const program = findProgram('nginx')
   if (program === null) return null
   const directory = mkdtempSync(join(tmpdir(), 'egress-nginx-'))
-  const port = await freePort()
+  const [http1, http2] = [await freePort(), await freePort()]
   const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
     .map((name) => `${name}_temp_path ${directory}/${name};`)
     .join(' ')
@@ -23,18 +29,19 @@ events { worker_connections 512; }
 http {
   access_log off; ${temporary}
   upstream local { server 127.0.0.1:${String(upstreamPort)}; keepalive 64; keepalive_requests 1000000000; }
+  keepalive_requests 1000000000;
   server {
-    listen 127.0.0.1:${String(port)}; keepalive_requests 1000000000;
+    listen 127.0.0.1:${String(http1)}; listen 127.0.0.1:${String(http2)} http2;
     location / { proxy_pass http://local; proxy_http_version 1.1; proxy_set_header Connection ""; }
   }
 }
 `,
   )
   const child = spawn(program, ['-p', directory, '-c', join(directory, 'nginx.conf')], { stdio: 'inherit' })
-  await untilOpen(port)
+  await untilOpen(http2)
   return {
     pid: child.pid ?? 0,
-    ready: port,
+    ready: { http1, http2 },
     stop: () =>
       new Promise((resolve) => {
         child.once('exit', () => {
@@ -46,7 +53,8 @@ http {
   }
 }
 
-async function untilOpen(port: number): Promise<void> {
+/** Waits until a server that was just started accepts connections. */
+export async function untilOpen(port: number): Promise<void> {
   for (let tries = 0; tries < 100; tries += 1) {
     const open = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1', () => resolve(true))
@@ -55,5 +63,5 @@ async function untilOpen(port: number): Promise<void> {
     if (open) return
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
-  throw new Error('nginx is not responding')
+  throw new Error('The server is not responding')
 }
