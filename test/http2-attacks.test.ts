@@ -1,10 +1,11 @@
 import { constants, createSecureServer, type ServerHttp2Stream } from 'node:http2'
-import { connect, type Socket } from 'node:net'
+import { connect, createServer as createTcpServer, type Socket } from 'node:net'
 import t from 'tap'
 import type { HttpLimits } from '#firewall/contracts/policy.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import { eventually } from './fixtures/eventually.js'
 import { startGateway, type TestGateway } from './fixtures/gateway.js'
+import { block, END, frame, PREFACE, readFrames, TYPES } from './fixtures/http2-frames.js'
 import { ask, openPlainSession, openSession } from './fixtures/http2-client.js'
 import { destination, testPolicy } from './fixtures/policy.js'
 import { forAnyName, listen, startUpstream } from './fixtures/upstream.js'
@@ -45,45 +46,12 @@ async function setUp(test: Teardown, http: Partial<HttpLimits> = {}): Promise<Se
   return { gateway, asked, headers }
 }
 
-const PREFACE = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n')
-
-const TYPES = { data: 0, headers: 1, rst: 3, settings: 4, ping: 6, goaway: 7, window: 8, continuation: 9 }
-
-function frame(
-  type: keyof typeof TYPES,
-  flags: number,
-  stream: number,
-  payload: Buffer = Buffer.alloc(0),
-): Buffer {
-  const head = Buffer.alloc(9)
-  head.writeUIntBE(payload.length, 0, 3)
-  head[3] = TYPES[type]
-  head[4] = flags
-  head.writeUInt32BE(stream, 5)
-  return Buffer.concat([head, payload])
-}
-
-/** RFC 7541 section 6.2.2: literals that no table remembers, neither name nor value compressed. */
-function block(...fields: readonly (readonly [string, string])[]): Buffer {
-  const text = (value: string) => {
-    const bytes = Buffer.from(value, 'latin1')
-    if (bytes.length < 127) return Buffer.concat([Buffer.of(bytes.length), bytes])
-    const length = [127]
-    let left = bytes.length - 127
-    for (; left >= 128; left = Math.floor(left / 128)) length.push((left % 128) + 128)
-    return Buffer.concat([Buffer.from([...length, left]), bytes])
-  }
-  return Buffer.concat(fields.flatMap(([name, value]) => [Buffer.of(0), text(name), text(value)]))
-}
-
 const HEAD = [
   [':method', 'GET'],
   [':scheme', 'http'],
   [':authority', 'plain.example'],
   [':path', '/raw'],
 ] as const
-
-const END = 0x5
 
 async function openRaw(
   gateway: TestGateway,
@@ -216,11 +184,9 @@ void t.test('a field that no line of a head could hold does not travel on', asyn
 
 /** Whether stream 1 was answered or reset. */
 function hasEnd(bytes: Buffer): boolean {
-  for (let at = 0; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3)) {
-    if (bytes.readUInt32BE(at + 5) === 1 && [TYPES.headers, TYPES.rst].includes(bytes[at + 3] ?? -1))
-      return true
-  }
-  return false
+  return readFrames(bytes).frames.some(
+    ({ stream, type }) => stream === 1 && [TYPES.headers, TYPES.rst].includes(type),
+  )
 }
 
 void t.test('a client that reads nothing holds its own streams and nobody else’s', async (test) => {
@@ -346,4 +312,72 @@ void t.test('an upstream says how many streams it takes', async (test) => {
     test.ok(connections.size <= 16 + 2, `${String(connections.size)} connections`)
     test.same(gateway.failures, [])
   }
+})
+
+/** What nghttp2 ends a connection for without telling anybody but the peer. */
+const ERRORS: Readonly<Record<string, Buffer>> = {
+  'fields that cannot be decompressed': frame('headers', END, 3, Buffer.of(0, 0x7f)),
+  'a PING that is too short': frame('ping', 0, 0, Buffer.of(0)),
+  'DATA on a stream that nobody opened': frame('data', 0, 5, Buffer.from('x')),
+  'a frame that is larger than agreed': Buffer.from('ffffff000000000001', 'hex'),
+}
+
+void t.test('a client that breaks the rules takes its open requests with it', async (test) => {
+  const { gateway, asked } = await setUp(test, { responseTimeoutMs: 600_000, idleTimeoutMs: 600_000 })
+  const head = [...HEAD.slice(0, 3), [':path', '/hang']] as const
+  const sockets: Socket[] = []
+  for (const bytes of Object.values(ERRORS)) {
+    const { socket } = await openRaw(gateway)
+    sockets.push(socket)
+    socket.write(Buffer.concat([frame('headers', END, 1, block(...head)), bytes]))
+  }
+  // This one waits, and says nothing wrong: it is not cut off.
+  const { socket: patient, closed } = await openRaw(gateway)
+  patient.write(frame('headers', END, 1, block(...head)))
+  test.ok(await eventually(() => asked.length === sockets.length + 1), String(asked.length))
+  test.ok(await eventually(() => gateway.closes.length >= sockets.length, 60_000))
+  test.same(
+    gateway.closes.map(({ outcome, reason }) => [outcome, reason]),
+    sockets.map(() => ['failure', 'client-abort']),
+  )
+  test.notOk(closed(), 'the patient one is still there')
+  for (const socket of [...sockets, patient]) socket.destroy()
+  test.same(gateway.failures, [])
+})
+
+void t.test('an upstream that breaks the rules gets no other request on its connection', async (test) => {
+  const connections: Socket[] = []
+  const broken = Object.values(ERRORS)
+  // With prior knowledge. Each connection is broken behind its first request, but the last one, which answers.
+  const server = createTcpServer((socket) => {
+    const bytes = broken[connections.push(socket) - 1]
+    const received: Buffer[] = []
+    socket.on('error', () => undefined)
+    socket.write(frame('settings', 0, 0))
+    socket.on('data', (chunk: Buffer) => {
+      received.push(chunk)
+      const { frames } = readFrames(Buffer.concat(received), PREFACE.length)
+      if (!frames.some(({ type }) => type === TYPES.headers)) return
+      received.length = 0
+      socket.write(bytes ?? frame('headers', END, 1, Buffer.of(0x88)))
+    })
+  })
+  const port = await listen(server)
+  const gateway = await startGateway(
+    testPolicy({
+      destinations: [destination('http://plain.example', ['allow POST /**'], { id: 'allow[0]' })],
+      hosts: { 'plain.example': { address: '127.0.0.1', port } },
+      http: { responseTimeoutMs: 600_000 },
+    }),
+  )
+  test.teardown(async () => {
+    await gateway.close()
+    for (const socket of connections) socket.destroy()
+    server.close()
+  })
+  const session = await openPlainSession(test, gateway, 'plain.example')
+  const post = () => ask(session, { ':path': '/x', ':method': 'POST' }, 'x')
+  for (const name of Object.keys(ERRORS)) test.match(await post(), { status: 502 }, name)
+  test.match(await post(), { status: 200 }, 'a connection that keeps to the rules')
+  test.equal(connections.length, broken.length + 1)
 })

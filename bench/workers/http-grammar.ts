@@ -1,9 +1,9 @@
 /** A number from 0 to limit - 1. */
 export type Random = (limit: number) => number
 
-const pick = <T>(random: Random, list: readonly T[]): T => list[random(list.length)] as T
+export const pick = <T>(random: Random, list: readonly T[]): T => list[random(list.length)] as T
 
-const METHODS = [
+export const METHODS = [
   'GET',
   'GET',
   'GET',
@@ -18,7 +18,7 @@ const METHODS = [
   'PRI',
   'G\0T',
 ]
-const PATHS = [
+export const PATHS = [
   ...[
     '/rest/a',
     '/rest/a',

@@ -7,6 +7,7 @@ import {
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import { limitControlFrames } from '../message/control-frames.js'
+import { probeSession } from '../message/session-probe.js'
 import type { Downstream } from './downstream.js'
 import { Http2Downstream } from './http2.js'
 import { readHttp2Head, type TargetForm } from './http2-head.js'
@@ -36,6 +37,9 @@ const MAX_CANCELLED = 200
 
 /** RFC 9113 section 6.8: every stream that the client began before it knew is still served. */
 const LAST_STREAM = 2 ** 31 - 1
+
+/** Milliseconds in which a client that broke the rules can read that it did. */
+const LAST_WORDS_MS = 1_000
 
 /** Who takes what a connection brings. None of them may throw. */
 export interface Http2Handlers {
@@ -101,6 +105,8 @@ class Session {
     this.#session = session
     session.on('error', (error: Error) => {
       this.#broken ??= error.message
+      // Node closes it when its GOAWAY is written, which may be never.
+      setTimeout(() => socket.destroy(), LAST_WORDS_MS).unref()
     })
     // Node waits for this where TLS was begun by hand, and it comes from clients alone. The handshake is over.
     if (socket instanceof TLSSocket) socket.emit('secureConnect')
@@ -112,6 +118,7 @@ class Session {
         void this.#take(stream, flags, raw as readonly string[]),
     )
     limitControlFrames(session, () => this.#end('too many pings or settings'))
+    probeSession(session, socket, () => this.#end('frames that break the rules of HTTP/2'))
     session.setTimeout(options.idleMs, () => this.#onIdle())
     session.on('close', () => this.#onClose())
   }
@@ -157,7 +164,8 @@ class Session {
   #end(detail: string): void {
     if (this.#session.destroyed) return
     this.#broken ??= detail
-    this.#session.destroy(undefined, NGHTTP2_ENHANCE_YOUR_CALM)
+    // Without an error, Node drops the code, and streams would look as if all of them had been answered.
+    this.#session.destroy(new Error(detail), NGHTTP2_ENHANCE_YOUR_CALM)
   }
 
   /** A client that waits for its answer is not idle; one that does not read it is gone. */

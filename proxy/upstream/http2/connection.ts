@@ -7,6 +7,7 @@ import {
 } from 'node:http2'
 import type { Socket } from 'node:net'
 import { limitControlFrames } from '../../message/control-frames.js'
+import { probeSession } from '../../message/session-probe.js'
 
 /** Bytes of a response's head, as RFC 9113 section 6.5.2 counts them, and fields; `forward.ts` takes fewer. */
 const MAX_HEAD = 262_144
@@ -65,13 +66,18 @@ export class Http2Connection {
     this.#session = session
     // Streams say why they failed; what is wrong with the connection comes with `close`.
     session.on('error', () => undefined)
-    session.on('connect', () => session.setLocalWindowSize(CONNECTION_WINDOW))
+    session.on('connect', () => {
+      session.setLocalWindowSize(CONNECTION_WINDOW)
+      probeSession(session, socket, () => end(constants.NGHTTP2_PROTOCOL_ERROR))
+    })
     session.on('goaway', (_code: number, lastStream: number) => {
       this.#lastStream = Math.min(this.#lastStream, lastStream)
       this.#isLeaving = true
     })
     session.on('close', () => this.#onClose())
-    limitControlFrames(session, () => session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM))
+    // Without an error, Node drops the code.
+    const end = (code: number) => session.destroy(new Error('the upstream broke the rules of HTTP/2'), code)
+    limitControlFrames(session, () => end(constants.NGHTTP2_ENHANCE_YOUR_CALM))
     this.isConfirmed = new Promise((resolve) => {
       session.once('remoteSettings', () => resolve(true))
       session.once('close', () => resolve(false))
