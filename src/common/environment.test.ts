@@ -5,7 +5,7 @@ import { Secret } from '#firewall/secrets/secret.js'
 import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
 import type { PlaceholderFormat, Service } from '#firewall/contracts/service.js'
 import type { Policy } from '#firewall/contracts/policy.js'
-import { service, testPolicy } from '#test/fixtures/policy.js'
+import { destination, service, testPolicy } from '#test/fixtures/policy.js'
 import { placeholderFormat } from '#config/services/placeholder-format.js'
 import { makePlaceholders, sandboxEnvironment } from './environment.js'
 import { makePlaceholder } from './make-placeholder.js'
@@ -131,6 +131,25 @@ void t.test('ways to the gateway', (t) => {
   const direct = env['NO_PROXY']?.split(',') ?? []
   for (const name of ['localhost', '127.0.0.0/8', '::1', '0.0.0.0', 'sandbox', 'egress', '10.9.8.4'])
     t.ok(direct.includes(name), name)
+  t.end()
+})
+
+void t.test('remotes of git over ssh become https, for hosts of the policy that serve git', (t) => {
+  const fetches = ['allow GET /*/*/info/refs']
+  const destinations = [
+    destination('https://github.com', fetches, { id: 'allow[0]' }),
+    destination('https://api.github.com', fetches, { id: 'allow[1]' }),
+    destination('https://jira.example', ['allow GET /**'], { id: 'allow[2]' }),
+    destination('https://*.gitlab.example', fetches, { id: 'allow[3]' }),
+  ]
+  t.match(environmentOf(testPolicy({ destinations }), DEFAULT_AGENT), {
+    GIT_CONFIG_COUNT: '2',
+    GIT_CONFIG_KEY_0: 'url.https://github.com/.insteadOf',
+    GIT_CONFIG_VALUE_0: 'git@github.com:',
+    GIT_CONFIG_KEY_1: 'url.https://github.com/.insteadOf',
+    GIT_CONFIG_VALUE_1: 'ssh://git@github.com/',
+  })
+  t.notOk('GIT_CONFIG_COUNT' in environmentOf(policy(git), 'none'))
   t.end()
 })
 

@@ -3,6 +3,7 @@ import type { Service } from '#firewall/contracts/service.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 import { changeEnvironment } from './environment-changes.js'
+import { gitRemoteVariables } from './git-remotes.js'
 import { makePlaceholder } from './make-placeholder.js'
 import { directNames } from './own-names.js'
 import { trustVariables } from '../trust/trust-files.js'
@@ -31,6 +32,7 @@ export function sandboxEnvironment(
     NO_PROXY: direct,
     no_proxy: direct,
     ...trustVariables(),
+    ...gitRemoteVariables(policy),
     ...credentialEnvironment(policy, agent, placeholders),
     EGRESS_AGENT: agent,
   }

@@ -24,6 +24,9 @@ import {
   shownAs,
   type MountPlan,
 } from './mount-plan.js'
+import { memoryIn, packageSettings } from './package-settings.js'
+import { isWithin } from '../../paths.js'
+import { stateDirectory } from '../../../common/sandbox-writes.js'
 import { parseMountinfo } from './mount-table.js'
 import { findProcFiles } from './proc-files.js'
 import { rememberTerminal, startProcessTree, type ProcessTree } from './process-tree.js'
@@ -195,6 +198,12 @@ function mountsOf(plan: SandboxPlan, staging: Staging, late: SandboxFiles, agent
   const system = listSystemFiles()
   const trees = [...plan.shown, ...system.filter(({ kind }) => kind !== 'link')].map(({ path }) => path)
   checkFiles(Object.keys(late), trees)
+  const files: SandboxFiles = { ...rootEtcFiles(plan), ...plan.files, ...late, [launchScript]: agent }
+  const own = new Set([...Object.keys(files), ...system.map(({ path }) => path)])
+  const { copies, filtered } = packageSettings(
+    { memory: memoryIn(stateDirectory()) },
+    (path) => own.has(path) || trees.some((tree) => isWithin(path, tree)),
+  )
   return planMounts({
     plan,
     root: staging.root,
@@ -202,8 +211,21 @@ function mountsOf(plan: SandboxPlan, staging: Staging, late: SandboxFiles, agent
     system,
     trees: staging.trees,
     ...findProcFiles(),
-    files: { ...rootEtcFiles(plan), ...plan.files, ...late, [launchScript]: agent },
+    files: { ...contentsOf(copies), ...filtered, ...files },
   })
+}
+
+/** Programs do without a file that cannot be read, as they do where its package is not installed. */
+function contentsOf(paths: readonly string[]): SandboxFiles {
+  return Object.fromEntries(
+    paths.flatMap((path) => {
+      try {
+        return [[path, readFileSync(path)]]
+      } catch {
+        return []
+      }
+    }),
+  )
 }
 
 function agentTools(): AgentTools {
