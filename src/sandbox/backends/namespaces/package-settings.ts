@@ -38,7 +38,7 @@ export function packageSettings(
   taken: (path: string) => boolean,
 ): PackageSettings {
   const status = lstatSync(database, { throwIfNoEntry: false })
-  if (status === undefined) return { copies: [], filtered: {} }
+  if (status?.isFile() !== true) return { copies: [], filtered: {} }
   const known = readMemory(memory, stampOf(status))
   const packaged = known?.digests ?? digestsIn(readFileSync(database, 'utf8'))
   const copies: string[] = []
