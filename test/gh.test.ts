@@ -69,8 +69,13 @@ async function setUp(t: Test, preset = 'use: github, owner: acme, project: app')
   return { gh, github, gateway }
 }
 
+/** Comments and states name an issue alone, so they are the operator's to allow. */
+const WRITES =
+  'use: github, owner: acme, project: app, repository_id: R_1, ' +
+  'extra_rules: [{ allow: GRAPHQL mutation addComment }, { allow: GRAPHQL mutation closeIssue }]'
+
 void t.test('gh writes issues, pull requests and releases', { skip: withoutGh() }, async (t) => {
-  const { gh, github, gateway } = await setUp(t)
+  const { gh, github, gateway } = await setUp(t, WRITES)
   const run = async (...args: string[]) => {
     const { code, text } = await gh(...args)
     t.equal(code, 0, `${args.slice(0, 2).join(' ')}: ${text}`)
@@ -115,6 +120,25 @@ void t.test('gh prints why it may not delete a repository', { skip: withoutGh() 
   })
   t.strictSame(github.writes, [])
   t.match(await gh('api', 'graphql', '-f', 'query={ viewer { login } }'), { code: 0, text: 'acme' })
+})
+
+void t.test('no mutation reaches another repository', { skip: withoutGh() }, async (t) => {
+  const attempts = [
+    'createIssue(input: {repositoryId: "R_2", title: "t"}) { issue { url } }',
+    'createPullRequest(input: {repositoryId: "R_2", title: "t"}) { pullRequest { url } }',
+    'addComment(input: {subjectId: "I_7", body: "b"}) { clientMutationId }',
+    'createIssue(input: {title: "t"}) { issue { url } }',
+  ]
+  const named = 'use: github, owner: acme, project: app, repository_id: R_1'
+  for (const preset of [named, 'use: github, owner: acme, project: app']) {
+    const { gh, github } = await setUp(t, preset)
+    for (const attempt of attempts)
+      t.match(await gh('api', 'graphql', '-f', `query=mutation { ${attempt} }`), { text: 'no-rule' }, attempt)
+    t.strictSame(github.writes, [])
+    const fine = 'createIssue(input: {repositoryId: "R_1", title: "t"}) { issue { url } }'
+    const { code } = await gh('api', 'graphql', '-f', `query=mutation { ${fine} }`)
+    t.equal(code === 0, preset === named, 'the control')
+  }
 })
 
 void t.test('the preset that only reads', { skip: withoutGh() }, async (t) => {

@@ -53,47 +53,13 @@ export const GITHUB_QUERIES: Operations = {
 }
 
 /**
- * The counterparts of what the groups of REST allow. Mutations name what they change by an id, which says nothing about its owner:
- * which repositories they reach is for the token to say.
+ * Threat: a mutation names what it changes by an id, which does not say whose it is, so `owner` and `project` cannot limit it: an agent
+ * could write what it knows into a repository of its own. Only those are here whose one id is that of the repository.
  */
 export const GITHUB_MUTATIONS: Operations = {
-  about:
-    'write issues, pull requests and their comments by GraphQL, in every repository that the token can write to',
+  about: 'create issues and pull requests by GraphQL',
   allow: mutation(
-    'createIssue',
-    'updateIssue',
-    'closeIssue',
-    'reopenIssue',
-    'addSubIssue',
-    'removeSubIssue',
-    'addComment',
-    'updateIssueComment',
-    'addReaction',
-    'removeReaction',
-    'addLabelsToLabelable',
-    'removeLabelsFromLabelable',
-    'addAssigneesToAssignable',
-    'removeAssigneesFromAssignable',
-    'replaceActorsForAssignable',
-    'createPullRequest',
-    'updatePullRequest',
-    'closePullRequest',
-    'reopenPullRequest',
-    'markPullRequestReadyForReview',
-    'convertPullRequestToDraft',
-    'updatePullRequestBranch',
-    'requestReviews',
-    'addPullRequestReview',
-    'updatePullRequestReview',
-    'submitPullRequestReview',
-    'addPullRequestReviewThread',
-    'addPullRequestReviewThreadReply',
-    'addPullRequestReviewComment',
-    'updatePullRequestReviewComment',
-    'resolveReviewThread',
-    'unresolveReviewThread',
-    'mergePullRequest',
-    'enablePullRequestAutoMerge',
-    'disablePullRequestAutoMerge',
+    'createIssue(input.repositoryId={repository})',
+    'createPullRequest(input.repositoryId={repository})',
   ),
 }

@@ -14,10 +14,18 @@ export const GITHUB_PLACEHOLDERS = {
 } as const
 
 /** `{repo}` in the API, `{git}` for git over https, which takes the name with and without `.git`. */
-function repositories({ owner = [], project = [] }: ParameterValues): Record<'repo' | 'git', string[]> {
+function repositories({
+  owner = [],
+  project = [],
+  repository_id: repository = [],
+}: ParameterValues): Record<'repo' | 'git' | 'repository', readonly string[]> {
   const names = project.includes('*') ? ['*'] : project
   const repo = owner.flatMap((one) => names.map((name) => `${one}/${name}`))
-  return { repo, git: repo.flatMap((name) => (name.endsWith('*') ? [name] : [name, `${name}.git`])) }
+  return {
+    repository,
+    repo,
+    git: repo.flatMap((name) => (name.endsWith('*') ? [name] : [name, `${name}.git`])),
+  }
 }
 
 /**
@@ -39,6 +47,13 @@ export const github: Preset = {
       describe: 'a repository to write to, or `"*"` for all of the owner',
       pattern: /^(\*|[A-Za-z0-9._-]{1,100})$/,
       example: 'app',
+    },
+    repository_id: {
+      describe:
+        'the id of the repository, for `gh issue create` and `gh pr create`, which use it instead of the name',
+      pattern: /^[A-Za-z0-9_=-]{1,100}$/,
+      example: 'R_kgDOAJy2Kg',
+      optional: true,
     },
   },
   variables: repositories,
