@@ -142,14 +142,7 @@ export type ShownEvent =
       readonly type: 'close'
       readonly event: Pick<
         HttpClose,
-        | 'id'
-        | 'host'
-        | 'status'
-        | 'reason'
-        | 'requestBytes'
-        | 'responseBytes'
-        | 'durationMs'
-        | 'redactions'
+        'id' | 'host' | 'status' | 'reason' | 'requestBytes' | 'responseBytes' | 'durationMs' | 'redactions'
       >
     }
   | {
