@@ -325,21 +325,24 @@ const ERRORS: Readonly<Record<string, Buffer>> = {
 void t.test('a client that breaks the rules takes its open requests with it', async (test) => {
   const { gateway, asked } = await setUp(test, { responseTimeoutMs: 600_000, idleTimeoutMs: 600_000 })
   const head = [...HEAD.slice(0, 3), [':path', '/hang']] as const
+  // This one waits, and says nothing wrong: it is not cut off.
+  const { socket: patient, closed } = await openRaw(gateway)
+  patient.write(frame('headers', END, 1, block(...head)))
+  test.ok(await eventually(() => asked.length === 1))
+  const held = gateway.heldBytes()
   const sockets: Socket[] = []
   for (const bytes of Object.values(ERRORS)) {
     const { socket } = await openRaw(gateway)
     sockets.push(socket)
     socket.write(Buffer.concat([frame('headers', END, 1, block(...head)), bytes]))
   }
-  // This one waits, and says nothing wrong: it is not cut off.
-  const { socket: patient, closed } = await openRaw(gateway)
-  patient.write(frame('headers', END, 1, block(...head)))
   test.ok(await eventually(() => asked.length === sockets.length + 1), String(asked.length))
   test.ok(await eventually(() => gateway.closes.length >= sockets.length, 60_000))
   test.same(
     gateway.closes.map(({ outcome, reason }) => [outcome, reason]),
     sockets.map(() => ['failure', 'client-abort']),
   )
+  test.ok(await eventually(() => gateway.heldBytes() === held), 'nothing is held of those that are over')
   test.notOk(closed(), 'the patient one is still there')
   for (const socket of [...sockets, patient]) socket.destroy()
   test.same(gateway.failures, [])
