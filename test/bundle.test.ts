@@ -9,6 +9,9 @@ import { MAIN } from './fixtures/run.js'
 
 // Every command from the bundle does what it does from the files that the bundle was made of.
 
+// Node gives this to its children although their environment is another one.
+delete process.env['NODE_V8_COVERAGE']
+
 /** Makes the program run from its own files. */
 const UNBUNDLED = { NODE_V8_COVERAGE: mkdtempSync(join(tmpdir(), 'egress-unbundled-')) }
 t.teardown(() => rmSync(UNBUNDLED.NODE_V8_COVERAGE, { recursive: true, force: true }))
