@@ -229,7 +229,8 @@ void t.test('what was allowed has one end, what was denied none', async (t) => {
   now = 1_250
   allowed.flow.close(end)
   allowed.flow.close({ ...end, status: 500 })
-  t.strictSame(allowed.closes, [{ ...end, at: 1_250, id: 'id-1', sandbox, durationMs: 250 }])
+  const named = { host: null, service: null, credential: null }
+  t.strictSame(allowed.closes, [{ ...named, ...end, at: 1_250, id: 'id-1', sandbox, durationMs: 250 }])
   t.notOk(allowed.flow.isOpen)
 
   const denied = newFlow(() => now)
