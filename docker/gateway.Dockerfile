@@ -18,9 +18,9 @@ LABEL org.opencontainers.image.title="agent-egress-firewall" \
   org.opencontainers.image.description="The one gateway through which a sandboxed AI agent reaches the outside" \
   org.opencontainers.image.version="${VERSION}" \
   org.opencontainers.image.licenses="MIT"
-RUN cd /var/lib && mkdir -p egress/shared egress/authority egress/certificates egress/audit-key /var/log/egress /run/egress \
+RUN cd /var/lib && mkdir -p egress/shared egress/authority egress/certificates egress/audit-key egress/audit-key-dns /var/log/egress /run/egress \
   && chown -R "${UID}:${GID}" egress /var/log/egress /run/egress \
-  && chmod 700 egress/authority egress/audit-key /run/egress \
+  && chmod 700 egress/authority egress/audit-key egress/audit-key-dns /run/egress \
   && ln -s /app/dist/src/main.js /usr/local/bin/egress \
   && ln -s /app/dist/src/control/admin-client.js /usr/local/bin/egress-admin
 WORKDIR /app

@@ -307,9 +307,11 @@ function program(io: CommandIo, done: (code: number) => void): Command {
       // Commander gives options that both commands have to the outer one.
       const flags: VerifyFlags = command.optsWithGlobals()
       const { auditDir } = readSettings({ flags: { auditDir: flags.auditDir }, env: io.env, cwd: io.cwd })
-      const keyDirectories = [auditKeyDirectory(io.env), stateDirectories(io.env).auditKey]
+      const { auditKey, resolverAuditKey } = stateDirectories(io.env)
+      const keyDirectories = [auditKeyDirectory(io.env), auditKey]
       const { publicKey, open = false, retained = false } = flags
-      done(await verifyCommand({ auditDir, publicKey, open, retained, keyDirectories }, io))
+      const directories = { keyDirectories, resolverKeyDirectory: resolverAuditKey }
+      done(await verifyCommand({ auditDir, publicKey, open, retained, ...directories }, io))
     })
 
   return egress

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { Audit, AUDIT_ROLES } from '#src/audit/audit.js'
+import { Audit } from '#src/audit/audit.js'
 import { openAuditKey, type AuditKey } from '#src/audit/audit-key.js'
 import { makeWorkspace, type Workspace } from './fixtures/run.js'
 
@@ -33,7 +33,7 @@ function writeLog(
   records: number,
   hasSandbox = true,
 ): void {
-  const roles = hasSandbox ? AUDIT_ROLES : (['http'] as const)
+  const roles = hasSandbox ? (['http', 'sandbox'] as const) : (['http'] as const)
   const audit = new Audit({ directory, gateway, now: Date.now, onChange: () => undefined, key, roles })
   const sandbox = { id: 'sb', agent: 'default' }
   if (hasSandbox)
@@ -150,6 +150,25 @@ void t.test('keys: of this machine, named, in the log itself', async (t) => {
   t.match(await at('--audit-dir', join(workspace.directory, 'none')), { code: 2, stderr: two })
   rmSync(join(workspace.directory, '.local'), { recursive: true })
   t.match(await at(), { code: 0, stdout: /The key is the one in the log itself/ })
+})
+
+void t.test("the resolver's key signs the log of queries, and no other", async (t) => {
+  const workspace = workspaceOf(t)
+  const state = join(workspace.directory, 'state')
+  workspace.env['EGRESS_STATE_DIR'] = state
+  keyOf(workspace)
+  const resolver = openAuditKey(join(state, 'audit-key-dns'))
+  const audit = new Audit({
+    ...{ directory: workspace.auditDir, gateway: 'dns', now: Date.now, onChange: () => undefined },
+    ...{ key: resolver, roles: ['dns'] },
+  })
+  audit.policy({ at: Date.now(), action: 'policy-loaded', hash: null, previousHash: null, problem: null })
+  audit.end()
+  writeLog(workspace.auditDir, 'proxy', keyOf(workspace), 5)
+  t.match(await workspace.run(['logs', 'verify']), { code: 0, stderr: '' })
+  for (const role of ['http', 'sandbox']) rmSync(join(workspace.auditDir, `${role}.ndjson`))
+  writeLog(workspace.auditDir, 'proxy', resolver, 5)
+  t.match(await workspace.run(['logs', 'verify']), { code: 15, stdout: /^FOREIGN .*http\.ndjson/ })
 })
 
 void t.test('at every record of ten thousand: found by the other verifier, too', needsPython, (t) => {

@@ -109,9 +109,14 @@ void t.test('a sandbox on Docker', { skip: skipWithoutDocker() }, async (t) => {
     const places = dns.Mounts.map(({ Destination }) => Destination).sort()
     t.strictSame(
       places,
-      ['/var/lib/egress/shared', '/var/log/egress'],
-      'no policy directory, no .env, no key',
+      ['/var/lib/egress/audit-key', '/var/lib/egress/shared', '/var/log/egress'],
+      'no policy directory, no .env, no key but one of its own',
     )
+    const keyOf = (role: 'dns' | 'proxy') =>
+      docker('exec', gateway.container(role), 'cat', '/var/lib/egress/audit-key/audit-key.pub.pem')
+    t.not(await keyOf('dns'), await keyOf('proxy'))
+    const verify = ['egress', 'logs', 'verify', '--open']
+    t.match(await docker('exec', gateway.container('proxy'), ...verify), /\nNothing was changed\n?$/)
     t.notMatch(
       await docker('exec', gateway.container('dns'), 'cat', '/var/lib/egress/shared/policy.yaml'),
       TOKEN,

@@ -21,7 +21,7 @@ export interface AuditKey {
 
 const PRIVATE = 'audit-key.pem'
 /** For whoever verifies the log elsewhere. */
-const PUBLIC = 'audit-key.pub.pem'
+export const PUBLIC_KEY_FILE = 'audit-key.pub.pem'
 
 /**
  * The key in this directory; it is made where there is none. Threat: whoever can write the log must not be able to sign it, so the
@@ -77,7 +77,10 @@ function makeKey(directory: string, path: string): KeyObject {
     rmSync(draft)
   }
   const key = readPrivate(path) ?? privateKey
-  writeFileSync(join(directory, PUBLIC), createPublicKey(key).export({ type: 'spki', format: 'pem' }))
+  writeFileSync(
+    join(directory, PUBLIC_KEY_FILE),
+    createPublicKey(key).export({ type: 'spki', format: 'pem' }),
+  )
   return key
 }
 

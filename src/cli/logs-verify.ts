@@ -1,7 +1,8 @@
 import { createPublicKey } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fingerprint } from '../audit/audit-key.js'
+import type { AuditRole } from '../audit/audit.js'
+import { fingerprint, PUBLIC_KEY_FILE } from '../audit/audit-key.js'
 import { EgressError, EXIT } from '../common/errors.js'
 import type { CommandIo } from '../common/io.js'
 import { FINDINGS, type FindingKind } from '../logs/chain-verifier.js'
@@ -14,6 +15,8 @@ export interface VerifyFlags {
   readonly publicKey: string | undefined
   /** Directories in which this machine's own key may be. */
   readonly keyDirectories: readonly string[]
+  /** Where that of a resolver may be which is a process of its own. */
+  readonly resolverKeyDirectory: string
   readonly open: boolean
   readonly retained: boolean
 }
@@ -26,7 +29,10 @@ export async function verifyCommand(flags: VerifyFlags, io: CommandIo): Promise<
   const trusted = trustedKeys(flags)
   const kinds: FindingKind[] = []
   let printed = 0
-  const options = { keys: trusted?.keys ?? null, mayBeginLate: flags.retained, mayBeOpen: flags.open }
+  // Threat: a resolver that was taken over has its own key, and writes the proxy's log anew.
+  const keysOf = (role: AuditRole) =>
+    trusted === null ? null : [...trusted.keys, ...(role === 'dns' ? trusted.resolver : [])]
+  const options = { keysOf, mayBeginLate: flags.retained, mayBeOpen: flags.open }
   const logs = await verifyLogs(flags.auditDir, options, ({ kind, message, place }) => {
     if (kinds.length === 0) kinds.push(kind)
     printed += 1
@@ -39,13 +45,13 @@ export async function verifyCommand(flags: VerifyFlags, io: CommandIo): Promise<
       fix: 'Name its directory with --audit-dir',
     })
   if (printed > MAX_PRINTED) io.stdout.write(`and ${String(printed - MAX_PRINTED)} more\n`)
-  for (const line of summary(logs, trusted?.from ?? null)) io.stdout.write(`${line}\n`)
+  for (const line of summary(logs, trusted !== null)) io.stdout.write(`${line}\n`)
   if (printed === 0) io.stdout.write('Nothing was changed\n')
   const [first] = kinds
   return first === undefined ? EXIT.fine : FINDINGS[first]
 }
 
-function summary(logs: readonly Verified[], from: string | null): string[] {
+function summary(logs: readonly Verified[], isTrusted: boolean): string[] {
   const records = logs.reduce((sum, log) => sum + log.records, 0)
   const open = logs.filter(({ isEnded }) => !isEnded)
   const kills = logs.reduce((sum, log) => sum + log.kills, 0)
@@ -54,7 +60,7 @@ function summary(logs: readonly Verified[], from: string | null): string[] {
   const signedBy = keys.length === 0 ? 'nobody' : keys.join(', ')
   return [
     `${String(records)} records in ${String(logs.length)} logs, signed by ${signedBy}`,
-    ...(from === null && keys.length > 0
+    ...(!isTrusted && keys.length > 0
       ? ['The key is the one in the log itself: give the one that you know with --public-key']
       : []),
     ...(open.length > 0
@@ -66,13 +72,22 @@ function summary(logs: readonly Verified[], from: string | null): string[] {
   ]
 }
 
-/** The keys that may have signed: those of the user, or this machine's own; null if none are known. */
-function trustedKeys(flags: VerifyFlags): { readonly keys: readonly string[]; readonly from: string } | null {
-  if (flags.publicKey !== undefined) return { keys: readKeys(flags.publicKey), from: flags.publicKey }
-  const own = flags.keyDirectories
-    .map((directory) => join(directory, 'audit-key.pub.pem'))
-    .filter((file) => existsSync(file))
-  return own.length === 0 ? null : { keys: own.flatMap(readKeys), from: own.join(', ') }
+interface TrustedKeys {
+  readonly keys: readonly string[]
+  /** Those that may sign the log of queries alone. */
+  readonly resolver: readonly string[]
+}
+
+/** The keys of the user, or this machine's own; null if none are known. */
+function trustedKeys({ publicKey, keyDirectories, resolverKeyDirectory }: VerifyFlags): TrustedKeys | null {
+  if (publicKey !== undefined) return { keys: readKeys(publicKey), resolver: [] }
+  const keysIn = (directories: readonly string[]) =>
+    directories
+      .map((directory) => join(directory, PUBLIC_KEY_FILE))
+      .filter((file) => existsSync(file))
+      .flatMap(readKeys)
+  const [keys, resolver] = [keysIn(keyDirectories), keysIn([resolverKeyDirectory])]
+  return keys.length === 0 ? null : { keys, resolver }
 }
 
 function readKeys(file: string): string[] {

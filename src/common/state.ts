@@ -10,6 +10,8 @@ export interface StateDirectories {
   readonly certificates: string
   /** The key that signs the audit log. Whoever can write the log cannot read it, unless they are the gateway. */
   readonly auditKey: string
+  /** The one of the resolver, which the proxy sees, to verify both logs; the resolver does not see the proxy's. */
+  readonly resolverAuditKey: string
   /** The admin socket. In memory, and not in the file system of any sandbox. */
   readonly run: string
 }
@@ -21,6 +23,7 @@ export function stateDirectories(env: Readonly<Record<string, string | undefined
     ca: join(state, 'authority'),
     certificates: join(state, 'certificates'),
     auditKey: env['EGRESS_AUDIT_KEY_DIR'] ?? join(state, 'audit-key'),
+    resolverAuditKey: join(state, 'audit-key-dns'),
     run: env['EGRESS_RUN_DIR'] ?? '/run/egress',
   }
 }

@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { AUDIT_ROLES } from '../audit/audit.js'
+import { AUDIT_ROLES, type AuditRole } from '../audit/audit.js'
 import { logFiles } from '../audit/chain.js'
 import { ChainVerifier, compareLogs, type Finding, type VerifierOptions } from './chain-verifier.js'
 import { logDirectories } from './read.js'
@@ -21,7 +21,10 @@ export interface Verified {
   readonly kills: number
 }
 
-export type VerifyOptions = Omit<VerifierOptions, 'role'>
+export interface VerifyOptions extends Omit<VerifierOptions, 'role' | 'keys'> {
+  /** The keys that may sign the log of a role; null takes the first in it. */
+  readonly keysOf: (role: AuditRole) => readonly string[] | null
+}
 
 const LF = 0x0a
 
@@ -35,7 +38,7 @@ export async function verifyLogs(
   for (const directory of logDirectories(auditDir)) {
     const logs = new Map<string, ChainVerifier>()
     for (const role of AUDIT_ROLES) {
-      const verifier = new ChainVerifier({ ...options, role })
+      const verifier = new ChainVerifier({ ...options, role, keys: options.keysOf(role) })
       logs.set(role, verifier)
       const files = logFiles(directory, role)
       for (const file of files)
