@@ -48,8 +48,6 @@ class Log:
             return found
         wrong = wrong or self.content(line, who, when, point)
         found += [wrong] if wrong not in (None, "gap") and wrong not in found else []
-        if wrong == "foreign":
-            return found
         self.records += 1
         self.first = number if self.first is None else self.first
         self.last = (number, digest(line))

@@ -1,4 +1,5 @@
 import { createPublicKey, verify, type KeyObject } from 'node:crypto'
+import { fingerprint } from '../audit/audit-key.js'
 import { hashOf, hashOfLines } from '../audit/chain.js'
 import { MAX_UNSEALED, SEAL_MS } from '../audit/chained-lines.js'
 import type { CheckpointEvent, CheckpointRef } from '../events/events.js'
@@ -138,7 +139,6 @@ export class ChainVerifier {
     if (misplaced !== null && ASIDE.includes(misplaced.kind)) return findings
     const wrong = misplaced ?? this.#checkContent(record, text)
     if (misplaced === null && wrong !== null) findings.push(wrong)
-    if (wrong?.kind === 'foreign') return findings
     const hash = hashOf(line)
     this.#last = { hash, sequence: record.sequence }
     this.#count(record, hash)
@@ -222,7 +222,8 @@ export class ChainVerifier {
       this.#keys = new Map([[key, first]])
     }
     const object = this.#keys.get(key)
-    if (object === undefined) return found('foreign', `record ${number} was signed by another key`)
+    if (object === undefined)
+      return found('foreign', `record ${number} was signed by another key, ${fingerprint(key)}`)
     if (
       signed === null ||
       !verify(null, Buffer.from(signed.text), object, Buffer.from(signed.signature, 'base64'))
