@@ -344,6 +344,8 @@ void t.test('a client that breaks the rules takes its open requests with it', as
   )
   test.ok(await eventually(() => gateway.heldBytes() === held), 'nothing is held of those that are over')
   test.notOk(closed(), 'the patient one is still there')
+  patient.end()
+  test.ok(await eventually(() => gateway.heldBytes() === 0), 'nor of a client that is gone')
   for (const socket of [...sockets, patient]) socket.destroy()
   test.same(gateway.failures, [])
 })

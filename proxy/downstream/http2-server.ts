@@ -119,6 +119,11 @@ class Session {
     )
     limitControlFrames(session, () => this.#end('too many pings or settings'))
     probeSession(session, socket, () => this.#end('frames that break the rules of HTTP/2'))
+    // The listener lets clients of HTTP/1.1 end their side alone. In HTTP/2 that is the end (RFC 9113 section 9.1): bodies that are not
+    // whole would be waited for, and places kept for a client that is gone.
+    socket.once('end', () => {
+      if (!session.destroyed) session.destroy()
+    })
     session.setTimeout(options.idleMs, () => this.#onIdle())
     session.on('close', () => this.#onClose())
   }
