@@ -20,10 +20,10 @@ def digest(data):
 
 
 class Log:
-    """One log, line by line. `keys` are raw public keys; None trusts the first that signs."""
+    """One log, line by line. `keys` are public keys in base64; None trusts the first that signs."""
 
-    def __init__(self, keys=None, retained=False, is_open=False):
-        self.keys, self.retained, self.is_open = keys, retained, is_open
+    def __init__(self, role, keys=None, retained=False, is_open=False):
+        self.role, self.keys, self.retained, self.is_open = role, keys, retained, is_open
         self.last = self.observer = self.missing = self.gap = self.cause = self.since = self.first = None
         self.torn, self.unsealed, self.records, self.old, self.signed = b"", 0, 0, 0, False
         self.checkpoints, self.others = {}, []
@@ -83,7 +83,8 @@ class Log:
 
     def content(self, line, who, when, point):
         if point is not None:
-            return self.signature(line.decode("utf-8", "replace"), point["key"])
+            wrong = self.signature(line.decode("utf-8", "replace"), point["key"])
+            return wrong or (None if point["role"] == self.role else "swapped")
         if not self.signed:
             return None
         if who != self.observer or self.cause == "end":
@@ -113,7 +114,7 @@ def verify(directory, **options):
     """The kinds of what is wrong in one directory of logs, and where."""
     logs, found = {}, []
     for role in ROLES:
-        log = logs[role] = Log(**options)
+        log = logs[role] = Log(role, **options)
         for file in sorted(directory.glob(f"{role}.*.ndjson")) + list(directory.glob(f"{role}.ndjson")):
             for number, line in enumerate(file.read_bytes().split(b"\n"), 1):
                 found += [(kind, f"{file}:{number}") for kind in (log.push(line) if line else [])]

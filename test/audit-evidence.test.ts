@@ -166,6 +166,12 @@ void t.test("the resolver's key signs the log of queries, and no other", async (
   audit.end()
   writeLog(workspace.auditDir, 'proxy', keyOf(workspace), 5)
   t.match(await workspace.run(['logs', 'verify']), { code: 0, stderr: '' })
+  // What the proxy signed, in the place of what the resolver did: neither saw the other.
+  const queries = join(workspace.auditDir, 'dns.ndjson')
+  const own = readFileSync(queries)
+  copyFileSync(join(workspace.auditDir, 'http.ndjson'), queries)
+  t.match(await workspace.run(['logs', 'verify']), { code: 13, stdout: /^SWAPPED .*dns\.ndjson/ })
+  writeFileSync(queries, own)
   for (const role of ['http', 'sandbox']) rmSync(join(workspace.auditDir, `${role}.ndjson`))
   writeLog(workspace.auditDir, 'proxy', resolver, 5)
   t.match(await workspace.run(['logs', 'verify']), { code: 15, stdout: /^FOREIGN .*http\.ndjson/ })

@@ -4,8 +4,9 @@ import type { RuleKinds } from '#firewall/rules/index.js'
 import type { IssueList, Path } from '../issues/issue.js'
 import { quote } from '../issues/quote.js'
 import type { ServiceFile } from '../schema/policy.js'
-import { onlyDenies, readGraphqlRules } from './graphql-rules.js'
+import { readGraphqlRules } from './graphql-rules.js'
 import { readGrpcRules } from './grpc-rules.js'
+import { onlyDenies } from './section-rules.js'
 
 type RuleLines = NonNullable<ServiceFile['rules']>
 

@@ -106,7 +106,7 @@ export class ChainedLines {
     const seal = (why: CheckpointEvent['cause']) => {
       if (key === null) return
       const event = {
-        ...{ at: now(), cause: why, torn: state.torn, key: key.publicKey },
+        ...{ at: now(), role: this.#options.role, cause: why, torn: state.torn, key: key.publicKey },
         ...{ others: this.#options.others(), signature: null },
       }
       put({ at: event.at, event: { type: 'checkpoint', event } }, key)

@@ -24,6 +24,8 @@ export type GatewayEvent =
 export interface CheckpointEvent {
   /** Milliseconds since 1970. */
   readonly at: number
+  /** The log that it is in, which so cannot stand in the place of another. */
+  readonly role: string
   /** `start` and `end` of the process; `rotation` is the last record of a file. */
   readonly cause: 'start' | 'interval' | 'rotation' | 'end'
   /** SHA-256 of what a crash left of a record, between the last one and this; null where there is none. */

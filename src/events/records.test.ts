@@ -168,6 +168,7 @@ const repeats: fc.Arbitrary<RepeatEvent> = fc.record({
 })
 const checkpoints: fc.Arbitrary<CheckpointEvent> = fc.record({
   at,
+  role: fc.constantFrom('dns', 'http', 'sandbox'),
   cause: fc.constantFrom('start', 'interval', 'rotation', 'end'),
   torn: maybe(digest),
   key: text,

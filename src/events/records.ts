@@ -264,7 +264,7 @@ export function reopenedRecord(header: Header, { problem }: ReopenedEvent): Audi
 
 /** A signature over the log so far. */
 export function checkpointRecord(header: Header, event: CheckpointEvent): AuditRecord {
-  const { cause, torn, key, others, signature } = event
+  const { role, cause, torn, key, others, signature } = event
   return {
     ...beginning(header),
     event: {
@@ -277,7 +277,7 @@ export function checkpointRecord(header: Header, event: CheckpointEvent): AuditR
     },
     egress: {
       sandbox: null,
-      checkpoint: { cause, torn, key, others },
+      checkpoint: { role, cause, torn, key, others },
       previous: header.previous,
       ...(signature === null ? {} : { signature }),
     },

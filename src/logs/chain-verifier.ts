@@ -51,7 +51,7 @@ interface Checked {
   readonly sequence: number
   readonly observer: string
   readonly previous: string | null
-  readonly checkpoint: Pick<CheckpointEvent, 'cause' | 'key' | 'others' | 'torn'> | null
+  readonly checkpoint: Pick<CheckpointEvent, 'role' | 'cause' | 'key' | 'others' | 'torn'> | null
 }
 
 /**
@@ -173,7 +173,13 @@ export class ChainVerifier {
   /** What a record in its place is not as it must be. */
   #checkContent({ checkpoint, observer, sequence, time }: Checked, line: string): Finding | null {
     const number = String(sequence)
-    if (checkpoint !== null) return this.#checkSignature(line, sequence, checkpoint.key)
+    if (checkpoint !== null) {
+      const { role, key } = checkpoint
+      return (
+        this.#checkSignature(line, sequence, key) ??
+        (role === this.#options.role ? null : found('swapped', `record ${number} is of the ${role} log`))
+      )
+    }
     if (this.key === null) return null
     if (observer !== this.#observer)
       return found('foreign', `record ${number} is of ${observer}, the log of ${this.#observer ?? 'nobody'}`)
@@ -311,8 +317,9 @@ function readChecked(line: string): Checked | null {
 }
 
 function readCheckpoint(value: unknown): Checked['checkpoint'] {
-  const { cause, key, others, torn } = objectIn({ value }, 'value')
+  const { role, cause, key, others, torn } = objectIn({ value }, 'value')
   return {
+    role: String(role),
     cause: cause as CheckpointEvent['cause'],
     key: String(key),
     torn: typeof torn === 'string' ? torn : null,
