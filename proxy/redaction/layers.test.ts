@@ -54,3 +54,22 @@ void t.test('a secret that reads as escapes, and is escaped', async (t) => {
     t.match(shown.toString(), /^\{"said":"=?\*+"\}$/, said)
   }
 })
+
+void t.test('a secret of any length, whose first characters are an escape for a reader of all', async (t) => {
+  const missed: string[] = []
+  for (let length = 8; length < 48; length += 1) {
+    const secret = `DB${'+/-kJq7!Zw~s'.repeat(4)}`.slice(0, length)
+    // As no usual encoder writes it, so that no form is found as it is.
+    const said = secret
+      .replace(/[+/~]/g, (one) => `%${one.charCodeAt(0).toString(16)}`)
+      .replaceAll('k', '%6b')
+    for (let before = 0; before < 20; before += 1)
+      for (const first of ['=', '%']) {
+        const body = Buffer.from(`${'.'.repeat(before)}${first}${said}"`)
+        const one = { secrets: [secret], secret, encoding: 'some', plain: body, codings: [], chunks: [body] }
+        const { body: shown } = await receive(one)
+        if (findSecret(shown, secret) !== null) missed.push(`${String(length)}: ${body.toString()}`)
+      }
+  }
+  t.strictSame(missed, [])
+})

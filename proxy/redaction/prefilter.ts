@@ -135,12 +135,15 @@ interface Tier {
   readonly stride: number
 }
 
-/** The last of them that a pattern is long enough for is its tier. */
+/** Bytes of a pattern that an escape before it may take, so that they are in no window: `=DB`, `\\123`. */
+export const TAKEN = 3
+
+/** The last of them that a pattern is long enough for is its tier: but for the first, all windows are behind what may be taken. */
 const TIERS: readonly Tier[] = [
   { least: 8, size: 8, stride: 1 },
-  { least: 16, size: 12, stride: 4 },
-  { least: 24, size: 16, stride: 8 },
-  { least: 32, size: 16, stride: 16 },
+  { least: 12 + 3 + TAKEN, size: 12, stride: 4 },
+  { least: 16 + 7 + TAKEN, size: 16, stride: 8 },
+  { least: 16 + 15 + TAKEN, size: 16, stride: 16 },
 ]
 
 /** Bytes of a pattern that is long enough for a window. */

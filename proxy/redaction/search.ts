@@ -3,10 +3,10 @@ import { AhoCorasick } from '#firewall/secrets/aho-corasick.js'
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import { CLASSES, levelOf } from './characters.js'
 import { decoded, Decoder } from './decoder.js'
-import { EQUALS } from './escapes.js'
+import { digitOf, EQUALS } from './escapes.js'
 import type { Edges, Form } from './encoded-forms.js'
 import { layersOf, type Layer } from './layers.js'
-import { filtersOf, MEMORY, MIN_PATTERN, type WindowFilter } from './prefilter.js'
+import { filtersOf, MEMORY, MIN_PATTERN, TAKEN, type WindowFilter } from './prefilter.js'
 
 /** Where in a text a secret stands, and the credential that it belongs to. */
 export interface Match {
@@ -197,9 +197,12 @@ const MAX_PADDING = 2
 
 /**
  * Whether whoever undoes the escapes of a pattern has something that is not looked for as it is, or has one that goes on in what
- * stands behind it. The `=` at the end of base64 is no such beginning.
+ * stands behind it, or that begins before it. The `=` at the end of base64 is no such beginning.
  */
 function readsOtherwise(pattern: Uint8Array, patterns: readonly Uint8Array[]): boolean {
+  // Too short for a window behind what an escape before it takes.
+  if (pattern.length < MIN_PATTERN + TAKEN && digitOf(pattern[0] ?? 0) >= 0 && digitOf(pattern[1] ?? 0) >= 0)
+    return true
   const { all, certain } = decoded(pattern)
   const isPadding = all[certain] === EQUALS && all.length - certain <= MAX_PADDING
   if (certain < all.length && !isPadding) return true
