@@ -1,4 +1,4 @@
-import { askAdmin } from '../control/ask-admin.js'
+import { askAdmin, errorIn } from '../control/ask-admin.js'
 import { EgressError, EXIT } from '../common/errors.js'
 import { adminSocketIn, stateDirectories } from '../common/state.js'
 import type { CommandIo } from '../common/io.js'
@@ -10,18 +10,19 @@ import type { CommandIo } from '../common/io.js'
  */
 export async function runReload(io: CommandIo): Promise<number> {
   const socket = adminSocketIn(stateDirectories(io.env).run)
-  const reply = await askAdmin(socket, { do: 'reload' })
-  if (reply === null)
+  const answer = await askAdmin(socket, { method: 'POST', path: '/reload' })
+  if (answer === null)
     throw new EgressError({
       code: 'EGRESS_NO_GATEWAY',
       problem: `No gateway is running here (tried ${socket})`,
       fix: 'Start one with `egress serve`; with Compose, run `docker compose exec proxy egress reload`',
       exitCode: EXIT.failed,
     })
-  if ('lines' in reply) {
-    io.stdout.write(reply.lines.map((line) => `${line}\n`).join(''))
+  const error = errorIn(answer)
+  if (error === null) {
+    io.stdout.write('Policy reloaded\n')
     return EXIT.fine
   }
-  io.stderr.write(`egress: ${reply.problem}\n  ${reply.fix}\n`)
+  io.stderr.write(`egress: ${error.problem}\n  ${error.fix}\n`)
   return EXIT.failed
 }

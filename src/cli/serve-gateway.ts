@@ -2,7 +2,9 @@ import { networkInterfaces } from 'node:os'
 import { ignoredProxies } from '#config/hosts/upstream-proxy.js'
 import { readSettings, SETTING_VARIABLES, type Settings } from '#config/settings.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
-import { serveAdmin } from '../control/admin-server.js'
+import { healthRoutes } from '../control/health.js'
+import { serveAdmin } from '../control/listener.js'
+import { reloadRoute } from '../control/reload.js'
 import { EgressError, EXIT } from '../common/errors.js'
 import type { Gateway } from '../gateway/gateway.js'
 import { openCa } from '../serve/ca-store.js'
@@ -10,7 +12,7 @@ import { EndedSandboxes } from '../serve/ended.js'
 import { withPlaceholders } from '../serve/fixed-placeholders.js'
 import { publishPolicy, readTextOrNull, watchResolver } from '../serve/published-policy.js'
 import { Reloader } from '../serve/reloader.js'
-import { endSandbox, sandboxAdmin, type AdminContext } from '../serve/sandbox-admin.js'
+import { endSandbox, sandboxRoutes, type AdminContext } from '../serve/sandbox-admin.js'
 import { bindDns, bindProxy } from '../serve/sockets.js'
 import { adminSocketIn, endedIn, policyIn } from '../common/state.js'
 import type { CommandIo } from '../common/io.js'
@@ -64,10 +66,16 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
     now: Date.now,
   }
   const ended = new EndedSandboxes(endedIn(state), (id, exitCode) => endSandbox(id, exitCode, context))
-  const administer = sandboxAdmin({ ...context, readEnded: () => ended.read() })
-  const admin = await serveAdmin(adminSocketIn(state.run), (request) =>
-    request.do === 'reload' ? reload.andWait() : administer(request),
-  )
+  const admin = await serveAdmin({
+    routes: [
+      ...healthRoutes([{ name: 'audit', problem: () => audit.problem() }], []),
+      reloadRoute(() => reload.andWait()),
+      ...sandboxRoutes({ ...context, readEnded: () => ended.read() }),
+    ],
+    socket: adminSocketIn(state.run),
+    tcp: null,
+    fail: (error) => log.error('Internal error on the admin listener', error),
+  })
   if (loaded.empty !== null) log.warn(nothingAllowed(loaded.file, loaded.empty))
   const ignored = ignoredProxies(io.env, loaded.policy.proxies)
   if (ignored !== null) log.warn(ignored)
@@ -139,13 +147,12 @@ function reloading(given: Reloading) {
   }
   return {
     start: () => reloader.reload(),
-    async andWait(): Promise<readonly string[]> {
+    async andWait(): Promise<void> {
       const resolver = both ? null : watchResolver(settings.auditDir, () => reloader.hash)
       const outcome = await reloader.reload()
       if (!outcome.loaded) throw notReloaded(outcome)
       const said = await resolver?.(outcome.hash)
       if (said !== undefined && said !== 'loaded') throw notInResolver(said)
-      return ['Policy reloaded']
     },
   }
 }

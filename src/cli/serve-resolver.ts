@@ -3,7 +3,9 @@ import { readSettings } from '#config/settings.js'
 import { PolicyEngine } from '#firewall/policy-engine/policy-engine.js'
 import { Ledger } from '#firewall/ledger/ledger.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
-import { serveAdmin } from '../control/admin-server.js'
+import { healthRoutes } from '../control/health.js'
+import { serveAdmin } from '../control/listener.js'
+import { reloadRoute } from '../control/reload.js'
 import { serveDns } from '../gateway/serve-dns.js'
 import { createResolverSnapshot } from '../gateway/snapshot.js'
 import { nextVersion, readTextOrNull } from '../serve/published-policy.js'
@@ -72,15 +74,17 @@ export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<nu
     record: audit.dns,
     fail: (error) => log.error('Internal error on a DNS query', error),
   })
-  const admin = await serveAdmin(adminSocketIn(state.run), async (request) => {
-    if (request.do === 'health') {
-      const problem = audit.problem()
-      if (problem !== null) throw problem
-    }
-    if (request.do !== 'reload') return []
-    const outcome = await reloader.reload()
-    if (!outcome.loaded) throw notReloaded(outcome)
-    return ['Policy reloaded']
+  const admin = await serveAdmin({
+    routes: [
+      ...healthRoutes([{ name: 'audit', problem: () => audit.problem() }], []),
+      reloadRoute(async () => {
+        const outcome = await reloader.reload()
+        if (!outcome.loaded) throw notReloaded(outcome)
+      }),
+    ],
+    socket: adminSocketIn(state.run),
+    tcp: null,
+    fail: (error) => log.error('Internal error on the admin listener', error),
   })
   log.info('Ready: resolver')
   pruneCounters(ledger, registry)

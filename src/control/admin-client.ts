@@ -1,22 +1,47 @@
 #!/usr/bin/env node
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { AdminReply, AdminRequest } from './admin-protocol.js'
-import { askAdmin } from './ask-admin.js'
 import { adminSocketIn, stateDirectories } from '../common/state.js'
+import { askAdmin, errorIn, type AdminAnswer, type AdminQuestion } from './ask-admin.js'
+import type { HealthReport } from './health.js'
 
-// Started in the gateway's container by each run and by the health check. Start-up time matters, so it only sends a request to
-// the running gateway, and loads nothing else.
+// Started in the gateway's container by each run and by the health check. Start-up time matters, so it only asks the running
+// gateway, and loads nothing else.
 
-function readWords([action, ...args]: readonly string[]): AdminRequest | null {
-  const [first = '', second = '', third = '', fourth = ''] = args
+interface Command {
+  readonly question: AdminQuestion
+  /** Lines for standard output. */
+  readonly show: (answer: AdminAnswer) => readonly string[]
+}
+
+const variables = (environment: unknown) =>
+  Object.entries(environment as Record<string, string>).map(([name, value]) => `${name}=${value}`)
+
+function readWords([action, ...args]: readonly string[]): Command | null {
+  const [id = '', subnet = '', agent = '', command = ''] = args
   switch (action) {
     case 'health':
+      return { question: { method: 'GET', path: '/health' }, show: () => [] }
     case 'list':
-      return { do: action }
+      return {
+        question: { method: 'GET', path: '/sandboxes' },
+        show({ body }) {
+          const { sandboxes } = body as { sandboxes: readonly Record<'id' | 'subnet' | 'agent', string>[] }
+          return sandboxes.map((one) => `${one.id} ${one.subnet} ${one.agent}`)
+        },
+      }
     case 'add':
-      return { do: 'add', id: first, subnet: second, agent: third, command: fourth }
+      return {
+        question: { method: 'POST', path: '/sandboxes', body: { id, subnet, agent, command } },
+        show({ body }) {
+          const { processors, environment } = body as { processors: number; environment: unknown }
+          return [`# processors ${String(processors)}`, ...variables(environment)]
+        },
+      }
     case 'environment':
-      return { do: 'environment', network: first }
+      return {
+        question: { method: 'GET', path: `/environment/${encodeURIComponent(id)}` },
+        show: ({ body }) => variables((body as { environment: unknown }).environment),
+      }
     default:
       return null
   }
@@ -26,31 +51,51 @@ function readWords([action, ...args]: readonly string[]): AdminRequest | null {
 const STARTUP_TIMEOUT_MS = 15_000
 const PAUSE_MS = 100
 
-async function ask(request: AdminRequest): Promise<AdminReply> {
-  const until = request.do === 'health' ? 0 : Date.now() + STARTUP_TIMEOUT_MS
+async function ask(question: AdminQuestion): Promise<AdminAnswer | null> {
+  const until = question.path === '/health' ? 0 : Date.now() + STARTUP_TIMEOUT_MS
   for (;;) {
-    const reply = await askAdmin(adminSocketIn(stateDirectories(process.env).run), request)
-    if (reply !== null) return reply
-    if (Date.now() >= until) break
+    const answer = await askAdmin(adminSocketIn(stateDirectories(process.env).run), question)
+    if (answer !== null || Date.now() >= until) return answer
     await sleep(PAUSE_MS)
-  }
-  return {
-    problem: 'The gateway is not responding',
-    fix: 'Check the output of `docker compose logs proxy dns`',
-    exitCode: 125,
   }
 }
 
-const request = readWords(process.argv.slice(2))
-if (request === null) {
+const AWAY = {
+  problem: 'The gateway is not responding',
+  fix: 'Check the output of `docker compose logs proxy dns`',
+  exit_code: 125,
+}
+
+/** What is wrong, one entry each. */
+function problemsIn(answer: AdminAnswer | null): readonly (typeof AWAY)[] {
+  if (answer === null) return [AWAY]
+  const { checks, exit_code } = (answer.body ?? {}) as Partial<HealthReport>
+  if (answer.status === 503 && checks !== undefined)
+    return checks.flatMap(({ problem, fix }) =>
+      problem === null
+        ? []
+        : [{ problem, fix: fix ?? 'Check the log of the gateway', exit_code: exit_code ?? 1 }],
+    )
+  const error = errorIn(answer)
+  return error === null ? [] : [error]
+}
+
+const command = readWords(process.argv.slice(2))
+if (command === null) {
   process.stderr.write('egress: Internal command. Usage: egress-admin health | list | add | environment\n')
   process.exitCode = 2
 } else {
-  const reply = await ask(request)
-  if ('lines' in reply) {
-    process.stdout.write(reply.lines.map((line) => `${line}\n`).join(''))
-  } else {
-    process.stderr.write(`egress: ${reply.problem}\n  ${reply.fix}\n`)
-    process.exitCode = reply.exitCode
+  const answer = await ask(command.question)
+  const problems = problemsIn(answer)
+  for (const { problem, fix, exit_code } of problems) {
+    process.stderr.write(`egress: ${problem}\n  ${fix}\n`)
+    process.exitCode = exit_code
   }
+  if (problems.length === 0 && answer !== null)
+    process.stdout.write(
+      command
+        .show(answer)
+        .map((line) => `${line}\n`)
+        .join(''),
+    )
 }

@@ -6,14 +6,14 @@ import { testPolicy } from '#test/fixtures/policy.js'
 import type { SandboxEvent } from '../events/events.js'
 import { EndedSandboxes } from './ended.js'
 import { SandboxRegistry } from './registry.js'
-import { endSandbox, sandboxAdmin } from './sandbox-admin.js'
+import type { AdminRequest } from '../control/route.js'
+import { endSandbox, sandboxRoutes, type AddedSandbox, type ListedSandbox } from './sandbox-admin.js'
 
 function gateway() {
   const directory = mkdtempSync(join(tmpdir(), 'egress-admin-'))
   const told = join(directory, 'ended')
   const records: SandboxEvent[] = []
   const disk = { full: false }
-  const problem = () => (disk.full ? new Error('the disk is full') : null)
   const sandbox = (event: SandboxEvent) => {
     if (disk.full) throw new Error('the disk is full')
     records.push(event)
@@ -23,7 +23,7 @@ function gateway() {
   const context = {
     policy: () => testPolicy({ destinations: [] }),
     registry,
-    audit: { sandbox, problem },
+    audit: { sandbox },
     drop: (id: string) => void dropped.push(id),
     now: () => 0,
   }
@@ -32,25 +32,44 @@ function gateway() {
     ended.close()
     rmSync(directory, { recursive: true, force: true })
   })
-  const ask = sandboxAdmin({ ...context, readEnded: () => ended.read() })
-  const add = (id: string, subnet: string) => ask({ do: 'add', id, subnet, agent: '', command: 'true' })
+  const routes = sandboxRoutes({ ...context, readEnded: () => ended.read() })
+  const ask = (method: string, body: unknown = null): unknown => {
+    const route = routes.find((one) => one.method === method && one.path === '/sandboxes')
+    const request: AdminRequest = {
+      params: {},
+      query: new URLSearchParams(),
+      body,
+      access: 'socket',
+      signal: AbortSignal.timeout(60_000),
+    }
+    const answer = route?.handle(request)
+    return answer !== undefined && 'body' in answer ? JSON.parse(answer.body as string) : null
+  }
+  const list = () =>
+    (ask('GET') as { sandboxes: ListedSandbox[] }).sandboxes.map(
+      ({ id, subnet, agent }) => `${id} ${subnet} ${agent}`,
+    )
+  const add = (id: string, subnet: string) => ask('POST', { id, subnet, command: 'true' }) as AddedSandbox
   return {
     told,
     records,
     dropped,
     disk,
     ask,
+    list,
     add,
     tell: (name: string) => writeFileSync(join(told, name), ''),
   }
 }
 
 void t.test('a sandbox begins and ends, and each is recorded', (t) => {
-  const { told, records, dropped, ask, add, tell } = gateway()
-  t.match(add('sb-0000000001', '10.231.0.8/29')[0], /^# processors \d+$/)
-  t.strictSame(ask({ do: 'list' }), ['sb-0000000001 10.231.0.8/29 default'])
+  const { told, records, dropped, list, add, tell } = gateway()
+  const added = add('sb-0000000001', '10.231.0.8/29')
+  t.ok(added.processors > 0)
+  t.equal(added.environment['EGRESS_AGENT'], 'default')
+  t.strictSame(list(), ['sb-0000000001 10.231.0.8/29 default'])
   tell('sb-0000000001.7')
-  t.strictSame(ask({ do: 'list' }), [])
+  t.strictSame(list(), [])
   t.strictSame(
     records.map(({ action, exitCode }) => [action, exitCode]),
     [
@@ -64,45 +83,53 @@ void t.test('a sandbox begins and ends, and each is recorded', (t) => {
 })
 
 void t.test('an unknown exit code, an unknown sandbox, and names that mean nothing', (t) => {
-  const { told, records, ask, add, tell } = gateway()
+  const { told, records, list, add, tell } = gateway()
   add('sb-0000000001', '10.231.0.8/29')
   for (const name of ['sb-0000000001.', 'sb-0000000002.0', 'sb-1.0', 'x', 'sb-0000000001.0000']) tell(name)
-  ask({ do: 'health' })
+  list()
   t.match(records[1], { action: 'sandbox-end', exitCode: null })
   t.equal(records.length, 2)
   t.strictSame(readdirSync(told).sort(), ['sb-0000000001.0000', 'sb-1.0', 'x'])
   t.end()
 })
 
-void t.test('a gateway whose log cannot be written is not well', (t) => {
-  const { ask, disk } = gateway()
-  t.strictSame(ask({ do: 'health' }), [])
-  disk.full = true
-  t.throws(() => ask({ do: 'health' }), { message: 'the disk is full' })
-  disk.full = false
-  t.strictSame(ask({ do: 'health' }), [])
+void t.test('what is not a sandbox is not added', (t) => {
+  const { records, ask, list } = gateway()
+  const strange: readonly unknown[] = [
+    null,
+    [],
+    'sb-0000000001',
+    { id: 1, subnet: '10.231.0.8/29' },
+    { id: 'sb-0000000001' },
+    { id: '../../etc', subnet: '10.231.0.8/29' },
+    { id: 'sb-0000000001', subnet: '10.231.0.8/24' },
+  ]
+  for (const body of strange)
+    t.throws(() => ask('POST', body), { code: 'EGRESS_USAGE' }, JSON.stringify(body))
+  t.strictSame(list(), [])
+  t.strictSame(records, [])
   t.end()
 })
 
 void t.test('an end that cannot be recorded is recorded later', (t) => {
-  const { records, disk, ask, add, tell } = gateway()
+  const { records, disk, list, add, tell } = gateway()
   add('sb-0000000001', '10.231.0.8/29')
   disk.full = true
   tell('sb-0000000001.0')
-  t.equal(ask({ do: 'list' }).length, 1)
+  t.equal(list().length, 1)
   disk.full = false
-  t.equal(ask({ do: 'list' }).length, 0)
+  t.equal(list().length, 0)
   t.match(records[1], { action: 'sandbox-end', exitCode: 0 })
   t.end()
 })
 
 void t.test('the network of another sandbox is not given away', (t) => {
-  const { records, ask, add } = gateway()
+  const { records, list, add } = gateway()
   add('sb-0000000001', '10.231.0.8/29')
   t.throws(() => add('sb-0000000002', '10.231.0.8/29'), { message: /overlap/ })
-  t.strictSame(ask({ do: 'list' }), ['sb-0000000001 10.231.0.8/29 default'])
+  t.strictSame(list(), ['sb-0000000001 10.231.0.8/29 default'])
   t.equal(records.length, 1)
   add('sb-0000000002', '10.231.0.16/29')
-  t.equal(ask({ do: 'list' }).length, 2)
+  t.equal(list().length, 2)
   t.end()
 })

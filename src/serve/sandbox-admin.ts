@@ -1,11 +1,10 @@
 import { availableParallelism } from 'node:os'
-import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { Audit } from '../audit/audit.js'
 import { chooseAgent } from '../common/choose-agent.js'
 import { makePlaceholders, sandboxEnvironment } from '../common/environment.js'
 import { EgressError } from '../common/errors.js'
-import type { AdminRequest } from '../control/admin-protocol.js'
+import { json, type AdminRoute } from '../control/route.js'
 import { RUN_BITS, type Registration, type SandboxRegistry } from './registry.js'
 import { hostIn, parseSubnet, subnetText, type Subnet } from './subnet.js'
 
@@ -13,7 +12,7 @@ export interface AdminContext {
   /** The policy in force. */
   readonly policy: () => Policy
   readonly registry: SandboxRegistry
-  readonly audit: Pick<Audit, 'sandbox' | 'problem'>
+  readonly audit: Pick<Audit, 'sandbox'>
   /** Removes all counters of a sandbox. */
   readonly drop: (sandbox: string) => void
   readonly now: () => number
@@ -25,46 +24,91 @@ export interface AdminOptions extends AdminContext {
   readonly readEnded: () => void
 }
 
-/** Answers the requests of a run to the gateway. */
-export function sandboxAdmin({
-  readEnded,
-  ...context
-}: AdminOptions): (request: Exclude<AdminRequest, { do: 'reload' }>) => readonly string[] {
-  return (request) => {
-    readEnded()
-    switch (request.do) {
-      case 'health': {
-        const problem = context.audit.problem()
-        if (problem !== null) throw problem
-        return []
-      }
-      case 'list':
-        return context.registry.list().map(({ id, subnet, agent }) => `${id} ${subnet} ${agent}`)
-      case 'add':
-        return add(request, context)
-      case 'environment':
-        return environmentOf(request.network, context)
-    }
-  }
+/** The routes that runs use: to register their sandbox, to see who is there, to get the environment of a fixed network. */
+export function sandboxRoutes({ readEnded, ...context }: AdminOptions): AdminRoute[] {
+  return [
+    {
+      method: 'GET',
+      path: '/sandboxes',
+      handle() {
+        readEnded()
+        return json({ sandboxes: context.registry.list().map(shown) })
+      },
+    },
+    {
+      method: 'POST',
+      path: '/sandboxes',
+      handle({ body }) {
+        readEnded()
+        return json(addSandbox(readNewSandbox(body), context), 201)
+      },
+    },
+    {
+      method: 'GET',
+      path: '/environment/:network',
+      handle: ({ params }) => json({ environment: environmentOf(params['network'] ?? '', context) }),
+    },
+  ]
+}
+
+/** A sandbox as a run announces it. */
+export interface NewSandbox {
+  readonly id: string
+  readonly subnet: string
+  /** Empty: the default agent. */
+  readonly agent: string
+  /** The command's first word. */
+  readonly command: string
+}
+
+/** What a run learns of its registration. */
+export interface AddedSandbox {
+  /** Processors of the engine's machine. */
+  readonly processors: number
+  readonly environment: Readonly<Record<string, string>>
+}
+
+/** A sandbox as `GET /sandboxes` has it. */
+export interface ListedSandbox {
+  readonly id: string
+  readonly agent: string
+  readonly subnet: string
+  readonly command: string
+}
+
+const shown = ({ id, agent, subnet, command }: Registration): ListedSandbox => ({
+  id,
+  agent,
+  subnet,
+  command,
+})
+
+function readNewSandbox(body: unknown): NewSandbox {
+  const { id, subnet, agent = '', command = '' } = (body ?? {}) as Readonly<Record<string, unknown>>
+  if (typeof id !== 'string' || typeof subnet !== 'string') throw invalidSandbox()
+  return { id, subnet, agent: String(agent), command: String(command) }
+}
+
+function invalidSandbox(): EgressError {
+  return new EgressError({
+    code: 'EGRESS_USAGE',
+    problem: 'Invalid sandbox id or network',
+    fix: 'Start sandboxes with ./sandbox-run',
+    exitCode: 125,
+  })
 }
 
 /**
- * Records the sandbox before it registers it, so that no sandbox is active without a record. Returns a comment line with the
- * number of processors of the engine's machine, then the environment of the sandbox.
+ * Records the sandbox before it registers it, so that no sandbox is active without a record.
+ *
+ * @throws EgressError, AuditUnavailable
  */
-function add(
-  { id, subnet, agent: named, command }: Extract<AdminRequest, { do: 'add' }>,
+function addSandbox(
+  { id, subnet, agent: named, command }: NewSandbox,
   { policy: inForce, registry, audit, now }: AdminContext,
-): readonly string[] {
+): AddedSandbox {
   const network = parseSubnet(subnet)
-  if (!/^sb-[0-9a-f]{10}$/.test(id) || network?.bits !== RUN_BITS) {
-    throw new EgressError({
-      code: 'EGRESS_USAGE',
-      problem: 'Invalid sandbox id or network',
-      fix: 'Start sandboxes with ./sandbox-run',
-      exitCode: 125,
-    })
-  }
+  if (!/^sb-[0-9a-f]{10}$/.test(id) || network?.bits !== RUN_BITS) throw invalidSandbox()
   // The engine creates the network at the same time. Until then, only this check prevents two sandboxes with the same network.
   if (registry.holder(subnet) !== null) {
     throw new EgressError({
@@ -85,10 +129,10 @@ function add(
   }
   audit.sandbox({ at: now(), sandbox: { id, agent }, action: 'sandbox-start', command, exitCode: null })
   registry.add(registration)
-  return [
-    `# processors ${String(availableParallelism())}`,
-    ...environmentLines(policy, registration, ownAddresses(network)),
-  ]
+  return {
+    processors: availableParallelism(),
+    environment: sandboxEnvironment(policy, registration, ownAddresses(network)),
+  }
 }
 
 /**
@@ -110,9 +154,12 @@ export function endSandbox(
 }
 
 /** The environment of an agent that sandbox-run does not start; stable across calls, because the agent may ask again. */
-function environmentOf(network: string, { policy, registry }: AdminContext): readonly string[] {
+function environmentOf(
+  network: string,
+  { policy, registry }: AdminContext,
+): Readonly<Record<string, string>> {
   const fixed = registry.fixed(network)
-  if (fixed !== null) return environmentLines(policy(), fixed.identity, [subnetText(fixed.subnet)])
+  if (fixed !== null) return sandboxEnvironment(policy(), fixed.identity, [subnetText(fixed.subnet)])
   throw new EgressError({
     code: 'EGRESS_USAGE',
     problem: `Unknown network \`${network}\``,
@@ -126,14 +173,3 @@ function agentOf(named: string, policy: Policy): string {
 }
 
 const ownAddresses = (network: Subnet): string[] => [hostIn(network, 'sandbox'), subnetText(network)]
-
-/** Lines in the format of `--env-file`. Values contain no control bytes, because the policy loader rejects them. */
-function environmentLines(
-  policy: Policy,
-  sandbox: Pick<RegisteredSandbox, 'agent' | 'placeholders'>,
-  addresses: readonly string[],
-): readonly string[] {
-  return Object.entries(sandboxEnvironment(policy, sandbox, addresses)).map(
-    ([name, value]) => `${name}=${value}`,
-  )
-}
