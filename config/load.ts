@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { Policy } from '#firewall/contracts/policy.js'
 import { narrowDestinations } from './agents/agent-rules.js'
 import { buildAgents } from './agents/agents.js'
+import { readExpectations } from './expectations/expectations.js'
 import { readTextFile } from './files/text-file.js'
 import { NO_AUTHORITIES, readHostAuthorities } from './files/host-authorities.js'
 import { deepFreeze, frozenMap } from './freeze.js'
@@ -138,6 +139,9 @@ export const LOAD_PASSES: readonly LoadPass[] = [
   pass('quiet', (load) => {
     load.quiet = readQuiet(load.valid.value.quiet, load.issues)
   }),
+  pass('tests', (load) => {
+    load.tests = readExpectations(load.valid.value.tests, load.issues)
+  }),
   pass('agents', (load) => {
     const services = load.services.map(({ service }) => service)
     const { allow, broken, issues, valid } = load
@@ -206,6 +210,7 @@ export const LOAD_PASSES: readonly LoadPass[] = [
         refresher:
           secrets === null ? null : new SecretRefresher(read, secrets, [...credentials, ...load.stores]),
         quiet: load.quiet,
+        tests: load.tests,
         settings: readPolicySettings(load.valid.value.settings, directory),
         warnings: issues.warnings.map((warning) => redactIssue(warning, secrets?.seen ?? [])),
         positions: frozenMap(positionsOf(destinations, issues)),

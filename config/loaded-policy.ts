@@ -4,6 +4,7 @@ import type { HostPattern } from '#firewall/contracts/names.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { RuleKinds } from '#firewall/rules/index.js'
 import { UNRESTRICTED_AGENT } from './agents/agents.js'
+import type { PolicyTest } from './expectations/expectations.js'
 import { deepFreeze, frozenMap } from './freeze.js'
 import type { PolicyIssue, SourcePosition } from './issues/issue.js'
 import { DEFAULT_DNS, DEFAULT_HTTP, DEFAULT_LIMITS } from './limits/limits.js'
@@ -46,6 +47,8 @@ export interface LoadedPolicy {
   readonly settings: PolicySettings
   /** Hosts of whose refusals nothing needs to be said. */
   readonly quiet: readonly HostPattern[]
+  /** What is expected of the policy, for `egress test`. */
+  readonly tests: readonly PolicyTest[]
   /** What is no error but deserves a look, with positions: secrets that can be guessed. */
   readonly warnings: readonly PolicyIssue[]
   /** Positions of the parts of the policy, by their ids: `services.jira`, `services.jira.rules[0]`, `allow[2]`. */
@@ -82,6 +85,7 @@ export function denyAll(
     refresher: null,
     settings: {},
     quiet: [],
+    tests: [],
     warnings: [],
     positions: frozenMap([]),
     empty,

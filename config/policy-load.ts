@@ -2,6 +2,7 @@ import { dirname, resolve } from 'node:path'
 import type { HostPattern } from '#firewall/contracts/names.js'
 import type { Agent, Destination, Policy } from '#firewall/contracts/policy.js'
 import { RULE_KINDS, type RuleKinds } from '#firewall/rules/index.js'
+import type { PolicyTest } from './expectations/expectations.js'
 import type { ReadProxies } from './hosts/upstream-proxy.js'
 import { IssueList } from './issues/issue.js'
 import { DEFAULT_DNS, DEFAULT_HTTP, DEFAULT_LIMITS } from './limits/limits.js'
@@ -52,6 +53,7 @@ export class PolicyLoad {
   http: Policy['http'] = DEFAULT_HTTP
   limits: Policy['limits'] = DEFAULT_LIMITS
   quiet: readonly HostPattern[] = []
+  tests: readonly PolicyTest[] = []
   upstream: Policy['upstream'] = { hosts: {}, servers: [] }
   proxy: ReadProxies = { proxies: null, names: [], secrets: [] }
 

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import type { FilterFlags } from './cli/logs.js'
+import { addPolicyCommands } from './cli/policy-commands.js'
 import type { CommandIo } from './common/io.js'
 import { EgressError, EXIT, exitCodeOf, formatError } from './common/errors.js'
 import { parseLimits } from './sandbox/limits.js'
@@ -239,6 +240,8 @@ function program(io: CommandIo, done: (code: number) => void): Command {
       const { runPresets } = await import('./cli/presets.js')
       done(runPresets({ name, json }, io, await credentialKinds()))
     })
+
+  addPolicyCommands({ egress, io, done, kinds: credentialKinds, requireValue })
 
   const logsCommand = egress
     .command('logs')

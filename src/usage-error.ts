@@ -1,7 +1,17 @@
 import type { CommanderError } from 'commander'
 import { EgressError } from './common/errors.js'
 
-const COMMANDS: readonly string[] = ['run', 'serve', 'doctor', 'check', 'explain', 'init', 'presets', 'logs']
+const COMMANDS: readonly string[] = [
+  'run',
+  'serve',
+  'doctor',
+  'check',
+  'explain',
+  'init',
+  'presets',
+  'test',
+  'logs',
+]
 
 /** Commander's messages, and ours. */
 const PHRASES: readonly (readonly [theirs: RegExp, ours: string])[] = [

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { NAME_PROFILES, type NameProfile } from '#firewall/names/name-profiles.js'
+import { expectations } from './expectations.js'
 import { count, duration, field, flag, text } from './parts.js'
 import { graphql, grpc, rule } from './rules.js'
 import { secretsSection } from './secrets.js'
@@ -336,6 +337,7 @@ export function policySchema(kinds: readonly CredentialKind[]) {
       'hosts of whose refusals the end of a run says nothing, such as telemetry',
       'quiet: [telemetry.example.com]',
     ).optional(),
+    tests: expectations,
     dns: field(
       dns,
       'limits on names under wildcards, and on DNS queries',

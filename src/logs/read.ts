@@ -44,7 +44,8 @@ export function readLogOf(
   return readFiles(logFiles(directory, role), damaged)
 }
 
-async function* readFiles(
+/** Every line of these files, one file after another. */
+export async function* readFiles(
   files: readonly string[],
   damaged: (file: string) => void,
 ): AsyncGenerator<LogLine> {

@@ -58,6 +58,8 @@ export interface Permission {
   /** Null for a tunnel, in which nobody sees requests. */
   readonly rule: Rule | null
   readonly agentRule: Rule | null
+  /** Id of the credential of its service; where it is injected on placeholders alone, it may not go along. */
+  readonly credential: string | null
 }
 
 export interface RequestVerdict {
@@ -142,7 +144,7 @@ export class Verdicts {
       if (denial !== null) return { ...UNDECIDED, denial }
       const destination = evaluateAuthority(name, scheme)
       if (!('reason' in destination) && destination.mode === 'tunnel')
-        return { ...UNDECIDED, allowed: { destination, rule: null, agentRule: null } }
+        return { ...UNDECIDED, allowed: { destination, rule: null, agentRule: null, credential: null } }
       checkedName = { host, snapshot }
     }
     const inquiry = newRequestInquiry({
@@ -195,6 +197,6 @@ async function readDocument(inquiry: Inquiry, document: string | null): Promise<
 
 function permissionOf({ verdict }: Inquiry): Permission {
   if (verdict === null) throw new Error('an allowed request has a verdict')
-  const { destination, rule, agentRule } = verdict
-  return { destination, rule, agentRule }
+  const { destination, rule, agentRule, service } = verdict
+  return { destination, rule, agentRule, credential: service?.credential?.id ?? null }
 }
