@@ -47,6 +47,7 @@ function valid(schema: z.ZodType): unknown {
   if (schema instanceof z.ZodObject) return required(schema)
   if (schema instanceof z.ZodArray) return [valid(schema.element as z.ZodType)]
   if (schema instanceof z.ZodUnion) return valid(schema.options[0] as z.ZodType)
+  if (schema instanceof z.ZodEnum) return schema.options[0]
   return [1, true, 'some'].find((value) => schema.safeParse(value).success) ?? {}
 }
 

@@ -97,7 +97,7 @@ function report(issue: Issue, schema: z.ZodType, file: unknown, issues: IssueLis
     return
   }
   const value = valueAt(file, path)
-  const missing = value === undefined && issue.code === 'invalid_type'
+  const missing = value === undefined && ['invalid_type', 'invalid_value'].includes(issue.code)
   const key = quote(path.findLast((step) => typeof step === 'string') ?? 'the file')
   const problem = missing ? `Missing key ${key}` : describeMismatch(issue, key, value)
   const fix = describeField(schema, path)
