@@ -3,6 +3,7 @@ import type { HostPattern } from '#firewall/contracts/names.js'
 import { isDiagnostic } from '#firewall/contracts/diagnostic.js'
 import { parseHostPattern } from '#firewall/names/host-pattern.js'
 import { PolicyEngine } from '#firewall/policy-engine/policy-engine.js'
+import { NO_HOLDS } from '#firewall/contracts/holds.js'
 import { ExfiltrationBudget } from '#firewall/ledger/exfiltration-budget.js'
 import type { NamePolicy } from '#firewall/policy-engine/name-policy.js'
 import { DEFAULT_NAMES } from '#firewall/names/name-profiles.js'
@@ -76,6 +77,7 @@ export function namePolicy(hosts: readonly string[] = HOSTS): NamePolicy {
     policyEngine: new PolicyEngine(policy),
     limits: policy.dns.nameLimits,
     budget: new ExfiltrationBudget(),
+    holds: NO_HOLDS,
   }
 }
 

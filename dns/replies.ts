@@ -18,6 +18,8 @@ export interface DnsReply {
  */
 const REPLIES: Partial<Record<DnsReason, DnsReply>> = {
   'unknown-sandbox': extendedReply(RCODE.REFUSED, EDE.PROHIBITED, textOf('unknown-sandbox')),
+  'sandbox-stopped': extendedReply(RCODE.REFUSED, EDE.PROHIBITED, textOf('sandbox-stopped')),
+  'agent-paused': extendedReply(RCODE.REFUSED, EDE.PROHIBITED, textOf('agent-paused')),
   'host-not-listed': extendedReply(RCODE.NXDOMAIN, EDE.BLOCKED, textOf('host-not-listed')),
   'name-looks-encoded': extendedReply(RCODE.REFUSED, EDE.FILTERED, textOf('name-looks-encoded')),
   'name-budget': extendedReply(RCODE.REFUSED, EDE.FILTERED, textOf('name-budget')),

@@ -4,6 +4,8 @@
  */
 export const REASONS = {
   'unknown-sandbox': [403, 'The connection did not come from a registered sandbox.'],
+  'sandbox-stopped': [403, 'An operator has stopped this sandbox. Nothing of it is let through.'],
+  'agent-paused': [403, 'An operator has paused the network of this agent. It may be resumed later.'],
   'host-not-listed': [403, 'The policy does not list this host for this agent.'],
   'port-not-listed': [403, 'The policy lists this host, but not with this scheme and port.'],
   'no-rule': [403, 'No rule of this destination allows this method and path.'],

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { destination, testPolicy } from '#test/fixtures/policy.js'
 import { PolicyEngine } from './policy-engine.js'
+import { NO_HOLDS } from '../contracts/holds.js'
 import { ExfiltrationBudget } from '../ledger/exfiltration-budget.js'
 import { checkName, type NamePolicy } from './name-policy.js'
 import { DEFAULT_AGENT } from '../contracts/identity.js'
@@ -20,6 +21,7 @@ function namePolicy(): NamePolicy {
     policyEngine: new PolicyEngine(policy),
     limits: { ...policy.dns.nameLimits, budget: { ...policy.dns.nameLimits.budget, names: 2 } },
     budget: new ExfiltrationBudget(),
+    holds: NO_HOLDS,
   }
 }
 
@@ -153,5 +155,25 @@ void t.test('each wildcard has a budget of its own, and each sandbox', (t) => {
   t.ok(allowed('b', 'c.one.example'))
   const asked = checkName(names, { ...SANDBOX, id: 'c' }, 'a.one.example', 0, false)
   t.match(asked, { verdict: { allowed: true }, budget: { namesLeft: 2 } }, 'asking costs nothing')
+  t.end()
+})
+
+void t.test('what an operator holds comes before everything, and costs no budget', (t) => {
+  const names = namePolicy()
+  const held: NamePolicy = { ...names, holds: { all: false, agents: new Set(), sandboxes: new Set(['sb']) } }
+  for (const host of ['exact.example', 'a.wild.example', `${LONG}.wild.example`, 'unlisted.example'])
+    t.match(checkName(held, SANDBOX, host, 0), {
+      verdict: { allowed: false, reason: 'sandbox-stopped', rule: null },
+      budget: null,
+    })
+  t.match(checkName(held, { ...SANDBOX, id: 'sb2' }, 'a.wild.example', 0), { verdict: { allowed: true } })
+  t.match(checkName(names, SANDBOX, 'a.wild.example', 0), { budget: { namesLeft: 1 } })
+  const paused: NamePolicy = { ...names, holds: { ...NO_HOLDS, agents: new Set([DEFAULT_AGENT]) } }
+  t.match(checkName(paused, SANDBOX, 'exact.example', 0), { verdict: { reason: 'agent-paused' } })
+  t.match(checkName(paused, { id: 'sb', agent: 'another' }, 'exact.example', 0), { verdict: { allowed: true } })
+  const all: NamePolicy = { ...names, holds: { ...NO_HOLDS, all: true } }
+  t.match(checkName(all, { id: 'sb9', agent: 'another' }, 'exact.example', 0), {
+    verdict: { reason: 'sandbox-stopped' },
+  })
   t.end()
 })

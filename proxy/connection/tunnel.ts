@@ -1,4 +1,4 @@
-import type { OpenStream } from '../context/open-streams.js'
+import type { OpenStream, StreamEnd } from '../context/open-streams.js'
 import { deny } from '../contracts/denial.js'
 import { connectionDecision } from '../records/connection-decision.js'
 import { Flow, runFlow } from '../records/flow.js'
@@ -60,13 +60,13 @@ async function passTunnel(
       return
     }
     const forget = context.shutdown.onStart(() => socket.destroy())
-    const policy: { reason: 'policy-changed' | null } = { reason: null }
+    const cutBy: { reason: StreamEnd | null } = { reason: null }
     const stream: OpenStream = {
-      agent: sandbox.agent,
+      sandbox,
       origin,
       mode: 'tunnel',
-      end() {
-        policy.reason = 'policy-changed'
+      end(reason) {
+        cutBy.reason = reason
         socket.destroy()
       },
       // The policy says that nobody reads it.
@@ -76,7 +76,7 @@ async function passTunnel(
     const end = await passThrough(socket, upstream, snapshot.policy.http)
     forget()
     leave()
-    const reason = policy.reason ?? (context.shutdown.hasStarted() ? 'shutting-down' : null)
+    const reason = cutBy.reason ?? (context.shutdown.hasStarted() ? 'shutting-down' : null)
     const cut = reason === null ? {} : ({ outcome: 'failure', reason } as const)
     flow.close({ ...end, ...cut, status: null, redactions: [] })
   })

@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { Destination } from '#firewall/contracts/policy.js'
+import type { Holds } from '#firewall/contracts/holds.js'
 import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
 import { Ledger } from '#firewall/ledger/ledger.js'
 import { Secret } from '#firewall/secrets/secret.js'
@@ -9,6 +10,7 @@ import { bearer } from '../credentials/bearer.js'
 import { OpenStreams, type OpenStream } from './open-streams.js'
 import { createProxySnapshot } from './snapshot.js'
 
+const SANDBOX = { id: 'sb-0000000001', agent: DEFAULT_AGENT }
 const TOKEN = 'real-token-0123456789abcdef'
 
 function snapshotOf(...list: readonly [url: string, mode: Destination['mode']][]) {
@@ -25,10 +27,10 @@ function snapshotOf(...list: readonly [url: string, mode: Destination['mode']][]
 function openStream(host: string, mode: Destination['mode'], port = 443) {
   const told: string[] = []
   const stream: OpenStream = {
-    agent: DEFAULT_AGENT,
+    sandbox: SANDBOX,
     origin: { scheme: 'https', host, port },
     mode,
-    end: () => told.push('end'),
+    end: (reason) => told.push(reason === 'policy-changed' ? 'end' : reason),
     search: (patterns: SecretPatterns) =>
       told.push(patterns.bytes.some((bytes) => bytes.equals(Buffer.from(TOKEN))) ? 'search' : 'nothing'),
   }
@@ -71,4 +73,30 @@ void t.test('a policy that came between a decision and its stream reaches the st
   t.strictSame(gone.told, [], 'never before its opener has what `add` returns')
   await Promise.resolve()
   t.strictSame([gone.told, closed.told, same.told], [['end'], [], []])
+})
+
+void t.test('what an operator holds ends, also what was decided before and opens after', async (t) => {
+  const none: Holds = { all: false, agents: new Set(), sandboxes: new Set() }
+  const held = (holds: Partial<Holds>) => ({
+    ...before,
+    namePolicy: { ...before.namePolicy, holds: { ...none, ...holds } },
+  })
+  for (const [inForce, wanted] of [
+    [held({ all: true }), 'sandbox-stopped'],
+    [held({ sandboxes: new Set([SANDBOX.id]) }), 'sandbox-stopped'],
+    [held({ agents: new Set([DEFAULT_AGENT]) }), 'agent-paused'],
+    [held({ agents: new Set([DEFAULT_AGENT]), sandboxes: new Set([SANDBOX.id]) }), 'sandbox-stopped'],
+    [held({ agents: new Set(['another']), sandboxes: new Set(['sb-0000000002']) }), 'search'],
+    [held({}), 'search'],
+  ] as const) {
+    const streams = new OpenStreams()
+    const open = openStream('api.example', 'intercept')
+    streams.add(open.stream, before, () => before)
+    streams.replaced(inForce)
+    t.strictSame(open.told, [wanted])
+    const late = openStream('api.example', 'intercept')
+    streams.add(late.stream, before, () => inForce)
+    await Promise.resolve()
+    t.strictSame(late.told, [wanted])
+  }
 })

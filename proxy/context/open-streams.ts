@@ -1,3 +1,6 @@
+import type { HoldReason } from '#firewall/contracts/holds.js'
+import type { SandboxRef } from '#firewall/contracts/identity.js'
+import { holdOn } from '#firewall/policy-engine/name-policy.js'
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import type { Origin } from '#firewall/contracts/origin.js'
 import type { Destination } from '#firewall/contracts/policy.js'
@@ -5,18 +8,21 @@ import type { ProxySnapshot } from './snapshot.js'
 
 /** A response, a tunnel or a WebSocket: it goes on under the decision that let it in, also when the policy changes. */
 export interface OpenStream {
-  readonly agent: string
+  readonly sandbox: SandboxRef
   readonly origin: Origin
   /** A tunnel is any number of requests that nobody reads: it ends where the policy in force wants to read them. */
   readonly mode: Destination['mode']
-  /** The policy in force forbids the host. The stream ends, and its close record says `policy-changed`. */
-  end(): void
+  /** It must not go on. It ends, and its close record says why: `policy-changed` where the policy in force forbids the host. */
+  end(reason: StreamEnd): void
   /**
    * A policy is in force with these secrets. Whoever searches does so for those in force anyway; a stream that was let in as
    * nothing to search ends.
    */
   search(secretPatterns: SecretPatterns): void
 }
+
+/** Why something that is open has to end. */
+export type StreamEnd = 'policy-changed' | HoldReason
 
 /** Everything that is open, so that a new policy can reach it. */
 export class OpenStreams {
@@ -38,16 +44,22 @@ export class OpenStreams {
     return () => this.#open.delete(stream)
   }
 
-  /** Called once for each policy that comes into force. */
+  /** Called once for each policy that comes into force, and for each change of what an operator holds. */
   replaced(inForce: ProxySnapshot): void {
     for (const stream of [...this.#open]) apply(stream, inForce)
   }
 }
 
 function apply(stream: OpenStream, { namePolicy, secretPatterns }: ProxySnapshot): void {
-  const { agent, origin, mode } = stream
+  const { sandbox, origin, mode } = stream
+  const held = holdOn(namePolicy.holds, sandbox)
+  if (held !== null) {
+    stream.end(held)
+    return
+  }
+  const { agent } = sandbox
   const verdict = namePolicy.policyEngine.evaluateAuthority({ agent, ...origin })
   if (verdict.allowed && (mode !== 'tunnel' || verdict.destinations[0].mode === 'tunnel'))
     stream.search(secretPatterns.current())
-  else stream.end()
+  else stream.end('policy-changed')
 }

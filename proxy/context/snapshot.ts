@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { PolicyEngine } from '#firewall/policy-engine/policy-engine.js'
 import type { NamePolicy } from '#firewall/policy-engine/name-policy.js'
+import { NO_HOLDS } from '#firewall/contracts/holds.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
 import { EntityTags } from '../redaction/entity-tags.js'
@@ -49,6 +50,7 @@ export function createProxySnapshot(
       policyEngine: new PolicyEngine(policy),
       limits: policy.dns.nameLimits,
       budget: ledger.names,
+      holds: previous?.namePolicy.holds ?? NO_HOLDS,
     },
     secretPatterns: new GatewaySecretPatterns(policy, previous?.secretPatterns ?? null),
     entityTags: previous?.entityTags ?? new EntityTags(randomBytes(32)),

@@ -2,7 +2,7 @@ import type { Headers } from '#firewall/contracts/credential.js'
 import type { Origin } from '#firewall/contracts/origin.js'
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import type { ProxyContext } from '../context/context.js'
-import type { OpenStream } from '../context/open-streams.js'
+import type { OpenStream, StreamEnd } from '../context/open-streams.js'
 import { deny, denyFailure, type Denial } from '../contracts/denial.js'
 import { codeOf } from '../contracts/errors.js'
 import { dropSessions, isReadable, responseHeaders } from '../message/headers.js'
@@ -63,7 +63,7 @@ function answered(exchange: Exchange, result: ForwardResult): ForwardResult {
 }
 
 class Forwarding implements UpstreamHandler, OpenStream {
-  readonly agent: string
+  readonly sandbox: OpenStream['sandbox']
   readonly origin: Origin
   readonly mode = 'intercept'
   readonly #exchange: Exchange
@@ -91,7 +91,7 @@ class Forwarding implements UpstreamHandler, OpenStream {
     this.#exchange = exchange
     this.#context = context
     this.#inForce = () => context.snapshot().secretPatterns.current()
-    this.agent = required(exchange.sandbox).agent
+    this.sandbox = required(exchange.sandbox)
     this.origin = required(exchange.origin)
   }
 
@@ -146,17 +146,17 @@ class Forwarding implements UpstreamHandler, OpenStream {
   }
 
   /** What the sandbox has had stays; when nothing was sent yet, it is told the reason. */
-  end(): void {
+  end(reason: StreamEnd): void {
     if (this.#cut) return
     this.#cut = true
-    this.#denial = deny('policy-changed')
+    this.#denial = deny(reason)
     // When the upstream has said all, what is left is to write it out, and that ends here.
     if (this.#ended) this.#exchange.downstream.destroy()
     else this.#call?.abort(new Error('the policy was changed'))
   }
 
   search(secretPatterns: SecretPatterns): void {
-    if (this.#coded && isFirstSecret(secretPatterns, this.#exchange)) this.end()
+    if (this.#coded && isFirstSecret(secretPatterns, this.#exchange)) this.end('policy-changed')
   }
 
   onHead(call: UpstreamCall, status: number, raw: RawHeaders): void {

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import type { Headers } from '#firewall/contracts/credential.js'
 import type { ProxyContext } from '../context/context.js'
-import type { OpenStream } from '../context/open-streams.js'
+import type { OpenStream, StreamEnd } from '../context/open-streams.js'
 import { deny, type Denial } from '../contracts/denial.js'
 import { FrameReader } from '../message/frame-reader.js'
 import { dropSessions, responseHeaders } from '../message/headers.js'
@@ -68,7 +68,7 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
       settle(null)
       call?.destroy()
     }
-    const cut = (reason: 'shutting-down' | 'policy-changed') => {
+    const cut = (reason: 'shutting-down' | StreamEnd) => {
       fail(deny(reason))
       // What was upgraded before ends like a connection that broke.
       denial ??= deny(reason)
@@ -77,10 +77,10 @@ export function forwardUpgrade(exchange: Exchange, context: ProxyContext): Promi
     }
     const forgetShutdown = context.shutdown.onStart(() => cut('shutting-down'))
     const stream: OpenStream = {
-      agent: required(exchange.sandbox).agent,
+      sandbox: required(exchange.sandbox),
       origin: required(exchange.origin),
       mode: 'intercept',
-      end: () => cut('policy-changed'),
+      end: cut,
       search(patterns) {
         // Without a redactor messages may be compressed, and nothing can be found in them.
         if (redactor === null && isFirstSecret(patterns, exchange)) cut('policy-changed')

@@ -1,6 +1,7 @@
 import type { Peer } from '#firewall/contracts/peer.js'
 import { randomUUID } from 'node:crypto'
 import type { SecretRotationEvent } from '#config/secrets/secret-refresher.js'
+import type { Holds } from '#firewall/contracts/holds.js'
 import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import { Ledger } from '#firewall/ledger/ledger.js'
@@ -92,6 +93,23 @@ export class Gateway {
     if (before.proxy.pools !== snapshot.proxy.pools) before.proxy.pools.handOver(snapshot.proxy.pools)
     this.#refreshSecrets()
     this.#proxy.streams.replaced(snapshot.proxy)
+  }
+
+  /**
+   * Holds the network of agents or sandboxes, instead of those that were held before. Immediately: queries, connections and
+   * requests from now on are denied, and what is open of them ends.
+   */
+  hold(holds: Holds): void {
+    const { policy, proxy, dns, refresher } = this.#snapshot
+    const namePolicy = { ...proxy.namePolicy, holds }
+    // A new snapshot, so that whoever has checked a name under the one before checks it again.
+    this.#snapshot = {
+      policy,
+      refresher,
+      proxy: { ...proxy, namePolicy },
+      dns: { ...dns, namePolicy },
+    }
+    this.#proxy.streams.replaced(this.#snapshot.proxy)
   }
 
   /** Loads the modules of the first request ahead of it. Takes a tenth of a second, in which no request is answered. */
