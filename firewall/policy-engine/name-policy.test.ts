@@ -170,7 +170,11 @@ void t.test('what an operator holds comes before everything, and costs no budget
   t.match(checkName(names, SANDBOX, 'a.wild.example', 0), { budget: { namesLeft: 1 } })
   const paused: NamePolicy = { ...names, holds: { ...NO_HOLDS, agents: new Set([DEFAULT_AGENT]) } }
   t.match(checkName(paused, SANDBOX, 'exact.example', 0), { verdict: { reason: 'agent-paused' } })
-  t.match(checkName(paused, { id: 'sb', agent: 'another' }, 'exact.example', 0), { verdict: { allowed: true } })
+  t.match(
+    checkName(paused, { id: 'sb', agent: 'another' }, 'exact.example', 0),
+    { verdict: { reason: 'host-not-listed' } },
+    'another agent is asked about by the policy',
+  )
   const all: NamePolicy = { ...names, holds: { ...NO_HOLDS, all: true } }
   t.match(checkName(all, { id: 'sb9', agent: 'another' }, 'exact.example', 0), {
     verdict: { reason: 'sandbox-stopped' },

@@ -6,6 +6,7 @@ import type {
   CheckpointEvent,
   CheckpointRef,
   GatewayEvent,
+  OperatorEvent,
   PolicyEvent,
   SandboxEvent,
 } from '../events/events.js'
@@ -88,6 +89,11 @@ export class Audit {
     if (event.action === 'sandbox-end')
       for (const log of this.#files.values()) log.tellRepeats(event.sandbox.id)
     this.#file('sandbox').writeNow(event.at, { type: 'sandbox', event })
+  }
+
+  /** In the sandbox log, before it takes effect. @throws AuditUnavailable */
+  readonly operator = (event: OperatorEvent): void => {
+    this.#file('sandbox').writeNow(event.at, { type: 'operator', event })
   }
 
   /** Written to the HTTP log, or to the DNS log if this process is only a resolver. @throws AuditUnavailable */

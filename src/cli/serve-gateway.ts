@@ -4,6 +4,9 @@ import { readSettings, SETTING_VARIABLES, type Settings } from '#config/settings
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { healthRoutes } from '../control/health.js'
 import { serveAdmin } from '../control/listener.js'
+import { HoldFile } from '../control/hold-file.js'
+import { Operator } from '../control/operator.js'
+import { operatorRoutes } from '../control/operator-routes.js'
 import { reloadRoute } from '../control/reload.js'
 import { EgressError, EXIT } from '../common/errors.js'
 import type { Gateway } from '../gateway/gateway.js'
@@ -12,9 +15,9 @@ import { EndedSandboxes } from '../serve/ended.js'
 import { withPlaceholders } from '../serve/fixed-placeholders.js'
 import { publishPolicy, readTextOrNull, watchResolver } from '../serve/published-policy.js'
 import { Reloader } from '../serve/reloader.js'
-import { endSandbox, sandboxRoutes, type AdminContext } from '../serve/sandbox-admin.js'
+import { endSandbox, knownSandboxes, sandboxRoutes, type AdminContext } from '../serve/sandbox-admin.js'
 import { bindDns, bindProxy } from '../serve/sockets.js'
-import { adminSocketIn, endedIn, policyIn } from '../common/state.js'
+import { adminSocketIn, endedIn, holdsIn, policyIn } from '../common/state.js'
 import type { CommandIo } from '../common/io.js'
 import { noPolicy, openPolicy, type PolicyOnDisk } from '../common/policy-file.js'
 import {
@@ -42,7 +45,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
   const settings = readSettings({ flags, env: io.env, cwd: io.cwd, file: loaded.settings })
   const roles = both ? (['dns', 'http', 'sandbox'] as const) : (['http', 'sandbox'] as const)
   const parts = openRole(roles, settings, io, loaded.policy)
-  const { log, state, registry, audit } = parts
+  const { log, state, registry, audit, counts } = parts
   const { Gateway } = await import('../gateway/gateway.js')
   const gateway = await Gateway.create({
     policy: loaded.policy,
@@ -54,6 +57,18 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
     fail: (error) => log.error('Internal error on a connection', error),
     warn: (message) => log.warn(message),
   })
+  const holdFile = new HoldFile(holdsIn(state))
+  // Before anything is served: what an operator held is held over a restart.
+  const operator = new Operator({
+    holds: holdFile.read(),
+    apply: (holds) => gateway.hold(holds),
+    keep: (holds) => holdFile.write(holds),
+    sandboxes: () => knownSandboxes(registry),
+    hasAgent: (agent) => gateway.policy.agents.has(agent),
+    audit,
+    now: Date.now,
+  })
+  if (operator.holds.all) log.warn('An operator has stopped all sandboxes. Lift it with `egress start`')
   if (both) gateway.serve({ ...(await bindDns()), ...(await bindProxy()) })
   else gateway.serveProxy(await bindProxy())
   publishPolicy(loaded.text, policyIn(state))
@@ -62,7 +77,10 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
     policy: () => gateway.policy,
     registry,
     audit,
-    drop: (sandbox) => gateway.drop(sandbox),
+    drop(sandbox) {
+      gateway.drop(sandbox)
+      operator.forget(sandbox)
+    },
     now: Date.now,
   }
   const ended = new EndedSandboxes(endedIn(state), (id, exitCode) => endSandbox(id, exitCode, context))
@@ -70,7 +88,11 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
     routes: [
       ...healthRoutes([{ name: 'audit', problem: () => audit.problem() }], []),
       reloadRoute(() => reload.andWait()),
-      ...sandboxRoutes({ ...context, readEnded: () => ended.read() }),
+      ...sandboxRoutes({ ...context, operator, readEnded: () => ended.read() }),
+      ...operatorRoutes(operator, () => {
+        ended.read()
+        return knownSandboxes(registry, (id) => counts.of(id))
+      }),
     ],
     socket: adminSocketIn(state.run),
     tcp: null,

@@ -5,6 +5,7 @@ import type { Ledger } from '#firewall/ledger/ledger.js'
 import { Audit, type AuditRole } from '../audit/audit.js'
 import { openAuditKey } from '../audit/audit-key.js'
 import { EgressError, EXIT } from '../common/errors.js'
+import { SandboxCounts } from '../control/sandbox-counts.js'
 import { createLog, type ProgramLog } from '../common/log.js'
 import { ConsoleSink } from '../logs/console-sink.js'
 import { painter } from '../logs/format.js'
@@ -27,6 +28,7 @@ export interface RoleParts {
   readonly state: StateDirectories
   readonly registry: SandboxRegistry
   readonly audit: Audit
+  readonly counts: SandboxCounts
   /** The fixed networks from the environment. */
   readonly networks: readonly FixedNetwork[]
 }
@@ -43,6 +45,7 @@ export function openRole(
   const networks = readFixedNetworks(io.env)
   const known = policy === null ? networks : withPlaceholders(networks, policy, state.shared)
   const registry = new SandboxRegistry(sandboxesIn(state), known)
+  const counts = new SandboxCounts()
   const audit = new Audit({
     directory: settings.auditDir,
     gateway: `gateway-${randomBytes(5).toString('hex')}`,
@@ -51,9 +54,9 @@ export function openRole(
     roles,
     whenLost: settings.auditLost,
     key: openAuditKey(state.auditKey),
-    sinks: [new ConsoleSink((text) => io.stdout.write(text), painter(process.stdout.isTTY, io.env))],
+    sinks: [new ConsoleSink((text) => io.stdout.write(text), painter(process.stdout.isTTY, io.env)), counts],
   })
-  return { log, state, registry, audit, networks }
+  return { log, state, registry, audit, counts, networks }
 }
 
 const FORGET_MS = 60_000

@@ -1,17 +1,19 @@
 import { loadPolicy, type LoadedPolicy } from '#config/load.js'
 import { readSettings } from '#config/settings.js'
+import { NO_HOLDS } from '#firewall/contracts/holds.js'
 import { PolicyEngine } from '#firewall/policy-engine/policy-engine.js'
 import { Ledger } from '#firewall/ledger/ledger.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { healthRoutes } from '../control/health.js'
 import { serveAdmin } from '../control/listener.js'
+import { HoldFile } from '../control/hold-file.js'
 import { reloadRoute } from '../control/reload.js'
 import { serveDns } from '../gateway/serve-dns.js'
 import { createResolverSnapshot } from '../gateway/snapshot.js'
 import { nextVersion, readTextOrNull } from '../serve/published-policy.js'
 import { Reloader } from '../serve/reloader.js'
 import { bindDns } from '../serve/sockets.js'
-import { adminSocketIn, policyIn } from '../common/state.js'
+import { adminSocketIn, holdsIn, policyIn } from '../common/state.js'
 import type { CommandIo } from '../common/io.js'
 import { policyFile } from '../common/policy-file.js'
 import {
@@ -45,6 +47,7 @@ export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<nu
       policyEngine: new PolicyEngine(policy),
       limits: policy.dns.nameLimits,
       budget: ledger.names,
+      holds: NO_HOLDS,
     })
   const current = await load()
   let snapshot = snapshotOf(current)
@@ -66,8 +69,16 @@ export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<nu
     },
     now: Date.now,
   })
+  // The proxy writes it. Asked for each query, so that a hold is in force in both roles at once.
+  const holdFile = new HoldFile(holdsIn(state))
+  const heldSnapshot = () => {
+    const holds = holdFile.read()
+    if (snapshot.namePolicy.holds !== holds)
+      snapshot = { ...snapshot, namePolicy: { ...snapshot.namePolicy, holds } }
+    return snapshot
+  }
   const dns = serveDns(await bindDns(), {
-    snapshot: () => snapshot,
+    snapshot: () => heldSnapshot(),
     queries: ledger.queries,
     identify: (peer) => registry.identify(peer),
     address: (sandbox) => registry.proxyFor(sandbox),

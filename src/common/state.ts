@@ -30,5 +30,6 @@ export function stateDirectories(env: Readonly<Record<string, string | undefined
 
 export const sandboxesIn = ({ shared }: StateDirectories) => join(shared, 'sandboxes')
 export const endedIn = ({ shared }: StateDirectories) => join(shared, 'ended')
+export const holdsIn = ({ shared }: StateDirectories) => join(shared, 'holds.json')
 export const policyIn = ({ shared }: StateDirectories) => join(shared, 'policy.yaml')
 export const adminSocketIn = (run: string) => join(run, 'admin.sock')

@@ -31,14 +31,17 @@ export interface TcpOptions extends TcpAccess {
   readonly isSandbox: (peer: { readonly address: string; readonly localAddress: string }) => boolean
 }
 
-export interface ListenerOptions {
+export interface ServedRoutes {
   readonly routes: readonly AdminRoute[]
+  /** Bugs, for the program's log. */
+  readonly fail: (error: unknown) => void
+}
+
+export interface ListenerOptions extends ServedRoutes {
   /** Path of the Unix socket. Its directory belongs to the gateway's user alone. */
   readonly socket: string
   /** Null for no TCP. */
   readonly tcp: TcpOptions | null
-  /** Bugs, for the program's log. */
-  readonly fail: (error: unknown) => void
 }
 
 export interface AdminListener {
@@ -81,6 +84,12 @@ export async function serveAdmin({ routes, socket, tcp, fail }: ListenerOptions)
       }
     },
   }
+}
+
+/** Serves connections of a Unix socket that somebody else accepts. */
+export function connectionHandler({ routes, fail }: ServedRoutes): (connection: Socket) => void {
+  const server = serverOf(new Router(routes), null, fail)
+  return (connection) => void server.emit('connection', connection)
 }
 
 function serverOf(router: Router, tcp: TcpOptions | null, fail: (error: unknown) => void): Server {

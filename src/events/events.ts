@@ -13,6 +13,7 @@ export type GatewayEvent =
   | { readonly type: 'sandbox'; readonly event: SandboxEvent }
   | { readonly type: 'rotation'; readonly event: SecretRotationEvent }
   | { readonly type: 'policy'; readonly event: PolicyEvent }
+  | { readonly type: 'operator'; readonly event: OperatorEvent }
   | { readonly type: 'gap'; readonly event: GapEvent }
   | { readonly type: 'repeat'; readonly event: RepeatEvent }
   | { readonly type: 'reopened'; readonly event: ReopenedEvent }
@@ -101,6 +102,29 @@ export interface PolicyEvent {
   readonly problem: string | null
 }
 
+/** What an operator did to running agents, or what was refused because of that. */
+export interface OperatorEvent {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly action: OperatorAction
+  /** The one that was stopped or refused; null for an action on all or on an agent. */
+  readonly sandbox: SandboxRef | null
+  /** The agent that was paused or resumed; null otherwise. */
+  readonly agent: string | null
+  /** How the operator came in: the admin socket, TCP with the token, or a file that is read at the start. */
+  readonly access: 'socket' | 'token' | 'file'
+}
+
+export const OPERATOR_ACTIONS = [
+  'agent-paused',
+  'agent-resumed',
+  'sandbox-stopped',
+  'all-stopped',
+  'all-started',
+  'sandbox-refused',
+] as const
+export type OperatorAction = (typeof OPERATOR_ACTIONS)[number]
+
 /** Closing records that could not be written while the log was unavailable. */
 export interface GapEvent {
   /** Milliseconds since 1970. */
@@ -156,6 +180,10 @@ export type ShownEvent =
       readonly event: Pick<SecretRotationEvent, 'secret' | 'source' | 'problem'>
     }
   | { readonly type: 'policy'; readonly event: Pick<PolicyEvent, 'action' | 'hash' | 'problem'> }
+  | {
+      readonly type: 'operator'
+      readonly event: Pick<OperatorEvent, 'action' | 'sandbox' | 'agent'>
+    }
   | { readonly type: 'gap'; readonly event: Pick<GapEvent, 'lost'> }
   | {
       readonly type: 'repeat'

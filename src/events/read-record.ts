@@ -1,6 +1,12 @@
 import type { DnsEvent } from '#dns/events.js'
 import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
-import type { PolicyEvent, SandboxEvent, ShownEvent } from './events.js'
+import {
+  OPERATOR_ACTIONS,
+  type OperatorAction,
+  type PolicyEvent,
+  type SandboxEvent,
+  type ShownEvent,
+} from './events.js'
 
 /** One parsed record. */
 export interface LogEntry {
@@ -48,7 +54,7 @@ export function readRecord(line: string): LogEntry | null {
   return {
     time,
     sandbox,
-    agent: textAt(field, 'egress.sandbox.agent'),
+    agent: textAt(field, 'egress.sandbox.agent') ?? textAt(field, 'egress.operator.agent'),
     reason: textAt(field, 'event.reason'),
     service: textAt(field, 'egress.service'),
     credential: textAt(field, 'egress.credential'),
@@ -88,6 +94,7 @@ function shownOf(action: string, sandbox: string | null, field: Field): ShownEve
     case 'audit-gap':
       return { type: 'gap', event: { lost: numberAt(field, 'egress.lost_close_records') ?? 0 } }
   }
+  if (isOperatorAction(action)) return { type: 'operator', event: readOperator(action, sandbox, field) }
   if (action.startsWith('http-')) return { type: 'decision', event: readDecision(action, field) }
   return { type: 'unknown', event: { action, sandbox } }
 }
@@ -149,6 +156,19 @@ function readSandbox(action: SandboxEvent['action'], sandbox: string | null, fie
     sandbox: { id: sandbox ?? '', agent: textAt(field, 'egress.sandbox.agent') ?? '' },
     command: textAt(field, 'process.executable') ?? '',
     exitCode: numberAt(field, 'process.exit_code'),
+  }
+}
+
+function isOperatorAction(action: string): action is OperatorAction {
+  return OPERATOR_ACTIONS.some((known) => known === action)
+}
+
+function readOperator(action: OperatorAction, sandbox: string | null, field: Field): Shown<'operator'> {
+  const agent = textAt(field, 'egress.sandbox.agent') ?? ''
+  return {
+    action,
+    sandbox: sandbox === null ? null : { id: sandbox, agent },
+    agent: textAt(field, 'egress.operator.agent'),
   }
 }
 

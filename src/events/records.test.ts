@@ -10,11 +10,13 @@ import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
 import type {
   CheckpointEvent,
   GatewayEvent,
+  OperatorEvent,
   PolicyEvent,
   ReopenedEvent,
   RepeatEvent,
   SandboxEvent,
 } from './events.js'
+import { OPERATOR_ACTIONS } from './events.js'
 import { readRecord } from './read-record.js'
 import * as records from './records.js'
 
@@ -153,6 +155,14 @@ const policies: fc.Arbitrary<PolicyEvent> = fc.record({
 })
 const gaps = fc.record({ at, lost: fc.integer({ min: 1, max: 1e9 }) })
 
+const operators: fc.Arbitrary<OperatorEvent> = fc.record({
+  at,
+  action: fc.constantFrom(...OPERATOR_ACTIONS),
+  sandbox: maybe(sandbox),
+  agent: maybe(text),
+  access: fc.constantFrom('socket', 'token', 'file'),
+})
+
 const repeats: fc.Arbitrary<RepeatEvent> = fc.record({
   at,
   sandbox: maybe(sandbox),
@@ -189,6 +199,7 @@ const KINDS: Readonly<
   sandboxRecord: fc.tuple(header, sandboxEvents).map(([head, event]) => records.sandboxRecord(head, event)),
   rotationRecord: fc.tuple(header, rotations).map(([head, event]) => records.rotationRecord(head, event)),
   policyRecord: fc.tuple(header, policies).map(([head, event]) => records.policyRecord(head, event)),
+  operatorRecord: fc.tuple(header, operators).map(([head, event]) => records.operatorRecord(head, event)),
   repeatRecord: fc.tuple(header, repeats).map(([head, event]) => records.repeatRecord(head, event)),
   reopenedRecord: fc.tuple(header, reopenings).map(([head, event]) => records.reopenedRecord(head, event)),
   checkpointRecord: fc
@@ -291,6 +302,7 @@ void t.test('what is not in an event by name gets into no record', (t) => {
     [records.sandboxRecord, sandboxEvents],
     [records.rotationRecord, rotations],
     [records.policyRecord, policies],
+    [records.operatorRecord, operators],
     [records.repeatRecord, repeats],
     [records.reopenedRecord, reopenings],
     [records.checkpointRecord, checkpoints],
@@ -410,6 +422,7 @@ const events: fc.Arbitrary<GatewayEvent> = fc.oneof(
   sandboxEvents.map((event) => ({ type: 'sandbox', event }) as const),
   rotations.map((event) => ({ type: 'rotation', event }) as const),
   policies.map((event) => ({ type: 'policy', event }) as const),
+  operators.map((event) => ({ type: 'operator', event }) as const),
   gaps.map((event) => ({ type: 'gap', event }) as const),
   repeats.map((event) => ({ type: 'repeat', event }) as const),
   reopenings.map((event) => ({ type: 'reopened', event }) as const),

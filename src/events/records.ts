@@ -6,6 +6,7 @@ import type {
   CheckpointEvent,
   GapEvent,
   GatewayEvent,
+  OperatorEvent,
   PolicyEvent,
   ReopenedEvent,
   RepeatEvent,
@@ -46,6 +47,8 @@ export function recordLine(header: Header, { type, event }: GatewayEvent): strin
       return JSON.stringify(rotationRecord(header, event))
     case 'policy':
       return JSON.stringify(policyRecord(header, event))
+    case 'operator':
+      return JSON.stringify(operatorRecord(header, event))
     case 'gap':
       return JSON.stringify(gapRecord(header, event))
     case 'repeat':
@@ -197,6 +200,27 @@ export function policyRecord(header: Header, event: PolicyEvent): AuditRecord {
     egress: {
       sandbox: null,
       policy: { hash: event.hash, previous_hash: event.previousHash },
+      previous: header.previous,
+    },
+  }
+}
+
+/** What an operator did, or what was refused because of it. */
+export function operatorRecord(header: Header, event: OperatorEvent): AuditRecord {
+  const { sandbox, agent, access } = event
+  return {
+    ...beginning(header),
+    event: {
+      kind: 'event',
+      category: ['configuration'],
+      type: ['change'],
+      action: event.action,
+      outcome: event.action === 'sandbox-refused' ? 'failure' : 'success',
+      sequence: header.sequence,
+    },
+    egress: {
+      sandbox: sandbox === null ? null : { id: sandbox.id, agent: sandbox.agent },
+      operator: { agent, access },
       previous: header.previous,
     },
   }

@@ -30,6 +30,8 @@ function bodyOf({ type, event }: ShownEvent, paint: Paint): string {
       return rotationLine(event, paint)
     case 'policy':
       return policyLine(event, paint)
+    case 'operator':
+      return paint('yellow', `OPERATOR ${words(event.action, event.agent, event.sandbox?.id ?? null)}`)
     case 'gap':
       return paint('red', `audit-gap: ${String(event.lost)} records of ends are missing`)
     case 'reopened':

@@ -73,6 +73,16 @@ export class SandboxRegistry {
     this.#fixed = networks
   }
 
+  get fixedNetworks(): readonly FixedNetwork[] {
+    return this.#fixed
+  }
+
+  /** When a sandbox was registered, ISO 8601; null for one that `list` has not just returned. */
+  since({ subnet }: Registration): string | null {
+    const known = this.#known.get(parseSubnet(subnet)?.base ?? 0)
+    return known === undefined ? null : new Date(known.modified).toISOString()
+  }
+
   /** A fixed network by the name of its sandbox; null if there is none. */
   fixed(name: string): FixedNetwork | null {
     return this.#fixed.find(({ identity }) => identity.id === name) ?? null

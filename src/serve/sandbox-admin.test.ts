@@ -3,11 +3,14 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { testPolicy } from '#test/fixtures/policy.js'
-import type { SandboxEvent } from '../events/events.js'
+import { NO_HOLDS } from '#firewall/contracts/holds.js'
+import { Operator } from '../control/operator.js'
+import { operatorRoutes, type SandboxList } from '../control/operator-routes.js'
+import type { AdminRequest } from '../control/route.js'
+import type { OperatorEvent, SandboxEvent } from '../events/events.js'
 import { EndedSandboxes } from './ended.js'
 import { SandboxRegistry } from './registry.js'
-import type { AdminRequest } from '../control/route.js'
-import { endSandbox, sandboxRoutes, type AddedSandbox, type ListedSandbox } from './sandbox-admin.js'
+import { endSandbox, knownSandboxes, sandboxRoutes, type AddedSandbox } from './sandbox-admin.js'
 
 function gateway() {
   const directory = mkdtempSync(join(tmpdir(), 'egress-admin-'))
@@ -27,12 +30,29 @@ function gateway() {
     drop: (id: string) => void dropped.push(id),
     now: () => 0,
   }
+  const operatorRecords: OperatorEvent[] = []
+  const operator = new Operator({
+    holds: NO_HOLDS,
+    apply: () => undefined,
+    keep: () => undefined,
+    sandboxes: () => registry.list(),
+    hasAgent: (agent) => agent === 'default',
+    audit: { operator: (event) => void operatorRecords.push(event) },
+    now: () => 0,
+  })
   const ended = new EndedSandboxes(told, (id, code) => endSandbox(id, code, context))
   t.teardown(() => {
     ended.close()
     rmSync(directory, { recursive: true, force: true })
   })
-  const routes = sandboxRoutes({ ...context, readEnded: () => ended.read() })
+  const known = () => {
+    ended.read()
+    return knownSandboxes(registry)
+  }
+  const routes = [
+    ...sandboxRoutes({ ...context, operator, readEnded: () => ended.read() }),
+    ...operatorRoutes(operator, known),
+  ]
   const ask = (method: string, body: unknown = null): unknown => {
     const route = routes.find((one) => one.method === method && one.path === '/sandboxes')
     const request: AdminRequest = {
@@ -46,12 +66,12 @@ function gateway() {
     return answer !== undefined && 'body' in answer ? JSON.parse(answer.body as string) : null
   }
   const list = () =>
-    (ask('GET') as { sandboxes: ListedSandbox[] }).sandboxes.map(
-      ({ id, subnet, agent }) => `${id} ${subnet} ${agent}`,
-    )
+    (ask('GET') as SandboxList).sandboxes.map(({ id, subnet, agent }) => `${id} ${subnet} ${agent}`)
   const add = (id: string, subnet: string) => ask('POST', { id, subnet, command: 'true' }) as AddedSandbox
   return {
     told,
+    operator,
+    operatorRecords,
     records,
     dropped,
     disk,
@@ -131,5 +151,21 @@ void t.test('the network of another sandbox is not given away', (t) => {
   t.equal(records.length, 1)
   add('sb-0000000002', '10.231.0.16/29')
   t.equal(list().length, 2)
+  t.end()
+})
+
+void t.test('while all are stopped, a new sandbox is refused, and that is recorded', (t) => {
+  const { operator, operatorRecords, records, add, list } = gateway()
+  operator.stopAll('socket')
+  t.throws(() => add('sb-0000000001', '10.231.0.8/29'), { code: 'EGRESS_STOPPED', exitCode: 125 })
+  t.strictSame(list(), [])
+  t.strictSame(records, [], 'it never started')
+  t.match(operatorRecords, [
+    { action: 'all-stopped', sandbox: null },
+    { action: 'sandbox-refused', sandbox: { id: 'sb-0000000001', agent: 'default' } },
+  ])
+  operator.start('socket')
+  add('sb-0000000001', '10.231.0.8/29')
+  t.equal(list().length, 1)
   t.end()
 })

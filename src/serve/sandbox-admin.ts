@@ -4,7 +4,10 @@ import type { Audit } from '../audit/audit.js'
 import { chooseAgent } from '../common/choose-agent.js'
 import { makePlaceholders, sandboxEnvironment } from '../common/environment.js'
 import { EgressError } from '../common/errors.js'
+import type { Operator } from '../control/operator.js'
+import type { KnownSandbox } from '../control/operator-routes.js'
 import { json, type AdminRoute } from '../control/route.js'
+import { NO_REQUESTS, type RequestCounts } from '../control/sandbox-counts.js'
 import { RUN_BITS, type Registration, type SandboxRegistry } from './registry.js'
 import { hostIn, parseSubnet, subnetText, type Subnet } from './subnet.js'
 
@@ -20,26 +23,20 @@ export interface AdminContext {
 
 /** Adds an operation that only the gateway's own process has. */
 export interface AdminOptions extends AdminContext {
+  /** Whether new sandboxes are taken. */
+  readonly operator: Pick<Operator, 'admit'>
   /** Processes the reports of sandboxes that have ended. */
   readonly readEnded: () => void
 }
 
-/** The routes that runs use: to register their sandbox, to see who is there, to get the environment of a fixed network. */
-export function sandboxRoutes({ readEnded, ...context }: AdminOptions): AdminRoute[] {
+/** The routes that runs use: to register their sandbox, and to get the environment of a fixed network. */
+export function sandboxRoutes(context: AdminOptions): AdminRoute[] {
   return [
-    {
-      method: 'GET',
-      path: '/sandboxes',
-      handle() {
-        readEnded()
-        return json({ sandboxes: context.registry.list().map(shown) })
-      },
-    },
     {
       method: 'POST',
       path: '/sandboxes',
       handle({ body }) {
-        readEnded()
+        context.readEnded()
         return json(addSandbox(readNewSandbox(body), context), 201)
       },
     },
@@ -49,6 +46,28 @@ export function sandboxRoutes({ readEnded, ...context }: AdminOptions): AdminRou
       handle: ({ params }) => json({ environment: environmentOf(params['network'] ?? '', context) }),
     },
   ]
+}
+
+/** The sandboxes that are registered, then the fixed networks. */
+export function knownSandboxes(
+  registry: SandboxRegistry,
+  requestsOf: (id: string) => RequestCounts = () => NO_REQUESTS,
+): KnownSandbox[] {
+  const registered = registry.list().map((one) => ({
+    id: one.id,
+    agent: one.agent,
+    command: one.command,
+    subnet: one.subnet,
+    started_at: registry.since(one),
+  }))
+  const fixed = registry.fixedNetworks.map(({ subnet, identity }) => ({
+    id: identity.id,
+    agent: identity.agent,
+    command: '',
+    subnet: subnetText(subnet),
+    started_at: null,
+  }))
+  return [...registered, ...fixed].map((one) => ({ ...one, requests: requestsOf(one.id) }))
 }
 
 /** A sandbox as a run announces it. */
@@ -67,21 +86,6 @@ export interface AddedSandbox {
   readonly processors: number
   readonly environment: Readonly<Record<string, string>>
 }
-
-/** A sandbox as `GET /sandboxes` has it. */
-export interface ListedSandbox {
-  readonly id: string
-  readonly agent: string
-  readonly subnet: string
-  readonly command: string
-}
-
-const shown = ({ id, agent, subnet, command }: Registration): ListedSandbox => ({
-  id,
-  agent,
-  subnet,
-  command,
-})
 
 function readNewSandbox(body: unknown): NewSandbox {
   const { id, subnet, agent = '', command = '' } = (body ?? {}) as Readonly<Record<string, unknown>>
@@ -105,7 +109,7 @@ function invalidSandbox(): EgressError {
  */
 function addSandbox(
   { id, subnet, agent: named, command }: NewSandbox,
-  { policy: inForce, registry, audit, now }: AdminContext,
+  { policy: inForce, registry, audit, operator, now }: AdminOptions,
 ): AddedSandbox {
   const network = parseSubnet(subnet)
   if (!/^sb-[0-9a-f]{10}$/.test(id) || network?.bits !== RUN_BITS) throw invalidSandbox()
@@ -120,6 +124,7 @@ function addSandbox(
   }
   const policy = inForce()
   const agent = agentOf(named, policy)
+  operator.admit({ id, agent }, 'file')
   const registration: Registration = {
     id,
     subnet,
