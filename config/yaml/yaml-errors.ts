@@ -27,8 +27,6 @@ export function yamlError(code: string, line: string): Diagnostic {
         problem: 'There are two mappings on one line',
         fix: 'Put a value that contains `: ` in quotes, or begin the inner mapping on the next line',
       }
-    case 'MULTIPLE_DOCS':
-      return { problem: 'A second YAML document begins here', fix: 'Remove the `---`, and keep one document' }
     case 'TAG_RESOLVE_FAILED':
       return { problem: 'A value begins with `!`, which is a tag in YAML', fix: 'Put the value in quotes' }
     case 'MISSING_CHAR':

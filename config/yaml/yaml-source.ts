@@ -1,19 +1,20 @@
 import {
+  Document,
   isAlias,
   isMap,
   isNode,
   isScalar,
   isSeq,
   LineCounter,
-  parseDocument,
+  parseAllDocuments,
   visit,
-  type Document,
   type Node,
   type YAMLError,
 } from 'yaml'
 import type { Diagnostic } from '#firewall/contracts/diagnostic.js'
 import { IssueList, type Path, type SourcePosition } from '../issues/issue.js'
 import { quote } from '../issues/quote.js'
+import { joinDocuments } from './join-documents.js'
 import { yamlError } from './yaml-errors.js'
 
 /** A YAML file with the position of every value. */
@@ -26,9 +27,9 @@ export interface YamlSource {
 }
 
 /**
- * Reads YAML 1.2 in the small part of it that a policy needs: one document, no anchors, aliases or tags. So every
- * rule is written where it applies, and no alias can expand without bound. Errors go into `issues`; `value` is null if the
- * file is not YAML at all.
+ * Reads YAML 1.2 in the small part of it that a policy needs: no anchors, aliases or tags. So every rule is written where it
+ * applies, and no alias can expand without bound. Several documents are one policy. Errors go into `issues`; `value` is null if
+ * the file is not YAML at all.
  */
 export function readYaml(
   file: string,
@@ -36,17 +37,26 @@ export function readYaml(
 ): YamlSource | { readonly value: null; readonly issues: IssueList } {
   const lines = new LineCounter()
   // prettyErrors would copy the line, which may contain a secret, into the message.
-  const document = parseDocument(text, { prettyErrors: false, lineCounter: lines, stringKeys: true })
+  const options = { prettyErrors: false, lineCounter: lines, stringKeys: true } as const
+  const [document = new Document(null), ...others] = parseAllDocuments(text, options) as Document.Parsed[]
   const issues = new IssueList(file, (path, part) => positionAt(lines, offsetOf(document, path, part)))
-  const fatal = addSyntaxIssues(document, text, lines, issues)
+  const fatal = addSyntaxIssues([document, ...others], text, lines, issues)
+  joinDocuments(document, others, (offset, diagnostic) => issues.addAt(positionAt(lines, offset), diagnostic))
   const scalars = walk(document, text, lines, issues)
   if (fatal || scalars === null) return { value: null, issues }
   const value: unknown = document.contents === null ? undefined : document.toJS()
   return { value: value ?? undefined, issues, scalars }
 }
 
-function addSyntaxIssues(document: Document, text: string, lines: LineCounter, issues: IssueList): boolean {
-  const diagnostics = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0])
+function addSyntaxIssues(
+  documents: readonly Document[],
+  text: string,
+  lines: LineCounter,
+  issues: IssueList,
+): boolean {
+  const diagnostics = documents
+    .flatMap(({ errors, warnings }) => [...errors, ...warnings])
+    .sort((a, b) => a.pos[0] - b.pos[0])
   const report = (error: YAMLError): void => {
     issues.addAt(positionAt(lines, error.pos[0]), describeError(error, text))
   }
@@ -63,7 +73,11 @@ function addSyntaxIssues(document: Document, text: string, lines: LineCounter, i
     })
     fatal = true
   }
-  if (document.directives?.yaml.explicit === true && document.directives.yaml.version !== '1.2') {
+  if (
+    documents.some(
+      ({ directives }) => directives?.yaml.explicit === true && directives.yaml.version !== '1.2',
+    )
+  ) {
     issues.addAt(
       { line: 1, column: 1 },
       { problem: 'Unsupported YAML version', fix: 'Remove the `%YAML` line; policies are YAML 1.2' },
