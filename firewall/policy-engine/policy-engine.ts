@@ -127,9 +127,10 @@ export class PolicyEngine {
   }
 
   /** Whether the rules for this request ask for its body: it goes to an endpoint of GraphQL that they are for. */
-  readsGraphql({ agent, path, service = null, ...authority }: RequestInput): boolean {
+  readsGraphql(input: RequestInput): boolean {
     if (this.#endpoints.isEmpty) return false
-    const verdict = this.evaluateAuthority({ agent, ...authority })
+    const { agent, path, service = null } = input
+    const verdict = this.evaluateAuthority(input)
     if (!verdict.allowed) return false
     return verdict.destinations
       .filter((one) => service === null || one.service === service)
@@ -223,7 +224,9 @@ export class PolicyEngine {
       own ??= verdict
     }
     if (own === null) return NO_ALTERNATIVE
-    return { ...own, service: this.#services.get(own.destination.service ?? '') ?? null }
+    const { destination, rule, agentRule } = own
+    const service = this.#services.get(destination.service ?? '') ?? null
+    return { allowed: true, destination, rule, agentRule, service }
   }
 
   /**

@@ -49,22 +49,22 @@ const SESSION_HEADERS = [
 
 /** Takes them out of the response to a request that was given a credential. */
 export function dropSessions(headers: Record<string, unknown>): void {
-  for (const name of SESSION_HEADERS) Reflect.deleteProperty(headers, name)
+  for (const name of SESSION_HEADERS) if (headers[name] !== undefined) Reflect.deleteProperty(headers, name)
 }
 
 export function isConnectionHeader(name: string): boolean {
   return HOP_BY_HOP.has(name)
 }
 
-const NONE: readonly string[] = Object.freeze([])
+const NONE: ReadonlySet<string> = new Set()
 
 /** Names in a `Connection` header, lower case. */
-function nominated(value: string | readonly string[] | undefined): readonly string[] {
+function nominated(value: string | readonly string[] | undefined): ReadonlySet<string> {
   if (value === undefined || value === 'keep-alive' || value === 'close') return NONE
-  return (typeof value === 'string' ? [value] : value)
+  const names = (typeof value === 'string' ? [value] : value)
     .flatMap((line) => line.split(','))
     .map((name) => name.trim().toLowerCase())
-    .filter((name) => name !== '')
+  return new Set(names.filter((name) => name !== ''))
 }
 
 const Bare = function () {
@@ -109,26 +109,34 @@ export function framingError(headers: Headers): string | null {
   if (coding !== undefined && (typeof coding !== 'string' || coding.trim().toLowerCase() !== 'chunked')) {
     return 'the only transfer coding accepted is chunked'
   }
-  const stolen = nominated(headers['connection']).find((name) => NEVER_NOMINATED.has(name))
+  const stolen = [...nominated(headers['connection'])].find((name) => NEVER_NOMINATED.has(name))
   return stolen === undefined ? null : `Connection must not name ${stolen}`
+}
+
+/** V8 copies what it keeps as a structure faster field by field than by a spread. */
+export function copyHeaders(headers: Headers): Headers {
+  const copy = newHeaders()
+  for (const name in headers) copy[name] = headers[name] ?? ''
+  return copy
 }
 
 /** The request headers that travel on: hop-by-hop ones, and those that Connection names, stay here. */
 export function endToEndHeaders(headers: Headers): Headers {
-  const dropped = new Set(nominated(headers['connection']))
+  const dropped = nominated(headers['connection'])
   const kept = newHeaders()
-  for (const [name, value] of Object.entries(headers)) {
+  for (const name in headers) {
     // `Expect` is between the client and us: an upstream's 100 Continue must not decide what we inject.
-    if (!HOP_BY_HOP.has(name) && !dropped.has(name) && name !== 'expect') kept[name] = value
+    if (!HOP_BY_HOP.has(name) && !dropped.has(name) && name !== 'expect') kept[name] = headers[name] ?? ''
   }
   return kept
 }
 
 /** The response headers that travel back to the sandbox. */
 export function responseHeaders(headers: Readonly<Record<string, string | string[] | undefined>>): Headers {
-  const dropped = new Set(nominated(headers['connection']))
+  const dropped = nominated(headers['connection'])
   const kept = newHeaders()
-  for (const [name, value] of Object.entries(headers)) {
+  for (const name in headers) {
+    const value = headers[name]
     if (value === undefined || HOP_BY_HOP.has(name) || dropped.has(name)) continue
     if (!DROPPED_FROM_RESPONSES.has(name)) kept[name] = value
   }
@@ -177,12 +185,16 @@ export function isReadable(
   headers: Readonly<Record<string, string | string[] | undefined>>,
 ): boolean {
   const { 'transfer-encoding': transfer = 'chunked' } = headers
-  const charsets = String(headers['content-type'] ?? '').matchAll(/;\s*charset\s*=\s*["']?([^"',;\s]+)/gi)
+  const type = String(headers['content-type'] ?? '')
   return (
     String(transfer).toLowerCase() === 'chunked' &&
     status !== 226 &&
-    !(status === 206 && /^\s*multipart\//i.test(String(headers['content-type']))) &&
-    [...charsets].every(([, charset = '']) => isAscii(charset))
+    !(status === 206 && /^\s*multipart\//i.test(type)) &&
+    // Most types have no parameters at all.
+    (!type.includes(';') ||
+      [...type.matchAll(/;\s*charset\s*=\s*["']?([^"',;\s]+)/gi)].every(([, charset = '']) =>
+        isAscii(charset),
+      ))
   )
 }
 

@@ -18,16 +18,21 @@ export interface BodyForm {
 
 const GRPC = /^\s*application\/grpc(-web)?(-text)?\s*($|[+;])/i
 
+/** What the type of a body says of gRPC; null for most bodies. */
+function grpcOf(headers: RawHeaders): RegExpExecArray | null {
+  return GRPC.exec(String(headers['content-type']))
+}
+
 /** Whether messages of gRPC come in a form in which nothing can be found before it is undone; its length is then another. */
 export function isCodedGrpc(headers: RawHeaders): boolean {
-  const grpc = GRPC.exec(String(headers['content-type']))
+  const grpc = grpcOf(headers)
   if (grpc === null) return false
   return grpc[2] !== undefined || readMessageEncoding(headers['grpc-encoding']) !== 'identity'
 }
 
 /** Whether the messages can be opened. */
 export function isReadableGrpc(headers: RawHeaders): boolean {
-  return !GRPC.test(String(headers['content-type'])) || readMessageEncoding(headers['grpc-encoding']) !== null
+  return grpcOf(headers) === null || readMessageEncoding(headers['grpc-encoding']) !== null
 }
 
 /**
@@ -43,7 +48,7 @@ export function bodyForm(
   tally: Tally,
   memory: MemoryReservation,
 ): BodyForm {
-  const grpc = GRPC.exec(String(headers['content-type']))
+  const grpc = grpcOf(headers)
   if (codings === null) {
     // What is coded ends when there is a first secret to search for.
     const isPlainGrpc = grpc !== null && !isCodedGrpc(headers)

@@ -9,7 +9,7 @@ const UNSEARCHABLE = ['a-im', 'want-digest', 'want-content-digest', 'want-repr-d
 export function askSearchable(headers: Headers, tags: EntityTags): void {
   headers['accept-encoding'] = 'identity'
   if (headers['grpc-accept-encoding'] !== undefined) headers['grpc-accept-encoding'] = 'identity'
-  for (const name of UNSEARCHABLE) Reflect.deleteProperty(headers, name)
+  for (const name of UNSEARCHABLE) if (headers[name] !== undefined) Reflect.deleteProperty(headers, name)
   tags.unseal(headers)
 }
 
@@ -42,7 +42,8 @@ export function confirmsUpload(method: string, sent: Headers, answered: Headers)
  */
 export function withoutDigests(headers: Headers, tags: EntityTags): Headers {
   const kept = newHeaders()
-  for (const [name, value] of Object.entries(headers)) {
+  for (const name in headers) {
+    const value = headers[name] ?? ''
     if (name === 'etag') {
       const sealed = tags.seal(String(value))
       if (sealed !== null) kept[name] = sealed

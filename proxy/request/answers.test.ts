@@ -272,10 +272,13 @@ void t.test('of an upgrade nothing passes but frames, and no session', async (te
     })
     const socket = await open()
     let told = ''
+    let isGreeted = false
     const ended = new Promise((resolve) => socket.once('close', resolve))
     socket.on('data', (chunk: Buffer) => {
       told += chunk.toString('latin1')
-      if (told.includes('hi')) socket.write(ofClient, 'latin1')
+      if (isGreeted || !told.includes('hi')) return
+      isGreeted = true
+      socket.write(ofClient, 'latin1')
     })
     socket.write(`GET /ws HTTP/1.1\r\nHost: api.example\r\n${WEBSOCKET}\r\n`)
     await ended

@@ -121,7 +121,7 @@ class Forwarding implements UpstreamHandler, OpenStream {
         headers,
         body: body?.content() ?? null,
         memory: this.#exchange.room?.memory ?? null,
-        ...(downstream.isHttp2 ? { trailers: () => requestTrailers(downstream.trailers(), locations) } : {}),
+        trailers: downstream.isHttp2 ? () => requestTrailers(downstream.trailers(), locations) : null,
         secretFields: secretFields(locations),
       }
       const open = () => snapshot.pools.open(required(upstream), request, this)

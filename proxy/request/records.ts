@@ -44,14 +44,18 @@ function digestOf(path: string | null, query: string | null): NonNullable<HttpDe
 export function headBytes({ method, requestTarget, headers }: Inquiry): number {
   let bytes = method.length + requestTarget.length + ' HTTP/1.1'.length + 5
   for (const name in headers) {
-    for (const line of [headers[name] ?? ''].flat()) bytes += name.length + line.length + 4
+    const value = headers[name] ?? ''
+    if (typeof value === 'string') bytes += name.length + value.length + 4
+    else for (const line of value) bytes += name.length + line.length + 4
   }
   return bytes
 }
 
 /** An allowed request that names other methods says so in its record: the service may carry out one of them. */
 function overridesOf(exchange: Exchange): string | null {
-  const methods = overridesIn(exchange.headers).filter((method) => method !== exchange.method)
+  const named = overridesIn(exchange.headers)
+  if (named.length === 0) return null
+  const methods = named.filter((method) => method !== exchange.method)
   return methods.length === 0 ? null : `a header names ${methods.join(', ')}`
 }
 

@@ -23,17 +23,19 @@ const MEANINGFUL: ReadonlySet<string> = new Set([
 /** CGI, WSGI, PHP and Rack keep letters and digits of a name, and turn all else into `_`. */
 const canonical = (name: string) => name.replace(/[^a-z0-9]/g, '-')
 
+const NONE: readonly string[] = []
+
 /** The methods that headers name beside that of the request line, each once, in upper case. */
 export function overridesIn(headers: Headers): readonly string[] {
-  const methods = new Set<string>()
+  let methods: Set<string> | null = null
   for (const name in headers) {
     if (!isOverrideHeader(name)) continue
     for (const text of [headers[name] ?? ''].flat().flatMap((line) => line.split(','))) {
       const method = overridingMethod(name, text)
-      if (method !== null) methods.add(method)
+      if (method !== null) (methods ??= new Set()).add(method)
     }
   }
-  return [...methods]
+  return methods === null ? NONE : [...methods]
 }
 
 /**
@@ -48,7 +50,7 @@ export function dropSteeringHeaders(
   passed: readonly string[],
 ): void {
   const own = ownNames(locations)
-  for (const name of Object.keys(headers)) {
+  for (const name in headers) {
     const plain = canonical(name)
     if (name === plain ? isSteeringHeader(name) && !passed.includes(name) : isTwin(plain, headers, own))
       Reflect.deleteProperty(headers, name)

@@ -4,12 +4,12 @@ import type { Ledger } from '#firewall/ledger/ledger.js'
 import { authorityText } from '#firewall/names/default-port.js'
 import type { ProxyContext } from '../context/context.js'
 import { deny, denyFailure, type Denial } from '../contracts/denial.js'
-import { endToEndHeaders } from '../message/headers.js'
+import { copyHeaders, endToEndHeaders } from '../message/headers.js'
 import { newKey } from '../message/websocket-handshake.js'
 import { widenRange } from '../redaction/ranges.js'
 import { reachOf } from '../redaction/search.js'
 import { askSearchable } from '../redaction/searched-messages.js'
-import { resolveUpstream } from '../upstream/resolve-upstream.js'
+import { resolveUpstream, type ShownAs } from '../upstream/resolve-upstream.js'
 import { sendTokenRequest } from '../upstream/token-request.js'
 import { stripClientCredential } from './credential-locations.js'
 import { denyMethods, EVALUATION_STEPS, readsGraphql, TARGET_STEPS } from './decision-steps.js'
@@ -59,13 +59,20 @@ const resolveAddress: Step = {
       exchange.connection,
       required(exchange.origin),
       required(exchange.verdict).destination,
+      shownAs(exchange),
     )
     if ('reason' in upstream) return upstream
-    const shown = exchange.injects ? exchange.credential?.clientCertificate : null
-    const knowsHttp2 = exchange.downstream.isHttp2 && upstream.origin.scheme === 'http'
-    exchange.upstream = { ...upstream, clientCertificate: shown ?? null, knowsHttp2 }
+    exchange.upstream = upstream
     return null
   },
+}
+
+/** As whom the gateway comes. */
+function shownAs({ injects, credential, downstream, origin }: Exchange): ShownAs {
+  return {
+    clientCertificate: injects ? (credential?.clientCertificate ?? null) : null,
+    knowsHttp2: downstream.isHttp2 && origin?.scheme === 'http',
+  }
 }
 
 const checkOpen: Step = {
@@ -96,7 +103,7 @@ const prepareRequest: Step = {
     delete headers['x-sandbox-target']
     dropSteeringHeaders(headers, service?.locations ?? {}, destination.passHeaders ?? [])
     headers['host'] = authorityText(scheme, host, port)
-    const sent = { headers: { ...headers }, query }
+    const sent = { headers: copyHeaders(headers), query }
     // Frames are read in both directions, so nothing may change them (RFC 6455 section 9).
     delete headers['sec-websocket-extensions']
     if (downstream.upgrade !== null) headers['sec-websocket-key'] = newKey()

@@ -20,6 +20,11 @@ export interface UpstreamWays {
   readonly policy: Pick<Policy, 'proxies'>
 }
 
+/** What of a connection to an upstream does not depend on where it leads. */
+export type ShownAs = Pick<ResolvedUpstream, 'clientCertificate' | 'knowsHttp2'>
+
+const UNKNOWN: ShownAs = { clientCertificate: null, knowsHttp2: false }
+
 /**
  * Like `resolveOnce` for a request from a sandbox, but logs the lookup first if it sends a name under a wildcard to an
  * external name server.
@@ -30,13 +35,14 @@ export function resolveUpstream(
   connection: ConnectionInfo,
   origin: Origin,
   destination: Destination,
+  shown: ShownAs = UNKNOWN,
 ): Promise<ResolvedUpstream | Denial> {
   const { host, id } = destination
   const owner = { sandbox: connection.sandbox?.id ?? null, destination: id }
   if (host.kind !== 'wildcard' || snapshot.resolver.isCached(origin.host))
-    return resolveOnce(snapshot, origin, destination, owner)
+    return resolveOnce(snapshot, origin, destination, owner, shown)
   return recordLookup(recorder, connection, origin, id).then(
-    () => resolveOnce(snapshot, origin, destination, owner),
+    () => resolveOnce(snapshot, origin, destination, owner, shown),
     () => deny('audit-unavailable', { rule: id }),
   )
 }
@@ -54,6 +60,7 @@ export async function resolveOnce(
   origin: Origin,
   destination: Destination,
   owner: ConnectionOwner,
+  { clientCertificate, knowsHttp2 }: ShownAs = UNKNOWN,
 ): Promise<ResolvedUpstream | Denial> {
   const { resolver, authorities, policy } = ways
   const { id, host: pattern, ca } = destination
@@ -69,19 +76,22 @@ export async function resolveOnce(
   if (refused !== null) return deny('address-refused', { rule: id, detail: refused })
   const addresses = resolution?.addresses.map(({ address }) => address) ?? []
   const port = resolution?.port ?? origin.port
-  const upstream = { owner, origin, port, ca, authorities, clientCertificate: null, knowsHttp2: false }
-  if (proxy === null) return { ...upstream, addresses, via: null }
+  if (proxy === null)
+    return { owner, origin, port, ca, authorities, clientCertificate, knowsHttp2, addresses, via: null }
   const target = fixed ?? origin.host
   const found = await addressesOf(proxy, resolver)
   return typeof found === 'string'
     ? deny('upstream-proxy', { rule: id, detail: found })
-    : { ...upstream, addresses: [], via: { proxy, addresses: found, target } }
+    : {
+        ...{ owner, origin, port, ca, authorities, clientCertificate, knowsHttp2, addresses: [] },
+        via: { proxy, addresses: found, target },
+      }
 }
 
 /** Why one of the addresses may not be dialled; null if all of them may. */
 function refusedAddress({ addresses }: Resolution, destination: Destination): string | null {
-  for (const { address } of addresses) {
-    const error = addressError(address, destination)
+  for (const { address, kind } of addresses) {
+    const error = addressError(address, destination, kind)
     if (error !== null) return error
   }
   return null

@@ -57,7 +57,7 @@ export interface UpstreamRequest {
   /** Asked before much of a response's head is held; null for no limit but the head's own. */
   readonly memory?: Pick<MemoryReservation, 'tryReserve'> | null
   /** What came behind the body, once all of it was read. Only HTTP/2 carries it on. */
-  readonly trailers?: () => Headers | null
+  readonly trailers?: (() => Headers | null) | null
   /** Names of headers that hold a secret; `:path` for one in the URL. */
   readonly secretFields?: readonly string[]
 }

@@ -91,14 +91,18 @@ export class ChainedLines {
     const put = ({ at, event }: Dated, checkpoint: AuditKey | null) => {
       const time = this.#timestamps.format(at)
       const line = this.#lineOf(state, time, event, checkpoint)
-      const { role } = this.#options
-      const [hash, { sequence }] = [hashOf(line), state]
+      const hash = hashOf(line)
+      const { sequence } = state
       lines.push(line)
+      // Field by field: this is done for each record, and a spread costs more than the line and its hash.
       state = {
-        ...{ sequence: sequence + 1, previous: hash, torn: null, hasBegun: true },
+        sequence: sequence + 1,
+        previous: hash,
+        torn: null,
+        hasBegun: true,
         unsealed: checkpoint === null ? state.unsealed + 1 : 0,
         unsealedSince: state.unsealed === 0 ? at : state.unsealedSince,
-        checkpoint: checkpoint === null ? state.checkpoint : { role, sequence, hash },
+        checkpoint: checkpoint === null ? state.checkpoint : { role: this.#options.role, sequence, hash },
         isFileClosed: event.type === 'checkpoint' && event.event.cause === 'rotation',
       }
       return { time, line }

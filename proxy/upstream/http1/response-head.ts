@@ -198,6 +198,8 @@ function isBlank(code: number): boolean {
   return code === SPACE || code === TAB
 }
 
+const LENGTH = /^\d{1,15}$/
+
 /** How the body ends, or why that can be read in two ways (RFC 9112 sections 6.1 and 6.3). Writes a repeated length once. */
 function framingOf(headers: Record<string, string | string[] | undefined>, isOld: boolean): Framing | string {
   const coding = headers['transfer-encoding']
@@ -211,10 +213,11 @@ function framingOf(headers: Record<string, string | string[] | undefined>, isOld
     return /(^|,[ \t]*)chunked$/.test(codings) ? { kind: 'chunked' } : { kind: 'close' }
   }
   if (length === undefined) return { kind: 'close' }
+  if (typeof length === 'string' && LENGTH.test(length)) return { kind: 'length', bytes: Number(length) }
   const [first = '', ...others] = String(length)
     .split(',')
     .map((one) => one.trim())
-  if (!/^\d{1,15}$/.test(first)) return 'Content-Length is not a number'
+  if (!LENGTH.test(first)) return 'Content-Length is not a number'
   if (others.some((other) => other !== first)) return 'there are different values of Content-Length'
   headers['content-length'] = first
   return { kind: 'length', bytes: Number(first) }
@@ -223,6 +226,7 @@ function framingOf(headers: Record<string, string | string[] | undefined>, isOld
 /** RFC 9112 section 9.3. */
 function persists({ connection }: RawHeaders, isOld: boolean): boolean {
   if (connection === undefined) return !isOld
+  if (connection === 'keep-alive') return true
   const options = String(connection)
     .toLowerCase()
     .split(',')

@@ -119,7 +119,7 @@ export class Http2Call implements UpstreamCall {
     // The connection's loss, and what the server says with RST_STREAM, are read from the stream when it closes.
     stream.on('error', () => undefined)
     stream.on('close', () => this.#onClose(stream))
-    if (waitForTrailers) stream.on('wantTrailers', () => stream.sendTrailers(trailers() ?? {}))
+    if (waitForTrailers) stream.on('wantTrailers', () => stream.sendTrailers(trailers?.() ?? {}))
     if (this.#isPaused) stream.pause()
     if (body === null) this.#deadline.start()
     else if (Buffer.isBuffer(body) || typeof body === 'string') {
