@@ -6,8 +6,10 @@ export function positionsOf(
   destinations: readonly Destination[],
   issues: IssueList,
 ): (readonly [id: string, position: SourcePosition])[] {
-  const ids = destinations.flatMap(({ id, rules, agentRules = {} }) => [
+  const ids = destinations.flatMap(({ id, service, rules, agentRules = {} }) => [
     id,
+    // What decides when no rule of an agent does.
+    ...Object.keys(agentRules).map((agent) => `agents.${agent}.rules.${service ?? id}`),
     ...[rules, ...Object.values(agentRules)].flat().map((rule) => rule.id),
   ])
   return [...new Set(ids)].map((id) => [id, issues.position(pathOfId(id))])

@@ -18,9 +18,10 @@ LABEL org.opencontainers.image.title="agent-egress-firewall" \
   org.opencontainers.image.description="The one gateway through which a sandboxed AI agent reaches the outside" \
   org.opencontainers.image.version="${VERSION}" \
   org.opencontainers.image.licenses="MIT"
+# Volumes get these modes when they are made. Open like /tmp, so that the gateway can be any user without a build (EGRESS_UID);
+# what must stay secret is in files of mode 600, and the container has one user.
 RUN cd /var/lib && mkdir -p egress/shared egress/authority egress/certificates egress/audit-key egress/audit-key-dns /var/log/egress /run/egress \
-  && chown -R "${UID}:${GID}" egress /var/log/egress /run/egress \
-  && chmod 700 egress/authority egress/audit-key egress/audit-key-dns /run/egress \
+  && chmod 1777 egress/* /var/log/egress /run/egress \
   && ln -s /app/dist/src/main.js /usr/local/bin/egress \
   && ln -s /app/dist/src/control/admin-client.js /usr/local/bin/egress-admin
 WORKDIR /app
@@ -46,7 +47,7 @@ CMD ["serve"]
 FROM gateway AS demo
 USER 0
 COPY --from=build /app/dist/test dist/test
-RUN mkdir -m 700 /demo && chown --reference=/var/log/egress /demo
+RUN mkdir -m 1777 /demo
 ARG UID=1000
 ARG GID=1000
 USER ${UID}:${GID}

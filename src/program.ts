@@ -176,9 +176,12 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .description('Test the isolation of a temporary sandbox (exits 1 if a check fails)')
     .option('--json', 'Print one JSON object per line')
     .option('--backend <name>', 'namespaces, docker or auto (default: namespaces)', requireValue)
-    .action(async ({ json = false, backend }: { json?: boolean; backend?: string }) => {
+    .option('--agent <name>', 'Agent of the policy to test as', requireValue)
+    .option('--policy <file>', 'Policy file (default: egress.yaml)', requireValue)
+    .action(async (flags: { json?: boolean; backend?: string; agent?: string; policy?: string }) => {
       const { doctor } = await import('./cli/doctor.js')
-      done(await doctor({ json, backend }, io))
+      const { json = false, backend, agent, policy } = flags
+      done(await doctor({ json, backend, agent, policy }, io))
     })
 
   egress

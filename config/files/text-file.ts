@@ -36,7 +36,7 @@ export function readTextFile(
     if (code === 'ENOENT') return null
     return {
       problem: `Cannot read the file (${code})`,
-      fix: 'Make it readable for the user that runs egress',
+      fix: `Make it readable for the user that runs egress (its number is ${String(process.getuid?.() ?? 'unknown')})`,
     }
   }
 }

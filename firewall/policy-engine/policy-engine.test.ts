@@ -372,7 +372,9 @@ void t.test('an agent may do what the service allows and its own rules allow', (
   t.match(ask(policyEngine, 'GET', 'https://api.example/issue/1', { agent: 'ci' }), {
     agentRule: { id: 'agents.ci.rules.api.rules[1]' },
   })
-  t.match(ask(policyEngine, 'POST', 'https://api.example/issue/1', { agent: 'ci' }), { rule: 'agents.ci' })
+  t.match(ask(policyEngine, 'POST', 'https://api.example/issue/1', { agent: 'ci' }), {
+    rule: 'agents.ci.rules.api',
+  })
   t.equal(
     verdict(policyEngine, 'POST', 'https://api.example/issue/1?_method=GET', { agent: 'ci' }),
     'no-rule',

@@ -274,7 +274,8 @@ function decide(judge: Judge, agent: string, candidates: readonly Destination[])
   const { destination, rule } = verdict
   const own = destination.agentRules?.[agent]
   if (own === undefined) return verdict
-  const second = judge([{ ...destination, rules: own }], `agents.${agent}`)
+  const place = `agents.${agent}.rules.${destination.service ?? destination.id}`
+  const second = judge([{ ...destination, rules: own }], place)
   return second.allowed ? { allowed: true, destination, rule, agentRule: second.rule } : second
 }
 

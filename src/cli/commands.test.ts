@@ -174,6 +174,12 @@ void t.test('explain shows the decision of the policy engine', async (t) => {
     ['FETCH https://jira.example.com/', 2, /Unknown method `FETCH`/],
     ['get https://jira.example.com/', 2, /Use `GET`/],
     ['dns 127.0.0.1', 2, /Invalid host name/],
+    [
+      'GET https://jira.example.com/base/rest/other',
+      1,
+      /^rule {2}agents\.narrow\.rules\.jira: allow: GET \/rest\/issue \(egress\.yaml:20\)\nreason {2}no-rule/m,
+      'narrow',
+    ],
     ['GET', 2, /Missing argument/],
     ['dns a.example.net b', 2, /Too many arguments/],
     [

@@ -18,15 +18,18 @@ const INSIDE_IMAGE = '/app/dist/src/doctor/inside.js'
 export interface DoctorOptions {
   readonly json: boolean
   readonly backend: string | undefined
+  /** As for `egress run`: which rules the probes meet, where the policy has no agent `default`. */
+  readonly agent: string | undefined
+  readonly policy: string | undefined
 }
 
 /** `egress doctor`: tests the isolation of a temporary sandbox. */
-export function doctor({ json, backend }: DoctorOptions, io: CommandIo): Promise<number> {
-  const options = { ...noOptions(parseLimits([])), backend }
+export function doctor({ json, ...chosen }: DoctorOptions, io: CommandIo): Promise<number> {
+  const options = { ...noOptions(parseLimits([])), ...chosen }
   const last = json ? ['--json'] : []
   return withDockerHost(io, async (host, io) => {
-    const chosen = await chooseBackend(options, io.env, host)
-    if (chosen.name === 'docker') return onDocker(last, options, io, host, await chosen.gateway)
+    const found = await chooseBackend(options, io.env, host)
+    if (found.name === 'docker') return onDocker(last, options, io, host, await found.gateway)
     const args = (await host.addresses()).flatMap((address) => ['--host', address])
     const lateFiles = findTool('perl') === null ? ['--late-files', 'Perl is not installed'] : []
     const { runEmbedded } = await import('../run/embedded.js')

@@ -163,6 +163,15 @@ function ruleLines(loaded: PolicyOnDisk, id: string, text = ruleText(loaded, id)
 function ruleText({ policy }: PolicyOnDisk, id: string): string {
   const destination = policy.destinations.find((candidate) => candidate.id === id)
   if (destination !== undefined) return describeDestination(destination)
+  const own = policy.destinations
+    .flatMap(({ service, agentRules = {} }) =>
+      Object.entries(agentRules).map(([agent, rules]) => ({
+        id: `agents.${agent}.rules.${service ?? ''}`,
+        rules,
+      })),
+    )
+    .find((candidate) => candidate.id === id)
+  if (own !== undefined) return own.rules.map((rule) => `${rule.effect}: ${rule.text}`).join(', ')
   const rule = policy.destinations
     .flatMap(({ rules, agentRules = {} }) => [rules, ...Object.values(agentRules)].flat())
     .find((candidate) => candidate.id === id)

@@ -8,6 +8,7 @@ import { HoldFile } from '../control/hold-file.js'
 import { Operator } from '../control/operator.js'
 import { operatorRoutes } from '../control/operator-routes.js'
 import { reloadRoute } from '../control/reload.js'
+import { bootId } from '../common/boot-id.js'
 import { EgressError, EXIT } from '../common/errors.js'
 import type { Gateway } from '../gateway/gateway.js'
 import { openCa } from '../serve/ca-store.js'
@@ -17,7 +18,15 @@ import { publishPolicy, readTextOrNull, watchResolver } from '../serve/published
 import { Reloader } from '../serve/reloader.js'
 import { endSandbox, knownSandboxes, sandboxRoutes, type AdminContext } from '../serve/sandbox-admin.js'
 import { bindDns, bindProxy } from '../serve/sockets.js'
-import { adminSocketIn, endedIn, holdsIn, policyIn } from '../common/state.js'
+import {
+  adminSocketIn,
+  endedIn,
+  holdsIn,
+  policyIn,
+  policySourceIn,
+  stateDirectories,
+} from '../common/state.js'
+import { writeWholeFile } from '../common/write-file.js'
 import type { CommandIo } from '../common/io.js'
 import { noPolicy, openPolicy, type PolicyOnDisk } from '../common/policy-file.js'
 import {
@@ -43,6 +52,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
   const stop = stopSignal()
   const loaded = await openPolicy(flags.policy, io, CREDENTIAL_KINDS)
   const settings = readSettings({ flags, env: io.env, cwd: io.cwd, file: loaded.settings })
+  refuseLostPolicy(loaded, io)
   const roles = both ? (['dns', 'http', 'sandbox'] as const) : (['http', 'sandbox'] as const)
   const parts = openRole(roles, settings, io, loaded.policy)
   const { log, state, registry, audit, counts } = parts
@@ -72,6 +82,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
   if (both) gateway.serve({ ...(await bindDns()), ...(await bindProxy()) })
   else gateway.serveProxy(await bindProxy())
   publishPolicy(loaded.text, policyIn(state))
+  writeWholeFile(policySourceIn(state), io.env[POLICY_SOURCE] ?? '')
   const reload = reloading({ both, flags, io, settings, loaded, gateway, ...parts })
   const context: AdminContext = {
     policy: () => gateway.policy,
@@ -104,6 +115,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
   log.info(`Ready: ${both ? 'resolver and proxy' : 'proxy'}`)
   setImmediate(() => gateway.warmUp())
   pruneCounters(gateway, registry)
+  for (const { id } of registry.ofEarlierBoots(bootId())) endSandbox(id, null, context)
   reapStaleSandboxes(context)
   hangup.listen(() => void reload.start())
   await stop
@@ -112,6 +124,29 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
   await gateway.close()
   audit.end()
   return 0
+}
+
+/** Which directory of the host the policy is in; docker-compose.yml sets it. */
+const POLICY_SOURCE = 'EGRESS_POLICY_DIR'
+
+/**
+ * Threat to rule 11: a `docker compose up -d` in another shell, without the variable that names the policy's directory, replaces the
+ * gateway by one that denies everything, without a word. A missing file after a policy is an error, as it is with a reload.
+ *
+ * @throws EgressError
+ */
+function refuseLostPolicy({ empty, file }: PolicyOnDisk, io: CommandIo): void {
+  const state = stateDirectories(io.env)
+  const before = readTextOrNull(policyIn(state)) ?? ''
+  if (empty !== 'missing' || before === '') return
+  const source = readTextOrNull(policySourceIn(state)) ?? ''
+  const directory = source === '' || source === '.' ? 'its directory' : source
+  throw new EgressError({
+    code: 'EGRESS_POLICY_LOST',
+    problem: `${file} is gone: this gateway had a policy when it last ran`,
+    fix: `Put it back, or with Compose set ${POLICY_SOURCE} to ${directory}; to deny everything, create an empty egress.yaml`,
+    exitCode: EXIT.failed,
+  })
 }
 
 interface Reloading extends RoleParts {

@@ -13,6 +13,7 @@ import { readFixedNetworks } from '../serve/fixed-networks.js'
 import { withPlaceholders } from '../serve/fixed-placeholders.js'
 import type { FixedNetwork } from '../serve/registry.js'
 import { SandboxRegistry } from '../serve/registry.js'
+import { checkStateOwner } from '../serve/state-owner.js'
 import { sandboxesIn, stateDirectories, type StateDirectories } from '../common/state.js'
 import type { ReloadOutcome } from '../serve/reloader.js'
 import type { CommandIo } from '../common/io.js'
@@ -42,6 +43,9 @@ export function openRole(
 ): RoleParts {
   const log = createLog(settings.logLevel, (line) => io.stderr.write(line))
   const state = stateDirectories(io.env)
+  const { shared, ca, certificates, auditKey } = state
+  const isProxy = roles.includes('http')
+  checkStateOwner([...(isProxy ? [shared, ca, certificates] : []), auditKey, settings.auditDir])
   const networks = readFixedNetworks(io.env)
   const known = policy === null ? networks : withPlaceholders(networks, policy, state.shared)
   const registry = new SandboxRegistry(sandboxesIn(state), known)

@@ -31,5 +31,7 @@ export function stateDirectories(env: Readonly<Record<string, string | undefined
 export const sandboxesIn = ({ shared }: StateDirectories) => join(shared, 'sandboxes')
 export const endedIn = ({ shared }: StateDirectories) => join(shared, 'ended')
 export const holdsIn = ({ shared }: StateDirectories) => join(shared, 'holds.json')
+/** The directory of the host that the policy was last read from, as it was given to Compose. */
+export const policySourceIn = ({ shared }: StateDirectories) => join(shared, 'policy-directory')
 export const policyIn = ({ shared }: StateDirectories) => join(shared, 'policy.yaml')
 export const adminSocketIn = (run: string) => join(run, 'admin.sock')

@@ -52,7 +52,7 @@ export async function runDocker(
   writeShown(emptyFile, '')
   const network = new RunNetwork(newSandboxId(), { host, gateway, options: docker, owner, emptyFile })
   const term = io.env['TERM'] ?? 'xterm'
-  const backend = new DockerBackend({ host, gateway, options: docker, network, term, warn: say })
+  const backend = new DockerBackend({ host, options: docker, network, term, warn: say })
   const interruption = new Interruption(host)
   let code: number | null = null
   let endWritable = (): void => undefined

@@ -44,7 +44,8 @@ export async function factsForDoctor(
 /** Why a helper container could not hide files in a running sandbox; null if it could. */
 async function whyNotHidden(host: DockerHost, image: string): Promise<string | null> {
   const { code, stderr } = await host.docker([
-    ...['run', '--rm', '--privileged', '--pid', 'host', '--network', 'none', '--no-healthcheck'],
+    ...['run', '--rm', '--privileged', '--userns', 'host', '--pid', 'host'],
+    ...['--network', 'none', '--no-healthcheck'],
     ...[
       '--user',
       '0:0',

@@ -14,7 +14,14 @@ function registryOf(fixed: Record<string, string> = {}) {
 }
 
 function registration(id: string, subnet: string, agent = 'default'): Registration {
-  return { id, agent, subnet, command: 'true', placeholders: new Map([['TOKEN', `placeholder-${id}`]]) }
+  return {
+    id,
+    agent,
+    subnet,
+    command: 'true',
+    boot: null,
+    placeholders: new Map([['TOKEN', `placeholder-${id}`]]),
+  }
 }
 
 void t.test('a sandbox is its own address in its own network, and nothing else is', (t) => {
@@ -125,5 +132,18 @@ void t.test('addresses', (t) => {
   for (const wrong of ['10.0.0.9/29', '10.0.0.8/33', '10.0.0.8', '::/29', '10.0.0.8/29 ']) {
     t.equal(parseSubnet(wrong), null, wrong)
   }
+  t.end()
+})
+
+void t.test('a restart of the machine ends what was registered before it, and nothing else', (t) => {
+  const { registry } = registryOf()
+  const boots = { 'sb-0000000001': 'earlier', 'sb-0000000002': 'now', 'sb-0000000003': null }
+  for (const [index, [id, boot]] of Object.entries(boots).entries())
+    registry.add({ ...registration(id, `10.231.0.${String(8 * index)}/29`), boot })
+  t.strictSame(
+    registry.ofEarlierBoots('now').map(({ id }) => id),
+    ['sb-0000000001'],
+  )
+  t.strictSame(registry.ofEarlierBoots(null), [], 'where the system does not tell')
   t.end()
 })

@@ -20,6 +20,8 @@ export interface Registration extends RegisteredSandbox {
   readonly subnet: string
   /** The command's first word, for the audit log. */
   readonly command: string
+  /** Which start of the engine's machine it is of; null if unknown. */
+  readonly boot: string | null
 }
 
 interface CachedRegistration {
@@ -139,6 +141,11 @@ export class SandboxRegistry {
     })
   }
 
+  /** Sandboxes of which a restart of the machine has left nothing but their registrations. */
+  ofEarlierBoots(boot: string | null): Registration[] {
+    return boot === null ? [] : this.list().filter((one) => one.boot !== null && one.boot !== boot)
+  }
+
   list(): Registration[] {
     // The first registration creates the directory.
     const names = existsSync(this.#directory) ? readdirSync(this.#directory) : []
@@ -170,10 +177,13 @@ export class SandboxRegistry {
 /** Null if the text is invalid; the sandbox is then unknown, and its requests are denied. */
 function parseRegistration(text: string): Registration | null {
   try {
-    const { id, agent, subnet, command, placeholders } = JSON.parse(text) as Record<string, unknown>
+    const { id, agent, subnet, command, boot, placeholders } = JSON.parse(text) as Record<string, unknown>
     const whole = [id, agent, subnet, command].every((part) => typeof part === 'string')
     if (!whole || typeof placeholders !== 'object' || placeholders === null) return null
-    return { id, agent, subnet, command, placeholders: new Map(Object.entries(placeholders)) } as Registration
+    return {
+      ...{ id, agent, subnet, command, boot: typeof boot === 'string' ? boot : null },
+      placeholders: new Map(Object.entries(placeholders)),
+    } as Registration
   } catch {
     return null
   }

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { Audit } from '../audit/audit.js'
 import { chooseAgent } from '../common/choose-agent.js'
+import { bootId } from '../common/boot-id.js'
 import { makePlaceholders, sandboxEnvironment } from '../common/environment.js'
 import { EgressError } from '../common/errors.js'
 import type { Operator } from '../control/operator.js'
@@ -130,6 +131,7 @@ function addSandbox(
     subnet,
     agent,
     command,
+    boot: bootId(),
     placeholders: makePlaceholders(policy, agent),
   }
   audit.sandbox({ at: now(), sandbox: { id, agent }, action: 'sandbox-start', command, exitCode: null })

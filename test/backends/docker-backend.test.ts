@@ -31,7 +31,7 @@ async function planOf(request: ProbeRequest, env: Readonly<Record<string, string
   writeShown(emptyFile, '')
   const owner = (await host.owner(pid)) ?? ''
   const network = new RunNetwork(newSandboxId(), { host, gateway, options, owner, emptyFile })
-  const backend = new DockerBackend({ host, gateway, options, network, term: 'xterm', warn: () => undefined })
+  const backend = new DockerBackend({ host, options, network, term: 'xterm', warn: () => undefined })
   const { trees, user } = viewForDocker(request, host)
   const connection = await network.connect('', 'probe')
   const view = hideForDocker(trees, null)

@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { ATTACKS, TABLE } from '../attacks/index.js'
 import type { InsideReport } from '../attacks/brief.js'
 import { evaluateRow, type HostObservation, type EvaluatedRow } from '../attacks/row.js'
@@ -84,8 +87,9 @@ export async function runDemo({ backend, json, signal }: DemoOptions): Promise<b
       const failures = renderFailures(rows)
       if (failures !== '') say(`\n${failures}`)
       say(`\n${rows.filter((row) => row.passed).length} of ${rows.length} checks passed.`)
+      const option = stack === null ? '' : ` --audit-dir ${await keepLog(stack)}`
       say(
-        'Every query and request of these runs is in the audit log: `egress logs dns`, `egress logs http --denied`.',
+        `Every query and request of these runs is in the audit log: \`egress logs dns${option}\`, \`egress logs http --denied${option}\`.`,
       )
     }
     return passed
@@ -94,6 +98,13 @@ export async function runDemo({ backend, json, signal }: DemoOptions): Promise<b
     await stack?.down()
     await workspace?.remove()
   }
+}
+
+/** The gateway's own log is gone with the gateway; returns the directory of a copy, which stays. */
+async function keepLog(stack: Stack): Promise<string> {
+  const directory = await mkdtemp(join(tmpdir(), 'egress-demo-log-'))
+  await stack.saveLog(directory)
+  return directory
 }
 
 interface AttackInput {

@@ -10,28 +10,33 @@ import type { Workspace } from './workspace.js'
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url))
 const execute = promisify(execFile)
 
-/** User of the gateway in docker-compose.yml. */
-const GATEWAY_USER = 1000
+/** User of the gateway where root starts the demo: files that only root can read are out of its reach. */
+const ORDINARY = { uid: 1000, gid: 1000 }
 
 /** A gateway in containers, for one demo. */
 export interface Stack {
   /** Environment variables with which Compose and sandbox-run find it. */
   readonly environment: Readonly<Record<string, string>>
+  /** Copies the gateway's audit log, which goes with its volumes, into a directory. */
+  saveLog(directory: string): Promise<void>
   down(): Promise<void>
 }
 
 /** Starts docker-compose.yml under a separate project name, with its own policy and secrets. */
 export async function startStack(workspace: Workspace): Promise<Stack> {
   const directory = dirname(workspace.policyPath)
+  const { uid, gid } = gatewayUser()
   if (process.getuid?.() === 0) {
-    // The gateway could not read files that only root can read.
     const names = (await readdir(directory)).map((name) => join(directory, name))
-    for (const path of [directory, ...names]) await chown(path, GATEWAY_USER, GATEWAY_USER)
+    for (const path of [directory, ...names]) await chown(path, uid, gid)
   }
   const agents = `10.${String(randomInt(232, 255))}.${String(randomInt(256))}`
   const environment = {
     COMPOSE_PROJECT_NAME: `egress-demo-${String(randomInt(1e6))}`,
     EGRESS_POLICY_DIR: directory,
+    // Whose files they are.
+    EGRESS_UID: String(uid),
+    EGRESS_GID: String(gid),
     EGRESS_AGENTS_SUBNET: `${agents}.240/28`,
     EGRESS_AGENTS_DNS: `${agents}.242`,
     EGRESS_AGENTS_PROXY: `${agents}.243`,
@@ -48,7 +53,15 @@ export async function startStack(workspace: Workspace): Promise<Stack> {
     await down()
     throw new Error(`The gateway did not start:\n${stdout}`, { cause })
   }
-  return { environment, down }
+  const saveLog = async (target: string) => {
+    await compose('cp', 'proxy:/var/log/egress/.', target)
+  }
+  return { environment, saveLog, down }
+}
+
+function gatewayUser(): { uid: number; gid: number } {
+  const { uid, gid } = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
+  return uid === 0 ? ORDINARY : { uid, gid }
 }
 
 /** The host's address on the engine's default bridge: containers of every network reach it, and it is private. */

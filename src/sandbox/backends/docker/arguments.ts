@@ -41,6 +41,8 @@ export function containerArguments(input: ContainerInput): string[] {
   return [
     ...['run', '--rm', '--init', '--interactive', '--sig-proxy=false', '--name', name],
     ...['--hostname', plan.hostname],
+    // With userns-remap another user than the caller would run inside, who can neither read nor write the caller's files.
+    ...['--userns', 'host'],
     ...['--label', `io.egress.project=${project}`, '--label', `io.egress.sandbox=${plan.id}`],
     ...['--network', name, '--ip', plan.addresses.own, '--dns', plan.addresses.resolver, '--dns-search', '.'],
     ...Object.entries(plan.hosts).flatMap(([host, address]) => ['--add-host', `${host}:${address}`]),

@@ -5,7 +5,6 @@ import { OWN_STREAMS, type CommandStreams, type SandboxBackend } from '../../bac
 import type { SandboxPlan } from '../../plan.js'
 import { containerArguments, environmentText } from './arguments.js'
 import { emptyFileIn, sweep, tellEnd, type CleanUpOrder } from './clean-up.js'
-import type { Gateway } from './gateway.js'
 import type { DockerHost } from './host.js'
 import { HidingWatch } from '../../watch/hiding-watch.js'
 import { LateMasks } from './late-masks.js'
@@ -17,7 +16,6 @@ const SIGNAL_ATTEMPTS = 5
 
 export interface DockerBackendInput {
   readonly host: DockerHost
-  readonly gateway: Gateway
   readonly options: DockerOptions
   readonly network: RunNetwork
   /** the value of TERM on a terminal */
@@ -33,6 +31,7 @@ export class DockerBackend implements SandboxBackend {
   #arguments: readonly string[] = []
   #exit: Promise<number> | null = null
   #ended = false
+  #stopFollowing = (): void => undefined
   #watch: HidingWatch | null = null
   #lateMasks: LateMasks | null = null
 
@@ -77,7 +76,7 @@ export class DockerBackend implements SandboxBackend {
   }
 
   #keepHidden(plan: SandboxPlan): void {
-    const { host, gateway, network, warn } = this.#input
+    const { host, network, warn } = this.#input
     const watch = new HidingWatch(plan)
     const stop = (reason: string) => {
       masks.close()
@@ -86,7 +85,7 @@ export class DockerBackend implements SandboxBackend {
     }
     const masks = new LateMasks({
       host,
-      gateway,
+      gateway: () => network.gateway,
       name: network.name,
       isOwnSocket: (pid, path) => watch.isOwnSocket(pid, path),
       hidden: (path) => watch.note(path),
@@ -105,7 +104,9 @@ export class DockerBackend implements SandboxBackend {
   }
 
   start(): void {
-    this.#exit = this.#input.host.attach(this.#arguments, this.#streams)
+    const { host, options, network } = this.#input
+    this.#stopFollowing = host.onGatewayStart(options.project, () => void network.rejoin())
+    this.#exit = host.attach(this.#arguments, this.#streams)
   }
 
   signal(name: NodeJS.Signals): void {
@@ -129,14 +130,17 @@ export class DockerBackend implements SandboxBackend {
     this.#ended = true
     this.#watch?.close()
     this.#lateMasks?.close()
+    this.#stopFollowing()
     const { host, network } = this.#input
-    const order = this.#cleanUpOrder()
     await network.close()
-    if (network.begun) {
-      await tellEnd(host, order, network.name, exitCode)
-    }
+    const order = this.#cleanUpOrder()
+    const isTold = !network.begun || (await tellEnd(host, order, network.name, { exitCode }))
     await host.release()
-    host.cleanUpLater({ ...order, network: network.begun ? network.name : null })
+    host.cleanUpLater({
+      ...order,
+      network: network.begun ? network.name : null,
+      untold: isTold ? null : { exitCode },
+    })
   }
 
   async sweep(): Promise<void> {
@@ -144,13 +148,15 @@ export class DockerBackend implements SandboxBackend {
   }
 
   #cleanUpOrder(): CleanUpOrder {
-    const { host, gateway, options, network } = this.#input
+    const { host, options, network } = this.#input
+    const { gateway } = network
     const { directory } = host.facts
     return {
       project: options.project,
       place: network.place,
       containers: { dns: gateway.dns, proxy: gateway.proxy },
       network: network.name,
+      untold: null,
       directories: [directory],
       emptyFile: emptyFileIn(directory),
     }

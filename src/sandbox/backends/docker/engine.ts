@@ -3,12 +3,41 @@ import { engineAdvisory } from '../../../doctor/advisories.js'
 import type { DockerHost } from './host.js'
 import { dockerError, type DockerOptions } from './options.js'
 
-/** Version of the engine. Throws a SandboxError. */
+/** What another engine than Docker's calls itself: it speaks Docker's interface, and has a component `Engine` for that. */
+const OTHER_ENGINE = /^(?!Engine$).*engine/i
+
+/**
+ * Version of the engine. Throws a SandboxError if it is another one than Docker Engine. Threat: Podman accepts the option that takes
+ * the host out of a sandbox's network, and drops it.
+ */
 export async function engineVersion(host: DockerHost): Promise<string> {
-  const { code, stdout } = await host.docker(['version', '--format', '{{.Server.Version}}'])
-  if (code !== 0 || stdout.trim() === '')
+  const { code, stdout } = await host.docker(['version', '--format', '{{json .Server}}'])
+  const server = readServer(stdout)
+  if (code !== 0 && server === null)
     throw dockerError('Cannot read the Docker engine version', 'Check the output of `docker version`')
-  return stdout.trim()
+  const names = server?.components ?? []
+  const other = names.find((name) => OTHER_ENGINE.test(name))
+  if (server === null || other !== undefined || !names.includes('Engine'))
+    throw notDocker(other ?? 'another one, such as Podman')
+  return server.version
+}
+
+/** Also for an engine that has another name, and does not do what it was asked. */
+export function notDocker(what: string): Error {
+  return dockerError(
+    `The engine is not Docker Engine but ${what}: the host is reachable from its internal networks`,
+    'Use --backend namespaces, which needs no engine, or install Docker Engine (docs/docker.md)',
+  )
+}
+
+function readServer(text: string): { version: string; components: string[] } | null {
+  try {
+    const server = JSON.parse(text) as { Version?: unknown; Components?: { Name?: unknown }[] } | null
+    const components = (server?.Components ?? []).map(({ Name }) => String(Name))
+    return typeof server?.Version === 'string' ? { version: server.Version, components } : null
+  } catch {
+    return null
+  }
 }
 
 /**

@@ -2,11 +2,18 @@ import { readFileSync, writeFileSync, writeSync } from 'node:fs'
 import { constants } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { quoteCommand } from '../../shell-quote.js'
 import { cleanUp, type CleanUpOrder } from './clean-up.js'
 import type { SandboxPlan } from '../../plan.js'
+import { gatewayStarts } from './gateway-starts.js'
 import type { DockerHost, DockerResult, HostFacts } from './host.js'
 import { dockerError } from './options.js'
+
+/** Seconds of events that are asked for at once: an order brings its output when it has ended. */
+const WINDOW_SECONDS = 5
+
+const now = (): number => Math.floor(Date.now() / 1000)
 
 /** Standard output, from which sandbox-run reads orders. */
 const ORDERS = 1
@@ -50,6 +57,23 @@ export class FrontHost implements DockerHost {
 
   async attach(args: readonly string[]): Promise<number> {
     return (await this.#ask('attach', args)).code
+  }
+
+  onGatewayStart(project: string, listener: () => void): () => void {
+    const stopped = new AbortController()
+    const { signal } = stopped
+    const watch = async () => {
+      for (let since = 0; !signal.aborted;) {
+        const from = since === 0 ? now() : since
+        since = from + WINDOW_SECONDS
+        const window = ['--since', String(from), '--until', String(since)]
+        const { code, stdout } = await this.docker([...gatewayStarts(project), ...window])
+        if (!signal.aborted && stdout.trim() !== '') listener()
+        if (code !== 0) await sleep(WINDOW_SECONDS * 1000)
+      }
+    }
+    void watch()
+    return () => stopped.abort()
   }
 
   onSignal(listener: (name: NodeJS.Signals) => void): void {

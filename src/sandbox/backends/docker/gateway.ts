@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { GatewayContainers } from './clean-up.js'
+import { engineVersion } from './engine.js'
 import type { DockerHost } from './host.js'
 import { dockerError, type DockerOptions } from './options.js'
 
@@ -67,6 +68,7 @@ async function composeUp(
       'The gateway is not running, and Docker Compose is not installed',
       'Install the Docker Compose plugin, then run `docker compose up -d`',
     )
+  await engineVersion(host)
   say('Starting the gateway (the first start builds its image)…')
   const { root } = host.facts
   const { code } = await host.docker(
@@ -105,11 +107,16 @@ async function untilHealthy(host: DockerHost, gateway: Gateway): Promise<void> {
 /** Explains a gateway that is not responding with its last error: with an invalid policy it exits, and Docker restarts it. */
 export async function gatewayAway(host: DockerHost, { proxy }: GatewayContainers): Promise<Error> {
   const { stdout, stderr } = await host.docker(['logs', '--tail', '20', proxy])
-  const lines = `${stdout}${stderr}`.split('\n')
-  const at = lines.findLastIndex((line) => /^egress: |^[^ ]*egress\.yaml/.test(line))
-  const said = at === -1 ? '' : `\n${lines.slice(at, at + 2).join('\n')}`
+  const said = lastError(`${stdout}${stderr}`)
   return dockerError(
     `The gateway is not responding${said}`,
     'Fix the error above, then run `docker compose restart proxy` (details: `docker compose logs`)',
   )
+}
+
+/** The last two lines of an output that have the form of every error: the problem, and indented by two what to do. */
+function lastError(output: string): string {
+  const lines = output.split('\n')
+  const at = lines.findLastIndex((line, index) => /^\S/.test(line) && /^ {2}\S/.test(lines[index + 1] ?? ''))
+  return at === -1 ? '' : `\n${lines.slice(at, at + 2).join('\n')}`
 }

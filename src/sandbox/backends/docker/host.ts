@@ -36,6 +36,12 @@ export interface DockerHost {
   /** Runs `docker` with these streams, out of the reach of the terminal's signals unless it has the terminal; its exit code. */
   attach(args: readonly string[], streams: CommandStreams): Promise<number>
 
+  /**
+   * Calls `listener` whenever a container of the gateway's Compose project has started, until the function that it returns is called.
+   * It may be late by some seconds. Never throws: without it, a run loses a gateway that is replaced.
+   */
+  onGatewayStart(project: string, listener: () => void): () => void
+
   /** Calls `listener` for every signal that the run gets. Once. */
   onSignal(listener: (name: NodeJS.Signals) => void): void
 

@@ -10,14 +10,15 @@ const START_SECONDS = 60
 
 /** It joins the namespaces of the sandbox, which needs privileges, and has no network, log or writable files. */
 const HELPER_OPTIONS =
-  'run --rm --privileged --pid host --network none --read-only --no-healthcheck --user 0:0 --log-driver none'
+  'run --rm --privileged --userns host --pid host --network none --read-only --no-healthcheck --user 0:0 --log-driver none'
 
 /** The words of a fixed text, and others as they are. */
 const words = (text: string, ...others: string[]): string[] => [...text.split(' '), ...others]
 
 export interface LateMasksInput {
   readonly host: DockerHost
-  readonly gateway: GatewayContainers
+  /** as it is now: its image is that of the helper */
+  readonly gateway: () => GatewayContainers
   /** of the sandbox's container */
   readonly name: string
   /** whether a path can stay visible, because the sandbox itself has opened the socket */
@@ -96,7 +97,9 @@ export class LateMasks {
         empty: { file: '/dev/null', directory: '' },
       }) ?? []
     if (perl === '') return `${process.arch} is not supported`
-    const { stdout: image } = await host.docker(words('container inspect --format {{.Image}}', gateway.proxy))
+    const { stdout: image } = await host.docker(
+      words('container inspect --format {{.Image}}', gateway().proxy),
+    )
     const lines = findings.map(({ how, path }) => `${how} ${encodePath(path).toString('hex')}\n`).join('')
     const { code, stdout, stderr } = await host.docker([
       ...words(HELPER_OPTIONS, '--env', `FINDINGS=${String(pid)}\n${lines}`),

@@ -8,6 +8,7 @@ import type { CommandStreams } from '../../backend.js'
 import type { SandboxPlan } from '../../plan.js'
 import { reservations, reserve, sweepReserved } from '../../reserved-paths.js'
 import type { CleanUpOrder } from './clean-up.js'
+import { gatewayStarts } from './gateway-starts.js'
 import type { DockerHost, DockerResult, HostFacts } from './host.js'
 import { ownerName } from './owner.js'
 
@@ -60,6 +61,19 @@ export class LocalHost implements DockerHost {
         resolve(code ?? 128 + (signal === null ? 0 : constants.signals[signal])),
       )
     })
+  }
+
+  onGatewayStart(project: string, listener: () => void): () => void {
+    // The read ends with the pipe, that is, with this process however it ends.
+    const script = '"$@" & read -r _; kill "$!"'
+    const child = spawn('sh', ['-c', script, 'sh', 'docker', ...gatewayStarts(project)], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+      detached: true,
+    })
+    for (const one of [child, child.stdin, child.stdout]) one.on('error', () => undefined)
+    child.stdout.on('data', listener)
+    child.unref()
+    return () => child.stdin.end()
   }
 
   onSignal(listener: (name: NodeJS.Signals) => void): void {

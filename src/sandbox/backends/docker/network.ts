@@ -3,12 +3,16 @@ import { RUN_BITS } from '../../../serve/registry.js'
 import { addressNumber, addressText, baseOf, hostIn, type Subnet } from '../../../serve/subnet.js'
 import { SandboxError } from '../../sandbox-error.js'
 import { placeOf, removeNetwork, tellEnd } from './clean-up.js'
-import { gatewayAway, type Gateway } from './gateway.js'
+import { notDocker } from './engine.js'
+import { findGateway, gatewayAway, type Gateway } from './gateway.js'
 import type { DockerHost, DockerResult } from './host.js'
 import { dockerError, type DockerOptions } from './options.js'
 
 /** Attempts before the pool is considered full. */
 const MAX_DRAWS = 40
+
+/** Takes the host's address out of a network, and so the host's servers on 0.0.0.0 out of the reach of who is in it. */
+const NO_HOST_ADDRESS = 'com.docker.network.bridge.inhibit_ipv4'
 
 /** A run's network, connected to the gateway, and the gateway's reply to the registration. */
 export interface Connection {
@@ -23,7 +27,8 @@ export class RunNetwork {
   /** of the sandbox */
   readonly id: string
   readonly #host: DockerHost
-  readonly #gateway: Gateway
+  #gateway: Gateway
+  #subnet: Subnet | null = null
   readonly #options: DockerOptions
   readonly #owner: string
   readonly #emptyFile: string
@@ -49,6 +54,11 @@ export class RunNetwork {
     return `egress-${this.id}`
   }
 
+  /** The gateway's containers: others after an upgrade. */
+  get gateway(): Gateway {
+    return this.#gateway
+  }
+
   /** Whether there may be something to remove. */
   get begun(): boolean {
     return this.#begun
@@ -62,12 +72,37 @@ export class RunNetwork {
   async connect(agent: string, command: string): Promise<Connection> {
     for (let draw = 1; ; draw += 1) {
       const connection = await this.#try(drawSubnet(this.#options.pool), agent, command, draw < MAX_DRAWS)
-      if (connection !== null) return connection
+      if (connection !== null) {
+        this.#subnet = connection.subnet
+        return connection
+      }
       // The end must be reported after the registration, or it has no effect.
       await this.#settle()
-      await tellEnd(this.#host, { containers: this.#gateway, emptyFile: this.#emptyFile }, this.name, null)
+      await tellEnd(this.#host, { containers: this.#gateway, emptyFile: this.#emptyFile }, this.name, {
+        exitCode: null,
+      })
       await removeNetwork(this.#host, this.#gateway, this.name)
     }
+  }
+
+  /**
+   * Connects the gateway's containers as they are now, where they are not: an upgrade replaces them, and only a run knows its
+   * network. Never rejects: whoever is still missing has another start to come.
+   */
+  async rejoin(): Promise<void> {
+    const found = await findGateway(this.#host, this.#options)
+    if (typeof found === 'string' || this.#subnet === null || this.#closed) return
+    this.#gateway = found
+    // One that is connected says so, which is as good.
+    await Promise.all(this.#join(this.#subnet))
+  }
+
+  #join(subnet: Subnet): Promise<DockerResult>[] {
+    const { dns, proxy } = this.#gateway
+    return [
+      this.#docker(['network', 'connect', '--ip', hostIn(subnet, 'dns'), this.name, dns]),
+      this.#docker(['network', 'connect', '--ip', hostIn(subnet, 'proxy'), this.name, proxy]),
+    ]
   }
 
   /**
@@ -85,13 +120,13 @@ export class RunNetwork {
 
   /** Null if the addresses are in use and another attempt is allowed. */
   async #try(subnet: Subnet, agent: string, command: string, mayRepeat: boolean): Promise<Connection | null> {
-    const { dns, proxy } = this.#gateway
+    const { proxy } = this.#gateway
     const text = `${addressText(subnet.base)}/${String(subnet.bits)}`
     this.#goOn()
     this.#begun = true
     const made = this.#docker([
       ...['network', 'create', '--internal', '--subnet', text],
-      ...['--opt', 'com.docker.network.bridge.inhibit_ipv4=true'],
+      ...['--opt', `${NO_HOST_ADDRESS}=true`],
       ...['--label', `io.egress.project=${this.#options.project}`],
       ...['--label', `io.egress.owner=${this.#owner}`, this.name],
     ])
@@ -105,10 +140,9 @@ export class RunNetwork {
       )
     }
     this.#goOn()
-    const joined = [
-      this.#docker(['network', 'connect', '--ip', hostIn(subnet, 'dns'), this.name, dns]),
-      this.#docker(['network', 'connect', '--ip', hostIn(subnet, 'proxy'), this.name, proxy]),
-    ]
+    const asked = this.#isolation()
+    const joined = this.#join(subnet)
+    if (!(await asked)) throw notDocker('one that dropped what isolates the network')
     const answer = await told
     if (answer.code !== 0) {
       if (mayRepeat && answer.stderr.includes('overlap')) return null
@@ -121,6 +155,13 @@ export class RunNetwork {
         'Check that the gateway is running with `docker compose ps`',
       )
     return readResponse(subnet, answer.stdout)
+  }
+
+  /** Whether the engine has made the network as it was asked to. */
+  async #isolation(): Promise<boolean> {
+    const format = `{{.Driver}} {{.Internal}} {{index .Options "${NO_HOST_ADDRESS}"}}`
+    const { stdout } = await this.#docker(['network', 'inspect', '--format', format, this.name])
+    return stdout.trim() === 'bridge true true'
   }
 
   #goOn(): void {

@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, readlinkSync } from 'node:fs'
 import { hostname } from 'node:os'
+import { bootId } from '../../../common/boot-id.js'
 
 /**
  * A unique name for a process: machine, process id and start time. Null if there is no such process. sandbox-run makes the
@@ -12,12 +13,8 @@ export function ownerName(pid: number): string | null {
 }
 
 function place(): string {
-  try {
-    const boot = readFileSync('/proc/sys/kernel/random/boot_id', 'utf8').trim()
-    return `${boot}/${readlinkSync('/proc/self/ns/pid')}`
-  } catch {
-    return `${hostname()}/0`
-  }
+  const boot = bootId()
+  return boot === null ? `${hostname()}/0` : `${boot}/${readlinkSync('/proc/self/ns/pid')}`
 }
 
 /** Start time: field 22 of /proc/PID/stat (the program's name before it may contain any character), otherwise from ps. */
