@@ -61,14 +61,14 @@ export class FrontHost implements DockerHost {
 
   onGatewayStart(project: string, listener: () => void): () => void {
     const stopped = new AbortController()
-    const { signal } = stopped
+    const isOn = () => !stopped.signal.aborted
     const watch = async () => {
-      for (let since = 0; !signal.aborted;) {
+      for (let since = 0; isOn();) {
         const from = since === 0 ? now() : since
         since = from + WINDOW_SECONDS
         const window = ['--since', String(from), '--until', String(since)]
         const { code, stdout } = await this.docker([...gatewayStarts(project), ...window])
-        if (!signal.aborted && stdout.trim() !== '') listener()
+        if (isOn() && stdout.trim() !== '') listener()
         if (code !== 0) await sleep(WINDOW_SECONDS * 1000)
       }
     }
