@@ -47,7 +47,8 @@ export const LOAD_PASSES: readonly LoadPass[] = [
   {
     name: 'text',
     run: (load) => {
-      const content = readTextFile(load.absolute)
+      const { otherwise } = load.options
+      const content = readTextFile(load.absolute) ?? (otherwise === undefined ? null : { text: otherwise })
       if (content === null) return denyAll('missing', null, [])
       if ('problem' in content) throw new PolicyError([{ file: load.file, line: 1, column: 1, ...content }])
       load.text = content.text

@@ -18,6 +18,8 @@ export interface LoadOptions {
   readonly ruleKinds?: RuleKinds
   /** Environment in which secrets are looked up, in addition to `.env`. */
   readonly env: Readonly<Record<string, string | undefined>>
+  /** Text of the policy if the file does not exist (default: none, so that everything is denied). */
+  readonly otherwise?: string | undefined
   /** Directory for relative file names (default: the process's current directory). */
   readonly cwd?: string
   /**

@@ -1,21 +1,22 @@
 import { readFileSync } from 'node:fs'
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { Command, CommanderError } from 'commander'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import type { FilterFlags } from './cli/logs.js'
 import { addPolicyCommands } from './cli/policy-commands.js'
 import type { CommandIo } from './common/io.js'
 import { EgressError, EXIT, exitCodeOf, formatError } from './common/errors.js'
-import { parseLimits } from './sandbox/limits.js'
+import { requireValue, wholeNumber } from './option-values.js'
+import { addRunCommand } from './run-command.js'
 import { shareStandardStreams } from './standard-streams.js'
 import { usageError } from './usage-error.js'
 
 // Each action loads its own command, so that `egress run` does not wait for code that only `explain` needs.
 
 const EXAMPLES = `Examples:
+  egress run claude                             run Claude Code in a sandbox, without giving it your API key
   egress init                                   create a commented egress.yaml
-  egress init --agent claude                    create the policy that Claude Code needs
   egress check                                  validate the policy and explain it
-  egress run -- python3 my_agent.py             run an agent in a sandbox behind the firewall
+  egress run -- python3 my_agent.py             run any program in a sandbox behind the firewall
   egress explain GET https://api.github.com/    show whether a request is allowed, and why
   egress explain dns pypi.org                   show why a DNS name is allowed or denied
   egress logs --denied                          show what was denied, and why
@@ -23,21 +24,6 @@ const EXAMPLES = `Examples:
 
 /** The code that `docker run` uses when it cannot start a container. */
 const LAUNCH_FAILED_EXIT = 125
-
-interface RunFlags {
-  backend?: string
-  image?: string
-  tty?: boolean
-  allowOldEngine?: boolean
-  agent?: string
-  policy?: string
-  auditDir?: string
-  workdir?: string
-  write?: boolean
-  mount?: string[]
-  env?: string[]
-  limit?: string[]
-}
 
 interface LogsFlags extends FilterFlags {
   auditDir?: string
@@ -105,50 +91,7 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .configureOutput({ outputError: () => undefined })
     .enablePositionalOptions()
 
-  egress
-    .command('run')
-    .description('Run a command in a new sandbox with its own gateway')
-    .usage('[options] -- command [arguments…]')
-    .argument('<command...>', 'Command and arguments')
-    .option('--backend <name>', 'namespaces, docker or auto (default: namespaces)', requireValue)
-    .option('--agent <name>', 'Agent of the policy to run as', requireValue)
-    .option('--policy <file>', 'Policy file (default: egress.yaml)', requireValue)
-    .option('--audit-dir <dir>', 'Directory for the audit log', requireValue)
-    .option(
-      '--workdir <dir>',
-      'Work directory (default: the current one), read-only without --write',
-      requireValue,
-    )
-    .option('--write', 'Let the command write to the work directory')
-    .option(
-      '--mount <path[:rw]>',
-      'Make a file or directory available at the same path; add :rw to allow writing (repeatable)',
-      collect,
-    )
-    .option(
-      '--env <NAME=VALUE>',
-      'Set an environment variable in the sandbox, or remove it with -NAME (repeatable)',
-      collect,
-    )
-    .option(
-      '--limit <name=value>',
-      'Limit processes, memory, tmp or files, such as memory=2g; with Docker also cpus (repeatable)',
-      collect,
-    )
-    .option('--image <name>', 'Image to run the command in (Docker)', requireValue)
-    .option('--tty', 'Give the command a terminal even if the output is not one (Docker)')
-    .option('--allow-old-engine', 'Accept an engine with a known vulnerability (Docker)')
-    .passThroughOptions()
-    .action(async (command: string[], flags: RunFlags) => {
-      const { run } = await import('./cli/run.js')
-      const { agent, policy, auditDir, workdir, write = false, mount: mounts = [], env = [], limit } = flags
-      const { backend, image, tty = false, allowOldEngine = false } = flags
-      const limits = parseLimits(limit ?? [])
-      const docker = { backend, image, tty, allowOldEngine }
-      done(
-        await run(command, { agent, policy, auditDir, workdir, write, mounts, env, limits, ...docker }, io),
-      )
-    })
+  addRunCommand(egress, io, done)
 
   egress
     .command('serve')
@@ -220,11 +163,7 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .command('init')
     .description('Create a commented starter policy')
     .argument('[file]', 'File to create (default: egress.yaml)')
-    .option(
-      '--agent <name>',
-      'Create the policy that this agent needs: claude, codex, gemini or aider',
-      requireValue,
-    )
+    .option('--agent <name>', 'Create the policy that this agent needs (see `egress agents`)', requireValue)
     .option('--audit-dir <dir>', "Directory of the audit log with the agent's last run", requireValue)
     .option('--force', 'Overwrite an existing file')
     .action(
@@ -233,6 +172,15 @@ function program(io: CommandIo, done: (code: number) => void): Command {
         done(await runInit({ file, ...flags }, io))
       },
     )
+
+  egress
+    .command('agents')
+    .description('List the agents that `egress run NAME` knows, what each needs, and whether it is installed')
+    .option('--json', 'Print one JSON object per line')
+    .action(async ({ json }: { json?: boolean }) => {
+      const { runAgents } = await import('./cli/agents.js')
+      done(runAgents({ json }, io))
+    })
 
   egress
     .command('presets')
@@ -325,21 +273,6 @@ function program(io: CommandIo, done: (code: number) => void): Command {
 
 async function credentialKinds(): Promise<readonly CredentialKind[]> {
   return (await import('#proxy/credentials/index.js')).CREDENTIAL_KINDS
-}
-
-/** Rejects the value that an unset shell variable leaves (`--agent ""`), and `--` in `--agent -- command`. */
-function requireValue(text: string): string {
-  if (text === '' || text.startsWith('--')) throw new InvalidArgumentError('Add a value after the option.')
-  return text
-}
-
-function collect(value: string, before: readonly string[] = []): string[] {
-  return [...before, requireValue(value)]
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('Use a whole number.')
-  return Number(text)
 }
 
 function version(): string {

@@ -2,12 +2,12 @@ import { linkSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { randomUUID } from 'node:crypto'
 import { resolve } from 'node:path'
 import { readSettings } from '#config/settings.js'
+import { agentPolicy } from '../agents/agent-policy.js'
+import { AGENTS, findRecipe } from '../agents/index.js'
 import { EgressError, EXIT, exitCodeOf, formatError } from '../common/errors.js'
 import type { CommandIo } from '../common/io.js'
 import { policyFile } from '../common/policy-file.js'
 import { lastDenials } from '../logs/run-denials.js'
-import { AGENT_NEEDS } from './agent-needs.js'
-import { agentPolicy } from './agent-policy.js'
 import { STARTER_POLICY } from './starter-policy.js'
 
 export interface InitArgs {
@@ -40,15 +40,15 @@ export async function runInit(
 
 /** With what its last run was refused, where there was one. */
 async function policyOf(agent: string, auditDir: string | undefined, io: CommandIo): Promise<string> {
-  const needs = AGENT_NEEDS.find(({ name }) => name === agent)
-  if (needs === undefined)
+  const recipe = findRecipe(agent)
+  if (recipe === null)
     throw new EgressError({
       code: 'EGRESS_USAGE',
       problem: `Unknown agent \`${agent}\``,
-      fix: `Use one of: ${AGENT_NEEDS.map(({ name }) => name).join(', ')}; or omit --agent for a commented example`,
+      fix: `Use one of: ${AGENTS.map(({ name }) => name).join(', ')}; or omit --agent for a commented example`,
     })
   const settings = readSettings({ flags: { auditDir }, env: io.env, cwd: io.cwd })
-  return agentPolicy(needs, await lastDenials(settings.auditDir, needs.name))
+  return agentPolicy(recipe, await lastDenials(settings.auditDir, recipe.name))
 }
 
 /** Creates the whole file or nothing. `link` fails if the name exists, without a gap between the test and the use. */

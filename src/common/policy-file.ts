@@ -34,12 +34,13 @@ export function noPolicy(file: string): EgressError {
   })
 }
 
-/** Rejects with PolicyError or SettingsError. `withSecrets` as in `loadPolicy`. */
+/** Rejects with PolicyError or SettingsError. `withSecrets` and `otherwise` as in `loadPolicy`. */
 export async function openPolicy(
   file: string | undefined,
   io: CommandIo,
   kinds: readonly CredentialKind[],
   withSecrets = true,
+  otherwise?: string,
 ): Promise<PolicyOnDisk> {
   const name = policyFile(file, io)
   const absolute = resolve(io.cwd, name)
@@ -52,6 +53,7 @@ export async function openPolicy(
     env: io.env,
     cwd: io.cwd,
     withSecrets,
+    otherwise,
     beforeSecrets: refuseSandboxWritten,
   })
   return { ...loaded, file: name }

@@ -143,6 +143,11 @@ export function refuseSandboxLinks(path: string): void {
   }
 }
 
+/** Whether a sandbox could have written a file: then nothing is in it that sandboxes do not know. */
+export function isSandboxWritten(file: string): boolean {
+  return directoryWritten(file) !== null
+}
+
 /** The directory through which a sandbox could have written a file; null if none could. */
 function directoryWritten(file: string): string | null {
   const found = lstatSync(file, { throwIfNoEntry: false })

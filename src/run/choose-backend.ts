@@ -1,7 +1,8 @@
 import { findGateway, type FoundGateway } from '../sandbox/backends/docker/gateway.js'
 import type { DockerHost } from '../sandbox/backends/docker/host.js'
 import { dockerError, dockerOptions } from '../sandbox/backends/docker/options.js'
-import { usage, type RunOptions } from './options.js'
+import { type RunOptions } from './options.js'
+import { usage } from './usage.js'
 
 export type Choice =
   { readonly name: 'namespaces' } | { readonly name: 'docker'; readonly gateway: Promise<FoundGateway> }

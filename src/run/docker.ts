@@ -1,8 +1,15 @@
+import type { AgentRecipe } from '../agents/recipe.js'
 import type { CommandIo } from '../common/io.js'
 import { newSandboxId } from '../common/sandbox-id.js'
 import { DockerBackend, writeShown } from '../sandbox/backends/docker/backend.js'
 import { emptyFileIn } from '../sandbox/backends/docker/clean-up.js'
-import { buildDefaultImage, checkEngine, engineVersion } from '../sandbox/backends/docker/engine.js'
+import {
+  agentImage,
+  buildAgentImage,
+  buildDefaultImage,
+  checkEngine,
+  engineVersion,
+} from '../sandbox/backends/docker/engine.js'
 import { openGateway, type FoundGateway, type Gateway } from '../sandbox/backends/docker/gateway.js'
 import type { DockerHost } from '../sandbox/backends/docker/host.js'
 import { RunNetwork } from '../sandbox/backends/docker/network.js'
@@ -12,13 +19,15 @@ import {
   dockerOptions,
   type DockerOptions,
 } from '../sandbox/backends/docker/options.js'
-import { hideForDocker, planForDocker, viewForDocker } from '../sandbox/backends/docker/setting.js'
+import { hideForDocker, ORDINARY, planForDocker, viewForDocker } from '../sandbox/backends/docker/setting.js'
 import { LocalHost } from '../sandbox/backends/docker/local-host.js'
 import { setNewRepositoriesAside } from '../sandbox/new-repositories.js'
 import { endNotes, hiddenNotes, LATE_FILES_NOTE } from './hiding-notes.js'
 import { recordWrites } from './record-writes.js'
+import { applyRecipe, environmentChanges } from './run-recipe.js'
 import { Interruption } from './interruption.js'
-import { parseEnvironment, requestOf, usage, type RunOptions } from './options.js'
+import { parseEnvironment, requestOf, type RunOptions } from './options.js'
+import { usage } from './usage.js'
 
 /**
  * Runs a command in a container behind the gateway that Compose started. One flow, top to bottom: gateway, network,
@@ -38,9 +47,16 @@ export async function runDocker(
   if (options.tty && !facts.terminals.input)
     throw usage('--tty requires a terminal on standard input', 'Remove --tty')
   const terminal = options.tty || (facts.terminals.input && facts.terminals.output)
-  const request = requestOf(command, options, { cwd: io.cwd, terminal })
-  const env = parseEnvironment(options.env)
-  const docker = dockerOptions(io.env, options)
+  const { recipe } = options
+  if (options.home !== undefined && options.home !== false && !(host instanceof LocalHost))
+    throw usage('--home needs Node.js on this host', 'Install Node.js 20.19 or later, or remove --home')
+  const user = () => (facts.uid === 0 ? ORDINARY : null)
+  const home = host instanceof LocalHost ? options.home : false
+  const asked = requestOf(command, { ...options, home }, { cwd: io.cwd, terminal, user })
+  const program = { path: recipe?.name ?? '', mounts: [] }
+  const request = recipe === null ? asked : applyRecipe(asked, recipe, program)
+  const changes = parseEnvironment(options.env)
+  const docker = withAgentImage(dockerOptions(io.env, options), recipe)
   const say = (message: string) => void io.stderr.write(`egress: ${message}\n`)
 
   const gateway = await openGateway(host, await found, docker, say)
@@ -61,7 +77,7 @@ export async function runDocker(
   try {
     await interruption.orEnd(async () => {
       const connecting = network.connect(options.agent ?? '', (command[0] ?? '').replace(/^.*\//, ''))
-      const checked = checkHost(host, gateway, docker, say)
+      const checked = checkHost(host, gateway, docker, recipe, say)
       // Mark both as handled: one may reject while the code below still awaits the other.
       for (const work of [connecting, checked]) work.catch(() => undefined)
       const policyDirectory = await checked
@@ -69,11 +85,12 @@ export async function runDocker(
       await tellPolicy(host, view.trees.workdir, policyDirectory, io)
       const connection = await connecting
       const { user } = view
+      const env = environmentChanges(recipe, request.workdir, connection.environment, changes)
+      if (recipe !== null) checkServices(recipe, connection.environment, policyDirectory)
       const plan = planForDocker({ id: network.id, request, view: hidden, user, connection, env })
       // Where the program itself runs in a container, no other command of it runs on this host.
       const beginWritable = host instanceof LocalHost ? recordWrites(plan) : () => () => undefined
-      notes = () =>
-        endNotes(plan.shown, backend.hiddenLate, plan.workdir, since, setNewRepositoriesAside(plan))
+      notes = () => endNotes(plan, backend.hiddenLate, since, setNewRepositoriesAside(plan))
       const own = policyDirectory === null ? [] : [`${policyDirectory}/egress.yaml`]
       for (const line of [...view.notes, ...hiddenNotes(plan, own)]) say(line)
       say(LATE_FILES_NOTE)
@@ -111,6 +128,7 @@ async function checkHost(
   host: DockerHost,
   { proxy }: Gateway,
   options: DockerOptions,
+  recipe: AgentRecipe | null,
   say: (message: string) => void,
 ): Promise<string | null> {
   const [version, { code, stdout }] = await Promise.all([
@@ -125,7 +143,29 @@ async function checkHost(
   const warning = checkEngine(version, options.allowOldEngine)
   if (warning !== null) say(`WARNING: ${warning}`)
   if (code !== 0 && options.image === DEFAULT_IMAGE) await buildDefaultImage(host, options, say)
+  if (code !== 0 && recipe !== null && options.image === agentImage(recipe.name))
+    await buildAgentImage(host, recipe, options, say)
   return stdout.split('\n')[0] || null
+}
+
+/** A known agent has an image of its own, unless the user names one. */
+function withAgentImage(options: DockerOptions, recipe: AgentRecipe | null): DockerOptions {
+  const { image } = options
+  return recipe === null || image !== DEFAULT_IMAGE ? options : { ...options, image: agentImage(recipe.name) }
+}
+
+/** Throws if the policy has no service that the agent could use: it would only say that it is not logged in. */
+function checkServices(
+  { name, title, services }: AgentRecipe,
+  environment: Readonly<Record<string, string>>,
+  policyDirectory: string | null,
+): void {
+  if (services.some(({ secret }) => environment[secret] !== undefined)) return
+  const place = policyDirectory ?? "the directory of the gateway's policy"
+  throw dockerError(
+    `The gateway's policy has no service for ${title}`,
+    `Run \`egress init --agent ${name}\` in ${place}, add ${services[0]?.secret ?? 'its key'} to egress.env there, then run: docker compose exec proxy egress reload`,
+  )
 }
 
 /** Warns if the gateway has no policy, or if the work directory has a policy that is ignored. */

@@ -1,4 +1,5 @@
 import { DOTENV_FILES } from '#config/secrets/dotenv.js'
+import { existsSync, statSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { isatty } from 'node:tty'
 import type { Server as TcpServer } from 'node:net'
@@ -23,14 +24,17 @@ import { newSandboxId } from '../common/sandbox-id.js'
 import { closeInheritedDescriptors } from '../sandbox/descriptors.js'
 import { NamespacesBackend } from '../sandbox/backends/namespaces/backend.js'
 import { agentHome } from '../sandbox/etc-files.js'
-import { planNamespaces } from '../sandbox/backends/namespaces/setting.js'
+import { planNamespaces, systemTrees } from '../sandbox/backends/namespaces/setting.js'
+import { chooseUser, type UnixUser } from '../sandbox/identity.js'
 import type { CommandIo } from '../common/io.js'
-import { isNamed, noPolicy, openPolicy } from '../common/policy-file.js'
+import { isNamed, noPolicy, openPolicy, policyFile, type PolicyOnDisk } from '../common/policy-file.js'
 import { RunSummary } from '../logs/run-summary.js'
 import { setNewRepositoriesAside } from '../sandbox/new-repositories.js'
+import { locateAgent } from './agent-program.js'
 import { endNotes, hiddenNotes } from './hiding-notes.js'
 import { recordWrites } from './record-writes.js'
 import { homeTrustFiles, trustFiles } from '../trust/trust-files.js'
+import { applyRecipe, environmentChanges, ownPolicy, explainOwnPolicy, quietHosts } from './run-recipe.js'
 import { refuseWritable } from './trusted-files.js'
 import { quoteWord } from '../sandbox/shell-quote.js'
 import { FORWARDED, parseEnvironment, requestOf, type RunOptions } from './options.js'
@@ -56,17 +60,20 @@ export async function runEmbedded(
     quiet,
     empty,
     ...loaded
-  } = await openPolicy(options.policy, io, CREDENTIAL_KINDS)
+  } = await openOrMakePolicy(options, io)
   const flags = { policy: options.policy, auditDir: options.auditDir }
   const settings = readSettings({ flags, env: io.env, cwd: io.cwd, file })
   const log = createLog(settings.logLevel, (line) => io.stderr.write(line))
+  const { recipe } = options
   if (empty === 'missing' && isNamed(options.policy, io)) throw noPolicy(loaded.file)
   if (empty !== null)
     log.warn(`${loaded.file} is ${empty}, so everything is denied. Create a policy with \`egress init\``)
   const ignored = ignoredProxies(io.env, policy.proxies)
   if (ignored !== null) log.warn(ignored)
   const identity = identify(options.agent, policy)
-  const request = requestOf(command, options, { cwd: io.cwd, terminal: isatty(0) && isatty(1) })
+  const asked = requestOf(command, options, { cwd: io.cwd, terminal: isatty(0) && isatty(1), user: userFor })
+  const agent = recipe === null ? null : locateAgent(recipe, process.env['PATH'] ?? '', systemTrees())
+  const request = recipe === null || agent === null ? asked : applyRecipe(asked, recipe, agent)
   const writable = [
     ...(request.writable ? [request.workdir] : []),
     ...request.mounts.flatMap((mount) => (mount.writable ? [mount.path] : [])),
@@ -76,7 +83,7 @@ export async function runEmbedded(
   const policies = [loaded.file, ...beside].map((path) => resolve(io.cwd, path))
   const keyDirectory = auditKeyDirectory(io.env)
   const directory = join(settings.auditDir, 'runs', runName(identity.id))
-  const summary = new RunSummary(quiet)
+  const summary = new RunSummary([...quiet, ...quietHosts(recipe)])
   const audit = new Audit({
     directory,
     gateway: identity.id,
@@ -90,14 +97,16 @@ export async function runEmbedded(
   const authority = () => (making ??= CertificateAuthority.create(Date.now()))
   const files = async () => {
     const { pem } = await authority()
-    return { ...trustFiles(pem, Date.now()), ...homeTrustFiles(pem, agentHome) }
+    const inMemory = request.home === null ? homeTrustFiles(pem, agentHome) : {}
+    return { ...trustFiles(pem, Date.now()), ...inMemory }
   }
+  const env = sandboxEnvironment(policy, identity, [LOOPBACK_ADDRESS])
   const { plan, warnings, notes } = await planNamespaces(identity.id, {
     ...request,
     masked: [...sensitiveFiles, settings.auditDir, stateDirectory(), keyDirectory],
     policies,
-    env: sandboxEnvironment(policy, identity, [LOOPBACK_ADDRESS]),
-    changes: parseEnvironment(options.env),
+    env,
+    changes: environmentChanges(recipe, request.workdir, env, parseEnvironment(options.env)),
     listen: [
       { name: 'dnsUdp', kind: 'udp', port: PORTS.dns },
       { name: 'dnsTcp', kind: 'tcp', port: PORTS.dns },
@@ -146,12 +155,35 @@ export async function runEmbedded(
     await sandbox.end()
     endWritable()
     const repositories = setNewRepositoriesAside(plan)
-    for (const line of endNotes(plan.shown, sandbox.hiddenLate, plan.workdir, since, repositories)) tell(line)
+    for (const line of endNotes(plan, sandbox.hiddenLate, since, repositories)) tell(line)
     await gateway?.close()
     audit.end()
     const refused = summary.line()
     if (refused !== null) tell(`${refused}: ${logsCommand(options)}`)
   }
+}
+
+/** The policy; without one, that of the recipe. */
+async function openOrMakePolicy({ policy, recipe }: RunOptions, io: CommandIo): Promise<PolicyOnDisk> {
+  const isMade =
+    recipe !== null && !isNamed(policy, io) && !existsSync(resolve(io.cwd, policyFile(policy, io)))
+  if (!isMade) return openPolicy(policy, io, CREDENTIAL_KINDS)
+  try {
+    const opened = await openPolicy(policy, io, CREDENTIAL_KINDS, true, ownPolicy(recipe, io.env))
+    io.stderr.write(
+      `egress: No ${opened.file} here: ${recipe.title} gets what it needs, and nothing else (\`egress init --agent ${recipe.name}\` writes it down)\n`,
+    )
+    return opened
+  } catch (error) {
+    throw explainOwnPolicy(recipe, error)
+  }
+}
+
+/** The user of a sandbox that root starts. */
+function userFor(workdir: string): UnixUser | null {
+  const owner = statSync(workdir, { throwIfNoEntry: false }) ?? { uid: 0, gid: 0 }
+  const { SUDO_UID: sudoUid, SUDO_GID: sudoGid } = process.env
+  return chooseUser({ uid: process.getuid?.() ?? 0, sudoUid, sudoGid, owner })
 }
 
 /** In this order, because V8 takes no stored code any more once its options have changed. */

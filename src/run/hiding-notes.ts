@@ -1,4 +1,4 @@
-import type { HostView, ShownTree } from '../sandbox/plan.js'
+import type { HostView } from '../sandbox/plan.js'
 import type { NewRepositories } from '../sandbox/new-repositories.js'
 import { changedProgramFiles } from '../sandbox/program-files.js'
 import { printablePath } from '../sandbox/raw-path.js'
@@ -31,13 +31,12 @@ export const LATE_FILES_NOTE =
 
 /** Notes for the end of a run, one line each. `since` is its start, in milliseconds since 1970. */
 export function endNotes(
-  shown: readonly ShownTree[],
+  { shown, workdir, home }: Pick<HostView, 'shown' | 'workdir' | 'home'>,
   hiddenLate: readonly string[],
-  workdir: string,
   since: number,
   { setAside, left, complete }: NewRepositories,
 ): string[] {
-  const changed = changedProgramFiles(shown, since)
+  const changed = changedProgramFiles(shown, since, home)
   return [
     ...(setAside.length === 0
       ? []

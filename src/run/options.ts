@@ -1,7 +1,10 @@
 import { resolve } from 'node:path'
+import type { AgentRecipe } from '../agents/recipe.js'
 import type { EnvironmentChanges } from '../common/environment-changes.js'
-import { EgressError } from '../common/errors.js'
+import type { UnixUser } from '../sandbox/identity.js'
 import type { SandboxLimits, SandboxRequest } from '../sandbox/spec.js'
+import { openHome, PROJECT_HOME } from './home.js'
+import { usage } from './usage.js'
 
 /** The options of `egress run`. */
 export interface RunOptions {
@@ -10,7 +13,12 @@ export interface RunOptions {
   readonly policy: string | undefined
   readonly auditDir: string | undefined
   readonly workdir: string | undefined
-  readonly write: boolean
+  /** default: what the recipe needs, otherwise false */
+  readonly write: boolean | undefined
+  /** a name or a path; false: in memory; default: the project's with a recipe, otherwise in memory */
+  readonly home: string | false | undefined
+  /** null: the command is run as it is */
+  readonly recipe: AgentRecipe | null
   readonly mounts: readonly string[]
   readonly env: readonly string[]
   readonly limits: SandboxLimits
@@ -26,7 +34,9 @@ export const noOptions = (limits: SandboxLimits): RunOptions => ({
   policy: undefined,
   auditDir: undefined,
   workdir: undefined,
-  write: false,
+  write: undefined,
+  home: undefined,
+  recipe: null,
   mounts: [],
   env: [],
   limits,
@@ -35,17 +45,32 @@ export const noOptions = (limits: SandboxLimits): RunOptions => ({
   allowOldEngine: false,
 })
 
-/** The options that describe the sandbox itself, with absolute paths. */
+export interface RequestSetting {
+  readonly cwd: string
+  readonly terminal: boolean
+  /** the sandbox's user for a work directory, if it is not the caller */
+  readonly user: (workdir: string) => UnixUser | null
+}
+
+/** The options that describe the sandbox itself, with absolute paths. Creates the home directory if it stays. */
 export function requestOf(
   command: readonly string[],
   options: RunOptions,
-  { cwd, terminal }: { readonly cwd: string; readonly terminal: boolean },
+  { cwd, terminal, user }: RequestSetting,
 ): SandboxRequest {
+  const { recipe, write = recipe !== null, home: named = recipe !== null && PROJECT_HOME } = options
+  const workdir = resolve(cwd, options.workdir ?? '.')
+  const home = named === false ? null : openHome({ named, cwd, workdir, user: user(workdir) })
   return {
     command,
-    workdir: resolve(cwd, options.workdir ?? '.'),
-    writable: options.write,
-    mounts: options.mounts.map((text) => parseMount(text, cwd)),
+    workdir,
+    writable: write,
+    mounts: [
+      ...options.mounts.map((text) => parseMount(text, cwd)),
+      ...(home === null ? [] : [{ path: home, writable: true }]),
+    ],
+    home,
+    seeds: {},
     limits: options.limits,
     terminal,
   }
@@ -78,10 +103,6 @@ export function parseEnvironment(pairs: readonly string[]): EnvironmentChanges {
       return [match[1] ?? '', match[2] ?? '']
     }),
   )
-}
-
-export function usage(problem: string, fix: string): EgressError {
-  return new EgressError({ code: 'EGRESS_USAGE', problem, fix, exitCode: 125 })
 }
 
 /** Signals that are passed to the agent; the run ends when the agent does. */

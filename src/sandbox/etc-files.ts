@@ -9,17 +9,18 @@ export const agentHome = '/home/agent'
 
 export interface SharedEtcInput {
   user: UnixUser
+  home: string
   shell: string
   resolver: string
   resolverOptions: string
 }
 
 /** The files of /etc that every backend replaces. */
-export function sharedEtcFiles({ user, shell, resolver, resolverOptions }: SharedEtcInput) {
+export function sharedEtcFiles({ user, home, shell, resolver, resolverOptions }: SharedEtcInput) {
   return {
     '/etc/passwd': lines(
       'root:x:0:0:root:/root:/usr/sbin/nologin',
-      `${agentUser}:x:${user.uid}:${user.gid}:${agentUser}:${agentHome}:${shell}`,
+      `${agentUser}:x:${user.uid}:${user.gid}:${agentUser}:${home}:${shell}`,
       'nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin',
     ),
     '/etc/group': lines('root:x:0:', 'tty:x:5:', `${agentUser}:x:${user.gid}:`, 'nogroup:x:65534:'),

@@ -9,13 +9,14 @@ import {
   type MaskBounds,
 } from './masked-paths.js'
 import type { HostView } from './plan.js'
+import { isInHome, isSandboxOwn } from './kept-home.js'
 import { findProtected } from './protected-paths.js'
 import { resolveMounts, type ShownTrees } from './resolve-mounts.js'
 import type { SandboxRequest } from './spec.js'
 
 /** The files of the host that the request shares with the sandbox. Throws a SandboxError. */
-export function viewTrees({ workdir, mounts, writable }: SandboxRequest): ShownTrees {
-  return resolveMounts(workdir, mounts, writable)
+export function viewTrees({ workdir, mounts, writable, home }: SandboxRequest): ShownTrees {
+  return resolveMounts(workdir, mounts, writable, home ?? null)
 }
 
 export interface HidingRules {
@@ -38,11 +39,14 @@ export function hideIn(
   const visible = [...shown, ...systemTrees]
   const directories = trees.shown.flatMap(({ kind, path }) => (kind === 'directory' ? [path] : []))
   const contents = directories.map((path) => searchTree(path, bounds, shown))
-  const found = [...contents.flatMap(({ masks }) => masks), ...maskExplicit(masked, visible)]
+  const secrets = contents
+    .flatMap(({ masks }) => masks)
+    .filter(({ path }) => !isInHome(path, trees) || !isSandboxOwn(path))
+  const found = [...secrets, ...maskExplicit(masked, visible)]
   const linked = [...found, ...findHardLinks(found, directories).names]
   const hidden = runAs === null ? linked : hideClosedDirectories(linked, visible, runAs)
   const byPath = new Map(hidden.map((mask) => [mask.path, mask]))
-  const gitPlaces = contents.flatMap((content) => content.gitPlaces)
+  const gitPlaces = contents.flatMap((content) => content.gitPlaces).filter((path) => !isInHome(path, trees))
   const { readOnly, reserved } = findProtected({ trees, policies, gitPlaces, install: installDirectory() })
   return {
     ...trees,

@@ -1,6 +1,8 @@
 import { changeEnvironment, type EnvironmentChanges } from '../common/environment-changes.js'
 import { SANDBOX_HOSTNAME } from '../common/own-names.js'
+import { NSS_DATABASE, NSS_SOURCE } from '../trust/clients.js'
 import { agentHome, sharedEtcFiles } from './etc-files.js'
+import { withSeeds } from './home-seeds.js'
 import type { UnixUser } from './identity.js'
 import { directoriesAbove, isWithin } from './paths.js'
 import type { ListenRequest, SandboxLimits } from './spec.js'
@@ -66,6 +68,8 @@ export interface SandboxPlan {
   /** argument vector */
   command: readonly string[]
   workdir: string
+  /** one of the shown trees; null: the home directory is in memory */
+  home: string | null
   /** outermost first */
   shown: readonly ShownTree[]
   /** symbolic links to create: path -> target */
@@ -100,6 +104,8 @@ export interface SandboxPlan {
 /** The files of the host that the sandbox sees, and those that are hidden. */
 export interface HostView {
   workdir: string
+  /** the tree that is the home directory, and stays when the sandbox ends; null: the home directory is in memory */
+  home: string | null
   shown: readonly ShownTree[]
   links: Readonly<Record<string, string>>
   hidden: readonly MaskedPath[]
@@ -114,6 +120,8 @@ export interface PlanInput {
   id: string
   command: readonly string[]
   view: HostView
+  /** of the request */
+  seeds: Readonly<Record<string, string>>
   limits: SandboxLimits
   user: UnixUser
   runAs: UnixUser | null
@@ -146,6 +154,8 @@ const byLength = (a: { path: string }, b: { path: string }) => a.path.length - b
 /** Makes a plan. Pure: no side effects, and the same input gives the same plan. */
 export function makePlan({
   view,
+  command,
+  seeds,
   environment,
   changes,
   shell,
@@ -154,8 +164,17 @@ export function makePlan({
 }: PlanInput): SandboxPlan {
   const shown = [...view.shown].sort(byLength)
   const reserved = [...view.reserved].sort(byLength)
+  const { user, addresses } = given
+  const home = view.home ?? agentHome
+  const seeded = withSeeds(
+    command,
+    seeds,
+    view.home === null ? [] : [{ path: NSS_DATABASE, from: NSS_SOURCE, replace: true }],
+  )
   return {
     ...given,
+    command: seeded.command,
+    home: view.home,
     hostname: SANDBOX_HOSTNAME,
     workdir: view.workdir,
     shown,
@@ -167,10 +186,13 @@ export function makePlan({
       // A read-only directory is a mount point already; another one below it would be writable.
       (path) => !view.readOnly.some((directory) => isWithin(path, directory.path)),
     ),
-    scratch: SCRATCH,
-    environment: changeEnvironment({ HOME: agentHome, ...environment }, changes),
+    scratch: SCRATCH.filter(({ path }) => path !== agentHome || view.home === null),
+    environment: changeEnvironment({ ...environment, HOME: home }, changes),
     unset: Object.keys(changes).filter((name) => changes[name] === null),
-    files: sharedEtcFiles({ user: given.user, shell, resolver: given.addresses.resolver, resolverOptions }),
+    files: {
+      ...sharedEtcFiles({ user, home, shell, resolver: addresses.resolver, resolverOptions }),
+      ...seeded.files,
+    },
   }
 }
 

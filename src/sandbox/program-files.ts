@@ -18,12 +18,16 @@ const DIRECTORIES =
 
 /**
  * Files in writable trees that changed since a time and that programs on the host run, and repositories that are new. Never
- * complete: any source file may be run by somebody.
+ * complete: any source file may be run by somebody. Not in a home directory of sandboxes, where no program of the host looks.
  */
-export function changedProgramFiles(trees: readonly ShownTree[], since: number): string[] {
+export function changedProgramFiles(
+  trees: readonly ShownTree[],
+  since: number,
+  home: string | null = null,
+): string[] {
   const found: string[] = []
   const pending = trees.flatMap(({ path, kind, writable }) =>
-    writable && kind === 'directory' ? [path] : [],
+    writable && kind === 'directory' && path !== home ? [path] : [],
   )
   const tops = new Set(pending)
   let seen = 0

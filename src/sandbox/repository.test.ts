@@ -119,7 +119,8 @@ void t.test('a git directory that is a tree of its own is protected as one insid
   const main = repository('mounted')
   const path = join(main, '.git')
   const { gitPlaces } = searchTree(path, defaultMaskBounds, [path])
-  const trees = { workdir: path, shown: [{ path, kind: 'directory' as const, writable: true }], links: {} }
+  const shown = [{ path, kind: 'directory' as const, writable: true }]
+  const trees = { workdir: path, home: null, shown, links: {} }
   const { readOnly } = findProtected({ trees, policies: [], gitPlaces, install: '/nowhere' })
   const kept = readOnly.map((one) => one.path)
   for (const name of ['config', 'hooks']) t.ok(kept.includes(join(path, name)), name)

@@ -54,7 +54,12 @@ export type ShownTrees = Omit<HostView, 'hidden' | 'readOnly' | 'reserved'>
  * Resolves the work directory and the extra mounts. A home directory is rejected as the work directory, because no list of
  * names covers all secrets in it. To use one anyway, add it as an extra mount too.
  */
-export function resolveMounts(workdir: string, extra: readonly ExtraMount[], writable: boolean): ShownTrees {
+export function resolveMounts(
+  workdir: string,
+  extra: readonly ExtraMount[],
+  writable: boolean,
+  home: string | null = null,
+): ShownTrees {
   const links: Record<string, string> = {}
   const look = (mount: ExtraMount): ShownTree => {
     refuseSandboxLinks(mount.path)
@@ -78,7 +83,12 @@ export function resolveMounts(workdir: string, extra: readonly ExtraMount[], wri
   }
   const byPath = new Map([work, ...others].map((mount) => [mount.path, mount]))
   byPath.set(work.path, work)
-  return { workdir: work.path, shown: [...byPath.values()], links }
+  return {
+    workdir: work.path,
+    home: home === null ? null : realpathSync(home),
+    shown: [...byPath.values()],
+    links,
+  }
 }
 
 /** Whether it is the home directory of the caller or of an account in /etc/passwd. */

@@ -11,6 +11,10 @@ export interface SandboxRequest {
   writable: boolean
   /** further files or directories, mounted at their own paths */
   mounts: readonly ExtraMount[]
+  /** a directory among the writable mounts that is the home directory; null: one in memory */
+  home?: string | null
+  /** files for the home directory, created where they do not exist: relative path -> content */
+  seeds?: Readonly<Record<string, string>>
   limits: SandboxLimits
   /** whether stdin and stdout are a terminal */
   terminal: boolean

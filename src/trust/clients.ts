@@ -59,6 +59,9 @@ export const TRUST_DIRECTORIES = [
 /** Below the home directory. For browsers without managed policies, such as the headless ones of Playwright. */
 export const NSS_DATABASE = '.pki/nssdb/cert9.db'
 
+/** The same file where every sandbox has it, to be copied into a home directory that stays. */
+export const NSS_SOURCE = '/etc/egress/cert9.db'
+
 /**
  * Variables with the path of the bundle. Not here: AWS_CA_BUNDLE, which breaks rclone and other programs with version 1 of the AWS
  * SDK for Go. Those of AWS for Python read REQUESTS_CA_BUNDLE, the others the system's.

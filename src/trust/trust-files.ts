@@ -10,11 +10,14 @@ import {
   JAVA_STORE,
   JAVA_STORE_PATHS,
   NSS_DATABASE,
+  NSS_SOURCE,
   TRUST_DIRECTORIES,
 } from './clients.js'
 import { javaStore } from './java-store.js'
 import { nssDatabase } from './nss-database.js'
 import { subjectHash } from './subject-hash.js'
+
+const NSS_LABEL = 'agent-egress-firewall'
 
 /** Text or bytes, which the sandbox cannot change; a link to another file; or bytes that it may change, in its home directory. */
 export type FileContent = string | Buffer | { readonly link: string } | { readonly initial: Buffer }
@@ -42,6 +45,7 @@ export function trustFiles(pem: string, at: number): Record<string, FileContent>
       CHROMIUM_POLICIES.map((directory) => [`${directory}/managed/egress.json`, chromiumPolicy(der)]),
     ),
     [`${FIREFOX_POLICIES}/policies.json`]: firefoxPolicy(),
+    [NSS_SOURCE]: nssDatabase(der, NSS_LABEL),
   }
 }
 
@@ -60,7 +64,7 @@ export function trustVariables(): Record<string, string> {
  */
 export function homeTrustFiles(pem: string, home: string): Record<string, FileContent> {
   const [der = Buffer.alloc(0)] = certificatesIn(pem)
-  return { [`${home}/${NSS_DATABASE}`]: { initial: nssDatabase(der, 'agent-egress-firewall') } }
+  return { [`${home}/${NSS_DATABASE}`]: { initial: nssDatabase(der, NSS_LABEL) } }
 }
 
 /**

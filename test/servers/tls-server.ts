@@ -11,8 +11,8 @@ export type Handler = (
   body: Buffer,
 ) => Promise<void> | void
 
-/** Maximum size of a request body, in bytes; the examples send a few hundred. */
-const MAX_BODY = 1_000_000
+/** Maximum size of a request body, in bytes; coding agents send some hundred thousand. */
+const MAX_BODY = 4_000_000
 
 /** Starts an HTTPS server on a free port. */
 export async function listenTls(

@@ -14,12 +14,13 @@ export class HidingWatch {
 
   /** @param shownAs path inside of what is shown instead of a hidden file; '' for an empty file */
   constructor(
-    { shown, hidden, readOnly }: SandboxPlan,
+    { shown, home, hidden, readOnly }: SandboxPlan,
     shownAs: (mask: MaskedPath, index: number) => string = () => '',
   ) {
     this.#tree = new TreeWatch(
       {
         trees: shown,
+        home,
         hidden: Object.fromEntries(hidden.map((mask, index) => [mask.path, shownAs(mask, index)])),
         inodes: [...findHardLinks(hidden, []).inodes],
         readOnly: readOnly.map(({ path }) => path),

@@ -14,6 +14,7 @@ function watched(t: Test) {
   const tree = new TreeWatch(
     {
       trees: [{ path: project, kind: 'directory', writable: true }],
+      home: null,
       hidden: { [join(project, '.env')]: '' },
       inodes: [],
       readOnly: [],

@@ -10,6 +10,7 @@ import {
   packageBehind,
   typeOf,
 } from '../masked-paths.js'
+import { isInHome } from '../kept-home.js'
 import { isWithin } from '../paths.js'
 import type { ShownTree } from '../plan.js'
 import { decodePath, fsPath } from '../raw-path.js'
@@ -19,6 +20,8 @@ const PACKAGE_SETTLES_MS = 1500
 
 export interface TreeWatchInput {
   readonly trees: readonly ShownTree[]
+  /** the tree that is the sandbox's home directory: only what is hidden already is hidden there */
+  readonly home: string | null
   /** paths that are hidden already, and what is shown instead: a path inside, or '' for nothing */
   readonly hidden: Readonly<Record<string, string>>
   /** inodes of hidden files, to recognise new names of them */
@@ -82,6 +85,7 @@ export class TreeWatch {
   readonly #hidden: ReadonlyMap<string, string>
   readonly #readOnly: ReadonlySet<string>
   readonly #shown: readonly string[]
+  readonly #tops: readonly string[]
   #pid: number | null = null
 
   /** @param fail told why files can no longer be hidden: the sandbox must end */
@@ -97,12 +101,16 @@ export class TreeWatch {
     this.#hidden = new Map(Object.entries(input.hidden))
     this.#readOnly = new Set(input.readOnly)
     this.#shown = input.trees.map(({ path }) => path)
+    this.#tops = input.trees.flatMap(({ path, kind }) => {
+      const isNeedless = path === input.home && ![...this.#hidden.keys()].some((one) => isWithin(one, path))
+      return kind === 'directory' && !isNeedless ? [path] : []
+    })
   }
 
   /** Watches everything; reports what has appeared since the plan was made. Throws if the kernel allows no more watches. */
   start(): void {
     try {
-      for (const { path, kind } of this.#input.trees) if (kind === 'directory') this.#enter(path, true)
+      for (const path of this.#tops) this.#enter(path, true)
       this.#isComplete = true
     } finally {
       this.#isStarted = true
@@ -250,7 +258,7 @@ export class TreeWatch {
       this.#events = 0
       const begin = Date.now()
       this.#guarded(() => {
-        for (const { path, kind } of this.#input.trees) if (kind === 'directory') this.#enter(path, false)
+        for (const path of this.#tops) this.#enter(path, false)
         for (const path of this.#readOnly) this.#report('protect', path)
       })
       this.#searchedUntil = Date.now()
@@ -307,7 +315,9 @@ export class TreeWatch {
       this.#report('mask', path)
       return true
     }
-    const mask = classify(directory, { name, type })
+    const mask = isInHome(path, { home: this.#input.home, shown: this.#input.trees })
+      ? null
+      : classify(directory, { name, type })
     if (mask !== null) {
       for (const { path: real } of followLink(mask, this.#shown)) this.#hide(real)
       return true

@@ -1,7 +1,8 @@
 import { join } from 'node:path'
+import type { AgentRecipe } from '../../../agents/recipe.js'
 import { engineAdvisory } from '../../../doctor/advisories.js'
 import type { DockerHost } from './host.js'
-import { dockerError, type DockerOptions } from './options.js'
+import { DEFAULT_IMAGE, dockerError, type DockerOptions } from './options.js'
 
 /** What another engine than Docker's calls itself: it speaks Docker's interface, and has a component `Engine` for that. */
 const OTHER_ENGINE = /^(?!Engine$).*engine/i
@@ -60,21 +61,49 @@ export function checkEngine(version: string, allowOldEngine: boolean): string | 
 /** Builds the default image of sandboxes. Throws a SandboxError. */
 export async function buildDefaultImage(
   host: DockerHost,
-  { image, baseImage }: DockerOptions,
+  { baseImage }: DockerOptions,
   say: (message: string) => void,
 ): Promise<void> {
   say('Building the default sandbox image (once)…')
+  await build(host, DEFAULT_IMAGE, 'sandbox.Dockerfile', { NODE_IMAGE: baseImage })
+}
+
+/** The image that an agent runs in unless the user names another. */
+export const agentImage = (name: string): string => `agent-egress-sandbox-${name}:local`
+
+/** Builds the image of an agent, with the package of its program. Throws a SandboxError. */
+export async function buildAgentImage(
+  host: DockerHost,
+  { name, title, package: { registry, name: packageName } }: AgentRecipe,
+  options: DockerOptions,
+  say: (message: string) => void,
+): Promise<void> {
+  if ((await host.docker(['image', 'inspect', DEFAULT_IMAGE])).code !== 0)
+    await buildDefaultImage(host, options, say)
+  say(
+    `Building the image of ${title} (once; \`docker image rm ${agentImage(name)}\` makes the next run take a new version)…`,
+  )
+  await build(host, agentImage(name), 'agent.Dockerfile', {
+    BASE: DEFAULT_IMAGE,
+    [registry === 'npm' ? 'NPM' : 'PYPI']: packageName,
+  })
+}
+
+async function build(
+  host: DockerHost,
+  image: string,
+  file: string,
+  values: Readonly<Record<string, string>>,
+): Promise<void> {
   const directory = join(host.facts.root, 'docker')
+  const words = Object.entries(values).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`])
   const { code } = await host.docker(
-    [
-      ...['build', '-q', '-t', image, '--build-arg', `NODE_IMAGE=${baseImage}`],
-      ...['-f', join(directory, 'sandbox.Dockerfile'), directory],
-    ],
+    ['build', '-q', '-t', image, ...words, '-f', join(directory, file), directory],
     { showErrors: true },
   )
   if (code !== 0)
     throw dockerError(
-      'Could not build the default sandbox image',
+      `Could not build the image ${image}`,
       'Fix the error above, or choose another image with --image',
     )
 }

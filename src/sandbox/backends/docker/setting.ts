@@ -19,7 +19,7 @@ import { dockerError } from './options.js'
 const BOUNDS = { entries: 400_000, masks: 400 }
 
 /** The user of the sandbox if root starts it; otherwise it is the caller. */
-const ORDINARY: UnixUser = { uid: 1000, gid: 1000 }
+export const ORDINARY: UnixUser = { uid: 1000, gid: 1000 }
 
 /** The container itself needs some processes. */
 const MIN_PROCESSES = 8
@@ -94,6 +94,7 @@ export function planForDocker({ id, request, view, user, connection, env }: Dock
     id,
     command: request.command,
     view,
+    seeds: request.seeds ?? {},
     // Set explicitly, because the engine may have another default.
     limits: { ...request.limits, processors: request.limits.processors ?? processors },
     user,

@@ -115,6 +115,7 @@ void t.test('the generated /etc asks the gateway and nobody else', (t) => {
   const etc: Record<string, string> = {
     ...rootEtcFiles({ hosts: { egress: '127.0.0.1' } }),
     ...sharedEtcFiles({
+      home: '/home/agent',
       user: { uid: 1000, gid: 1000 },
       shell: '/bin/sh',
       resolver: '127.0.0.1',
@@ -135,7 +136,8 @@ const planOf = (hidden: readonly MaskedPath[]) =>
   makePlan({
     id: 'sb-0123456789',
     command: ['true'],
-    view: { workdir: '/a/b', shown, links: {}, hidden, readOnly: [], reserved: [] },
+    view: { workdir: '/a/b', home: null, shown, links: {}, hidden, readOnly: [], reserved: [] },
+    seeds: {},
     limits: { processes: 1, memoryBytes: 2, tmpBytes: 3, openFiles: 4, processors: null },
     user: { uid: 1000, gid: 1000 },
     runAs: null,

@@ -101,7 +101,8 @@ function isVisible(file: string, trees: readonly string[]): boolean {
   return [target, place].every((path) => trees.some((tree) => isWithin(path, tree)))
 }
 
-function isProgram(file: string): boolean {
+/** Whether a file is one that can be executed. */
+export function isProgram(file: string): boolean {
   return (lookAt(file)?.isFile() ?? false) && isExecutable(file)
 }
 

@@ -60,6 +60,7 @@ export async function planNamespaces(id: string, spec: SandboxSpec): Promise<Nam
     id,
     command: spec.command,
     view: hideIn(trees, { masked: spec.masked, policies: spec.policies, systemTrees: system, runAs }),
+    seeds: spec.seeds ?? {},
     limits: spec.limits,
     user: { uid: agentId, gid: agentId },
     runAs,

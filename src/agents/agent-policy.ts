@@ -1,7 +1,7 @@
 import { matchHost, parseHostPattern } from '#firewall/names/host-pattern.js'
 import { isDiagnostic } from '#firewall/contracts/diagnostic.js'
 import type { DeniedHost } from '../logs/run-denials.js'
-import type { AgentNeeds } from './agent-needs.js'
+import type { AgentRecipe } from './recipe.js'
 
 /** Hosts that are proposed; what comes behind them is in the log. */
 const MAX_PROPOSED = 40
@@ -11,18 +11,25 @@ const MAX_PROPOSED = 40
  * so a person has to say yes to each host.
  *
  * @param denials of its last run; null if there was none
+ * @param isSet whether a secret is known to be set
  */
-export function agentPolicy(needs: AgentNeeds, denials: readonly DeniedHost[] | null): string {
-  const { name, title, services, quiet } = needs
+export function agentPolicy(
+  agent: AgentRecipe,
+  denials: readonly DeniedHost[] | null,
+  isSet: (secret: string) => boolean = () => false,
+): string {
+  const { name, title, services, quiet } = agent
+  const known = services.filter(({ secret }) => isSet(secret))
+  const used = known.length > 0 ? known : services.slice(0, 1)
   const lines = [
     `# What ${title} needs. Everything else is denied. \`egress check\` explains this file in plain English.`,
     '',
     '# The agent gets a placeholder; the gateway injects the real key. Set each in the environment, or in .env beside this file.',
     'services:',
-    ...services.flatMap(({ preset, secret }, index) => {
-      const line = `${preset}: { use: ${preset} } # ${secret}`
+    ...services.map((service) => {
+      const { preset, secret } = service
       // One key is enough to begin with, and a missing one is an error.
-      return index === 0 ? [`  ${line}`] : [`#  ${line}`]
+      return `${used.includes(service) ? ' ' : '#'} ${preset}: { use: ${preset} } # ${secret}`
     }),
     '',
     '# Telemetry and update checks. They are refused, and the end of a run says nothing of it.',
@@ -50,7 +57,7 @@ function proposals(
       '#  - host: pypi.org',
       '#    methods: [GET, HEAD]',
       ...(denials === null
-        ? [`# Run \`egress run -- ${name}\`: the end of the run says what was refused.`]
+        ? [`# Run \`egress run ${name}\`: the end of the run says what was refused.`]
         : []),
     ]
   return [
