@@ -12,6 +12,7 @@ export const codex: AgentRecipe = {
     '**.statsigapi.net',
     'api.github.com',
     'github.com',
+    'raw.githubusercontent.com',
     'registry.npmjs.org',
     'formulae.brew.sh',
   ],

@@ -14,18 +14,19 @@ export type Handler = (
 /** Maximum size of a request body, in bytes; coding agents send some hundred thousand. */
 const MAX_BODY = 4_000_000
 
-/** Starts an HTTPS server on a free port. */
+/** Starts an HTTPS server on a port, by default a free one. */
 export async function listenTls(
   identity: Identity,
   handler: Handler,
   host: string,
+  wanted = 0,
 ): Promise<{ server: Server; port: number; close: () => Promise<void> }> {
   const server = createServer({ ...identity, ALPNProtocols: ['http/1.1'] }, (request, response) => {
     readBody(request)
       .then((body) => handler(request, response, body))
       .catch(() => response.destroy())
   })
-  server.listen(0, host)
+  server.listen(wanted, host)
   await once(server, 'listening')
   const close = async (): Promise<void> => {
     server.close()
