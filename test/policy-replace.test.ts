@@ -6,12 +6,14 @@ import { connect as connectTls } from 'node:tls'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
+import { NO_HOLDS } from '#firewall/contracts/holds.js'
 import { Secret } from '#firewall/secrets/secret.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import { bearer } from '#proxy/credentials/bearer.js'
 import { Audit } from '#src/audit/audit.js'
 import { Gateway } from '#src/gateway/gateway.js'
 import { SANDBOX } from './fixtures/gateway.js'
+import { query } from './fixtures/dns-query.js'
 import { eventually } from './fixtures/eventually.js'
 import { serveOnLoopback } from './fixtures/loopback-gateway.js'
 import { destination, service, testPolicy } from './fixtures/policy.js'
@@ -108,7 +110,7 @@ async function setUp(t: Test, port: number, hosts: Parameters<typeof policyOf>[1
     t.strictSame(failures, [])
     t.strictSame([...seen], ['127.0.0.1'], 'who asks is known by the address that was asked, too')
   }
-  return { gateway, ports, closes, check, decided }
+  return { gateway, ports, closes, check, decided, failures }
 }
 
 /** A connection, and all that came on it. */
@@ -348,3 +350,77 @@ void t.test('what the new policy forbids ends, and the log says why; the rest go
   idle.socket.destroy()
   check()
 })
+
+for (const [what, holds, reason] of [
+  ['an agent is paused', { ...NO_HOLDS, agents: new Set([SANDBOX.agent]) }, 'agent-paused'],
+  ['a sandbox is stopped', { ...NO_HOLDS, sandboxes: new Set([SANDBOX.id]) }, 'sandbox-stopped'],
+  ['all are stopped', { ...NO_HOLDS, all: true }, 'sandbox-stopped'],
+] as const) {
+  void t.test(`${what}: what is open ends, nothing new passes, and after it all works again`, async (t) => {
+    const api = await startApi(t)
+    const tls = createTcpServer((socket) => {
+      api.sockets.push(socket)
+      socket.on('error', () => undefined)
+    })
+    const tunnelPort = await listen(tls)
+    t.teardown(() => tls.close())
+    const { gateway, ports, closes, decided, failures } = await setUp(
+      t,
+      api.port,
+      ['api', 'tunnel'],
+      tunnelPort,
+    )
+    const streaming = await dial(ports.http, get('/stream'))
+    const waiting = await dial(ports.http, get('/wait'))
+    const socket = await dial(ports.http, UPGRADE)
+    const tunnelled = connectTls({ port: ports.https, servername: 'tunnel.example' })
+    let ended = false
+    tunnelled.on('error', () => undefined).on('close', () => (ended = true))
+    t.ok(await eventually(() => api.sockets.length === 2), 'a WebSocket and a tunnel')
+    const idle = await dial(ports.http, '')
+    t.ok(await eventually(() => streaming.received.includes('begin ')))
+    t.ok(await eventually(() => api.open.has('/wait')))
+    t.equal(await query(ports.dns, 'api.example', '127.0.0.1'), 0)
+
+    gateway.hold({ ...NO_HOLDS, agents: new Set(['another']), sandboxes: new Set(['sb-another']) })
+    api.open.get('/stream')?.write('still here ')
+    t.ok(await eventually(() => streaming.received.includes('still here ')), 'others are no concern of it')
+
+    gateway.hold(holds)
+    t.ok(await eventually(() => streaming.closed && socket.closed && ended))
+    t.ok(await eventually(() => waiting.received.includes(`"reason":"${reason}"`)), waiting.received)
+    t.ok(await eventually(() => closes().length === 4))
+    t.strictSame([...new Set(closes().map(({ event }) => event.reason))], [reason])
+    idle.socket.write(get('/again'))
+    t.ok(await eventually(() => idle.received.includes(reason)), 'on a connection that was open before')
+    const connected = await dial(
+      ports.forward,
+      'CONNECT tunnel.example:443 HTTP/1.1\r\nHost: tunnel.example:443\r\n\r\n',
+    )
+    t.ok(await eventually(() => connected.received.includes(reason)), connected.received)
+    const late = connectTls({ port: ports.https, servername: 'tunnel.example' })
+    late.on('error', () => undefined)
+    t.ok(await eventually(() => late.closed))
+    t.equal(api.sockets.length, 2, 'no other tunnel')
+    t.equal(await query(ports.dns, 'api.example', '127.0.0.1'), 5, 'REFUSED')
+    t.notOk(api.open.has('/again'))
+
+    gateway.replace({ policy: policyOf(api.port, ['api', 'other']) })
+    idle.socket.write(get('/reloaded'))
+    t.ok(await eventually(() => idle.received.split(reason).length > 2), 'also under another policy')
+
+    gateway.hold(NO_HOLDS)
+    const again = await dial(ports.http, get('/after'))
+    t.ok(await eventually(() => api.open.has('/after')))
+    api.open.get('/after')?.end('welcome back')
+    t.ok(await eventually(() => again.received.includes('welcome back')))
+    t.equal(await query(ports.dns, 'api.example', '127.0.0.1'), 0)
+
+    decided.onRecord = () => gateway.hold(holds)
+    again.socket.write(get('/decided'))
+    t.ok(await eventually(() => again.received.includes(reason)), again.received)
+    t.notOk(api.open.has('/decided'), 'what was decided but not sent is not sent')
+    for (const line of [waiting, idle, connected, again]) line.socket.destroy()
+    t.strictSame(failures, [])
+  })
+}

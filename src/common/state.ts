@@ -35,3 +35,9 @@ export const holdsIn = ({ shared }: StateDirectories) => join(shared, 'holds.jso
 export const policySourceIn = ({ shared }: StateDirectories) => join(shared, 'policy-directory')
 export const policyIn = ({ shared }: StateDirectories) => join(shared, 'policy.yaml')
 export const adminSocketIn = (run: string) => join(run, 'admin.sock')
+
+/** Sockets of single runs, and what an operator holds of all of them, below the state directory of their user. */
+export const runSocketsIn = (stateDirectory: string) => join(stateDirectory, 'runs')
+export const runSocketIn = (stateDirectory: string, id: string) =>
+  join(runSocketsIn(stateDirectory), `${id}.sock`)
+export const runHoldsIn = (stateDirectory: string) => join(stateDirectory, 'holds.json')

@@ -12,7 +12,10 @@ const MAX_CONNECTIONS = 64
  *
  * @param socket path of the Unix socket, in a directory that is hidden from sandboxes
  */
-export async function serveAdminLate(socket: string, served: () => ServedRoutes): Promise<AdminListener> {
+export async function serveAdminLate(
+  socket: string,
+  served: () => Promise<ServedRoutes>,
+): Promise<AdminListener> {
   mkdirSync(dirname(socket), { recursive: true, mode: 0o700 })
   rmSync(socket, { force: true })
   const open = new Set<Socket>()
@@ -21,7 +24,9 @@ export async function serveAdminLate(socket: string, served: () => ServedRoutes)
     open.add(connection)
     connection.once('close', () => open.delete(connection))
     connection.on('error', () => connection.destroy())
-    loading ??= import('./listener.js').then(({ connectionHandler }) => connectionHandler(served()))
+    loading ??= import('./listener.js').then(async ({ connectionHandler }) =>
+      connectionHandler(await served()),
+    )
     loading.then(
       (serve) => {
         serve(connection)

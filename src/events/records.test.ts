@@ -309,7 +309,8 @@ void t.test('what is not in an event by name gets into no record', (t) => {
   ]
   for (const [build, events] of builders) {
     const built = fc.sample(events, 10).map((event) => {
-      const more = { ...event, authorization: secret, headers: { authorization: secret } }
+      const more: Record<string, unknown> = { ...event, authorization: secret, headers: { secret } }
+      if (more['sandbox'] != null) more['sandbox'] = { ...more['sandbox'], placeholders: { secret } }
       return JSON.stringify(build(header, more as never))
     })
     t.strictSame(

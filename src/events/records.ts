@@ -147,6 +147,11 @@ function jsonSandbox(sandbox: SandboxRef | null): string {
   return sandbox === null ? 'null' : `{"id":${jsonText(sandbox.id)},"agent":${jsonText(sandbox.agent)}}`
 }
 
+/** Whoever knows more of a sandbox hands it over as it is; no more than this gets into a record. */
+function refOf(sandbox: SandboxRef | null): SandboxRef | null {
+  return sandbox === null ? null : { id: sandbox.id, agent: sandbox.agent }
+}
+
 export function sandboxRecord(header: Header, event: SandboxEvent): AuditRecord {
   return {
     ...beginning(header),
@@ -159,7 +164,7 @@ export function sandboxRecord(header: Header, event: SandboxEvent): AuditRecord 
       sequence: header.sequence,
     },
     process: { executable: event.command, exit_code: event.exitCode },
-    egress: { sandbox: event.sandbox, previous: header.previous },
+    egress: { sandbox: refOf(event.sandbox), previous: header.previous },
   }
 }
 
@@ -219,7 +224,7 @@ export function operatorRecord(header: Header, event: OperatorEvent): AuditRecor
       sequence: header.sequence,
     },
     egress: {
-      sandbox: sandbox === null ? null : { id: sandbox.id, agent: sandbox.agent },
+      sandbox: refOf(sandbox),
       operator: { agent, access },
       previous: header.previous,
     },
@@ -261,7 +266,7 @@ export function repeatRecord(header: Header, event: RepeatEvent): AuditRecord {
     rule: { name: rule },
     destination: { domain: host },
     egress: {
-      sandbox: event.sandbox,
+      sandbox: refOf(event.sandbox),
       verdict: 'deny',
       repeated: { action, method, count },
       previous: header.previous,

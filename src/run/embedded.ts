@@ -18,6 +18,7 @@ import type { Gateway, GatewayOptions, GatewaySockets } from '../gateway/gateway
 import { tuneGarbageCollector } from '../gateway/gc-tuning.js'
 import { LateGateway } from '../gateway/late-gateway.js'
 import { LOOPBACK_ADDRESS } from '../common/own-names.js'
+import { SandboxCounts } from '../control/sandbox-counts.js'
 import { createLog } from '../common/log.js'
 import { auditKeyDirectory, stateDirectory } from '../common/sandbox-writes.js'
 import { newSandboxId } from '../common/sandbox-id.js'
@@ -32,6 +33,7 @@ import { RunSummary } from '../logs/run-summary.js'
 import { setNewRepositoriesAside } from '../sandbox/new-repositories.js'
 import { locateAgent } from './agent-program.js'
 import { endNotes, hiddenNotes } from './hiding-notes.js'
+import { operateRun, stoppedByOperator } from './operated-run.js'
 import { recordWrites } from './record-writes.js'
 import { homeTrustFiles, trustFiles } from '../trust/trust-files.js'
 import { applyRecipe, environmentChanges, ownPolicy, explainOwnPolicy, quietHosts } from './run-recipe.js'
@@ -84,6 +86,7 @@ export async function runEmbedded(
   const keyDirectory = auditKeyDirectory(io.env)
   const directory = join(settings.auditDir, 'runs', runName(identity.id))
   const summary = new RunSummary([...quiet, ...quietHosts(recipe)])
+  const counts = new SandboxCounts()
   const audit = new Audit({
     directory,
     gateway: identity.id,
@@ -91,7 +94,7 @@ export async function runEmbedded(
     onChange: (message) => log.error(message),
     whenLost: settings.auditLost,
     key: openAuditKey(keyDirectory),
-    sinks: [summary],
+    sinks: [summary, counts],
   })
   let making: Promise<CertificateAuthority> | null = null
   const authority = () => (making ??= CertificateAuthority.create(Date.now()))
@@ -119,6 +122,19 @@ export async function runEmbedded(
   })
   const sandbox = new NamespacesBackend(files, (message) => log.warn(message))
   await sandbox.sweep()
+  const operated = await operateRun({
+    sandbox: identity,
+    command: command[0] ?? '',
+    audit,
+    counts,
+    stateDirectory: stateDirectory(),
+    end: () => void sandbox.end(),
+    warn: (message) => log.warn(message),
+    fail: (error) => log.error('Internal error on the admin socket', error),
+  }).catch((error: unknown) => {
+    audit.end()
+    throw error
+  })
   let gateway: LateGateway | null = null
   const tell = (line: string) => void io.stderr.write(`egress: ${line}\n`)
   const since = Date.now()
@@ -136,7 +152,11 @@ export async function runEmbedded(
     let broken: { readonly error: unknown } | null = null
     gateway = new LateGateway({
       sockets: socketsOf(sandbox),
-      load: () => loadGateway({ policy, refresher, fail, warn, ...who }),
+      async load() {
+        const loaded = await loadGateway({ policy, refresher, fail, warn, ...who })
+        operated.attach(loaded)
+        return loaded
+      },
       failed: (error) => {
         broken = { error }
         void sandbox.end()
@@ -150,8 +170,10 @@ export async function runEmbedded(
     const code = await sandbox.wait()
     throwIf(broken)
     audit.sandbox({ ...event, at: Date.now(), action: 'sandbox-end', exitCode: code })
+    if (operated.isStopped) throw stoppedByOperator()
     return code
   } finally {
+    operated.close()
     await sandbox.end()
     endWritable()
     const repositories = setNewRepositoriesAside(plan)
