@@ -11,6 +11,8 @@ export const anthropic: Preset = {
     env: { ANTHROPIC_API_KEY: '{placeholder:ANTHROPIC_API_KEY}', ANTHROPIC_BASE_URL: '{url}' },
   },
   operations: [
+    // Claude Code asks for it before anything else, and ends without it.
+    { about: 'check the connection', allow: ['GET /api/hello'] },
     { about: 'list models', allow: ['GET /v1/models', 'GET /v1/models/*'] },
     { about: 'send messages, count tokens', allow: ['POST /v1/messages', 'POST /v1/messages/count_tokens'] },
     {

@@ -1,37 +1,56 @@
 import { verdictWord, wrap } from '../demo/table.js'
+import { runDrives, type DriveRow } from './agents/run-drives.js'
 import type { EvaluatedClient } from './evaluate.js'
 import { runClients } from './run-clients.js'
 
-const HELP = `node dist/test/clients/main.js [--json]
+const HELP = `node dist/test/clients/main.js [--json] [--agents | --all]
 
 Runs real clients, unmodified, in a sandbox with worthless credentials, against services that verify the real ones.
-  --json   one JSON object a line
+  --json     one JSON object a line
+  --agents   drive coding agents in a terminal instead, on each backend
+  --all      both
 Exits with 0 only if every check passes, with 2 if clients are not installed and all others pass.`
 
 const WIDTHS = [24, 26, 22, 26, 10] as const
 
 const args = process.argv.slice(2)
-if (args.some((arg) => arg !== '--json')) {
+const isJson = args.includes('--json')
+const withAgents = args.includes('--agents') || args.includes('--all')
+const withClients = args.includes('--all') || !args.includes('--agents')
+if (args.some((arg) => !['--json', '--agents', '--all'].includes(arg))) {
   console.error(HELP)
   process.exitCode = args.includes('--help') ? 0 : 2
 } else {
   const interruption = new AbortController()
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => interruption.abort())
   try {
-    const rows = await runClients(interruption.signal)
-    if (args.includes('--json')) for (const row of rows) console.log(JSON.stringify(row))
-    else console.log(table(rows))
+    const rows = withClients ? await runClients(interruption.signal) : []
+    if (isJson) for (const row of rows) console.log(JSON.stringify(row))
+    else if (withClients) console.log(table(rows))
+    const drives = withAgents
+      ? await runDrives((row) => console.log(isJson ? JSON.stringify(row) : line(row)))
+      : []
     const missing = [...new Set(rows.flatMap((row) => row.missing))]
     if (missing.length > 0) {
       console.error(`demo:clients: These clients are not installed: ${missing.join(', ')}`)
       console.error(`  On Debian: apt-get install ${missing.join(' ')}`)
     }
-    const failed = rows.some((row) => !row.passed && row.missing.length === 0)
-    process.exitCode = failed ? 1 : missing.length > 0 ? 2 : 0
+    const failed =
+      rows.some((row) => !row.passed && row.missing.length === 0) ||
+      drives.some(({ problems }) => problems.length > 0)
+    const incomplete = missing.length > 0 || drives.some((drive) => drive.missing !== null)
+    process.exitCode = failed ? 1 : incomplete ? 2 : 0
   } catch (error) {
     console.error(`demo:clients: ${error instanceof Error ? error.message : String(error)}`)
     process.exitCode = 1
   }
+}
+
+/** One row of the agents: each takes its time, so each is printed when it is known. */
+function line({ agent, backend, use, problems, missing }: DriveRow): string {
+  const result = missing === null ? verdictWord(problems.length === 0) : `- not run: ${missing}`
+  const details = problems.map((problem) => `\n    ${problem.trim().replaceAll('\n', '\n    ')}`)
+  return `${agent.padEnd(10)} ${backend.padEnd(12)} ${use.padEnd(20)} ${result}${details.join('')}`
 }
 
 function table(rows: readonly EvaluatedClient[]): string {
