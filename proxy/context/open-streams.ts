@@ -4,6 +4,7 @@ import { holdOn } from '#firewall/policy-engine/name-policy.js'
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import type { Origin } from '#firewall/contracts/origin.js'
 import type { Destination } from '#firewall/contracts/policy.js'
+import { Places } from '../contracts/places.js'
 import type { ProxySnapshot } from './snapshot.js'
 
 /** A response, a tunnel or a WebSocket: it goes on under the decision that let it in, also when the policy changes. */
@@ -26,7 +27,7 @@ export type StreamEnd = 'policy-changed' | HoldReason
 
 /** Everything that is open, so that a new policy can reach it. */
 export class OpenStreams {
-  readonly #open = new Set<OpenStream>()
+  readonly #open = new Places<OpenStream>()
 
   /**
    * Holds a stream until what is returned is called.
@@ -35,18 +36,20 @@ export class OpenStreams {
    * @param inForce asked once more in a moment: a policy may have changed between decision and opening
    */
   add(stream: OpenStream, decidedBy: ProxySnapshot, inForce: () => ProxySnapshot): () => void {
-    this.#open.add(stream)
+    const place = this.#open.take(stream)
     if (inForce() !== decidedBy) {
       queueMicrotask(() => {
-        if (this.#open.has(stream)) apply(stream, inForce())
+        if (this.#open.has(place, stream)) apply(stream, inForce())
       })
     }
-    return () => this.#open.delete(stream)
+    return () => {
+      if (this.#open.has(place, stream)) this.#open.leave(place)
+    }
   }
 
   /** Called once for each policy that comes into force, and for each change of what an operator holds. */
   replaced(inForce: ProxySnapshot): void {
-    for (const stream of [...this.#open]) apply(stream, inForce)
+    for (const stream of this.#open.all()) apply(stream, inForce)
   }
 }
 

@@ -6,6 +6,7 @@ import {
 } from 'node:http2'
 import type { Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
+import { Places } from '../contracts/places.js'
 import { limitControlFrames } from '../message/control-frames.js'
 import { probeSession } from '../message/session-probe.js'
 import type { Downstream } from './downstream.js'
@@ -82,7 +83,7 @@ class Session {
   readonly #session: ServerHttp2Session
   readonly #form: TargetForm
   readonly #handlers: Http2Handlers
-  readonly #open = new Set<Http2Downstream>()
+  readonly #open = new Places<Http2Downstream>()
   #asked = 0
   #answered = 0
   #cancelled = 0
@@ -154,10 +155,10 @@ class Session {
       readHttp2Head(raw, this.#form),
       (flags & NGHTTP2_FLAG_END_STREAM) === 0,
     )
-    this.#open.add(downstream)
+    const place = this.#open.take(downstream)
     stream.once('close', () => this.#count(downstream))
     await this.#handlers.onRequest(downstream)
-    this.#open.delete(downstream)
+    this.#open.leave(place)
   }
 
   #count(downstream: Downstream): void {
@@ -176,7 +177,7 @@ class Session {
   /** A client that waits for its answer is not idle; one that does not read it is gone. */
   #onIdle(): void {
     if (this.#open.size === 0) this.drain()
-    else if ([...this.#open].some(({ isStalled }) => isStalled)) this.#end('the client does not read')
+    else if (this.#open.all().some(({ isStalled }) => isStalled)) this.#end('the client does not read')
   }
 
   #onClose(): void {

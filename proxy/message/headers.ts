@@ -56,11 +56,9 @@ export function isConnectionHeader(name: string): boolean {
   return HOP_BY_HOP.has(name)
 }
 
-const NONE: ReadonlySet<string> = new Set()
-
-/** Names in a `Connection` header, lower case. */
-function nominated(value: string | readonly string[] | undefined): ReadonlySet<string> {
-  if (value === undefined || value === 'keep-alive' || value === 'close') return NONE
+/** Names in a `Connection` header, lower case; null for none. */
+function nominated(value: string | readonly string[] | undefined): ReadonlySet<string> | null {
+  if (value === undefined || value === 'keep-alive' || value === 'close') return null
   const names = (typeof value === 'string' ? [value] : value)
     .flatMap((line) => line.split(','))
     .map((name) => name.trim().toLowerCase())
@@ -109,7 +107,7 @@ export function framingError(headers: Headers): string | null {
   if (coding !== undefined && (typeof coding !== 'string' || coding.trim().toLowerCase() !== 'chunked')) {
     return 'the only transfer coding accepted is chunked'
   }
-  const stolen = [...nominated(headers['connection'])].find((name) => NEVER_NOMINATED.has(name))
+  const stolen = [...(nominated(headers['connection']) ?? [])].find((name) => NEVER_NOMINATED.has(name))
   return stolen === undefined ? null : `Connection must not name ${stolen}`
 }
 
@@ -126,7 +124,8 @@ export function endToEndHeaders(headers: Headers): Headers {
   const kept = newHeaders()
   for (const name in headers) {
     // `Expect` is between the client and us: an upstream's 100 Continue must not decide what we inject.
-    if (!HOP_BY_HOP.has(name) && !dropped.has(name) && name !== 'expect') kept[name] = headers[name] ?? ''
+    if (!HOP_BY_HOP.has(name) && dropped?.has(name) !== true && name !== 'expect')
+      kept[name] = headers[name] ?? ''
   }
   return kept
 }
@@ -137,7 +136,7 @@ export function responseHeaders(headers: Readonly<Record<string, string | string
   const kept = newHeaders()
   for (const name in headers) {
     const value = headers[name]
-    if (value === undefined || HOP_BY_HOP.has(name) || dropped.has(name)) continue
+    if (value === undefined || HOP_BY_HOP.has(name) || dropped?.has(name) === true) continue
     if (!DROPPED_FROM_RESPONSES.has(name)) kept[name] = value
   }
   return kept

@@ -23,7 +23,7 @@ const MEANINGFUL: ReadonlySet<string> = new Set([
 /** CGI, WSGI, PHP and Rack keep letters and digits of a name, and turn all else into `_`. */
 const canonical = (name: string) => name.replace(/[^a-z0-9]/g, '-')
 
-const NONE: readonly string[] = []
+const NONE: readonly string[] = Object.freeze([])
 
 /** The methods that headers name beside that of the request line, each once, in upper case. */
 export function overridesIn(headers: Headers): readonly string[] {
