@@ -1,3 +1,4 @@
+import { DEFAULT_APPROVALS } from '#config/approvals/approvals.js'
 import { DEFAULT_LIMITS } from '#config/limits/limits.js'
 import { isDiagnostic } from '#firewall/contracts/diagnostic.js'
 import { parseHostPattern } from '#firewall/names/host-pattern.js'
@@ -43,6 +44,7 @@ function policyEngineOf(size: number): PolicyEngine {
     dns: { nameLimits: DEFAULT_NAMES, rate: { perSecond: 1, burst: 1 }, hosts: {} },
     http: { maxRequestBytes: 1, responseTimeoutMs: 1, idleTimeoutMs: 1, connectTimeoutMs: 1 },
     limits: DEFAULT_LIMITS,
+    approvals: DEFAULT_APPROVALS,
     upstream: { hosts: {}, servers: [] },
     secrets: [],
   }

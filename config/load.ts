@@ -7,6 +7,7 @@ import { readExpectations } from './expectations/expectations.js'
 import { readTextFile } from './files/text-file.js'
 import { NO_AUTHORITIES, readHostAuthorities } from './files/host-authorities.js'
 import { deepFreeze, frozenMap } from './freeze.js'
+import { readApprovals } from './approvals/approvals.js'
 import { checkAllowConflicts } from './hosts/allow-conflicts.js'
 import { buildAllow } from './hosts/allow.js'
 import { checkServiceConflicts, checkServiceOverlap } from './hosts/conflicts.js'
@@ -104,9 +105,13 @@ export const LOAD_PASSES: readonly LoadPass[] = [
   pass('upstream proxy', (load) => {
     load.proxy = readProxies(load.valid.value.upstream, load.options.env, load.context)
   }),
+  pass('approvals', (load) => {
+    load.approvals = readApprovals(load.valid.value.approvals, load.context)
+  }),
   // Only what the policy needs: the file may be a project's own, in the syntax of any framework.
-  pass('.env', ({ file, directory, issues, secrets, sources, services, proxy }) => {
-    const used = neededBy([...services.flatMap((service) => service.secrets), ...proxy.names], sources)
+  pass('.env', ({ file, directory, issues, secrets, sources, services, proxy, approvals }) => {
+    const named = [...services.flatMap((service) => service.secrets), ...proxy.names, ...approvals.names]
+    const used = neededBy(named, sources)
     for (const name of used) {
       const place = secrets?.dotenvPlace(name)
       if (place == null) continue
@@ -122,8 +127,8 @@ export const LOAD_PASSES: readonly LoadPass[] = [
       }
     }
   }),
-  pass('unused secrets', ({ sources, services, proxy, context }) => {
-    const used = [...services.flatMap(({ secrets }) => secrets), ...proxy.names]
+  pass('unused secrets', ({ sources, services, proxy, approvals, context }) => {
+    const used = [...services.flatMap(({ secrets }) => secrets), ...proxy.names, ...approvals.names]
     checkUnused(sources, new Set(used), context)
   }),
   pass('dns', (load) => {
@@ -197,6 +202,7 @@ export const LOAD_PASSES: readonly LoadPass[] = [
         dns,
         http,
         limits,
+        approvals: load.approvals.settings,
         upstream,
         proxies: load.proxy.proxies,
         hostAuthorities: host.pem,

@@ -3,6 +3,7 @@ import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
 import type { HostPattern } from '#firewall/contracts/names.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { RuleKinds } from '#firewall/rules/index.js'
+import { DEFAULT_APPROVALS } from './approvals/approvals.js'
 import { UNRESTRICTED_AGENT } from './agents/agents.js'
 import type { PolicyTest } from './expectations/expectations.js'
 import { deepFreeze, frozenMap } from './freeze.js'
@@ -68,6 +69,7 @@ export function denyAllPolicy(): Policy {
     dns: DEFAULT_DNS,
     http: DEFAULT_HTTP,
     limits: DEFAULT_LIMITS,
+    approvals: DEFAULT_APPROVALS,
     upstream: { hosts: {}, servers: [] },
     secrets: [],
   })

@@ -3,6 +3,7 @@ import type { HostPattern } from '#firewall/contracts/names.js'
 import type { Agent, Destination, Policy } from '#firewall/contracts/policy.js'
 import { RULE_KINDS, type RuleKinds } from '#firewall/rules/index.js'
 import type { PolicyTest } from './expectations/expectations.js'
+import { DEFAULT_APPROVALS, type ReadApprovals } from './approvals/approvals.js'
 import type { ReadProxies } from './hosts/upstream-proxy.js'
 import { IssueList } from './issues/issue.js'
 import { DEFAULT_DNS, DEFAULT_HTTP, DEFAULT_LIMITS } from './limits/limits.js'
@@ -55,6 +56,7 @@ export class PolicyLoad {
   quiet: readonly HostPattern[] = []
   tests: readonly PolicyTest[] = []
   upstream: Policy['upstream'] = { hosts: {}, servers: [] }
+  approvals: ReadApprovals = { settings: DEFAULT_APPROVALS, names: [] }
   proxy: ReadProxies = { proxies: null, names: [], secrets: [] }
 
   constructor(file: string, options: LoadOptions) {

@@ -1,3 +1,4 @@
+import { DEFAULT_APPROVALS } from '#config/approvals/approvals.js'
 import { DEFAULT_LIMITS } from '#config/limits/limits.js'
 import type { HostPattern } from '#firewall/contracts/names.js'
 import { isDiagnostic } from '#firewall/contracts/diagnostic.js'
@@ -70,6 +71,7 @@ export function namePolicy(hosts: readonly string[] = HOSTS): NamePolicy {
     dns: { nameLimits: DEFAULT_NAMES, rate: { perSecond: 1e6, burst: 1e6 }, hosts: {} },
     http: { maxRequestBytes: 1024, responseTimeoutMs: 1000, idleTimeoutMs: 1000, connectTimeoutMs: 1000 },
     limits: DEFAULT_LIMITS,
+    approvals: DEFAULT_APPROVALS,
     upstream: { hosts: {}, servers: [] },
     secrets: [],
   }

@@ -67,10 +67,10 @@ function checkReachable(
     const first = service.find(
       (other) =>
         // A call by gRPC is a request of HTTP, too: the one may be a part of the other.
-        (other.effect === 'allow' && (rule.kind !== other.kind || kinds.overlaps(rule, other))) ||
+        (other.effect !== 'deny' && (rule.kind !== other.kind || kinds.overlaps(rule, other))) ||
         kinds.shadowedBy(rule, [other]) !== null,
     )
-    if (first?.effect === 'allow') continue
+    if (first !== undefined && first.effect !== 'deny') continue
     const index = Number(/(\d+)\]$/.exec(rule.id)?.[1])
     const why =
       first === undefined

@@ -105,7 +105,8 @@ export function readSandboxLimits(
   }
 }
 
-class DurationReader {
+/** Reads the durations of one section. `path` is that of the section. */
+export class DurationReader {
   readonly #path: Path
   readonly #issues: IssueList
 
@@ -145,7 +146,8 @@ export function readQuota(file: ServiceFile['quota'], path: Path, issues: IssueL
   return windowMs === null ? null : { requests: file.requests ?? null, bytes, windowMs }
 }
 
-function readSize(value: number | string | undefined, path: Path, issues: IssueList): number | null {
+/** Bytes; null if the value is absent or invalid. */
+export function readSize(value: number | string | undefined, path: Path, issues: IssueList): number | null {
   if (value === undefined || typeof value === 'number') return value ?? null
   const bytes = parseSize(value)
   if (bytes !== null) return bytes

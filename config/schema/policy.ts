@@ -2,6 +2,7 @@ import * as z from 'zod'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { NAME_PROFILES, type NameProfile } from '#firewall/names/name-profiles.js'
 import { expectations } from './expectations.js'
+import { approvals } from './approvals.js'
 import { count, duration, field, flag, text } from './parts.js'
 import { graphql, grpc, rule } from './rules.js'
 import { secretsSection } from './secrets.js'
@@ -342,6 +343,11 @@ export function policySchema(kinds: readonly CredentialKind[]) {
       dns,
       'limits on names under wildcards, and on DNS queries',
       'dns: { max_length: 64 }',
+    ).optional(),
+    approvals: field(
+      approvals,
+      'how requests are held that `ask` rules match, until a person approves or denies them',
+      'approvals: { hold: 20s, expire: 1h }',
     ).optional(),
     http: field(http, 'limits on requests', 'http: { response_timeout: 15m }').optional(),
     upstream: field(

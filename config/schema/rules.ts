@@ -10,9 +10,13 @@ export const rule = field(
       'allow: GET,HEAD /rest/api/2/**',
     ).optional(),
     deny: field(text, 'methods and a path to deny', 'deny: DELETE /**').optional(),
-    ask: field(text, 'not supported yet', 'allow: GET,HEAD /rest/api/2/**').optional(),
+    ask: field(
+      text,
+      'methods and a path, `GRPC` and a method, or `GRAPHQL` and an operation, that a person must approve each time',
+      'ask: POST /repos/*/*/issues',
+    ).optional(),
   }),
-  '`allow` or `deny` with methods (or `*`), a space, and a path pattern below the base path of the URL',
+  '`allow`, `deny` or `ask` with methods (or `*`), a space, and a path pattern below the base path of the URL',
   '- allow: GET,HEAD /rest/api/2/**',
 )
 
@@ -28,6 +32,11 @@ export const grpc = field(
       z.array(text).min(1),
       'the methods to deny, which is decided before `allow`',
       'deny: [inventory.v1.Stock/Delete]',
+    ).optional(),
+    ask: field(
+      z.array(text).min(1),
+      'the methods that a person must approve each time, which is decided after `deny` and before `allow`',
+      'ask: [inventory.v1.Stock/Put]',
     ).optional(),
   }),
   'the gRPC methods to allow and deny; all others are denied',
@@ -47,6 +56,11 @@ export const graphql = field(
       z.array(text).min(1),
       'the operations to deny, which is decided before `allow`; `**.name` for a field at any depth',
       'deny: ["* **.auditLog"]',
+    ).optional(),
+    ask: field(
+      z.array(text).min(1),
+      'the operations that a person must approve each time, which is decided after `deny` and before `allow`',
+      'ask: [mutation createIssue]',
     ).optional(),
     persisted: field(
       z.array(text).min(1),

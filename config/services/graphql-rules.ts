@@ -5,7 +5,7 @@ import type { ServiceFile } from '../schema/policy.js'
 import { readSectionRules } from './section-rules.js'
 
 /** What is denied comes first: `deny` holds whatever `allow` says. */
-const KEYS = ['deny', 'allow', 'persisted'] as const
+const KEYS = ['deny', 'ask', 'allow', 'persisted'] as const
 
 /** The rules of a `graphql` section. `path` is that of the section. */
 export function readGraphqlRules(
@@ -15,7 +15,7 @@ export function readGraphqlRules(
   issues: IssueList,
 ): readonly Rule[] {
   if (section === undefined) return []
-  if (section.allow === undefined && section.persisted === undefined) {
+  if (section.allow === undefined && section.ask === undefined && section.persisted === undefined) {
     const fix = 'Add `allow: [query *]`, or remove the section if the service has no GraphQL'
     issues.add(path, { problem: '`graphql` allows no operation', fix }, 'key')
   }
@@ -23,7 +23,8 @@ export function readGraphqlRules(
     (section[key] ?? []).map((name, index) => {
       const operation = key === 'persisted' ? `persisted ${name}` : name
       const text = ['GRAPHQL', ...(section.path === undefined ? [] : [section.path]), operation].join(' ')
-      return { effect: key === 'deny' ? ('deny' as const) : ('allow' as const), key, index, name, text }
+      const effect: Rule['effect'] = key === 'persisted' ? 'allow' : key
+      return { effect, key, index, name, text }
     }),
   )
   return readSectionRules(entries, path, kinds, issues)

@@ -5,7 +5,7 @@ import type { ServiceFile } from '../schema/policy.js'
 import { readSectionRules } from './section-rules.js'
 
 /** What is denied comes first: `deny` holds whatever `allow` says. */
-const EFFECTS = ['deny', 'allow'] as const
+const EFFECTS = ['deny', 'ask', 'allow'] as const
 
 /** The rules of a `grpc` section. `path` is that of the section. */
 export function readGrpcRules(
@@ -15,7 +15,7 @@ export function readGrpcRules(
   issues: IssueList,
 ): readonly Rule[] {
   if (section === undefined) return []
-  if (section.allow === undefined) {
+  if (section.allow === undefined && section.ask === undefined) {
     const fix = 'Add `allow: ["*/*"]`, or remove the section if the service has no gRPC'
     issues.add(path, { problem: '`grpc` allows no method', fix }, 'key')
   }

@@ -10,8 +10,7 @@ import { onlyDenies } from './section-rules.js'
 
 type RuleLines = NonNullable<ServiceFile['rules']>
 
-/** `ask` is not among them yet. */
-const EFFECTS = ['allow', 'deny'] as const
+const EFFECTS = ['allow', 'deny', 'ask'] as const
 
 /** The rules of a service: `extra_rules`, which come first, then `rules`. `path` is the service's own. */
 export function readAllRules(
@@ -77,17 +76,15 @@ function readLines(
   const rules: Rule[] = []
   for (const [index, line] of lines.entries()) {
     const at = [...path, index]
-    if (line.ask !== undefined) {
-      const problem = '`ask` rules are not supported yet'
-      issues.add([...at, 'ask'], { problem, fix: 'Use `allow` or `deny`' }, 'key')
-      continue
-    }
     const [effect, other] = EFFECTS.filter((key) => line[key] !== undefined)
     const text = effect === undefined ? undefined : line[effect]
     if (effect === undefined || text === undefined || other !== undefined) {
       issues.add(at, {
-        problem: effect === undefined ? 'The rule is empty' : 'The rule has both `allow` and `deny`',
-        fix: 'Write one `allow:` or one `deny:` per line',
+        problem:
+          effect === undefined
+            ? 'The rule is empty'
+            : `The rule has both \`${effect}\` and \`${String(other)}\``,
+        fix: 'Write one `allow:`, one `deny:` or one `ask:` per line',
       })
       continue
     }
@@ -96,7 +93,7 @@ function readLines(
       issues.add([...at, effect], parsed)
       continue
     }
-    if (effect === 'allow' && kinds.denyOnly(parsed)) {
+    if (effect !== 'deny' && kinds.denyOnly(parsed)) {
       issues.add([...at, effect], onlyDenies(text))
       continue
     }

@@ -30,7 +30,7 @@ export function readSectionRules(
       issues.add(at, parsed)
       continue
     }
-    if (effect === 'allow' && kinds.denyOnly(parsed)) {
+    if (effect !== 'deny' && kinds.denyOnly(parsed)) {
       issues.add(at, onlyDenies(name))
       continue
     }

@@ -26,6 +26,7 @@ const STORE_KEYS: readonly unknown[] = ['token', 'access_key', 'secret_key', 'se
 function isAllowed(path: Path): boolean {
   if (path[0] === 'services') return path[2] === 'credential'
   if (path[0] === 'upstream') return path[1] === 'proxy'
+  if (path[0] === 'approvals') return path[1] === 'webhook' && path[2] === 'secret'
   return path[0] === 'secrets' && STORE_KEYS.includes(path[3])
 }
 

@@ -1,3 +1,4 @@
+import type { ApprovalSettings } from './approvals.js'
 import type { RateLimit, SandboxLimits } from './limits.js'
 import type { HostPattern, NameLimits } from './names.js'
 import type { Scheme } from './origin.js'
@@ -86,6 +87,7 @@ export interface Policy {
   readonly dns: DnsSettings
   readonly http: HttpLimits
   readonly limits: SandboxLimits
+  readonly approvals: ApprovalSettings
   readonly upstream: UpstreamNames
   /** Proxies through which upstreams are reached; null or absent to dial them. */
   readonly proxies?: UpstreamProxies | null

@@ -10,6 +10,18 @@ export const REASONS = {
   'port-not-listed': [403, 'The policy lists this host, but not with this scheme and port.'],
   'no-rule': [403, 'No rule of this destination allows this method and path.'],
   'denied-by-rule': [403, 'A rule of this destination denies this method and path.'],
+  'approval-required': [425, 'A person must approve this request before it is sent.'],
+  'approval-denied': [403, 'A person was asked to approve this request, and denied it.'],
+  'approval-limit': [
+    429,
+    'This sandbox has too many requests that wait for the approval of a person.',
+    'limited',
+  ],
+  'approval-unreadable': [
+    413,
+    'A person must approve this request, and its body is too large or incomplete to be shown.',
+    'limited',
+  ],
   'ambiguous-path': [
     403,
     'The path is ambiguous: servers could interpret it in ways that the policy treats differently.',

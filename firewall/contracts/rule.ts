@@ -1,9 +1,10 @@
-/** `ask` is reserved: the loader does not accept it yet, and the policy engine treats it as a denial. */
+/** `ask`: allowed once a person has approved the request. */
 export type Effect = 'allow' | 'deny' | 'ask'
 
 /**
  * One line of `rules`. The first rule of the request's kind that matches decides. An allow rule matches what it says and nothing
- * else; a deny rule also matches the spellings that a lenient server could take for the same.
+ * else; a deny rule also matches the spellings that a lenient server could take for the same. An ask rule matches like an allow
+ * rule; those other spellings are denied.
  */
 export interface Rule<Kind extends string = string, Match = unknown> {
   readonly effect: Effect

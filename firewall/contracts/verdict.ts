@@ -30,6 +30,18 @@ export interface NameAllowed {
   } | null
 }
 
+/**
+ * Allowed once a person has approved the request. Whoever knows nothing of approvals takes it for the denial that it is until
+ * then.
+ */
+export interface Asked extends Denied {
+  readonly reason: 'approval-required'
+  /** The rules that ask. Never empty. */
+  readonly asks: readonly [Rule, ...Rule[]]
+  /** The verdict after the approval. */
+  readonly granted: RequestAllowed
+}
+
 export interface AuthorityAllowed {
   readonly allowed: true
   /** The destinations whose host, scheme and port match, in the order of the policy. Never empty. */

@@ -581,7 +581,7 @@ void t.test('readings of one request: a deny rule needs one of them, an allow ru
         ['allow', '*'],
       ],
       [['a', 'b']],
-      'denied-by-rule',
+      'ambiguous-path',
     ],
     [[['allow', '!a']], [['a', 'b']], 'r0'],
     [[['allow', '!a']], [['b', 'a']], 'ambiguous-path'],

@@ -1,4 +1,4 @@
-import type { AuthorityAllowed, Denied, NameAllowed, RequestAllowed } from '../contracts/verdict.js'
+import type { Asked, AuthorityAllowed, Denied, NameAllowed, RequestAllowed } from '../contracts/verdict.js'
 import { matchHost } from '../names/host-pattern.js'
 import { grpc, grpcReadings, mayBeGrpc } from '../rules/grpc.js'
 import { describeField, graphql } from '../rules/graphql.js'
@@ -7,7 +7,7 @@ import { RULE_KINDS, type RuleKinds } from '../rules/index.js'
 import type { RuleKind } from '../rules/rule-kind.js'
 import type { Destination, Policy } from '../contracts/policy.js'
 import type { Scheme } from '../contracts/origin.js'
-import type { Rule } from '../contracts/rule.js'
+import type { Effect, Rule } from '../contracts/rule.js'
 import { GraphqlEndpoints, type GraphqlContent } from './graphql-endpoints.js'
 import type { RequestPath } from '../rules/request-path.js'
 
@@ -48,8 +48,10 @@ export interface RequestInput extends AuthorityInput {
   readonly graphql?: GraphqlContent | null
 }
 
-/** The same before its service is known. */
-type RuleAllowed = Omit<RequestAllowed, 'service'>
+/** Allowed as far as these rules go, before the service is known, if a person approves it for each of `asks`. */
+type RuleAllowed = Omit<RequestAllowed, 'service'> & { readonly asks: readonly Rule[] }
+
+const NO_RULES: readonly Rule[] = Object.freeze([])
 
 interface HostIndex {
   readonly exact: ReadonlyMap<string, readonly Destination[]>
@@ -115,7 +117,7 @@ export class PolicyEngine {
   }
 
   /** May this agent make this HTTP request? Any method that the server may take instead must be allowed too. */
-  evaluateRequest(input: RequestInput): RequestAllowed | Denied {
+  evaluateRequest(input: RequestInput): RequestAllowed | Asked | Denied {
     const { method, path, overrides = [] } = input
     const alternatives = httpAlternatives(method, path, overrides)
     if (alternatives === null) return { allowed: false, reason: 'head-too-complex', rule: null }
@@ -154,7 +156,7 @@ export class PolicyEngine {
   }
 
   /** May this agent send this request, of any protocol that has a rule kind? */
-  evaluate(input: EvaluationInput): RequestAllowed | Denied {
+  evaluate(input: EvaluationInput): RequestAllowed | Asked | Denied {
     return this.#evaluate(
       input,
       input.alternatives.map((readings) => this.#judge(input.kind, readings)),
@@ -198,7 +200,7 @@ export class PolicyEngine {
       for (const subject of subjects) {
         const verdict = this.#judge(graphql.name, [subject])([ruled], place)
         if (!verdict.allowed) return { ...verdict, detail: describeField(subject) }
-        first ??= verdict
+        first = both(first, verdict)
       }
       return first ?? NO_ALTERNATIVE
     }
@@ -208,7 +210,7 @@ export class PolicyEngine {
   #evaluate(
     input: AuthorityInput & { readonly service?: string | null },
     judges: readonly Judge[],
-  ): RequestAllowed | Denied {
+  ): RequestAllowed | Asked | Denied {
     const authority = this.evaluateAuthority(input)
     if (!authority.allowed) return authority
     const candidates = authority.destinations.filter(
@@ -221,12 +223,16 @@ export class PolicyEngine {
     for (const judge of judges) {
       const verdict = decide(judge, input.agent, candidates)
       if (!verdict.allowed) return verdict
-      own ??= verdict
+      own = both(own, verdict)
     }
     if (own === null) return NO_ALTERNATIVE
-    const { destination, rule, agentRule } = own
+    const { destination, rule, agentRule, asks } = own
     const service = this.#services.get(destination.service ?? '') ?? null
-    return { allowed: true, destination, rule, agentRule, service }
+    const granted: RequestAllowed = { allowed: true, destination, rule, agentRule, service }
+    const [first, ...others] = asks
+    if (first === undefined) return granted
+    const refused = { allowed: false, reason: 'approval-required', rule: first.id } as const
+    return { ...refused, asks: [first, ...others], granted }
   }
 
   /**
@@ -267,6 +273,15 @@ const NO_ALTERNATIVE: Denied = { allowed: false, reason: 'no-rule', rule: null }
 /** What the rules of these destinations say of one alternative. @param place what is named where no rule decides */
 type Judge = (destinations: readonly Destination[], place: string | null) => RuleAllowed | Denied
 
+/** The first verdict decides where the request goes; each can ask. */
+function both(first: RuleAllowed | null, second: RuleAllowed): RuleAllowed {
+  return first === null ? second : { ...first, asks: union(first.asks, second.asks) }
+}
+
+function union(a: readonly Rule[], b: readonly Rule[]): readonly Rule[] {
+  return b.length === 0 ? a : [...new Set([...a, ...b])]
+}
+
 /** What an agent may do at a service is what the service's rules and its own both allow. */
 function decide(judge: Judge, agent: string, candidates: readonly Destination[]): RuleAllowed | Denied {
   const verdict = judge(candidates, candidates[0]?.id ?? null)
@@ -276,12 +291,14 @@ function decide(judge: Judge, agent: string, candidates: readonly Destination[])
   if (own === undefined) return verdict
   const place = `agents.${agent}.rules.${destination.service ?? destination.id}`
   const second = judge([{ ...destination, rules: own }], place)
-  return second.allowed ? { allowed: true, destination, rule, agentRule: second.rule } : second
+  return second.allowed
+    ? { allowed: true, destination, rule, agentRule: second.rule, asks: union(verdict.asks, second.asks) }
+    : second
 }
 
 /**
- * The first rule that decides: a deny rule that matches any reading, loosely, or an allow rule that matches all of them. If an
- * allow rule matches only some, the others would be decided by another rule.
+ * The first rule that decides: a deny rule that matches any reading, loosely, or an allow or ask rule that matches all of them. If
+ * an allow rule matches only some, the others would be decided by another rule; likewise an ask rule, also loosely.
  */
 function agreed(
   kind: RuleKind,
@@ -293,31 +310,39 @@ function agreed(
   for (const destination of destinations) {
     for (const rule of destination.rules) {
       if (rule.kind !== kind.name) continue
-      if (rule.effect !== 'allow') {
+      if (rule.effect === 'deny') {
         if (!readings.some((reading) => denies(rule.match, reading))) continue
         return { allowed: false, reason: 'denied-by-rule', rule: rule.id }
       }
       const others = readings.filter((reading) => !kind.matches(rule.match, reading))
-      if (others.length === readings.length) continue
+      if (others.length === readings.length) {
+        // Threat: a later rule allows, without asking, a spelling that a lenient server takes for what is asked about.
+        if (rule.effect === 'ask' && readings.some((reading) => denies(rule.match, reading)))
+          return { allowed: false, reason: 'ambiguous-path', rule: rule.id }
+        continue
+      }
       // As sent, the path matches a rule that says how the server reads it: other readings only must not be denied.
       const named = kind.namesReading?.(rule.match) === true && kind.matches(rule.match, readings[0])
-      const agrees = (reading: unknown) => named && firstEffect(kind, destinations, reading) !== 'deny'
+      const passes = [null, 'allow', rule.effect]
+      const agrees = (reading: unknown) => named && passes.includes(firstEffect(kind, destinations, reading))
       if (!others.every(agrees)) return { allowed: false, reason: 'ambiguous-path', rule: place }
-      return { allowed: true, destination, rule, agentRule: null }
+      return {
+        allowed: true,
+        destination,
+        rule,
+        agentRule: null,
+        asks: rule.effect === 'ask' ? [rule] : NO_RULES,
+      }
     }
   }
   return { allowed: false, reason: 'no-rule', rule: place }
 }
 
 /** What the rules say of one reading; null if they do not say anything. */
-function firstEffect(
-  kind: RuleKind,
-  destinations: readonly Destination[],
-  reading: unknown,
-): 'allow' | 'deny' | null {
+function firstEffect(kind: RuleKind, destinations: readonly Destination[], reading: unknown): Effect | null {
   for (const { rules } of destinations) {
     const rule = rules.find((one) => one.kind === kind.name && kind.matches(one.match, reading))
-    if (rule !== undefined) return rule.effect === 'allow' ? 'allow' : 'deny'
+    if (rule !== undefined) return rule.effect
   }
   return null
 }

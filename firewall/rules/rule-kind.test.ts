@@ -1,3 +1,4 @@
+import { DEFAULT_APPROVALS } from '#config/approvals/approvals.js'
 import { DEFAULT_LIMITS } from '#config/limits/limits.js'
 import t from 'tap'
 import { isDiagnostic } from '../contracts/diagnostic.js'
@@ -84,6 +85,7 @@ function engine(own: readonly Rule[], agentRules?: Readonly<Record<string, reado
     },
     http: { maxRequestBytes: 1, responseTimeoutMs: 1, idleTimeoutMs: 1, connectTimeoutMs: 1 },
     limits: DEFAULT_LIMITS,
+    approvals: DEFAULT_APPROVALS,
     upstream: { hosts: {}, servers: [] },
     secrets: [],
   }
@@ -151,10 +153,6 @@ void t.test('what cannot be decided is denied', (t) => {
   t.match(ask('allow', [['x']]), { allowed: true })
   t.match(ask('allow', [['x'], []]), { allowed: false, reason: 'no-rule' }, 'no reading')
   t.match(ask('allow', []), { allowed: false, reason: 'no-rule' }, 'no alternative')
-  t.match(
-    ask('ask', [['x']]),
-    { allowed: false, reason: 'denied-by-rule' },
-    'approvals are not supported yet',
-  )
+  t.match(ask('ask', [['x']]), { allowed: false, reason: 'approval-required' }, 'until a person approves it')
   t.end()
 })

@@ -2,6 +2,7 @@ import type { SecureContext } from 'node:tls'
 import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
 import type { Peer } from '#firewall/contracts/peer.js'
+import type { ApprovalDesk } from '../contracts/approvals.js'
 import type { Recorder } from '../contracts/recorder.js'
 import type { Shutdown } from '../contracts/shutdown.js'
 import type { OpenStreams } from './open-streams.js'
@@ -24,6 +25,8 @@ export interface ProxyContext extends Recorder {
   readonly snapshot: () => ProxySnapshot
   /** What is counted per sandbox; it outlives every snapshot. */
   readonly ledger: Ledger
+  /** Those who decide about requests that a rule asks about. */
+  readonly approvals: ApprovalDesk
   readonly ca: CertificateSource
   readonly shutdown: Shutdown
   /** Whose turn it is to work. */

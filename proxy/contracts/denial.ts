@@ -10,14 +10,21 @@ export interface Denial {
   readonly retryAfter: number | null
   /** Where the client finds what it asked for without the proxy; a redirect takes it there. */
   readonly location?: string
+  /** Id of the approval that the request waits for, or that was denied. */
+  readonly approval?: string
 }
 
 export function deny(
   reason: Reason,
-  { rule = null, detail = null, retryAfter = null, location }: Partial<Omit<Denial, 'reason'>> = {},
+  { rule = null, detail = null, retryAfter = null, location, approval }: Partial<Omit<Denial, 'reason'>> = {},
 ): Denial {
   const denial = { reason, rule, detail, retryAfter }
-  return location === undefined ? denial : { ...denial, location }
+  if (location === undefined && approval === undefined) return denial
+  return {
+    ...denial,
+    ...(location === undefined ? {} : { location }),
+    ...(approval === undefined ? {} : { approval }),
+  }
 }
 
 /** RFC 9110, section 15.4.8: the client repeats the request with its method and body. */

@@ -49,9 +49,9 @@ export function denialText(denial: Denial, requestId: string): string {
 }
 
 function messageOf(denial: Denial, requestId: string, status: number): ErrorMessage {
-  const { reason, rule, detail, retryAfter } = denial
+  const { reason, rule, detail, retryAfter, approval = null } = denial
   const text = denialLine(denial)
-  return { reason, status, title: textOf(reason), detail, rule, requestId, retryAfter, text }
+  return { reason, status, title: textOf(reason), detail, rule, requestId, retryAfter, approval, text }
 }
 
 /** A denial in one line, for people. */
@@ -63,7 +63,7 @@ export function denialLine({ reason, rule, detail }: Denial): string {
 }
 
 function complete(
-  { reason, retryAfter, location }: Denial,
+  { reason, retryAfter, location, approval }: Denial,
   requestId: string,
   { status, headers, body }: ErrorResponse,
 ): DenialResponse {
@@ -78,6 +78,7 @@ function complete(
       'x-egress-request-id': requestId,
       ...(retryAfter === null ? {} : { 'retry-after': String(retryAfter) }),
       ...(location === undefined ? {} : { location }),
+      ...(approval === undefined ? {} : { 'x-egress-approval': approval }),
     },
     body: bytes,
   }

@@ -115,7 +115,11 @@ export function readsGraphql(inquiry: Inquiry): boolean {
 /** For what is found in a body, when the request itself was allowed: may it use these methods as well? */
 export function denyMethods(inquiry: Inquiry, methods: readonly string[]): Denial | null {
   const verdict = evaluate(inquiry, methods)
-  return verdict.allowed ? null : deny(verdict.reason, { rule: verdict.rule })
+  if (verdict.allowed) return null
+  if (!('asks' in verdict)) return deny(verdict.reason, { rule: verdict.rule })
+  // All of the body was shown to the person who approved the request for these rules. For others, nobody was asked.
+  const others = verdict.asks.find((rule) => inquiry.asks?.includes(rule) !== true)
+  return others === undefined ? null : deny('denied-by-rule', { rule: others.id })
 }
 
 const checkForm: DecisionStep = {
@@ -128,15 +132,18 @@ const evaluatePolicy: DecisionStep = {
   name: 'a rule allows this method and path',
   run(inquiry) {
     const verdict = evaluate(inquiry, overridesIn(inquiry.headers))
-    if (!verdict.allowed) {
+    const isAsked = 'asks' in verdict
+    if (!verdict.allowed && !isAsked) {
       const { reason, rule, detail = null } = verdict
       // What the rules would say of what it stands for cannot be known.
       if (required(inquiry.path).isEncodedTwice && reason === 'ambiguous-path')
         return deny('path-double-encoding', { rule })
       return deny(reason, { rule, detail })
     }
-    inquiry.verdict = verdict
-    const { service } = verdict
+    const granted = isAsked ? verdict.granted : verdict
+    inquiry.verdict = granted
+    inquiry.asks = isAsked ? verdict.asks : null
+    const { service } = granted
     inquiry.service = service?.name ?? null
     inquiry.credential = service?.credential ?? null
     inquiry.keepsSessions = inquiry.credential !== null && service?.sessionHeaders === 'drop'
@@ -156,18 +163,26 @@ const limitRate: DecisionStep = {
   },
 }
 
-const limitQuota: DecisionStep = {
+const checkQuota: DecisionStep = {
   name: 'the quota of the service is not used up',
-  run(inquiry, { ledger, now }) {
-    const { sandbox, verdict, headers, charge } = inquiry
-    const { service, destination } = required(verdict)
-    if (service?.quota == null) return null
-    const announced = headBytes(inquiry) + Number(headers['content-length'] ?? 0)
-    const key = limitKey(required(sandbox).id, service.name)
-    const waitMs = ledger.quotas.take(key, service.quota, announced, now(), charge)
-    if (waitMs === 0) return null
-    return deny('quota-exceeded', { rule: destination.id, retryAfter: Math.ceil(waitMs / 1000) })
-  },
+  // A request that must be approved is charged once it is.
+  run: (inquiry, context) => limitQuota(inquiry, context, inquiry.charge && inquiry.asks === null),
+}
+
+/** @param charge whether the request is counted */
+export function limitQuota(
+  inquiry: Inquiry,
+  { ledger, now }: DecisionContext,
+  charge: boolean,
+): Denial | null {
+  const { sandbox, verdict, headers } = inquiry
+  const { service, destination } = required(verdict)
+  if (service?.quota == null) return null
+  const announced = headBytes(inquiry) + Number(headers['content-length'] ?? 0)
+  const key = limitKey(required(sandbox).id, service.name)
+  const waitMs = ledger.quotas.take(key, service.quota, announced, now(), charge)
+  if (waitMs === 0) return null
+  return deny('quota-exceeded', { rule: destination.id, retryAfter: Math.ceil(waitMs / 1000) })
 }
 
 const limitSize: DecisionStep = {
@@ -215,7 +230,7 @@ export const EVALUATION_STEPS: readonly DecisionStep[] = [
   limitRate,
   limitSize,
   checkPlaceholders,
-  limitQuota,
+  checkQuota,
 ]
 
 /**

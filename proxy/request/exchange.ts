@@ -1,6 +1,7 @@
 import type { Credential, Headers, OutgoingRequest } from '#firewall/contracts/credential.js'
 import type { Origin } from '#firewall/contracts/origin.js'
 import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
+import type { Rule } from '#firewall/contracts/rule.js'
 import type { RequestAllowed } from '#firewall/contracts/verdict.js'
 import type { GraphqlContent } from '#firewall/policy-engine/graphql-endpoints.js'
 import type { RequestPath } from '#firewall/rules/request-path.js'
@@ -48,6 +49,8 @@ export interface Inquiry {
   /** What the request asks of an endpoint of GraphQL; null for other requests, and where the body was not read. */
   graphql: GraphqlContent | null
   verdict: RequestAllowed | null
+  /** The rules for which a person must approve the request before it is sent; null for none. */
+  asks: readonly [Rule, ...Rule[]] | null
   credential: Credential | null
   /**
    * True if the credential is injected. If the service has a credential, its locations are cleared and the response is
@@ -64,6 +67,8 @@ export interface Exchange extends Inquiry {
   readonly flow: Flow
   readonly downstream: Downstream
 
+  /** Id of the approval that it waits for, or passes with; null for others. */
+  approval: string | null
   /** Taken until the exchange is over. */
   room: Room | null
   upstream: ResolvedUpstream | null
@@ -95,6 +100,7 @@ export function newInquiry(
     path: null,
     graphql: null,
     verdict: null,
+    asks: null,
     credential: null,
     injects: false,
     keepsSessions: false,
@@ -124,9 +130,11 @@ export function newExchange(
     path: null,
     graphql: null,
     verdict: null,
+    asks: null,
     credential: null,
     injects: false,
     keepsSessions: false,
+    approval: null,
     room: null,
     upstream: null,
     readBody: null,

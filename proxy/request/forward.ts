@@ -121,7 +121,11 @@ class Forwarding implements UpstreamHandler, OpenStream {
         headers,
         body: body?.content() ?? null,
         memory: this.#exchange.room?.memory ?? null,
-        trailers: downstream.isHttp2 ? () => requestTrailers(downstream.trailers(), locations) : null,
+        // Nobody was shown the trailers of a request that was approved.
+        trailers:
+          downstream.isHttp2 && this.#exchange.asks === null
+            ? () => requestTrailers(downstream.trailers(), locations)
+            : null,
         secretFields: secretFields(locations),
       }
       const open = () => snapshot.pools.open(required(upstream), request, this)

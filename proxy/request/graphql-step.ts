@@ -2,9 +2,8 @@ import { createHash } from 'node:crypto'
 import type { GraphqlContent } from '#firewall/policy-engine/graphql-endpoints.js'
 import { describeField } from '#firewall/rules/graphql.js'
 import { deny, type Denial } from '../contracts/denial.js'
-import { ByteBlocks } from '../message/byte-blocks.js'
 import { required, type Exchange, type Inquiry } from './exchange.js'
-import { busy } from './room.js'
+import { readWhole } from './read-whole.js'
 
 /** Root fields that a record names. */
 const SHOWN_FIELDS = 8
@@ -19,7 +18,10 @@ export async function readGraphql(exchange: Exchange): Promise<Denial | null> {
     return deny('graphql-unreadable', { detail: 'operations in a WebSocket cannot be checked' })
   // The parser of GraphQL is loaded with the first request that needs it.
   const { MAX_GRAPHQL_BYTES } = await import('#firewall/rules/graphql-request.js')
-  const body = await readBody(exchange, MAX_GRAPHQL_BYTES)
+  const body = await readWhole(exchange, MAX_GRAPHQL_BYTES, {
+    tooLarge: deny('graphql-too-complex', { detail: `more than ${String(MAX_GRAPHQL_BYTES)} bytes` }),
+    broken: deny('graphql-unreadable', { detail: 'the body did not come whole' }),
+  })
   if ('reason' in body) return body
   exchange.readBody = body
   exchange.graphql = await graphqlContent(exchange, body)
@@ -50,30 +52,4 @@ export function describeGraphql({ graphql }: Inquiry): string | null {
   const shown = graphql.slice(0, SHOWN_FIELDS).map(describeField)
   const more = graphql.length - shown.length
   return `GraphQL: ${shown.join(', ')}${more > 0 ? ` and ${String(more)} more` : ''}`
-}
-
-/** All of the body, or why not. What is not read of it is left to the downstream, which still has to answer. */
-function readBody({ downstream, room }: Exchange, limit: number): Promise<Buffer | Denial> {
-  if (!downstream.hasBody) return Promise.resolve(Buffer.alloc(0))
-  const tooLarge = deny('graphql-too-complex', { detail: `more than ${String(limit)} bytes` })
-  if (Number(downstream.headers['content-length'] ?? 0) > limit) return Promise.resolve(tooLarge)
-  const { memory } = required(room)
-  const blocks = new ByteBlocks()
-  const source = downstream.body()
-  return new Promise((resolve) => {
-    const settle = (result: Buffer | Denial) => {
-      source.off('data', onData)
-      source.pause()
-      resolve(result)
-    }
-    const onData = (chunk: Buffer) => {
-      if (blocks.length + chunk.length > limit) settle(tooLarge)
-      else if (!memory.tryReserve(chunk.length)) settle(busy('this sandbox holds as much memory as it may'))
-      else blocks.append(chunk)
-    }
-    const onBroken = () => settle(deny('graphql-unreadable', { detail: 'the body did not come whole' }))
-    source.on('data', onData)
-    source.once('end', () => settle(blocks.concat()))
-    source.once('error', onBroken).once('close', onBroken)
-  })
 }

@@ -18,7 +18,7 @@ const MAX_SHORTENED = 16_384
 const LONG_RUN = new RegExp(`[^/&;?=]{${String(2 * KEPT_OF_RUN + 2)},}`, 'g')
 
 /** Shortens a text for people; `target` of the record says how long the whole was, and its hash. */
-function shorten(text: string): string {
+export function shorten(text: string): string {
   if (text.length <= MAX_TEXT) return text
   const runs = text.replace(LONG_RUN, (run) => `${run.slice(0, KEPT_OF_RUN)}…${run.slice(-KEPT_OF_RUN)}`)
   if (runs.length <= MAX_SHORTENED) return runs
@@ -84,6 +84,7 @@ export function decisionOf(exchange: Exchange, at: number, denial: Denial | null
     status: denial === null ? null : denialStatus(denial),
     service: exchange.service,
     credential: denial === null && exchange.injects ? (exchange.credential?.id ?? null) : null,
+    approval: exchange.approval,
     address: exchange.upstream?.addresses[0] ?? null,
   }
 }

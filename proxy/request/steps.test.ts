@@ -8,7 +8,8 @@ import { destination, service, testPolicy } from '#test/fixtures/policy.js'
 import { bearer } from '../credentials/bearer.js'
 import { DECISION_STEPS, decideInquiry, type DecisionStep } from './decision-steps.js'
 import { newInquiry } from './exchange.js'
-import { REQUEST_STEPS, type Step } from './steps.js'
+import type { Step } from './step.js'
+import { REQUEST_STEPS } from './steps.js'
 
 const sandbox = { id: 'sb', agent: 'default', placeholders: new Map<string, string>() }
 const NOW = 1_000_000

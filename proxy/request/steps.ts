@@ -1,31 +1,23 @@
 import { Readable } from 'node:stream'
 import type { Injected } from '#firewall/contracts/credential.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
-import { authorityText } from '#firewall/names/default-port.js'
-import type { ProxyContext } from '../context/context.js'
 import { deny, denyFailure, type Denial } from '../contracts/denial.js'
-import { copyHeaders, endToEndHeaders } from '../message/headers.js'
 import { newKey } from '../message/websocket-handshake.js'
 import { widenRange } from '../redaction/ranges.js'
 import { reachOf } from '../redaction/search.js'
 import { askSearchable } from '../redaction/searched-messages.js'
 import { resolveUpstream, type ShownAs } from '../upstream/resolve-upstream.js'
 import { sendTokenRequest } from '../upstream/token-request.js'
-import { stripClientCredential } from './credential-locations.js'
+import { awaitApproval } from './await-approval.js'
 import { denyMethods, EVALUATION_STEPS, readsGraphql, TARGET_STEPS } from './decision-steps.js'
 import { required, type Exchange } from './exchange.js'
 import { FormInspector, formKindOf } from './form-inspector.js'
 import { readGraphql } from './graphql-step.js'
+import { outgoingHead } from './outgoing-head.js'
 import { decisionOf, headBytes } from './records.js'
 import { RequestBody } from './request-body.js'
 import { takeRoom } from './room.js'
-import { dropSteeringHeaders } from './steering-headers.js'
-
-/** One step of a request: it refuses, or passes on. It may set the exchange's field that it is there to find out. */
-export interface Step {
-  readonly name: string
-  run(exchange: Exchange, context: ProxyContext): Denial | null | Promise<Denial | null>
-}
+import type { Step } from './step.js'
 
 const takeRoomFor: Step = {
   name: 'the sandbox has room for one more open request',
@@ -96,16 +88,7 @@ const prepareRequest: Step = {
   name: 'drop hop-by-hop and steering headers, and any value in the locations of the credential',
   run(exchange, { ledger }) {
     const { origin, path, downstream, method, sandbox, snapshot } = exchange
-    const { service, destination } = required(exchange.verdict)
-    const { host, port, scheme } = required(origin)
-    const { path: pathname, query } = required(path)
-    const headers = endToEndHeaders(exchange.headers)
-    delete headers['x-sandbox-target']
-    dropSteeringHeaders(headers, service?.locations ?? {}, destination.passHeaders ?? [])
-    headers['host'] = authorityText(scheme, host, port)
-    const sent = { headers: copyHeaders(headers), query }
-    // Frames are read in both directions, so nothing may change them (RFC 6455 section 9).
-    delete headers['sec-websocket-extensions']
+    const { headers, query, sent } = outgoingHead(exchange)
     if (downstream.upgrade !== null) headers['sec-websocket-key'] = newKey()
     // Whatever host this is: what comes back must be readable for redaction.
     if (snapshot.secretPatterns.current().bytes.length > 0) askSearchable(headers, snapshot.entityTags)
@@ -124,8 +107,8 @@ const prepareRequest: Step = {
     exchange.outgoing = {
       method,
       origin: required(origin),
-      path: pathname,
-      query: service === null ? query : stripClientCredential(service.locations, headers, query),
+      path: required(path).path,
+      query,
       headers,
       body: exchange.body,
       sent,
@@ -191,6 +174,7 @@ export const REQUEST_STEPS: readonly Step[] = [
   readOperations,
   ...EVALUATION_STEPS,
   takeRoomFor,
+  awaitApproval,
   resolveAddress,
   checkOpen,
   recordDecision,

@@ -3,6 +3,7 @@ import type { SecretRotationEvent } from '#config/secrets/secret-refresher.js'
 import type { DnsEvent } from '#dns/events.js'
 import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
 import type {
+  ApprovalEvent,
   CheckpointEvent,
   CheckpointRef,
   GatewayEvent,
@@ -99,6 +100,16 @@ export class Audit {
   /** Written to the HTTP log, or to the DNS log if this process is only a resolver. @throws AuditUnavailable */
   readonly policy = (event: PolicyEvent): void => {
     this.#file(this.#files.has('http') ? 'http' : 'dns').writeNow(event.at, { type: 'policy', event })
+  }
+
+  /**
+   * In the file when this returns, so that nobody is asked, and nothing approved, without its record. One that ends is counted
+   * instead if it cannot be written. @throws AuditUnavailable
+   */
+  readonly approval = (event: ApprovalEvent): void => {
+    if (event.action === 'approval-expired')
+      this.#file('http').writeOrCount(event.at, { type: 'approval', event })
+    else this.#file('http').writeNow(event.at, { type: 'approval', event })
   }
 
   /** Why a decision could not be recorded now; null if it could, as far as one can see. */

@@ -1,6 +1,7 @@
 import type { SecretRotationEvent } from '#config/secrets/secret-refresher.js'
 import type { DnsEvent } from '#dns/events.js'
 import type { SandboxRef } from '#firewall/contracts/identity.js'
+import type { Scheme } from '#firewall/contracts/origin.js'
 import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
 
 /**
@@ -14,6 +15,7 @@ export type GatewayEvent =
   | { readonly type: 'rotation'; readonly event: SecretRotationEvent }
   | { readonly type: 'policy'; readonly event: PolicyEvent }
   | { readonly type: 'operator'; readonly event: OperatorEvent }
+  | { readonly type: 'approval'; readonly event: ApprovalEvent }
   | { readonly type: 'gap'; readonly event: GapEvent }
   | { readonly type: 'repeat'; readonly event: RepeatEvent }
   | { readonly type: 'reopened'; readonly event: ReopenedEvent }
@@ -124,6 +126,50 @@ export const OPERATOR_ACTIONS = [
   'sandbox-refused',
 ] as const
 export type OperatorAction = (typeof OPERATOR_ACTIONS)[number]
+/** What became of a request that a person must approve. */
+export interface ApprovalEvent {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly action: 'approval-requested' | 'approval-granted' | 'approval-denied' | 'approval-expired'
+  /** Of the approval. */
+  readonly id: string
+  /** Of the request that asked first. */
+  readonly request: string
+  readonly sandbox: SandboxRef
+  readonly method: string
+  readonly scheme: Scheme
+  readonly host: string
+  readonly port: number
+  /** As in the decision about the request. Likewise `query`. */
+  readonly path: string
+  readonly query: string | null
+  /** The body, and all of the request (`ApprovalRequest.key`), as SHA-256 in hexadecimal. */
+  readonly body: { readonly bytes: number; readonly sha256: string }
+  readonly digest: string
+  /** Id of the rule that asks. */
+  readonly rule: string
+  readonly service: string | null
+  /** Id of the credential that goes along; never a value. */
+  readonly credential: string | null
+  /** Milliseconds since 1970: how long it waits, or how long the decision holds. */
+  readonly expires: number
+  /** What was approved: the request once, or again and again until it expires; null where nothing was. */
+  readonly scope: 'once' | 'repeated' | null
+  /** Who decided; null where nobody did. */
+  readonly by: Decider | null
+  /** Why it ended without a decision, or without being used; null for others. */
+  readonly reason: 'timed-out' | 'unused' | 'policy-changed' | 'sandbox-ended' | null
+}
+
+/** A person, as far as the admin listener knows. */
+export interface Decider {
+  /** How they reached it. */
+  readonly via: 'socket' | 'token'
+  /** Login name of the user on this machine, or the name of the token; null if it is not known. */
+  readonly name: string | null
+  /** Of the user on this machine. */
+  readonly uid: number | null
+}
 
 /** Closing records that could not be written while the log was unavailable. */
 export interface GapEvent {
@@ -183,6 +229,13 @@ export type ShownEvent =
   | {
       readonly type: 'operator'
       readonly event: Pick<OperatorEvent, 'action' | 'sandbox' | 'agent'>
+    }
+  | {
+      readonly type: 'approval'
+      readonly event: Pick<
+        ApprovalEvent,
+        'id' | 'action' | 'method' | 'scheme' | 'host' | 'port' | 'path' | 'query' | 'scope' | 'by' | 'reason'
+      >
     }
   | { readonly type: 'gap'; readonly event: Pick<GapEvent, 'lost'> }
   | {

@@ -2,6 +2,7 @@ import type { DnsEvent } from '#dns/events.js'
 import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
 import {
   OPERATOR_ACTIONS,
+  type ApprovalEvent,
   type OperatorAction,
   type PolicyEvent,
   type SandboxEvent,
@@ -85,6 +86,11 @@ function shownOf(action: string, sandbox: string | null, field: Field): ShownEve
     case 'policy-loaded':
     case 'policy-rejected':
       return { type: 'policy', event: readPolicy(action, field) }
+    case 'approval-requested':
+    case 'approval-granted':
+    case 'approval-denied':
+    case 'approval-expired':
+      return { type: 'approval', event: readApproval(action, field) }
     case 'denials-repeated':
       return { type: 'repeat', event: readRepeat(field) }
     case 'audit-reopened':
@@ -184,6 +190,32 @@ function readRepeat(field: Field): Shown<'repeat'> {
     count: numberAt(field, 'egress.repeated.count') ?? 0,
     first: timeAt('event.start'),
     last: timeAt('event.end'),
+  }
+}
+
+function readApproval(action: ApprovalEvent['action'], field: Field): Shown<'approval'> {
+  const query = textAt(field, 'url.query')
+  const via = textAt(field, 'egress.approval.via')
+  const uid = textAt(field, 'user.id')
+  return {
+    action,
+    id: textAt(field, 'egress.approval.id') ?? '',
+    method: textAt(field, 'http.request.method') ?? '',
+    scheme: textAt(field, 'url.scheme') === 'http' ? 'http' : 'https',
+    host: textAt(field, 'url.domain') ?? '',
+    port: numberAt(field, 'url.port') ?? 0,
+    path: textAt(field, 'url.path') ?? '',
+    query: query === null ? null : `?${query}`,
+    scope: textAt(field, 'egress.approval.scope') as ApprovalEvent['scope'],
+    by:
+      via === null
+        ? null
+        : {
+            via: via === 'token' ? 'token' : 'socket',
+            name: textAt(field, 'user.name'),
+            uid: uid === null ? null : Number(uid),
+          },
+    reason: textAt(field, 'event.reason') as ApprovalEvent['reason'],
   }
 }
 

@@ -8,6 +8,7 @@ import type { DnsEvent } from '#dns/events.js'
 import { REASONS, type Reason } from '#firewall/contracts/reasons.js'
 import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
 import type {
+  ApprovalEvent,
   CheckpointEvent,
   GatewayEvent,
   OperatorEvent,
@@ -188,6 +189,28 @@ const checkpoints: fc.Arbitrary<CheckpointEvent> = fc.record({
   ),
   signature: text,
 })
+const approvals: fc.Arbitrary<ApprovalEvent> = fc.record({
+  at,
+  action: fc.constantFrom('approval-requested', 'approval-granted', 'approval-denied', 'approval-expired'),
+  id: text,
+  request: fc.uuid(),
+  sandbox,
+  method: text,
+  scheme: fc.constantFrom('http', 'https'),
+  host: text,
+  port: fc.nat(65_535),
+  path: text,
+  query: maybe(text.map((rest) => `?${rest}`)),
+  body: fc.record({ bytes: count, sha256: digest }),
+  digest,
+  rule: text,
+  service: maybe(text),
+  credential: maybe(text),
+  expires: at,
+  scope: fc.constantFrom('once', 'repeated', null),
+  by: maybe(fc.record({ via: fc.constantFrom('socket', 'token'), name: maybe(text), uid: maybe(count) })),
+  reason: fc.constantFrom('timed-out', 'unused', 'policy-changed', 'sandbox-ended', null),
+})
 const reopenings: fc.Arbitrary<ReopenedEvent> = fc.record({ at, problem: text })
 
 const KINDS: Readonly<
@@ -200,6 +223,7 @@ const KINDS: Readonly<
   rotationRecord: fc.tuple(header, rotations).map(([head, event]) => records.rotationRecord(head, event)),
   policyRecord: fc.tuple(header, policies).map(([head, event]) => records.policyRecord(head, event)),
   operatorRecord: fc.tuple(header, operators).map(([head, event]) => records.operatorRecord(head, event)),
+  approvalRecord: fc.tuple(header, approvals).map(([head, event]) => records.approvalRecord(head, event)),
   repeatRecord: fc.tuple(header, repeats).map(([head, event]) => records.repeatRecord(head, event)),
   reopenedRecord: fc.tuple(header, reopenings).map(([head, event]) => records.reopenedRecord(head, event)),
   checkpointRecord: fc
@@ -303,6 +327,7 @@ void t.test('what is not in an event by name gets into no record', (t) => {
     [records.rotationRecord, rotations],
     [records.policyRecord, policies],
     [records.operatorRecord, operators],
+    [records.approvalRecord, approvals],
     [records.repeatRecord, repeats],
     [records.reopenedRecord, reopenings],
     [records.checkpointRecord, checkpoints],
@@ -426,6 +451,7 @@ const events: fc.Arbitrary<GatewayEvent> = fc.oneof(
   operators.map((event) => ({ type: 'operator', event }) as const),
   gaps.map((event) => ({ type: 'gap', event }) as const),
   repeats.map((event) => ({ type: 'repeat', event }) as const),
+  approvals.map((event) => ({ type: 'approval', event }) as const),
   reopenings.map((event) => ({ type: 'reopened', event }) as const),
 )
 

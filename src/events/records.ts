@@ -3,6 +3,7 @@ import type { SecretRotationEvent } from '#config/secrets/secret-refresher.js'
 import type { SandboxRef } from '#firewall/contracts/identity.js'
 import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
 import type {
+  ApprovalEvent,
   CheckpointEvent,
   GapEvent,
   GatewayEvent,
@@ -49,6 +50,8 @@ export function recordLine(header: Header, { type, event }: GatewayEvent): strin
       return JSON.stringify(policyRecord(header, event))
     case 'operator':
       return JSON.stringify(operatorRecord(header, event))
+    case 'approval':
+      return JSON.stringify(approvalRecord(header, event))
     case 'gap':
       return JSON.stringify(gapRecord(header, event))
     case 'repeat':
@@ -110,6 +113,7 @@ export function decisionLine(header: Header, event: HttpDecision): string {
     `"response":{"status_code":${event.status}}},` +
     `"egress":{"sandbox":${jsonSandbox(event.sandbox)},"verdict":"${event.verdict}",` +
     `"listener":"${event.listener}","service":${jsonText(event.service)},"credential":${jsonText(event.credential)},` +
+    (event.approval == null ? '' : `"approval":{"id":${jsonText(event.approval)}},`) +
     (event.target == null ? '' : `"target":${JSON.stringify(event.target)},`) +
     `"detail":${jsonText(event.detail)},"previous":${jsonText(header.previous)}}}`
   )
@@ -226,6 +230,55 @@ export function operatorRecord(header: Header, event: OperatorEvent): AuditRecor
     egress: {
       sandbox: refOf(sandbox),
       operator: { agent, access },
+      previous: header.previous,
+    },
+  }
+}
+
+const APPROVAL_TYPES = {
+  'approval-requested': 'info',
+  'approval-granted': 'allowed',
+  'approval-denied': 'denied',
+  'approval-expired': 'end',
+} as const
+
+/** A request that waits for a person, and what became of it. */
+export function approvalRecord(header: Header, event: ApprovalEvent): AuditRecord {
+  const { action, reason, by, scope, id, expires, digest, body } = event
+  const open = action === 'approval-requested' ? 'unknown' : 'failure'
+  return {
+    ...beginning(header),
+    event: {
+      kind: 'event',
+      category: ['network', 'web'],
+      type: [APPROVAL_TYPES[action]],
+      action,
+      outcome: action === 'approval-granted' ? 'success' : open,
+      reason,
+      sequence: header.sequence,
+    },
+    rule: { name: event.rule },
+    user: { id: by?.uid == null ? null : String(by.uid), name: by?.name ?? null },
+    url: {
+      scheme: event.scheme,
+      domain: event.host,
+      port: event.port,
+      path: event.path,
+      query: event.query?.replace(/^\?/, '') ?? null,
+    },
+    http: { request: { id: event.request, method: event.method, body: { bytes: body.bytes } } },
+    egress: {
+      sandbox: event.sandbox,
+      service: event.service,
+      credential: event.credential,
+      approval: {
+        id,
+        expires: new Date(expires).toISOString(),
+        scope,
+        via: by?.via ?? null,
+        digest,
+        body_digest: body.sha256,
+      },
       previous: header.previous,
     },
   }

@@ -12,6 +12,9 @@ import { OpenStreams } from '#proxy/context/open-streams.js'
 import { Turns } from '#proxy/context/turns.js'
 import { Shutdown } from '#proxy/contracts/shutdown.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
+import { Desk, type ShownApproval } from '../approvals/desk.js'
+import { webhookMessage } from '../approvals/present.js'
+import { WebhookSender } from '../approvals/webhook.js'
 import type { Audit } from '../audit/audit.js'
 import { GATEWAY_HOST } from '../common/environment.js'
 import { descriptorLimit } from './descriptors.js'
@@ -43,6 +46,9 @@ export class Gateway {
   /** The certificate authority's certificate, PEM. */
   readonly certificate: string
   readonly #options: GatewayOptions
+  /** Where requests wait that a person must approve. */
+  readonly approvals: Desk
+  readonly #webhook: WebhookSender
   readonly #ledger = new Ledger()
   readonly #descriptors = descriptorLimit()
   readonly #proxy: ProxyContext
@@ -54,11 +60,18 @@ export class Gateway {
     const { audit, identify, fail } = options
     this.#options = options
     this.certificate = ca.pem
+    this.#webhook = new WebhookSender({ now: Date.now, warn: (message) => options.warn?.(message) })
+    this.approvals = new Desk({
+      record: audit.approval,
+      now: Date.now,
+      notify: (approval) => this.#notify(approval),
+    })
     this.#snapshot = createSnapshot(options, this.#ledger, Date.now, null, this.#descriptors)
     this.#proxy = {
       snapshot: () => this.#snapshot.proxy,
       ledger: this.#ledger,
       audit,
+      approvals: this.approvals,
       ca,
       shutdown: new Shutdown(),
       streams: new OpenStreams(),
@@ -93,6 +106,7 @@ export class Gateway {
     if (before.proxy.pools !== snapshot.proxy.pools) before.proxy.pools.handOver(snapshot.proxy.pools)
     this.#refreshSecrets()
     this.#proxy.streams.replaced(snapshot.proxy)
+    this.approvals.replaced(snapshot.policy)
   }
 
   /**
@@ -144,6 +158,7 @@ export class Gateway {
   /** Removes the counters, upstream connections and certificates of a sandbox that has ended. */
   drop(sandbox: string): void {
     this.#ledger.drop(sandbox)
+    this.approvals.prune((one) => one !== sandbox)
     this.#snapshot.proxy.pools.drop(sandbox)
     this.#proxy.ca.prune((one) => one !== sandbox)
   }
@@ -151,6 +166,7 @@ export class Gateway {
   /** The same for every sandbox that is not active. */
   prune(isActive: (sandbox: string) => boolean): void {
     this.#ledger.prune(isActive)
+    this.approvals.prune(isActive)
     this.#snapshot.proxy.pools.prune(isActive)
     this.#proxy.ca.prune(isActive)
   }
@@ -171,8 +187,16 @@ export class Gateway {
     this.#stopRefresher = this.#snapshot.refresher?.start({ now: Date.now, report }) ?? (() => undefined)
   }
 
+  #notify(approval: ShownApproval): void {
+    const { webhook } = this.policy.approvals
+    // Without headers and body: they may be for few eyes.
+    if (webhook !== null) this.#webhook.send(webhook, webhookMessage(approval))
+  }
+
   async close(): Promise<void> {
     this.#stopRefresher()
+    this.#webhook.close()
     await Promise.all(this.#closers.splice(0).map((close) => close()))
+    this.approvals.close()
   }
 }

@@ -1,5 +1,5 @@
 import { defaultPort } from '#firewall/names/default-port.js'
-import type { ShownEvent } from '../events/events.js'
+import type { Decider, ShownEvent } from '../events/events.js'
 import { outcomeOfEvent, type Judged } from './outcome.js'
 
 /** Returns the text in a colour, or unchanged if colour is off. */
@@ -32,6 +32,8 @@ function bodyOf({ type, event }: ShownEvent, paint: Paint): string {
       return policyLine(event, paint)
     case 'operator':
       return paint('yellow', `OPERATOR ${words(event.action, event.agent, event.sandbox?.id ?? null)}`)
+    case 'approval':
+      return approvalLine(event, paint)
     case 'gap':
       return paint('red', `audit-gap: ${String(event.lost)} records of ends are missing`)
     case 'reopened':
@@ -74,7 +76,13 @@ function decisionLine(event: Shown<'decision'>, paint: Paint): string {
 }
 
 /** A URL, as much of one as the request had: CONNECT has host and port, an unknown route a path alone. */
-function placeOf({ scheme, host, port, path, query }: Shown<'decision'>): string {
+function placeOf({
+  scheme,
+  host,
+  port,
+  path,
+  query,
+}: Pick<Shown<'decision'>, 'scheme' | 'host' | 'port' | 'path' | 'query'>): string {
   const rest = `${path ?? ''}${query ?? ''}`
   if (host === null) return rest === '' ? '(no host)' : rest
   const standard = scheme !== null && port === defaultPort(scheme)
@@ -104,6 +112,28 @@ function repeatLine(event: Shown<'repeat'>, paint: Paint): string {
 function rotationLine({ secret, source, problem }: Shown<'rotation'>, paint: Paint): string {
   const how = problem === null ? paint('green', 'rotated') : paint('red', `kept: ${clean(problem)}`)
   return `http SECRET ${clean(secret)} (${clean(source)}) ${how}`
+}
+
+const APPROVAL_WORDS = {
+  'approval-requested': ['yellow', 'ASK  '],
+  'approval-granted': ['green', 'YES  '],
+  'approval-denied': ['red', 'NO   '],
+  'approval-expired': ['yellow', 'LATE '],
+} as const
+
+function approvalLine(event: Shown<'approval'>, paint: Paint): string {
+  const { action, id, method, by, scope, reason } = event
+  const [colour, word] = APPROVAL_WORDS[action]
+  const why = [by === null ? null : `by ${describeDecider(by)}`, scope, reason]
+  const more = why.filter((part) => part !== null).join(', ')
+  return `http ${paint(colour, word)} ${clean(`${method} ${placeOf(event)}`)} ${paint('dim', clean(`${more} approval ${id}`.trim()))}`
+}
+
+/** Who decided: `ada (uid 1000)`, `token`. */
+export function describeDecider({ via, name, uid }: Decider): string {
+  if (via === 'token') return name === null ? 'a token' : `token ${name}`
+  if (uid === null) return name ?? 'somebody at the socket'
+  return name === null ? `uid ${String(uid)}` : `${name} (uid ${String(uid)})`
 }
 
 function policyLine({ action, hash, problem }: Shown<'policy'>, paint: Paint): string {

@@ -1,7 +1,8 @@
 import { headerText, lists, type Asker, type ErrorMessage, type ErrorShape } from './shape.js'
 
 /** The members of every JSON answer of ours, whatever stands around them. */
-export function problemMembers({ reason, status, title, detail, rule, requestId, text }: ErrorMessage) {
+export function problemMembers(message: ErrorMessage) {
+  const { reason, status, title, detail, rule, requestId, approval, text } = message
   return {
     type: `urn:egress:${reason}`,
     title,
@@ -10,6 +11,7 @@ export function problemMembers({ reason, status, title, detail, rule, requestId,
     reason,
     ...(rule === null ? {} : { rule }),
     request_id: requestId,
+    ...(approval === null ? {} : { approval }),
     // What many clients print of an error in JSON: gh and Octokit, GitLab's and Anthropic's SDKs, Git LFS.
     message: text,
   }

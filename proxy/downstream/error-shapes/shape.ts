@@ -26,6 +26,8 @@ export interface ErrorMessage {
   readonly requestId: string
   /** Seconds. */
   readonly retryAfter: number | null
+  /** Id of the approval that the request waits for, or that was denied. */
+  readonly approval: string | null
   /** All of it in one line, for people: it names the firewall and the reason's id. */
   readonly text: string
 }
