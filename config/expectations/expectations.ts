@@ -31,10 +31,13 @@ export function readExpectations(
             'key',
           )
     }
-    if (expect === 'allow' && reason !== undefined)
+    if (expect !== 'deny' && reason !== undefined)
       issues.add(
         [...path, 'reason'],
-        { problem: '`reason` has no effect with `expect: allow`', fix: 'Remove it: only denials have one' },
+        {
+          problem: `\`reason\` has no effect with \`expect: ${expect}\``,
+          fix: 'Remove it: only denials have one',
+        },
         'key',
       )
     else if (reason !== undefined && dns === undefined && !isReason(reason))
@@ -42,12 +45,12 @@ export function readExpectations(
         problem: `Unknown reason ${quote(reason)}`,
         fix: 'Use a reason of docs/denials.md, such as `no-rule`',
       })
-    if (expect === 'deny')
+    if (expect !== 'allow')
       for (const [key, value] of Object.entries({ service, credential }))
         if (value !== undefined)
           issues.add(
             [...path, key],
-            { problem: `${quote(key)} has no effect with \`expect: deny\``, fix: 'Remove it' },
+            { problem: `${quote(key)} has no effect with \`expect: ${expect}\``, fix: 'Remove it' },
             'key',
           )
     return { ...file, position: issues.position(path) }

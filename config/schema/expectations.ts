@@ -16,7 +16,7 @@ const expectation = z.strictObject({
     'what the request sends to an endpoint of GraphQL: a document, or JSON with one in `query`',
     'body: "{ viewer { login } }"',
   ).optional(),
-  expect: field(z.enum(['allow', 'deny']), 'what the policy says to it', 'expect: deny'),
+  expect: field(z.enum(['allow', 'deny', 'ask']), 'what the policy says to it', 'expect: deny'),
   reason: field(text, 'why it is denied, as in the audit log', 'reason: no-rule').optional(),
   service: field(text, 'the service that it is allowed by', 'service: jira').optional(),
   credential: field(

@@ -69,6 +69,7 @@ void t.test('an allowed request', (t) => {
       verdict: { allowed: true, rule } as Exchange['verdict'],
       credential: { id: 'api/bearer' } as Exchange['credential'],
       injects: true,
+      approval: 'ap-1',
       upstream: { addresses: ['1.1.1.1', '8.8.8.8'] } as unknown as Exchange['upstream'],
     }),
     2_000,
@@ -95,6 +96,7 @@ void t.test('an allowed request', (t) => {
     status: null,
     service: 'api',
     credential: 'api/bearer',
+    approval: 'ap-1',
     address: '1.1.1.1',
   })
   t.end()

@@ -1,3 +1,4 @@
+import { asks } from '#config/approvals/approvals.js'
 import { ignoredProxies } from '#config/hosts/upstream-proxy.js'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import {
@@ -54,6 +55,7 @@ export function summarisePolicy(loaded: PolicyOnDisk, kinds: readonly Credential
       budget: limits.budget,
       bitsPerDay: leakBoundBits(limits.budget),
     })),
+    approvals: asks(policy.destinations) ? approvalSettings(policy) : null,
     proxies: describeProxies(policy),
     warnings: [...warningsOf(loaded), ...ignoredWarning(env, policy)],
   }
@@ -85,6 +87,7 @@ export function describePolicy(
       ...agent.rules.map(({ service, meaning }) => `    at ${service}, additional rule: ${meaning}`),
     ]),
     ...describeWildcards(summary),
+    ...describeApprovals(loaded.policy),
     ...(loaded.quiet.length > 0
       ? ['', `Refused without a word: ${loaded.quiet.map(({ text }) => text).join(', ')}`]
       : []),
@@ -126,6 +129,23 @@ function describeService({
       ? []
       : [`  at most ${rate.perSecond} requests per second, in bursts of up to ${rate.burst}`]),
     ...(quota === null ? [] : [`  at most ${describeQuota(quota)}`]),
+  ]
+}
+
+/** Null for no webhook. */
+function approvalSettings({ approvals }: Policy) {
+  const { holdMs, expireMs, maxBodyBytes, webhook } = approvals
+  return { holdMs, expireMs, maxBodyBytes, webhook: webhook?.url ?? null }
+}
+
+function describeApprovals(policy: Policy): string[] {
+  if (!asks(policy.destinations)) return []
+  const { holdMs, expireMs, maxBodyBytes, webhook } = approvalSettings(policy)
+  return [
+    '',
+    'Approvals (`egress approvals` lists what waits):',
+    `  a request is held for ${holdMs / 1000} s, and waits for ${expireMs / 60_000} minutes; its body may have ${maxBodyBytes} bytes`,
+    ...(webhook === null ? [] : [`  new ones are reported to ${webhook}`]),
   ]
 }
 

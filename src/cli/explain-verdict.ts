@@ -2,6 +2,7 @@ import { rcodeName } from '#dns/codes.js'
 import type { Decision } from '#dns/flow.js'
 import type { DnsReason } from '#dns/replies.js'
 import { isReason, statusOf, textOf, type Reason } from '#firewall/contracts/reasons.js'
+import type { Rule } from '#firewall/contracts/rule.js'
 import type { NameDecision } from '#firewall/contracts/verdict.js'
 import {
   describeDestination,
@@ -15,7 +16,7 @@ import { Verdicts, type AskedName, type AskedRequest, type Permission } from '..
 
 /** A verdict, as data for `--json` and as lines of text. */
 export interface Explained {
-  readonly data: { readonly verdict: 'ALLOW' | 'DENY' } & Readonly<Record<string, unknown>>
+  readonly data: { readonly verdict: 'ALLOW' | 'ASK' | 'DENY' } & Readonly<Record<string, unknown>>
   readonly lines: readonly string[]
 }
 
@@ -64,11 +65,13 @@ export async function explainRequest({
   verb,
   ...asked
 }: ExplainInput & AskedRequest & { readonly verb: string }): Promise<Explained> {
-  const { denial, allowed: permission, origin, target } = await new Verdicts(loaded.policy).ofRequest(asked)
+  const verdict = await new Verdicts(loaded.policy).ofRequest(asked)
+  const { denial, allowed: permission, afterApproval, origin, target } = verdict
   const { scheme, host, port } = origin ?? asked
   const shown = origin === null ? asked.target : (target ?? '')
   const request = `${verb} ${scheme}://${authorityText(scheme, host, port)}${shown}`
-  if (permission !== null) return allowed(loaded, request, permission)
+  if (permission !== null) return allowed(loaded, 'ALLOW', request, permission)
+  if (afterApproval !== null) return asks(loaded, request, afterApproval)
   const { reason, rule, detail } = denial ?? { reason: 'internal', rule: null, detail: null }
   return denied(
     loaded,
@@ -79,8 +82,25 @@ export async function explainRequest({
   )
 }
 
+/** What a person has to approve, and what is sent then. */
+function asks(
+  loaded: PolicyOnDisk,
+  what: string,
+  { asks: rules, ...permission }: Permission & { readonly asks: readonly Rule[] },
+): Explained {
+  const { data, lines } = allowed(loaded, 'ASK', what, permission)
+  const { holdMs, expireMs } = loaded.policy.approvals
+  const text = `a person must approve it; it is held for ${String(holdMs / 1000)} seconds, and waits for ${String(expireMs / 60_000)} minutes`
+  const also = rules.filter(({ id }) => id !== permission.rule?.id && id !== permission.agentRule?.id)
+  return {
+    data: { ...data, asks: rules.map(({ id }) => id) },
+    lines: [...lines, ...also.flatMap(({ id }) => ruleLines(loaded, id)), `approval  ${text}`],
+  }
+}
+
 function allowed(
   loaded: PolicyOnDisk,
+  verdict: 'ALLOW' | 'ASK',
   what: string,
   { destination, rule, agentRule }: Permission,
 ): Explained {
@@ -92,7 +112,7 @@ function allowed(
     rule === null ? 'passes through a TLS tunnel: method and path are not checked' : describeRule(rule)
   return {
     data: {
-      verdict: 'ALLOW',
+      verdict,
       request: what,
       rule: id,
       text,
@@ -107,7 +127,7 @@ function allowed(
       quota: service?.quota ?? null,
     },
     lines: [
-      `ALLOW  ${what}`,
+      `${verdict}  ${what}`,
       ...ruleLines(loaded, id, text),
       ...(agentRule === null ? [] : ruleLines(loaded, agentRule.id)),
       `reason  ${meaning}`,

@@ -73,7 +73,7 @@ export async function replay(
 }
 
 function compare(
-  { verdict, reason, service, credential, question }: Recorded,
+  { verdict, reason, rule, service, credential, question }: Recorded,
   now: Answer,
 ): 'same' | 'changed' | 'untold' {
   if (now.lacksDocument) return 'untold'
@@ -81,6 +81,8 @@ function compare(
     if (now.verdict === 'deny') return 'same'
     return isByPolicy(reason) ? 'changed' : 'untold'
   }
+  // A person has approved it, and would be asked again.
+  if (now.reason === 'approval-required' && now.rule === rule) return 'same'
   if (now.verdict === 'deny') return 'changed'
   const isSame = question.kind !== 'request' || (service === now.service && credential === now.credential)
   return isSame || (service === now.service && credential === null) ? 'same' : 'changed'

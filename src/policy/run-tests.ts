@@ -32,7 +32,7 @@ export interface TestResult {
   /** The test in words: its own, or agent and request. */
   readonly name: string
   readonly agent: string
-  readonly expect: 'allow' | 'deny'
+  readonly expect: PolicyTest['expect']
   /** Line of the test in the policy. */
   readonly line: number
   readonly answer: Answer
@@ -127,8 +127,14 @@ function failureOf({ file, agent }: ReadTest, answer: Answer, loaded: PolicyOnDi
   const asked = file.dns === undefined ? `\`${file.request ?? ''}\`` : `the name \`${file.dns}\``
   const by = answer.rule === null ? 'nothing that mentions it' : ruleAt(answer.rule, loaded)
   const said = `${asked} of agent ${agent}`
-  if (answer.verdict !== expect)
-    return answer.verdict === 'allow'
+  const verdict = answer.reason === 'approval-required' ? 'ask' : answer.verdict
+  if (verdict !== expect && (verdict === 'ask' || expect === 'ask'))
+    return {
+      problem: `Expected to ${VERBS[expect]} ${said}, ${OUTCOMES[verdict]} by ${by}`,
+      fix: `Write \`expect: ${verdict}\` if that is right`,
+    }
+  if (verdict !== expect)
+    return verdict === 'allow'
       ? {
           problem: `Expected to deny ${said}, which is allowed by ${by}`,
           fix: 'Narrow that rule, or write a `deny` rule above it',
@@ -158,6 +164,14 @@ function failureOf({ file, agent }: ReadTest, answer: Answer, loaded: PolicyOnDi
     }
   return null
 }
+
+const VERBS = { allow: 'allow', deny: 'deny', ask: 'ask a person about' } as const
+
+const OUTCOMES = {
+  allow: 'which is allowed',
+  deny: 'which is denied',
+  ask: 'which a person must approve,',
+} as const
 
 function ruleAt(rule: string, loaded: PolicyOnDisk): string {
   return loaded.positions.has(rule) ? `${rule} (${placeOf(loaded, rule)})` : rule

@@ -13,7 +13,7 @@ import { QueryLimiter } from '#firewall/ledger/query-limiter.js'
 import { authorityText } from '#firewall/names/default-port.js'
 import { checkName } from '#firewall/policy-engine/name-policy.js'
 import { decideName, evaluateAuthority } from '#proxy/connection/evaluate-name.js'
-import type { Denial } from '#proxy/contracts/denial.js'
+import { deny, type Denial } from '#proxy/contracts/denial.js'
 import { EVALUATION_STEPS, readsGraphql, runSteps, TARGET_STEPS } from '#proxy/request/decision-steps.js'
 import {
   newInquiry as newRequestInquiry,
@@ -65,8 +65,10 @@ export interface Permission {
 export interface RequestVerdict {
   /** Null if the request would be allowed as far as the policy goes. */
   readonly denial: Denial | null
-  /** Null if it is denied. */
+  /** Null if it is denied, or has to be approved first. */
   readonly allowed: Permission | null
+  /** What it may once a person has approved it; null for others. The denial says that it must be approved. */
+  readonly afterApproval: (Permission & { readonly asks: readonly Rule[] }) | null
   /** Where it would go; null where that was not found out. */
   readonly origin: Origin | null
   /** Path and query, likewise. */
@@ -168,10 +170,13 @@ export class Verdicts {
     const early = runSteps(TARGET_STEPS, inquiry, context)
     const reads = early === null && readsGraphql(inquiry)
     if (reads) await readDocument(inquiry, document)
-    const denial = early ?? runSteps(EVALUATION_STEPS, inquiry, context)
+    const denied = early ?? runSteps(EVALUATION_STEPS, inquiry, context)
+    const asks = denied === null ? inquiry.asks : null
+    const denial = asks === null ? denied : deny('approval-required', { rule: asks[0].id })
     return {
       denial,
       allowed: denial === null ? permissionOf(inquiry) : null,
+      afterApproval: asks === null ? null : { ...permissionOf(inquiry), asks },
       origin: inquiry.origin,
       target: inquiry.target,
       lacksDocument: reads && document === null && method === 'POST',
@@ -182,6 +187,7 @@ export class Verdicts {
 const UNDECIDED: RequestVerdict = {
   denial: null,
   allowed: null,
+  afterApproval: null,
   origin: null,
   target: null,
   lacksDocument: false,
