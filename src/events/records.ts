@@ -268,7 +268,7 @@ export function approvalRecord(header: Header, event: ApprovalEvent): AuditRecor
     },
     http: { request: { id: event.request, method: event.method, body: { bytes: body.bytes } } },
     egress: {
-      sandbox: event.sandbox,
+      sandbox: { id: event.sandbox.id, agent: event.sandbox.agent },
       service: event.service,
       credential: event.credential,
       approval: {
