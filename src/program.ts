@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import type { FilterFlags } from './cli/logs.js'
+import { addOperatorCommands } from './cli/operator-commands.js'
 import { addPolicyCommands } from './cli/policy-commands.js'
 import type { CommandIo } from './common/io.js'
 import { EgressError, EXIT, exitCodeOf, formatError } from './common/errors.js'
@@ -192,6 +193,7 @@ function program(io: CommandIo, done: (code: number) => void): Command {
       done(runPresets({ name, json }, io, await credentialKinds()))
     })
 
+  addOperatorCommands(egress, io, done)
   addPolicyCommands({ egress, io, done, kinds: credentialKinds, requireValue })
 
   const logsCommand = egress

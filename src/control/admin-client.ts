@@ -11,6 +11,8 @@ interface Command {
   readonly question: AdminQuestion
   /** Lines for standard output. */
   readonly show: (answer: AdminAnswer) => readonly string[]
+  /** Errors are shown like every other answer. */
+  readonly isRaw?: boolean
 }
 
 const variables = (environment: unknown) =>
@@ -42,6 +44,15 @@ function readWords([action, ...args]: readonly string[]): Command | null {
         question: { method: 'GET', path: `/environment/${encodeURIComponent(id)}` },
         show: ({ body }) => variables((body as { environment: unknown }).environment),
       }
+    case 'request': {
+      const [method = '', path = '', body] = args
+      const question = {
+        method: method as AdminQuestion['method'],
+        path,
+        ...(body !== undefined && { body: JSON.parse(body) as unknown }),
+      }
+      return { question, show: (answer) => [JSON.stringify(answer)], isRaw: true }
+    }
     default:
       return null
   }
@@ -82,11 +93,13 @@ function problemsIn(answer: AdminAnswer | null): readonly (typeof AWAY)[] {
 
 const command = readWords(process.argv.slice(2))
 if (command === null) {
-  process.stderr.write('egress: Internal command. Usage: egress-admin health | list | add | environment\n')
+  process.stderr.write(
+    'egress: Internal command. Usage: egress-admin health | list | add | environment | request\n',
+  )
   process.exitCode = 2
 } else {
   const answer = await ask(command.question)
-  const problems = problemsIn(answer)
+  const problems = command.isRaw === true && answer !== null ? [] : problemsIn(answer)
   for (const { problem, fix, exit_code } of problems) {
     process.stderr.write(`egress: ${problem}\n  ${fix}\n`)
     process.exitCode = exit_code

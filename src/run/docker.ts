@@ -1,6 +1,10 @@
 import type { AgentRecipe } from '../agents/recipe.js'
 import type { CommandIo } from '../common/io.js'
+import { HoldFile } from '../control/hold-file.js'
+import { stoppedError } from '../control/operator.js'
 import { newSandboxId } from '../common/sandbox-id.js'
+import { stateDirectory } from '../common/sandbox-writes.js'
+import { runHoldsIn } from '../common/state.js'
 import { DockerBackend, writeShown } from '../sandbox/backends/docker/backend.js'
 import { emptyFileIn } from '../sandbox/backends/docker/clean-up.js'
 import {
@@ -84,6 +88,9 @@ export async function runDocker(
       const hidden = hideForDocker(view.trees, policyDirectory)
       await tellPolicy(host, view.trees.workdir, policyDirectory, io)
       const connection = await connecting
+      // Of this user, although the gateway takes new sandboxes: it was not reached when all were stopped.
+      if (host instanceof LocalHost && new HoldFile(runHoldsIn(stateDirectory())).read().all)
+        throw stoppedError()
       const { user } = view
       const env = environmentChanges(recipe, request.workdir, connection.environment, changes)
       if (recipe !== null) checkServices(recipe, connection.environment, policyDirectory)
