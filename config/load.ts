@@ -48,8 +48,9 @@ export const LOAD_PASSES: readonly LoadPass[] = [
   {
     name: 'text',
     run: (load) => {
-      const { otherwise } = load.options
-      const content = readTextFile(load.absolute) ?? (otherwise === undefined ? null : { text: otherwise })
+      const { otherwise, text } = load.options
+      const read = text === undefined ? readTextFile(load.absolute) : { text }
+      const content = read ?? (otherwise === undefined ? null : { text: otherwise })
       if (content === null) return denyAll('missing', null, [])
       if ('problem' in content) throw new PolicyError([{ file: load.file, line: 1, column: 1, ...content }])
       load.text = content.text

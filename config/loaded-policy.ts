@@ -28,6 +28,8 @@ export interface LoadOptions {
    * have no secrets. Credentials then know their locations and inject nothing; `ca`s are null. Default: true.
    */
   readonly withSecrets?: boolean
+  /** The policy, in place of the file's text: what would be if the file were so (default: the file's). */
+  readonly text?: string
   /** Called with every file that a secret source would read or run, before any of them is. Throws to end the load. */
   readonly beforeSecrets?: (files: readonly string[]) => void
   /** Directory of Docker's secrets (default: `/run/secrets`). */

@@ -194,7 +194,8 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     })
 
   addOperatorCommands(egress, io, done)
-  addPolicyCommands({ egress, io, done, kinds: credentialKinds, requireValue })
+  const tools = { kinds: credentialKinds, placeOf: (flags: LogsFlags) => placeOf(flags, io), requireValue }
+  addPolicyCommands({ egress, io, done, ...tools })
 
   const logsCommand = egress
     .command('logs')

@@ -10,6 +10,7 @@ const COMMANDS: readonly string[] = [
   'init',
   'presets',
   'test',
+  'suggest',
   'logs',
 ]
 

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import type { CommandIo } from '../common/io.js'
+import type { FilterFlags } from './logs.js'
 
 /** What the commands about policies get of the program. */
 export interface PolicyCommands {
@@ -8,8 +9,23 @@ export interface PolicyCommands {
   readonly io: CommandIo
   readonly done: (code: number) => void
   readonly kinds: () => Promise<readonly CredentialKind[]>
+  /** Where the audit log is. */
+  readonly placeOf: (flags: { auditDir?: string }) => Promise<{ auditDir: string; isNamed: boolean }>
   /** Checks the value of an option. */
   readonly requireValue: (text: string) => string
+}
+
+const SUGGEST_EXAMPLES = `Examples:
+  egress suggest                                what would allow what was denied
+  egress suggest --since 1h --agent ci          of the last hour, to one agent
+  egress suggest --since 1h >> egress.yaml      add it to the policy; then read it, and run \`egress check\`
+  egress suggest http.ndjson                    of a log from another machine
+`
+
+interface SuggestFlags extends FilterFlags {
+  policy?: string
+  auditDir?: string
+  json?: boolean
 }
 
 const TEST_EXAMPLES = `Examples:
@@ -27,7 +43,29 @@ interface TestFlags {
 }
 
 /** The commands that say what a policy allows, and what it should. */
-export function addPolicyCommands({ egress, io, done, kinds, requireValue }: PolicyCommands): void {
+export function addPolicyCommands({ egress, io, done, kinds, placeOf, requireValue }: PolicyCommands): void {
+  egress
+    .command('suggest')
+    .description(
+      'Print what to add to the policy, so that it allows what the audit log has as denied or observed',
+    )
+    .addHelpText('before', SUGGEST_EXAMPLES)
+    .argument('[files...]', 'Files of audit logs (default: those of this machine)')
+    .option('--since <time>', 'Only from this time on, such as 42m or 2026-01-31T12:00:00Z', requireValue)
+    .option('--until <time>', 'Only before this time, likewise', requireValue)
+    .option('--agent <name>', 'Only this agent', requireValue)
+    .option('--sandbox <id>', 'Only this sandbox', requireValue)
+    .option('--host <name>', 'Only this host', requireValue)
+    .option('--policy <file>', 'Policy file (default: egress.yaml)', requireValue)
+    .option('--audit-dir <dir>', 'Directory of the audit log', requireValue)
+    .option('--json', 'Print one JSON object')
+    .action(async (files: string[], flags: SuggestFlags) => {
+      const { runSuggest } = await import('./suggest.js')
+      const { policy, json, ...filter } = flags
+      const options = { files, policy, json, filter, ...(await placeOf(flags)) }
+      done(await runSuggest(options, io, await kinds(), Date.now()))
+    })
+
   egress
     .command('test')
     .description(
