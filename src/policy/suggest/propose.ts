@@ -158,7 +158,7 @@ function ruleless(want: Want, place: string, ground: Ground): Step | NoStep {
   const below = belowBase(path, want, service, loaded)
   if (below === null) return { why: `it is outside the URL of service ${service}` }
   const { method } = question
-  return place === `agents.${agent}`
+  return `${place}.`.startsWith(`agents.${agent}.`)
     ? { want, kind: 'agent-rule', agent, service, method, path: below }
     : { want, kind: 'rule', service, method, path: below }
 }
