@@ -1,5 +1,6 @@
-import { isIP, isIPv4 } from 'node:net'
+import { isIPv4 } from 'node:net'
 import ipaddr from 'ipaddr.js'
+import { isIP } from '#firewall/addresses/ip-version.js'
 import { CLASS_IN, RCODE, TYPE } from './codes.js'
 import type { DnsQuery } from './wire.js'
 

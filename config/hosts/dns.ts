@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isIP } from '#firewall/addresses/ip-version.js'
 import type { Destination, DnsSettings } from '#firewall/contracts/policy.js'
 import { matchHost } from '#firewall/names/host-pattern.js'
 import { parseHostname } from '#firewall/names/hostname.js'

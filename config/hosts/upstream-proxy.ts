@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isIP } from '#firewall/addresses/ip-version.js'
 import { isDiagnostic } from '#firewall/contracts/diagnostic.js'
 import type { CredentialField } from '#firewall/contracts/credential.js'
 import type { PolicySecret } from '#firewall/contracts/policy.js'

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isIP } from '#firewall/addresses/ip-version.js'
 import { addressError } from '#firewall/addresses/allowed-address.js'
 import { classifyAddress } from '#firewall/addresses/address.js'
 import { matchHost } from '#firewall/names/host-pattern.js'

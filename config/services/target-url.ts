@@ -1,5 +1,5 @@
 import { defaultPort } from '#firewall/names/default-port.js'
-import { isIP } from 'node:net'
+import { isIP } from '#firewall/addresses/ip-version.js'
 import { parseAuthority } from '#firewall/names/hostname.js'
 import type { Diagnostic } from '#firewall/contracts/diagnostic.js'
 import type { ServiceTarget } from '#firewall/contracts/service.js'

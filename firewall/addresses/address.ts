@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isIP } from './ip-version.js'
 import ipaddr from 'ipaddr.js'
 
 /** Class of an upstream address. Only `public` may be dialled without permission in the policy. */

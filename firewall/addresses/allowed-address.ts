@@ -1,4 +1,4 @@
-import { isIP } from 'node:net'
+import { isIP } from './ip-version.js'
 import ipaddr from 'ipaddr.js'
 import type { Destination } from '../contracts/policy.js'
 import { classifyAddress, isMetadata, type AddressClass } from './address.js'

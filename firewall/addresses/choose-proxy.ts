@@ -1,5 +1,5 @@
 import ipaddr from 'ipaddr.js'
-import { isIP } from 'node:net'
+import { isIP } from './ip-version.js'
 import type { Origin } from '../contracts/origin.js'
 import type { UpstreamProxies, UpstreamProxy } from '../contracts/upstream-proxy.js'
 

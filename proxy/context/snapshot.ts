@@ -1,7 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { PolicyEngine } from '#firewall/policy-engine/policy-engine.js'
-import type { NamePolicy } from '#firewall/policy-engine/name-policy.js'
-import { NO_HOLDS } from '#firewall/contracts/holds.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
 import { EntityTags } from '../redaction/entity-tags.js'
@@ -10,15 +7,13 @@ import { Authorities } from '../upstream/authorities.js'
 import { PooledUpstreams } from '../upstream/pools/pools.js'
 import { UpstreamResolver } from '../upstream/resolver.js'
 import type { Upstreams } from '../upstream/upstream.js'
+import { createDecisionSnapshot, type DecisionSnapshot } from './decision-snapshot.js'
 
 /**
  * Everything that the proxy derives from one policy file. Immutable, and replaced as a whole: a connection or request takes
  * the snapshot in force once, when it begins, and is decided by that one to its end.
  */
-export interface ProxySnapshot {
-  readonly policy: Policy
-  /** The policy engine, with the exfiltration budget that outlives it. */
-  readonly namePolicy: NamePolicy
+export interface ProxySnapshot extends DecisionSnapshot {
   /** What every response is searched for. */
   readonly secretPatterns: GatewaySecretPatterns
   /** The entity tags that sandboxes get instead of those of upstreams. */
@@ -45,13 +40,7 @@ export function createProxySnapshot(
   const hostAuthorities = policy.hostAuthorities?.() ?? null
   if (!keepsResolver) previous?.resolver.retire()
   return {
-    policy,
-    namePolicy: {
-      policyEngine: new PolicyEngine(policy),
-      limits: policy.dns.nameLimits,
-      budget: ledger.names,
-      holds: previous?.namePolicy.holds ?? NO_HOLDS,
-    },
+    ...createDecisionSnapshot(policy, ledger, previous),
     secretPatterns: new GatewaySecretPatterns(policy, previous?.secretPatterns ?? null),
     entityTags: previous?.entityTags ?? new EntityTags(randomBytes(32)),
     resolver: keepsResolver ? previous.resolver : new UpstreamResolver(upstream, http.connectTimeoutMs, now),

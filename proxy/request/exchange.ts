@@ -6,6 +6,7 @@ import type { RequestAllowed } from '#firewall/contracts/verdict.js'
 import type { GraphqlContent } from '#firewall/policy-engine/graphql-endpoints.js'
 import type { RequestPath } from '#firewall/rules/request-path.js'
 import type { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
+import type { DecisionSnapshot } from '../context/decision-snapshot.js'
 import type { ProxySnapshot } from '../context/snapshot.js'
 import type { ConnectionInfo } from '../contracts/connection.js'
 import type { Denial } from '../contracts/denial.js'
@@ -20,7 +21,7 @@ import type { Room } from './room.js'
 /** A connection as its requests see it. */
 export interface RequestConnection extends ConnectionInfo {
   /** A name that the connection was let through for, by this snapshot: it was checked and paid for, and is not again. */
-  readonly checkedName: { readonly host: string; readonly snapshot: ProxySnapshot } | null
+  readonly checkedName: { readonly host: string; readonly snapshot: DecisionSnapshot } | null
 }
 
 /**
@@ -30,7 +31,7 @@ export interface RequestConnection extends ConnectionInfo {
 export interface Inquiry {
   readonly connection: RequestConnection
   /** The policy that was in force when the request came: it decides all of it. */
-  readonly snapshot: Pick<ProxySnapshot, 'policy' | 'namePolicy'>
+  readonly snapshot: DecisionSnapshot
   /** False for a question that nobody asks in earnest: rates, quotas and budgets are looked at and left as they are. */
   readonly charge: boolean
   readonly method: string

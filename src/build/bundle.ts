@@ -19,8 +19,8 @@ const CALLED_LATE: Readonly<Record<string, readonly string[]>> = {
   'http-proxy': ['createProxyServer'],
 }
 
-/** Packages of packages, for features that the program does not use. */
-const NEVER_USED = ['yargs']
+/** Packages of packages, for features that the program does not use: options on the command line, and stores that are read late. */
+const NEVER_USED = ['yargs', 'async']
 
 /** Modules that look for files beside them find those of the unbundled program. */
 const ownPlaces: Plugin = {
@@ -52,7 +52,7 @@ const packages: Plugin = {
     })
     build.onResolve(anyOf(NEVER_USED), ({ path }) => ({ path, namespace: 'never' }))
     build.onLoad({ filter: /./, namespace: 'never' }, ({ path }) => ({
-      contents: `throw new Error('${path} is not in the bundle')`,
+      contents: `module.exports = new Proxy({}, { get: () => { throw new Error('${path} is not in the bundle') } })`,
     }))
   },
 }

@@ -6,7 +6,7 @@ import { changeEnvironment } from './environment-changes.js'
 import { gitRemoteVariables } from './git-remotes.js'
 import { makePlaceholder } from './make-placeholder.js'
 import { directNames } from './own-names.js'
-import { trustVariables } from '../trust/trust-files.js'
+import { trustVariables } from '../trust/trust-variables.js'
 
 /** Host name of the gateway inside the sandbox. */
 export const GATEWAY_HOST = 'egress'

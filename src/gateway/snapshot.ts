@@ -1,10 +1,9 @@
 import type { SecretRefresher } from '#config/secrets/secret-refresher.js'
-import { addressesOf } from '#dns/answer.js'
 import type { ResolverSnapshot } from '#dns/flow.js'
-import type { NamePolicy } from '#firewall/policy-engine/name-policy.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
 import { fitLimits } from './descriptors.js'
+import { createResolverSnapshot } from './resolver-snapshot.js'
 import { createProxySnapshot, type ProxySnapshot } from '#proxy/context/snapshot.js'
 
 /** A policy file after loading and checking; the input of `Gateway.replace`. */
@@ -40,13 +39,4 @@ export function createSnapshot(
   const limited = { ...policy, limits: fitLimits(policy.limits, descriptors) }
   const proxy = createProxySnapshot(limited, ledger, now, previous?.proxy ?? null)
   return { policy, proxy, dns: createResolverSnapshot(policy, proxy.namePolicy), refresher }
-}
-
-/** The part that the resolver needs, also when it is a separate process. */
-export function createResolverSnapshot({ dns }: Policy, namePolicy: NamePolicy): ResolverSnapshot {
-  return {
-    namePolicy,
-    rate: dns.rate,
-    hosts: new Map(Object.entries(dns.hosts).map(([name, text]) => [name, addressesOf(text)])),
-  }
 }

@@ -1,6 +1,6 @@
 import { addressesOf, type Addresses } from '#dns/answer.js'
 import { CLASS_IN, TYPE } from '#dns/codes.js'
-import { newInquiry, type Decision } from '#dns/flow.js'
+import { newInquiry, type Decision, type ResolverSnapshot } from '#dns/flow.js'
 import { decideQuery } from '#dns/steps.js'
 import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 import type { Origin, Scheme } from '#firewall/contracts/origin.js'
@@ -13,6 +13,7 @@ import { QueryLimiter } from '#firewall/ledger/query-limiter.js'
 import { authorityText } from '#firewall/names/default-port.js'
 import { checkName } from '#firewall/policy-engine/name-policy.js'
 import { decideName, evaluateAuthority } from '#proxy/connection/evaluate-name.js'
+import { createDecisionSnapshot, type DecisionSnapshot } from '#proxy/context/decision-snapshot.js'
 import { deny, type Denial } from '#proxy/contracts/denial.js'
 import { EVALUATION_STEPS, readsGraphql, runSteps, TARGET_STEPS } from '#proxy/request/decision-steps.js'
 import {
@@ -22,7 +23,7 @@ import {
 } from '#proxy/request/exchange.js'
 import { graphqlContent } from '#proxy/request/graphql-step.js'
 import { GATEWAY_HOST, PORTS } from '../common/environment.js'
-import { createSnapshot, type GatewaySnapshot } from '../gateway/snapshot.js'
+import { createResolverSnapshot } from '../gateway/resolver-snapshot.js'
 
 /** A name that is asked for. */
 export interface AskedName {
@@ -88,11 +89,12 @@ const GATEWAY_ADDRESSES: Addresses = addressesOf('127.0.0.1')
  * with an effect. No question charges anything to another one.
  */
 export class Verdicts {
-  readonly #snapshot: GatewaySnapshot
+  readonly #snapshot: { readonly proxy: DecisionSnapshot; readonly dns: ResolverSnapshot }
   readonly #ledger = new Ledger()
 
   constructor(policy: Policy) {
-    this.#snapshot = createSnapshot({ policy }, this.#ledger, () => NOW)
+    const proxy = createDecisionSnapshot(policy, this.#ledger)
+    this.#snapshot = { proxy, dns: createResolverSnapshot(policy, proxy.namePolicy) }
   }
 
   /** The resolver's decision: NXDOMAIN for a name that is not listed, REFUSED for a listed one that a limit denies. */

@@ -8,7 +8,8 @@ import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import { BUNDLE_PATHS, JAVA_STORE_PATHS, TRUST_DIRECTORIES } from './clients.js'
 import { certificatesIn } from './public-cas.js'
 import { subjectHash } from './subject-hash.js'
-import { homeTrustFiles, trustFiles, trustVariables, trustVolume, type FileContent } from './trust-files.js'
+import { homeTrustFiles, trustFiles, trustVolume, type FileContent } from './trust-files.js'
+import { trustVariables } from './trust-variables.js'
 
 const AT = Date.UTC(2030, 0, 1)
 const { pem } = await CertificateAuthority.create(Date.now())

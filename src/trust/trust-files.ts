@@ -2,8 +2,6 @@ import { certificatesIn, publicCas } from './public-cas.js'
 import {
   BUNDLE,
   BUNDLE_PATHS,
-  BUNDLE_VARIABLES,
-  CERTIFICATE_VARIABLES,
   CHROMIUM_POLICIES,
   FIREFOX_POLICIES,
   GATEWAY_CERTIFICATE,
@@ -46,14 +44,6 @@ export function trustFiles(pem: string, at: number): Record<string, FileContent>
     ),
     [`${FIREFOX_POLICIES}/policies.json`]: firefoxPolicy(),
     [NSS_SOURCE]: nssDatabase(der, NSS_LABEL),
-  }
-}
-
-/** The variables that tell clients which of these files to read. */
-export function trustVariables(): Record<string, string> {
-  return {
-    ...Object.fromEntries(BUNDLE_VARIABLES.map((name) => [name, BUNDLE])),
-    ...Object.fromEntries(CERTIFICATE_VARIABLES.map((name) => [name, GATEWAY_CERTIFICATE])),
   }
 }
 
