@@ -6,7 +6,7 @@ import { addOperatorCommands } from './cli/operator-commands.js'
 import { addPolicyCommands } from './cli/policy-commands.js'
 import type { CommandIo } from './common/io.js'
 import { EgressError, EXIT, exitCodeOf, formatError } from './common/errors.js'
-import { requireValue, wholeNumber } from './option-values.js'
+import { collect, requireValue, wholeNumber } from './option-values.js'
 import { addRunCommand } from './run-command.js'
 import { shareStandardStreams } from './standard-streams.js'
 import { usageError } from './usage-error.js'
@@ -68,6 +68,7 @@ function addFilters(command: Command): Command {
     .option('--service <name>', 'Only this service', requireValue)
     .option('--credential <id>', 'Only this credential', requireValue)
     .option('--reason <id>', 'Only this reason', requireValue)
+    .option('--label <name=value>', 'Only sandboxes with this label (repeatable)', collect)
     .option('--audit-dir <dir>', 'Directory of the audit log', requireValue)
 }
 

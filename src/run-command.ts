@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { findRecipe } from './agents/index.js'
 import type { CommandIo } from './common/io.js'
 import { collect, requireValue } from './option-values.js'
+import { parseLabels } from './common/labels.js'
 import { parseLimits } from './sandbox/limits.js'
 
 interface RunFlags {
@@ -18,6 +19,7 @@ interface RunFlags {
   mount?: string[]
   env?: string[]
   limit?: string[]
+  label?: string[]
 }
 
 /** Adds `egress run`. A word after `--` is a program as it is; another word may be a known agent, which is run by its recipe. */
@@ -59,6 +61,11 @@ export function addRunCommand(egress: Command, io: CommandIo, done: (code: numbe
       'Limit processes, memory, tmp or files, such as memory=2g; with Docker also cpus (repeatable)',
       collect,
     )
+    .option(
+      '--label <name=value>',
+      'Put a label into each audit record of the sandbox, such as task=123 (repeatable)',
+      collect,
+    )
     .option('--image <name>', 'Image to run the command in (Docker)', requireValue)
     .option('--tty', 'Give the command a terminal even if the output is not one (Docker)')
     .option('--allow-old-engine', 'Accept an engine with a known vulnerability (Docker)')
@@ -70,7 +77,8 @@ export function addRunCommand(egress: Command, io: CommandIo, done: (code: numbe
       const isProgram = process.argv.at(-command.length - 1) === '--'
       const recipe = isProgram ? null : findRecipe(command[0] ?? '')
       const limits = parseLimits(limit ?? [])
-      const what = { agent, recipe, policy, auditDir, workdir, write, home, mounts, env, limits }
+      const labels = parseLabels(flags.label ?? [])
+      const what = { agent, recipe, policy, auditDir, workdir, write, home, mounts, env, limits, labels }
       done(await run(command, { ...what, backend, image, tty, allowOldEngine }, io))
     })
 }

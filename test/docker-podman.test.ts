@@ -75,7 +75,9 @@ void t.test('Podman is refused, by whatever it is known', { skip: skip() }, asyn
   const network = new RunNetwork('sb-0123456789', {
     ...{ host, gateway, options, owner: 'place/0/1/2', emptyFile: join(directory, 'empty') },
   })
-  await t.rejects(network.connect('', 'true'), { message: /one that dropped what isolates the network/ })
+  const start = { user: '1000', image: null, directory: '/', commandLine: 'true' }
+  const what = { command: 'true', start, labels: [] }
+  await t.rejects(network.connect('', what), { message: /one that dropped what isolates the network/ })
   await network.close()
   t.equal((await host.docker(['network', 'rm', network.name])).code, 0, 'it made the network')
 })

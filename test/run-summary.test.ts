@@ -17,7 +17,10 @@ void t.test('a run ends with one line of what was refused, and the next policy k
   ]
   writeFileSync(join(space.directory, 'claude'), `#!/bin/sh\n${agent.join('\n')}\n`, { mode: 0o755 })
   const refused = await space.run(['run', '--', './claude'])
-  t.match(refused.stderr, /^egress: 3 requests, 2 refused \(evil\.example 2\): egress logs --denied$/m)
+  t.match(
+    refused.stderr,
+    /^egress: 3 requests, 2 refused \(evil\.example 2\): egress logs --denied --sandbox sb-[0-9a-f]{10}$/m,
+  )
   t.notMatch(refused.stderr, 'telemetry')
 
   const quiet = await space.run(['run', '--', 'curl', '-s', 'https://b.telemetry.example.com/'])

@@ -2,7 +2,8 @@ import { shannon } from '#firewall/names/name-features.js'
 import type { PolicyIssue } from './issue.js'
 import { TOKEN_FORMATS } from './token-formats.js'
 
-const HIDDEN = '(hidden)'
+/** What stands in the place of a secret. */
+export const HIDDEN = '(hidden)'
 
 /** Shorter values are too short for a secret; `.env` files also contain ordinary words. */
 const SHORTEST = 6
@@ -25,13 +26,17 @@ export function redactIssue(issue: PolicyIssue, secrets: readonly string[]): Pol
   return { ...issue, problem: redactMessage(issue.problem, secrets), fix: redactMessage(issue.fix, secrets) }
 }
 
-export function redactMessage(text: string, secrets: readonly string[]): string {
+/** Hides the known secrets in a text, and what looks like one. */
+export function hideSecrets(text: string, secrets: readonly string[]): string {
   let clean = text
   for (const secret of [...secrets].sort((a, b) => b.length - a.length)) {
     if (secret.length >= SHORTEST) clean = clean.replaceAll(secret, HIDDEN)
   }
-  return clean
-    .replace(RUN, (run) => (looksSecret(run) ? HIDDEN : run))
+  return clean.replace(RUN, (run) => (looksSecret(run) ? HIDDEN : run))
+}
+
+export function redactMessage(text: string, secrets: readonly string[]): string {
+  return hideSecrets(text, secrets)
     .replace(/`([^`]{100})[^`]+`/g, '`$1…`')
     .replace(/[^\x20-\x7e…]/g, '?')
 }

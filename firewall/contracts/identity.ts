@@ -2,6 +2,8 @@
 export interface SandboxRef {
   readonly id: string
   readonly agent: string
+  /** `NAME=VALUE`: what its operator wrote on it, for its records. It cannot change them. */
+  readonly labels?: readonly string[]
 }
 
 /** A sandbox with the placeholders that were made for it. */

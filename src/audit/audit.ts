@@ -9,6 +9,7 @@ import type {
   GatewayEvent,
   OperatorEvent,
   PolicyEvent,
+  ProcessEvent,
   SandboxEvent,
 } from '../events/events.js'
 import type { EventSink } from '../events/sink.js'
@@ -95,6 +96,11 @@ export class Audit {
   /** In the sandbox log, before it takes effect. @throws AuditUnavailable */
   readonly operator = (event: OperatorEvent): void => {
     this.#file('sandbox').writeNow(event.at, { type: 'operator', event })
+  }
+
+  /** Written where `policy` is. @throws AuditUnavailable */
+  readonly process = (event: ProcessEvent): void => {
+    this.#file(this.#files.has('http') ? 'http' : 'dns').writeNow(event.at, { type: 'process', event })
   }
 
   /** Written to the HTTP log, or to the DNS log if this process is only a resolver. @throws AuditUnavailable */

@@ -6,6 +6,7 @@ import { formatEvent, painter } from '../logs/format.js'
 import { isChosen, type Filter } from '../logs/filter.js'
 import { readLog, type LogLine } from '../logs/read.js'
 import { AUDIT_ROLES } from '../audit/audit.js'
+import { parseLabels } from '../common/labels.js'
 import type { CommandIo } from '../common/io.js'
 
 /** What to show, as it was given on the command line. */
@@ -18,6 +19,8 @@ export interface FilterFlags {
   readonly reason?: string | undefined
   readonly service?: string | undefined
   readonly credential?: string | undefined
+  /** `NAME=VALUE` of each label that it must have. */
+  readonly label?: readonly string[] | undefined
   /** Only these, if any is set. */
   readonly denied?: boolean | undefined
   readonly failed?: boolean | undefined
@@ -119,6 +122,7 @@ export function readFilter(flags: FilterFlags, now: number): Filter {
     host: host?.toLowerCase().replace(/\.$/, '') ?? null,
     ...{ sandbox: sandbox ?? null, agent: agent ?? null, reason: reason ?? null },
     ...{ service: service ?? null, credential: credential ?? null, outcomes },
+    labels: parseLabels(flags.label ?? []),
   }
 }
 

@@ -27,6 +27,7 @@ import {
   stateDirectories,
 } from '../common/state.js'
 import { writeWholeFile } from '../common/write-file.js'
+import { version } from '../common/version.js'
 import type { CommandIo } from '../common/io.js'
 import { noPolicy, openPolicy, type PolicyOnDisk } from '../common/policy-file.js'
 import {
@@ -35,6 +36,7 @@ import {
   notReloaded,
   openRole,
   pruneCounters,
+  recordStop,
   stopSignal,
   type RoleFlags,
   type RoleParts,
@@ -93,6 +95,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
       operator.forget(sandbox)
     },
     now: Date.now,
+    policyHash: () => reload.hash(),
   }
   const ended = new EndedSandboxes(endedIn(state), (id, exitCode) => endSandbox(id, exitCode, context))
   const admin = await serveAdmin({
@@ -112,6 +115,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
   if (loaded.empty !== null) log.warn(nothingAllowed(loaded.file, loaded.empty))
   const ignored = ignoredProxies(io.env, loaded.policy.proxies)
   if (ignored !== null) log.warn(ignored)
+  audit.process({ at: Date.now(), action: 'gateway-start', version: version(), policyHash: reload.hash() })
   log.info(`Ready: ${both ? 'resolver and proxy' : 'proxy'}`)
   setImmediate(() => gateway.warmUp())
   pruneCounters(gateway, registry)
@@ -122,6 +126,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
   admin.close()
   ended.close()
   await gateway.close()
+  recordStop(audit, reload.hash())
   audit.end()
   return 0
 }
@@ -203,6 +208,7 @@ function reloading(given: Reloading) {
     }
   }
   return {
+    hash: () => reloader.hash,
     start: () => reloader.reload(),
     async andWait(): Promise<void> {
       const resolver = both ? null : watchResolver(settings.auditDir, () => reloader.hash)

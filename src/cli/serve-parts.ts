@@ -16,6 +16,7 @@ import { SandboxRegistry } from '../serve/registry.js'
 import { checkStateOwner } from '../serve/state-owner.js'
 import { sandboxesIn, stateDirectories, type StateDirectories } from '../common/state.js'
 import type { ReloadOutcome } from '../serve/reloader.js'
+import { version } from '../common/version.js'
 import type { CommandIo } from '../common/io.js'
 
 /** Options of both roles of `egress serve`. */
@@ -61,6 +62,15 @@ export function openRole(
     sinks: [new ConsoleSink((text) => io.stdout.write(text), painter(process.stdout.isTTY, io.env)), counts],
   })
   return { log, state, registry, audit, counts, networks }
+}
+
+/** The last record of the process but the checkpoint that ends its log. Whoever stops it has no use for an error. */
+export function recordStop(audit: Audit, policyHash: string | null): void {
+  try {
+    audit.process({ at: Date.now(), action: 'gateway-stop', version: version(), policyHash })
+  } catch {
+    // The log has told that it cannot be written.
+  }
 }
 
 const FORGET_MS = 60_000

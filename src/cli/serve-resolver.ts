@@ -14,6 +14,7 @@ import { nextVersion, readTextOrNull } from '../serve/published-policy.js'
 import { Reloader } from '../serve/reloader.js'
 import { bindDns } from '../serve/sockets.js'
 import { adminSocketIn, holdsIn, policyIn } from '../common/state.js'
+import { version } from '../common/version.js'
 import type { CommandIo } from '../common/io.js'
 import { policyFile } from '../common/policy-file.js'
 import {
@@ -22,6 +23,7 @@ import {
   notReloaded,
   openRole,
   pruneCounters,
+  recordStop,
   stopSignal,
   type RoleFlags,
 } from './serve-parts.js'
@@ -37,8 +39,9 @@ export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<nu
   const hangup = hangups()
   const stopped = new AbortController()
   const stop = stopSignal().finally(() => stopped.abort())
-  const version = (known: string | null) => nextVersion(file, known, stopped.signal).catch(() => undefined)
-  const first = await version(null)
+  const versionAfter = (known: string | null) =>
+    nextVersion(file, known, stopped.signal).catch(() => undefined)
+  const first = await versionAfter(null)
   if (first === undefined) return 0
   const load = () => loadPolicy(file, { kinds: CREDENTIAL_KINDS, env: {}, cwd: io.cwd, withSecrets: false })
   const ledger = new Ledger()
@@ -97,14 +100,16 @@ export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<nu
     tcp: null,
     fail: (error) => log.error('Internal error on the admin listener', error),
   })
+  audit.process({ at: Date.now(), action: 'gateway-start', version: version(), policyHash: reloader.hash })
   log.info('Ready: resolver')
   pruneCounters(ledger, registry)
   hangup.listen(() => void reloader.reload())
-  const following = followPolicy(first, version, reloader)
+  const following = followPolicy(first, versionAfter, reloader)
   await stop
   await following
   admin.close()
   dns.close()
+  recordStop(audit, reloader.hash)
   audit.end()
   return 0
 }

@@ -19,7 +19,7 @@ const variables = (environment: unknown) =>
   Object.entries(environment as Record<string, string>).map(([name, value]) => `${name}=${value}`)
 
 function readWords([action, ...args]: readonly string[]): Command | null {
-  const [id = '', subnet = '', agent = '', command = ''] = args
+  const [id = '', subnet = '', agent = '', command = '', details = '{}'] = args
   switch (action) {
     case 'health':
       return { question: { method: 'GET', path: '/health' }, show: () => [] }
@@ -33,7 +33,11 @@ function readWords([action, ...args]: readonly string[]): Command | null {
       }
     case 'add':
       return {
-        question: { method: 'POST', path: '/sandboxes', body: { id, subnet, agent, command } },
+        question: {
+          method: 'POST',
+          path: '/sandboxes',
+          body: { id, subnet, agent, command, ...(JSON.parse(details) as object) },
+        },
         show({ body }) {
           const { processors, environment } = body as { processors: number; environment: unknown }
           return [`# processors ${String(processors)}`, ...variables(environment)]

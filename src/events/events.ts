@@ -12,6 +12,7 @@ export type GatewayEvent =
   | { readonly type: 'decision'; readonly event: HttpDecision }
   | { readonly type: 'close'; readonly event: HttpClose }
   | { readonly type: 'sandbox'; readonly event: SandboxEvent }
+  | { readonly type: 'process'; readonly event: ProcessEvent }
   | { readonly type: 'rotation'; readonly event: SecretRotationEvent }
   | { readonly type: 'policy'; readonly event: PolicyEvent }
   | { readonly type: 'operator'; readonly event: OperatorEvent }
@@ -89,6 +90,33 @@ export interface SandboxEvent {
   /** The command's first word; its arguments may contain secrets. */
   readonly command: string
   readonly exitCode: number | null
+  /** With a start; older versions do not have it. */
+  readonly start?: SandboxStart
+}
+
+/** What was started, by whom and under which policy. */
+export interface SandboxStart {
+  /** Number of the user inside, in decimal. */
+  readonly user: string
+  /** Null with namespaces, which show the programs of the host. */
+  readonly image: string | null
+  /** The work directory. */
+  readonly directory: string
+  /** As a shell would take it, without secrets (`maskCommand`). */
+  readonly commandLine: string
+  /** SHA-256 of the policy's text, in hex; null if there is no file. */
+  readonly policyHash: string | null
+}
+
+/** A gateway process that began or ended. One that is killed has no end, as its log has none. */
+export interface ProcessEvent {
+  /** Milliseconds since 1970. */
+  readonly at: number
+  readonly action: 'gateway-start' | 'gateway-stop'
+  /** Of the program. */
+  readonly version: string
+  /** SHA-256 of the policy's text, in hex; null if there is no file. */
+  readonly policyHash: string | null
 }
 
 /** A reload: the policy was put in force, or it was rejected and the previous one stays in force. */
@@ -219,8 +247,11 @@ export type ShownEvent =
     }
   | {
       readonly type: 'sandbox'
-      readonly event: Pick<SandboxEvent, 'sandbox' | 'action' | 'command' | 'exitCode'>
+      readonly event: Pick<SandboxEvent, 'sandbox' | 'action' | 'command' | 'exitCode'> & {
+        readonly start?: SandboxStart
+      }
     }
+  | { readonly type: 'process'; readonly event: Pick<ProcessEvent, 'action' | 'version' | 'policyHash'> }
   | {
       readonly type: 'rotation'
       readonly event: Pick<SecretRotationEvent, 'secret' | 'source' | 'problem'>

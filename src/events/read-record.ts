@@ -1,3 +1,4 @@
+import type { SandboxRef } from '#firewall/contracts/identity.js'
 import type { DnsEvent } from '#dns/events.js'
 import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
 import {
@@ -17,6 +18,8 @@ export interface LogEntry {
   readonly sandbox: string | null
   /** Its agent. Likewise null, as all that follows. */
   readonly agent: string | null
+  /** Its labels; empty if it has none. */
+  readonly labels: readonly unknown[]
   readonly reason: string | null
   readonly service: string | null
   readonly credential: string | null
@@ -56,6 +59,7 @@ export function readRecord(line: string): LogEntry | null {
     time,
     sandbox,
     agent: textAt(field, 'egress.sandbox.agent') ?? textAt(field, 'egress.operator.agent'),
+    labels: arrayAt(field, 'egress.sandbox.labels'),
     reason: textAt(field, 'event.reason'),
     service: textAt(field, 'egress.service'),
     credential: textAt(field, 'egress.credential'),
@@ -73,6 +77,16 @@ function shownOf(action: string, sandbox: string | null, field: Field): ShownEve
     case 'sandbox-start':
     case 'sandbox-end':
       return { type: 'sandbox', event: readSandbox(action, sandbox, field) }
+    case 'gateway-start':
+    case 'gateway-stop':
+      return {
+        type: 'process',
+        event: {
+          action,
+          version: textAt(field, 'service.version') ?? '',
+          policyHash: textAt(field, 'egress.policy.hash'),
+        },
+      }
     case 'secret-rotation':
     case 'secret-renewal':
       return {
@@ -159,9 +173,29 @@ function readClose(field: Field): Shown<'close'> {
 function readSandbox(action: SandboxEvent['action'], sandbox: string | null, field: Field): Shown<'sandbox'> {
   return {
     action,
-    sandbox: { id: sandbox ?? '', agent: textAt(field, 'egress.sandbox.agent') ?? '' },
+    sandbox: readSandboxRef(sandbox ?? '', field),
     command: textAt(field, 'process.executable') ?? '',
     exitCode: numberAt(field, 'process.exit_code'),
+    ...readStart(field),
+  }
+}
+
+function readSandboxRef(id: string, field: Field): Required<SandboxRef> {
+  const labels = arrayAt(field, 'egress.sandbox.labels').map(String)
+  return { id, agent: textAt(field, 'egress.sandbox.agent') ?? '', labels }
+}
+
+function readStart(field: Field): Pick<Shown<'sandbox'>, 'start'> {
+  const commandLine = textAt(field, 'process.command_line')
+  if (commandLine === null) return {}
+  return {
+    start: {
+      user: textAt(field, 'user.id') ?? '',
+      image: textAt(field, 'container.image.name'),
+      directory: textAt(field, 'process.working_directory') ?? '',
+      commandLine,
+      policyHash: textAt(field, 'egress.policy.hash'),
+    },
   }
 }
 
@@ -170,10 +204,9 @@ function isOperatorAction(action: string): action is OperatorAction {
 }
 
 function readOperator(action: OperatorAction, sandbox: string | null, field: Field): Shown<'operator'> {
-  const agent = textAt(field, 'egress.sandbox.agent') ?? ''
   return {
     action,
-    sandbox: sandbox === null ? null : { id: sandbox, agent },
+    sandbox: sandbox === null ? null : readSandboxRef(sandbox, field),
     agent: textAt(field, 'egress.operator.agent'),
   }
 }
@@ -225,6 +258,11 @@ function readPolicy(action: PolicyEvent['action'], field: Field): Shown<'policy'
 
 function verdictOf(field: Field): 'allow' | 'deny' {
   return field('egress.verdict') === 'allow' ? 'allow' : 'deny'
+}
+
+function arrayAt(field: Field, path: string): readonly unknown[] {
+  const value = field(path)
+  return Array.isArray(value) ? value : []
 }
 
 function textAt(field: Field, path: string): string | null {

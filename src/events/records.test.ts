@@ -13,6 +13,7 @@ import type {
   GatewayEvent,
   OperatorEvent,
   PolicyEvent,
+  ProcessEvent,
   ReopenedEvent,
   RepeatEvent,
   SandboxEvent,
@@ -34,7 +35,11 @@ const text = fc.oneof(
 const maybe = <T>(value: fc.Arbitrary<T>) => fc.option(value, { nil: null })
 const count = fc.nat({ max: 1e9 })
 const at = fc.integer({ min: 0, max: 4e12 })
-const sandbox = fc.record({ id: text, agent: text })
+const sandbox = fc.record({
+  id: text,
+  agent: text,
+  labels: fc.array(fc.constantFrom('task=123', 'team=a "b"'), { maxLength: 2 }),
+})
 const peer = fc.record({ address: text, port: fc.nat(65_535) })
 const time = at.map((at) => new Date(at).toISOString())
 const digest = fc.string({ unit: fc.constantFrom('0', '9', 'a', 'f'), minLength: 64, maxLength: 64 })
@@ -131,6 +136,19 @@ const sandboxEvents: fc.Arbitrary<SandboxEvent> = fc.record({
   action: fc.constantFrom('sandbox-start', 'sandbox-end'),
   command: text,
   exitCode: maybe(fc.nat(255)),
+  start: fc.record({
+    user: text,
+    image: maybe(text),
+    directory: text,
+    commandLine: text,
+    policyHash: maybe(digest),
+  }),
+})
+const processes: fc.Arbitrary<ProcessEvent> = fc.record({
+  at,
+  action: fc.constantFrom('gateway-start', 'gateway-stop'),
+  version: text,
+  policyHash: maybe(digest),
 })
 
 const parsed = (line: string) => JSON.parse(line) as records.AuditRecord
@@ -220,6 +238,7 @@ const KINDS: Readonly<
   decisionLine: fc.tuple(header, decisions).map(([head, event]) => decisionRecord(head, event)),
   closeLine: fc.tuple(header, closes).map(([head, event]) => closeRecord(head, event)),
   sandboxRecord: fc.tuple(header, sandboxEvents).map(([head, event]) => records.sandboxRecord(head, event)),
+  processRecord: fc.tuple(header, processes).map(([head, event]) => records.processRecord(head, event)),
   rotationRecord: fc.tuple(header, rotations).map(([head, event]) => records.rotationRecord(head, event)),
   policyRecord: fc.tuple(header, policies).map(([head, event]) => records.policyRecord(head, event)),
   operatorRecord: fc.tuple(header, operators).map(([head, event]) => records.operatorRecord(head, event)),
@@ -324,6 +343,7 @@ void t.test('what is not in an event by name gets into no record', (t) => {
     [decisionRecord, decisions],
     [closeRecord, closes],
     [records.sandboxRecord, sandboxEvents],
+    [records.processRecord, processes],
     [records.rotationRecord, rotations],
     [records.policyRecord, policies],
     [records.operatorRecord, operators],

@@ -9,6 +9,7 @@ import type {
   GatewayEvent,
   OperatorEvent,
   PolicyEvent,
+  ProcessEvent,
   ReopenedEvent,
   RepeatEvent,
   SandboxEvent,
@@ -44,6 +45,8 @@ export function recordLine(header: Header, { type, event }: GatewayEvent): strin
       return closeLine(header, event)
     case 'sandbox':
       return JSON.stringify(sandboxRecord(header, event))
+    case 'process':
+      return JSON.stringify(processRecord(header, event))
     case 'rotation':
       return JSON.stringify(rotationRecord(header, event))
     case 'policy':
@@ -148,27 +151,60 @@ function beginning({ time, observer }: Header): AuditRecord {
 }
 
 function jsonSandbox(sandbox: SandboxRef | null): string {
-  return sandbox === null ? 'null' : `{"id":${jsonText(sandbox.id)},"agent":${jsonText(sandbox.agent)}}`
+  if (sandbox === null) return 'null'
+  const { id, agent, labels = [] } = sandbox
+  return `{"id":${jsonText(id)},"agent":${jsonText(agent)},"labels":[${labels.map(jsonText).join()}]}`
 }
 
 /** Whoever knows more of a sandbox hands it over as it is; no more than this gets into a record. */
-function refOf(sandbox: SandboxRef | null): SandboxRef | null {
-  return sandbox === null ? null : { id: sandbox.id, agent: sandbox.agent }
+function refOf(sandbox: SandboxRef | null): Required<SandboxRef> | null {
+  if (sandbox === null) return null
+  const { id, agent, labels = [] } = sandbox
+  return { id, agent, labels }
 }
 
 export function sandboxRecord(header: Header, event: SandboxEvent): AuditRecord {
+  const { action, exitCode, start = null } = event
   return {
     ...beginning(header),
     event: {
       kind: 'event',
       category: ['process'],
-      type: [event.action === 'sandbox-start' ? 'start' : 'end'],
-      action: event.action,
-      outcome: event.exitCode === null ? 'unknown' : event.exitCode === 0 ? 'success' : 'failure',
+      type: [action === 'sandbox-start' ? 'start' : 'end'],
+      action,
+      outcome: exitCode === null ? 'unknown' : exitCode === 0 ? 'success' : 'failure',
       sequence: header.sequence,
     },
-    process: { executable: event.command, exit_code: event.exitCode },
-    egress: { sandbox: refOf(event.sandbox), previous: header.previous },
+    process: {
+      executable: event.command,
+      command_line: start?.commandLine ?? null,
+      working_directory: start?.directory ?? null,
+      exit_code: exitCode,
+    },
+    user: { id: start?.user ?? null },
+    container: { image: { name: start?.image ?? null } },
+    egress: {
+      sandbox: refOf(event.sandbox),
+      policy: { hash: start?.policyHash ?? null },
+      previous: header.previous,
+    },
+  }
+}
+
+/** The start or the stop of a gateway that serves many sandboxes. */
+export function processRecord(header: Header, event: ProcessEvent): AuditRecord {
+  return {
+    ...beginning(header),
+    event: {
+      kind: 'event',
+      category: ['process'],
+      type: [event.action === 'gateway-start' ? 'start' : 'end'],
+      action: event.action,
+      outcome: 'success',
+      sequence: header.sequence,
+    },
+    service: { version: event.version },
+    egress: { sandbox: null, policy: { hash: event.policyHash }, previous: header.previous },
   }
 }
 

@@ -14,6 +14,8 @@ export interface Filter {
   readonly reason: string | null
   readonly service: string | null
   readonly credential: string | null
+  /** Labels that it must have; empty for all. */
+  readonly labels: readonly string[]
   /** Empty for all. */
   readonly outcomes: readonly Outcome[]
 }
@@ -25,6 +27,7 @@ export function isChosen(line: LogLine, filter: Filter): boolean {
   if (until !== null && time >= until) return false
   if (host !== null && hostOf(line) !== host) return false
   for (const field of FIELDS) if (filter[field] !== null && line[field] !== filter[field]) return false
+  if (!filter.labels.every((label) => line.labels.includes(label))) return false
   return outcomes.length === 0 || outcomes.some((outcome) => outcome === outcomeOfLine(line))
 }
 

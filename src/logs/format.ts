@@ -44,8 +44,15 @@ function bodyOf({ type, event }: ShownEvent, paint: Paint): string {
       return repeatLine(event, paint)
     case 'sandbox': {
       const code = event.exitCode === null ? null : `exit ${String(event.exitCode)}`
-      return words(event.action, event.sandbox.id, event.command, code)
+      const { sandbox, start, command } = event
+      const { labels = [] } = sandbox
+      if (start === undefined) return words(event.action, sandbox.id, command, code, ...labels)
+      const { user, image, directory, commandLine } = start
+      const where = paint('dim', words(image, `user ${user}`, directory, ...labels))
+      return `${words(event.action, sandbox.id, commandLine, code)} ${where}`
     }
+    case 'process':
+      return words(event.action, event.version, `policy ${event.policyHash?.slice(0, 12) ?? 'none'}`)
     case 'unknown':
       return words(event.action, event.sandbox)
   }

@@ -2,6 +2,7 @@ import type { AgentRecipe } from '../agents/recipe.js'
 import type { CommandIo } from '../common/io.js'
 import { HoldFile } from '../control/hold-file.js'
 import { stoppedError } from '../control/operator.js'
+import { maskCommand } from './mask-command.js'
 import { newSandboxId } from '../common/sandbox-id.js'
 import { stateDirectory } from '../common/sandbox-writes.js'
 import { runHoldsIn } from '../common/state.js'
@@ -80,7 +81,16 @@ export async function runDocker(
   const since = Date.now()
   try {
     await interruption.orEnd(async () => {
-      const connecting = network.connect(options.agent ?? '', (command[0] ?? '').replace(/^.*\//, ''))
+      const connecting = network.connect(options.agent ?? '', {
+        command: (command[0] ?? '').replace(/^.*\//, ''),
+        start: {
+          user: String(view.user.uid),
+          image: docker.image,
+          directory: view.trees.workdir,
+          commandLine: maskCommand(command, []),
+        },
+        labels: options.labels,
+      })
       const checked = checkHost(host, gateway, docker, recipe, say)
       // Mark both as handled: one may reject while the code below still awaits the other.
       for (const work of [connecting, checked]) work.catch(() => undefined)

@@ -12,6 +12,8 @@ import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import { Audit } from '../audit/audit.js'
 import { openAuditKey } from '../audit/audit-key.js'
+import { maskCommand } from './mask-command.js'
+import { policyHash } from '../serve/policy-hash.js'
 import { chooseAgent } from '../common/choose-agent.js'
 import { GATEWAY_HOST, makePlaceholders, PORTS, sandboxEnvironment } from '../common/environment.js'
 import type { Gateway, GatewayOptions, GatewaySockets } from '../gateway/gateway.js'
@@ -72,7 +74,7 @@ export async function runEmbedded(
     log.warn(`${loaded.file} is ${empty}, so everything is denied. Create a policy with \`egress init\``)
   const ignored = ignoredProxies(io.env, policy.proxies)
   if (ignored !== null) log.warn(ignored)
-  const identity = identify(options.agent, policy)
+  const identity = identify(options, policy)
   const asked = requestOf(command, options, { cwd: io.cwd, terminal: isatty(0) && isatty(1), user: userFor })
   const agent = recipe === null ? null : locateAgent(recipe, process.env['PATH'] ?? '', systemTrees())
   const request = recipe === null || agent === null ? asked : applyRecipe(asked, recipe, agent)
@@ -163,7 +165,17 @@ export async function runEmbedded(
       },
     })
     const event = { sandbox: identity, command: command[0] ?? '', exitCode: null }
-    audit.sandbox({ ...event, at: Date.now(), action: 'sandbox-start' })
+    const start = {
+      user: String(plan.user.uid),
+      image: null,
+      directory: plan.workdir,
+      commandLine: maskCommand(
+        command,
+        policy.secrets.flatMap(({ secret }) => secret.revealSensitive()),
+      ),
+      policyHash: policyHash(loaded.text),
+    }
+    audit.sandbox({ ...event, at: Date.now(), action: 'sandbox-start', start })
     forwardSignals(sandbox, (message) => log.warn(message))
     sandbox.start()
     gateway.start()
@@ -181,7 +193,7 @@ export async function runEmbedded(
     await gateway?.close()
     audit.end()
     const refused = summary.line()
-    if (refused !== null) tell(`${refused}: ${logsCommand(options)}`)
+    if (refused !== null) tell(`${refused}: ${logsCommand(options, identity.id)}`)
   }
 }
 
@@ -224,14 +236,17 @@ function throwIf(broken: { readonly error: unknown } | null): void {
   if (broken !== null) throw broken.error
 }
 
-/** What shows the refusals of this run, and those before it. */
-function logsCommand({ auditDir }: RunOptions): string {
-  return `egress logs --denied${auditDir === undefined ? '' : ` --audit-dir ${quoteWord(auditDir)}`}`
+/** What shows the refusals of this run. */
+function logsCommand({ auditDir }: RunOptions, id: string): string {
+  return `egress logs --denied --sandbox ${id}${auditDir === undefined ? '' : ` --audit-dir ${quoteWord(auditDir)}`}`
 }
 
-function identify(named: string | undefined, policy: Policy): RegisteredSandbox {
+function identify(
+  { agent: named, labels }: Pick<RunOptions, 'agent' | 'labels'>,
+  policy: Policy,
+): RegisteredSandbox {
   const agent = chooseAgent(named, policy.agents)
-  return { id: newSandboxId(), agent, placeholders: makePlaceholders(policy, agent) }
+  return { id: newSandboxId(), agent, labels, placeholders: makePlaceholders(policy, agent) }
 }
 
 /** A directory name that sorts by start time. */

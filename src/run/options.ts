@@ -22,6 +22,7 @@ export interface RunOptions {
   readonly mounts: readonly string[]
   readonly env: readonly string[]
   readonly limits: SandboxLimits
+  readonly labels: readonly string[]
   readonly image: string | undefined
   readonly tty: boolean
   readonly allowOldEngine: boolean
@@ -40,6 +41,7 @@ export const noOptions = (limits: SandboxLimits): RunOptions => ({
   mounts: [],
   env: [],
   limits,
+  labels: [],
   image: undefined,
   tty: false,
   allowOldEngine: false,

@@ -66,8 +66,8 @@ export class SandboxRegistry {
     if (number - base !== HOSTS.sandbox || (to !== null && baseOf(to, RUN_BITS) !== base)) return null
     const registration = this.#read(base)
     if (registration === null) return null
-    const { id, agent, placeholders } = registration
-    return { id, agent, placeholders }
+    const { id, agent, labels = [], placeholders } = registration
+    return { id, agent, labels, placeholders }
   }
 
   /** Replaces the fixed networks, after a new policy has added placeholders. */
@@ -177,13 +177,15 @@ export class SandboxRegistry {
 /** Null if the text is invalid; the sandbox is then unknown, and its requests are denied. */
 function parseRegistration(text: string): Registration | null {
   try {
-    const { id, agent, subnet, command, boot, placeholders } = JSON.parse(text) as Record<string, unknown>
+    const { boot, labels, placeholders, ...rest } = JSON.parse(text) as Record<string, unknown>
+    const { id, agent, subnet, command } = rest
     const whole = [id, agent, subnet, command].every((part) => typeof part === 'string')
     if (!whole || typeof placeholders !== 'object' || placeholders === null) return null
     return {
       ...{ id, agent, subnet, command, boot: typeof boot === 'string' ? boot : null },
+      labels: Array.isArray(labels) ? labels.map(String) : [],
       placeholders: new Map(Object.entries(placeholders)),
-    } as Registration
+    } as unknown as Registration
   } catch {
     return null
   }

@@ -29,6 +29,7 @@ function gateway() {
     audit: { sandbox },
     drop: (id: string) => void dropped.push(id),
     now: () => 0,
+    policyHash: () => 'f00d',
   }
   const operatorRecords: OperatorEvent[] = []
   const operator = new Operator({
@@ -70,6 +71,7 @@ function gateway() {
   const add = (id: string, subnet: string) => ask('POST', { id, subnet, command: 'true' }) as AddedSandbox
   return {
     told,
+    registry,
     operator,
     operatorRecords,
     records,
@@ -99,6 +101,36 @@ void t.test('a sandbox begins and ends, and each is recorded', (t) => {
   )
   t.strictSame(readdirSync(told), [], 'it was told once')
   t.strictSame(dropped, ['sb-0000000001'], 'and all that was counted for it is forgotten')
+  t.end()
+})
+
+void t.test('labels are in every record, and a start tells what was started', (t) => {
+  const { records, ask, list, tell, registry } = gateway()
+  const start = { user: '1000', image: 'python:3.12', directory: '/work', commandLine: 'python3 agent.py' }
+  const labels = ['task=123', 'team=platform']
+  ask('POST', { id: 'sb-0000000001', subnet: '10.231.0.8/29', command: 'python3', start, labels })
+  const identified = registry.identify({ address: '10.231.0.12' })
+  t.strictSame(identified?.labels, labels, 'they are part of who it is')
+  t.notOk('command' in (identified ?? {}))
+  tell('sb-0000000001.0')
+  list()
+  t.match(records, [
+    { sandbox: { labels }, start: { ...start, policyHash: 'f00d' } },
+    { action: 'sandbox-end', sandbox: { labels } },
+  ])
+  for (const wrong of [
+    ['no-value'],
+    ['1=x'],
+    ['a=\n'],
+    ['a='],
+    [7],
+    'task=1',
+    Array(9).fill('a=b'),
+    [`a=${'x'.repeat(129)}`],
+  ])
+    t.throws(() => ask('POST', { id: 'sb-0000000002', subnet: '10.231.0.16/29', labels: wrong }), {
+      code: 'EGRESS_USAGE',
+    })
   t.end()
 })
 

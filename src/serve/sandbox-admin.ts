@@ -1,5 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { Policy } from '#firewall/contracts/policy.js'
+import { hideSecrets } from '#config/issues/redact-message.js'
 import type { Audit } from '../audit/audit.js'
 import { chooseAgent } from '../common/choose-agent.js'
 import { bootId } from '../common/boot-id.js'
@@ -8,6 +9,8 @@ import { EgressError } from '../common/errors.js'
 import type { Operator } from '../control/operator.js'
 import type { KnownSandbox } from '../control/operator-routes.js'
 import { json, type AdminRoute } from '../control/route.js'
+import type { SandboxStart } from '../events/events.js'
+import { readLabels } from '../common/labels.js'
 import { NO_REQUESTS, type RequestCounts } from '../control/sandbox-counts.js'
 import { RUN_BITS, type Registration, type SandboxRegistry } from './registry.js'
 import { hostIn, parseSubnet, subnetText, type Subnet } from './subnet.js'
@@ -20,6 +23,8 @@ export interface AdminContext {
   /** Removes all counters of a sandbox. */
   readonly drop: (sandbox: string) => void
   readonly now: () => number
+  /** SHA-256 of the policy in force; null if there is no file. */
+  readonly policyHash: () => string | null
 }
 
 /** Adds an operation that only the gateway's own process has. */
@@ -79,6 +84,9 @@ export interface NewSandbox {
   readonly agent: string
   /** The command's first word. */
   readonly command: string
+  /** Absent from runs of older versions. */
+  readonly start: Omit<SandboxStart, 'policyHash'> | null
+  readonly labels: readonly string[]
 }
 
 /** What a run learns of its registration. */
@@ -89,9 +97,32 @@ export interface AddedSandbox {
 }
 
 function readNewSandbox(body: unknown): NewSandbox {
-  const { id, subnet, agent = '', command = '' } = (body ?? {}) as Readonly<Record<string, unknown>>
-  if (typeof id !== 'string' || typeof subnet !== 'string') throw invalidSandbox()
-  return { id, subnet, agent: String(agent), command: String(command) }
+  const { id, subnet, agent = '', command = '', ...more } = (body ?? {}) as Readonly<Record<string, unknown>>
+  const labels = readLabels(more['labels'] ?? [])
+  if (typeof id !== 'string' || typeof subnet !== 'string' || labels === null) throw invalidSandbox()
+  return {
+    id,
+    subnet,
+    agent: String(agent),
+    command: String(command),
+    start: readStart(more['start']),
+    labels,
+  }
+}
+
+/** Characters of one field of a start; a record must not grow with what somebody calls a directory. */
+const MAX_FIELD = 8_192
+
+function readStart(value: unknown): NewSandbox['start'] {
+  if (typeof value !== 'object' || value === null) return null
+  const { user, image, directory, commandLine } = value as Readonly<Record<string, unknown>>
+  const text = (field: unknown) => (typeof field === 'string' ? field.slice(0, MAX_FIELD) : '')
+  return {
+    user: text(user),
+    image: typeof image === 'string' ? text(image) : null,
+    directory: text(directory),
+    commandLine: text(commandLine),
+  }
 }
 
 function invalidSandbox(): EgressError {
@@ -109,8 +140,8 @@ function invalidSandbox(): EgressError {
  * @throws EgressError, AuditUnavailable
  */
 function addSandbox(
-  { id, subnet, agent: named, command }: NewSandbox,
-  { policy: inForce, registry, audit, operator, now }: AdminOptions,
+  { id, subnet, agent: named, command, start, labels }: NewSandbox,
+  { policy: inForce, policyHash, registry, audit, operator, now }: AdminOptions,
 ): AddedSandbox {
   const network = parseSubnet(subnet)
   if (!/^sb-[0-9a-f]{10}$/.test(id) || network?.bits !== RUN_BITS) throw invalidSandbox()
@@ -125,16 +156,27 @@ function addSandbox(
   }
   const policy = inForce()
   const agent = agentOf(named, policy)
-  operator.admit({ id, agent }, 'file')
+  const sandbox = { id, agent, labels }
+  operator.admit(sandbox, 'file')
   const registration: Registration = {
-    id,
+    ...sandbox,
     subnet,
-    agent,
     command,
     boot: bootId(),
     placeholders: makePlaceholders(policy, agent),
   }
-  audit.sandbox({ at: now(), sandbox: { id, agent }, action: 'sandbox-start', command, exitCode: null })
+  const secrets = policy.secrets.flatMap(({ secret }) => secret.revealSensitive())
+  const told =
+    start === null
+      ? {}
+      : {
+          start: {
+            ...start,
+            commandLine: hideSecrets(start.commandLine, secrets),
+            policyHash: policyHash(),
+          },
+        }
+  audit.sandbox({ at: now(), sandbox, action: 'sandbox-start', command, exitCode: null, ...told })
   registry.add(registration)
   return {
     processors: availableParallelism(),
@@ -150,12 +192,13 @@ function addSandbox(
 export function endSandbox(
   id: string,
   exitCode: number | null,
-  { registry, audit, drop, now }: Omit<AdminContext, 'policy'>,
+  { registry, audit, drop, now }: Omit<AdminContext, 'policy' | 'policyHash'>,
 ): void {
   const registration = registry.find(id)
   if (registration === null) return
-  const { agent, command } = registration
-  audit.sandbox({ at: now(), sandbox: { id, agent }, action: 'sandbox-end', command, exitCode })
+  const { command } = registration
+  // Only what identifies it gets into a record.
+  audit.sandbox({ at: now(), sandbox: registration, action: 'sandbox-end', command, exitCode })
   registry.remove(registration)
   drop(id)
 }

@@ -22,6 +22,12 @@ void t.test('docker', { skip: skipWithoutDocker() }, async (t) => {
   t.strictSame(await gateway.networksLeft(), [], 'nothing is left')
 })
 
+const ANNOUNCED = {
+  command: 'probe',
+  start: { user: '1000', image: null, directory: '/', commandLine: 'probe' },
+  labels: [],
+}
+
 async function planOf(request: ProbeRequest, env: Readonly<Record<string, string>>) {
   const host = new LocalHost()
   const options = dockerOptions(env, { image: undefined, allowOldEngine: true })
@@ -33,7 +39,7 @@ async function planOf(request: ProbeRequest, env: Readonly<Record<string, string
   const network = new RunNetwork(newSandboxId(), { host, gateway, options, owner, emptyFile })
   const backend = new DockerBackend({ host, options, network, term: 'xterm', warn: () => undefined })
   const { trees, user } = viewForDocker(request, host)
-  const connection = await network.connect('', 'probe')
+  const connection = await network.connect('', ANNOUNCED)
   const view = hideForDocker(trees, null)
   const plan = planForDocker({ id: network.id, request, view, user, connection, env: request.variables })
   const { resolver, gateway: address } = plan.addresses

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import type { SandboxStart } from '../../../events/events.js'
 import { RUN_BITS } from '../../../serve/registry.js'
 import { addressNumber, addressText, baseOf, hostIn, type Subnet } from '../../../serve/subnet.js'
 import { SandboxError } from '../../sandbox-error.js'
@@ -20,6 +21,14 @@ export interface Connection {
   readonly environment: Readonly<Record<string, string>>
   /** processors of the engine's machine */
   readonly processors: number
+}
+
+/** What a run tells the gateway of its sandbox, for the records. */
+export interface Announced {
+  /** the command's first word */
+  readonly command: string
+  readonly start: Omit<SandboxStart, 'policyHash'>
+  readonly labels: readonly string[]
 }
 
 /** The network of one run: creates it, connects the gateway to it, and registers the sandbox. */
@@ -69,9 +78,9 @@ export class RunNetwork {
   }
 
   /** Rejects with a SandboxError. If the addresses are in use, it tries other ones. */
-  async connect(agent: string, command: string): Promise<Connection> {
+  async connect(agent: string, what: Announced): Promise<Connection> {
     for (let draw = 1; ; draw += 1) {
-      const connection = await this.#try(drawSubnet(this.#options.pool), agent, command, draw < MAX_DRAWS)
+      const connection = await this.#try(drawSubnet(this.#options.pool), agent, what, draw < MAX_DRAWS)
       if (connection !== null) {
         this.#subnet = connection.subnet
         return connection
@@ -119,7 +128,7 @@ export class RunNetwork {
   }
 
   /** Null if the addresses are in use and another attempt is allowed. */
-  async #try(subnet: Subnet, agent: string, command: string, mayRepeat: boolean): Promise<Connection | null> {
+  async #try(subnet: Subnet, agent: string, what: Announced, mayRepeat: boolean): Promise<Connection | null> {
     const { proxy } = this.#gateway
     const text = `${addressText(subnet.base)}/${String(subnet.bits)}`
     this.#goOn()
@@ -130,7 +139,9 @@ export class RunNetwork {
       ...['--label', `io.egress.project=${this.#options.project}`],
       ...['--label', `io.egress.owner=${this.#owner}`, this.name],
     ])
-    const told = this.#docker(['exec', proxy, 'egress-admin', 'add', this.id, text, agent, command])
+    const { command, ...details } = what
+    const words = [this.id, text, agent, command, JSON.stringify(details)]
+    const told = this.#docker(['exec', proxy, 'egress-admin', 'add', ...words])
     const network = await made
     if (network.code !== 0) {
       if (mayRepeat && network.stderr.includes('overlap')) return null
