@@ -1,5 +1,8 @@
 import { inspect } from 'node:util'
 
+/** Characters. */
+const SHORTEST_HIDDEN = 6
+
 /**
  * A real credential. It cannot be printed by accident: string conversion, JSON and inspection return its name. Only `reveal()`
  * returns the value, and only the code that sends it upstream may call it.
@@ -31,6 +34,14 @@ export class Secret {
   /** The texts to redact: those of the current and of the previous value. */
   revealSensitive(): readonly string[] {
     return [...this.#sensitive, ...this.#retired]
+  }
+
+  /** A text with this in the place of each of them. What is very short would hide ordinary words. */
+  hideIn(text: string, replacement: string): string {
+    return this.revealSensitive()
+      .filter((value) => value.length >= SHORTEST_HIDDEN)
+      .sort((a, b) => b.length - a.length)
+      .reduce((hidden, value) => hidden.replaceAll(value, replacement), text)
   }
 
   /** Incremented with every change of the value. */

@@ -1,6 +1,5 @@
 import type { DnsEvent } from '#dns/events.js'
 import type { SecretRotationEvent } from '#config/secrets/secret-refresher.js'
-import type { SandboxRef } from '#firewall/contracts/identity.js'
 import type { HttpClose, HttpDecision } from '#proxy/contracts/events.js'
 import type {
   ApprovalEvent,
@@ -15,6 +14,9 @@ import type {
   SandboxEvent,
 } from './events.js'
 import { jsonText } from './json-text.js'
+import { begin, beginning, jsonSandbox, refOf, type Header } from './record-parts.js'
+
+export type { Header } from './record-parts.js'
 
 /**
  * The audit records, in nested ECS (Elastic Common Schema 8) field names; fields without an ECS name are under `egress`.
@@ -22,17 +24,6 @@ import { jsonText } from './json-text.js'
  * the three. Records are built field by field, so nothing else can get into the log.
  */
 export type AuditRecord = Readonly<Record<string, unknown>>
-
-/** The fields of every record. `sequence` counts the records of one role, over rotation and restart, from 0. */
-export interface Header {
-  /** ISO 8601, UTC. */
-  readonly time: string
-  readonly sequence: number
-  /** Name of the gateway process. */
-  readonly observer: string
-  /** SHA-256 of the line before it, in hexadecimal; null for the first. */
-  readonly previous: string | null
-}
 
 /** The record of an event as its line of JSON, without line feed. */
 export function recordLine(header: Header, { type, event }: GatewayEvent): string {
@@ -67,8 +58,6 @@ export function recordLine(header: Header, { type, event }: GatewayEvent): strin
 }
 
 const NANOSECONDS = 1_000_000
-
-const ECS = { version: '8.17.0' }
 
 /**
  * The record of a query as a line of JSON. Written by hand, because `JSON.stringify` takes longer than the whole policy check;
@@ -139,28 +128,6 @@ export function closeLine(header: Header, event: HttpClose): string {
     `"redactions":${redactions.reduce((sum, { count }) => sum + count, 0)},` +
     `"redacted":${JSON.stringify(redactions)},"previous":${jsonText(header.previous)}}}`
   )
-}
-
-/** The first fields of every record. */
-function begin({ time, observer }: Header): string {
-  return `{"@timestamp":"${time}","ecs":{"version":"${ECS.version}"},"observer":{"name":${jsonText(observer)},"type":"firewall"},`
-}
-
-function beginning({ time, observer }: Header): AuditRecord {
-  return { '@timestamp': time, ecs: ECS, observer: { name: observer, type: 'firewall' } }
-}
-
-function jsonSandbox(sandbox: SandboxRef | null): string {
-  if (sandbox === null) return 'null'
-  const { id, agent, labels = [] } = sandbox
-  return `{"id":${jsonText(id)},"agent":${jsonText(agent)},"labels":[${labels.map(jsonText).join()}]}`
-}
-
-/** Whoever knows more of a sandbox hands it over as it is; no more than this gets into a record. */
-function refOf(sandbox: SandboxRef | null): Required<SandboxRef> | null {
-  if (sandbox === null) return null
-  const { id, agent, labels = [] } = sandbox
-  return { id, agent, labels }
 }
 
 export function sandboxRecord(header: Header, event: SandboxEvent): AuditRecord {
@@ -304,7 +271,7 @@ export function approvalRecord(header: Header, event: ApprovalEvent): AuditRecor
     },
     http: { request: { id: event.request, method: event.method, body: { bytes: body.bytes } } },
     egress: {
-      sandbox: { id: event.sandbox.id, agent: event.sandbox.agent },
+      sandbox: refOf(event.sandbox),
       service: event.service,
       credential: event.credential,
       approval: {

@@ -171,7 +171,7 @@ export async function runEmbedded(
       directory: plan.workdir,
       commandLine: maskCommand(
         command,
-        policy.secrets.flatMap(({ secret }) => secret.revealSensitive()),
+        policy.secrets.map(({ secret }) => secret),
       ),
       policyHash: policyHash(loaded.text),
     }

@@ -1,7 +1,9 @@
 import t from 'tap'
+import { Secret } from '#firewall/secrets/secret.js'
 import { maskCommand } from './mask-command.js'
 
 const KNOWN = 'known-secret-of-the-policy'
+const SECRET = new Secret('KNOWN', KNOWN)
 
 void t.test('what may be secret is hidden, and what tells what was run is not', (t) => {
   const cases: readonly (readonly [string[], string])[] = [
@@ -17,8 +19,8 @@ void t.test('what may be secret is hidden, and what tells what was run is not', 
     [['x', 'ghp_0123456789abcdefghijABCDEFGHIJ012345'], 'x (hidden)'],
     [['node', 'café.js'], "node 'café.js'"],
   ]
-  for (const [command, line] of cases) t.equal(maskCommand(command, [KNOWN]), line)
-  for (const [command] of cases) t.notMatch(maskCommand(command, [KNOWN]), /hunter22|known-secret|ghp_/)
+  for (const [command, line] of cases) t.equal(maskCommand(command, [SECRET]), line)
+  for (const [command] of cases) t.notMatch(maskCommand(command, [SECRET]), /hunter22|known-secret|ghp_/)
   t.ok(maskCommand(['sh', '-c', 'x'.repeat(100_000)], []).length < 5_000, 'a script is cut')
   for (const part of ['x', 'token', 'token=', ' --token ', ' ', "'", '://', 'a-'])
     t.ok(maskCommand(['sh', '-c', part.repeat(200_000)], []).length < 5_000, part)

@@ -1,4 +1,5 @@
 import { HIDDEN, hideSecrets } from '#config/issues/redact-message.js'
+import type { Secret } from '#firewall/secrets/secret.js'
 import { quoteWord } from '../sandbox/shell-quote.js'
 
 /** Characters of a command that a record has at most: scripts are given on the command line, too. */
@@ -32,23 +33,23 @@ const USERINFO = /(:\/\/)[^/\s@"']+@/g
  * A command as a shell would take it, for a record. Threat: what people put on command lines is as often a password as not, and a log
  * is kept longer and read by more people than a list of processes.
  *
- * @param secrets values that are hidden wherever they occur
+ * @param secrets that are hidden wherever they occur
  */
-export function maskCommand(command: readonly string[], secrets: readonly string[]): string {
+export function maskCommand(command: readonly string[], secrets: readonly Secret[]): string {
   const words = command.map((word, index) => {
     const before = index === 0 ? '' : (command[index - 1] ?? '')
     if (OPTION_ALONE.test(before)) return HIDDEN
     if (USER_OPTION.test(before)) return word.replace(/:.*$/s, `:${HIDDEN}`)
-    return maskText(word, secrets)
+    return maskText(secrets.reduce((text, secret) => secret.hideIn(text, HIDDEN), word))
   })
   const line = words.map((word) => (word === HIDDEN ? word : quoteWord(word))).join(' ')
   return line.length > MAX_LENGTH ? `${line.slice(0, MAX_LENGTH)}…` : line
 }
 
-function maskText(text: string, secrets: readonly string[]): string {
+function maskText(text: string): string {
   const named = text
     .replace(USERINFO, `$1${HIDDEN}@`)
     .replace(ASSIGNED, `$1${HIDDEN}`)
     .replace(OPTION, `$1${HIDDEN}`)
-  return hideSecrets(named, secrets)
+  return hideSecrets(named, [])
 }

@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os'
 import type { Policy } from '#firewall/contracts/policy.js'
-import { hideSecrets } from '#config/issues/redact-message.js'
+import { HIDDEN } from '#config/issues/redact-message.js'
 import type { Audit } from '../audit/audit.js'
 import { chooseAgent } from '../common/choose-agent.js'
 import { bootId } from '../common/boot-id.js'
@@ -165,14 +165,16 @@ function addSandbox(
     boot: bootId(),
     placeholders: makePlaceholders(policy, agent),
   }
-  const secrets = policy.secrets.flatMap(({ secret }) => secret.revealSensitive())
   const told =
     start === null
       ? {}
       : {
           start: {
             ...start,
-            commandLine: hideSecrets(start.commandLine, secrets),
+            commandLine: policy.secrets.reduce(
+              (text, { secret }) => secret.hideIn(text, HIDDEN),
+              start.commandLine,
+            ),
             policyHash: policyHash(),
           },
         }
