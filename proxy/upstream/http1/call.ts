@@ -75,10 +75,14 @@ export class Call implements UpstreamCall, ResponseEvents, Waiting {
       return
     }
     // What has come meanwhile is read first: a connection that the upstream has closed is known for one.
-    afterPoll(() => {
-      if (connection.isClosed) this.#connections.take(this)
-      else this.#send(connection)
-    })
+    const isOpen = connection.checkOpen()
+    if (isOpen === null)
+      afterPoll(() => {
+        if (connection.isClosed) this.#connections.take(this)
+        else this.#send(connection)
+      })
+    else if (isOpen) this.#send(connection)
+    else this.#connections.take(this)
   }
 
   #send(connection: Connection): void {

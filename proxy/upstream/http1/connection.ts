@@ -5,6 +5,7 @@ import type { RawHeaders } from '../upstream.js'
 import { BodySender } from './body-sender.js'
 import { ChunkedReader } from './chunked-reader.js'
 import { UpstreamClosed, UpstreamProtocolError, UpstreamSilent } from '../errors.js'
+import { hasArrived } from './has-arrived.js'
 import { keepReading } from './keep-reading.js'
 import type { WrittenRequest } from './request-head.js'
 import { readHead, type Framing, type ResponseHead } from './response-head.js'
@@ -72,6 +73,8 @@ export class Connection {
   #isOurs = false
   /** Nothing was sent over it, and it was not idle. */
   isNew = true
+  /** Milliseconds for which it was idle before it was used again; null for a new one. */
+  idleBefore: number | null = null
   /** Milliseconds for which the server said that it keeps it; null where it said nothing. */
   keepAliveMs: number | null = null
 
@@ -100,7 +103,14 @@ export class Connection {
     return this.#isClosed
   }
 
-  /** Whether anything of the response to the request under way has come. */
+  /** While it is idle: whether the upstream keeps it open, so far. Closes it where not; null where that cannot be told at once. */
+  checkOpen(): boolean | null {
+    const arrived = this.#isClosed || hasArrived(this.#socket)
+    if (arrived === true) this.#close()
+    return arrived === null ? null : !arrived
+  }
+
+  /** Whether anything of the response to the request under way has come; false while there is none. */
   get hasBytes(): boolean {
     return this.#hasBytes
   }
@@ -325,6 +335,7 @@ export class Connection {
   #finish(canServe: boolean, keepAliveMs: number | null): void {
     const response = this.#response
     const trailers = this.#chunks?.trailers ?? null
+    this.#hasBytes = false
     this.#response = null
     this.#current = null
     this.#chunks = null

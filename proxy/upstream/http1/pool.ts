@@ -102,6 +102,7 @@ export class Pool implements ConnectionEvents {
 
   onFree(connection: Connection): void {
     connection.isNew = false
+    connection.idleBefore = 0
     const next = this.#waiting.findIndex(({ needsNew }) => !needsNew)
     const [waiting] = next < 0 ? [] : this.#waiting.splice(next, 1)
     if (waiting !== undefined) waiting.onConnection(connection)
@@ -118,7 +119,11 @@ export class Pool implements ConnectionEvents {
     this.#kept.delete(connection)
     const idle = this.#idle.findIndex((one) => one.connection === connection)
     const [closed] = idle < 0 ? [] : this.#idle.splice(idle, 1)
-    if (closed !== undefined && !connection.isOurs) this.#noteClosed(Date.now() - closed.since)
+    if (!connection.isOurs) {
+      if (closed !== undefined) this.#noteClosed(Date.now() - closed.since)
+      // Closed while it was idle, as shows when it is used again.
+      else if (connection.idleBefore !== null && !connection.hasBytes) this.#noteClosed(connection.idleBefore)
+    }
     const waiting = this.#waiting.shift()
     if (waiting !== undefined) this.#connect(waiting)
     this.#checkEmpty()
@@ -163,6 +168,7 @@ export class Pool implements ConnectionEvents {
     if (age >= idleLimit(connection) || (!isSafe && !this.#isYoung(connection, age))) return null
     this.#idle.pop()
     this.#kept.delete(connection)
+    connection.idleBefore = age
     return connection
   }
 
