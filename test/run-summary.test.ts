@@ -49,7 +49,7 @@ void t.test('without a run there is nothing to propose', async (t) => {
   t.teardown(() => space.remove())
   t.equal((await space.run(['init', '--agent', 'codex', 'codex.yaml'])).code, 0)
   const text = readFileSync(join(space.directory, 'codex.yaml'), 'utf8')
-  t.match(text, 'Run `egress run -- codex`')
+  t.match(text, 'Run `egress run codex`')
   const check = await space.run(['check', 'codex.yaml'])
   t.equal(check.code, 0, check.stderr)
   t.match(check.stdout, 'Refused without a word: chatgpt.com')

@@ -8,6 +8,7 @@ import { HoldFile } from '../control/hold-file.js'
 import { Operator } from '../control/operator.js'
 import { operatorRoutes } from '../control/operator-routes.js'
 import { reloadRoute } from '../control/reload.js'
+import { summaryRoute } from '../control/summary-route.js'
 import { bootId } from '../common/boot-id.js'
 import { EgressError, EXIT } from '../common/errors.js'
 import type { Gateway } from '../gateway/gateway.js'
@@ -57,7 +58,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
   refuseLostPolicy(loaded, io)
   const roles = both ? (['dns', 'http', 'sandbox'] as const) : (['http', 'sandbox'] as const)
   const parts = openRole(roles, settings, io, loaded.policy)
-  const { log, state, registry, audit, counts } = parts
+  const { log, state, registry, audit, counts, summaries } = parts
   const { Gateway } = await import('../gateway/gateway.js')
   const gateway = await Gateway.create({
     policy: loaded.policy,
@@ -102,6 +103,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
     routes: [
       ...healthRoutes([{ name: 'audit', problem: () => audit.problem() }], []),
       reloadRoute(() => reload.andWait()),
+      summaryRoute(summaries, () => reload.inForce().quiet),
       ...sandboxRoutes({ ...context, operator, readEnded: () => ended.read() }),
       ...operatorRoutes(operator, () => {
         ended.read()
@@ -168,6 +170,7 @@ interface Reloading extends RoleParts {
 /** Two ways to reload the policy: on a signal, and for `egress reload`, which waits for the result of both roles. */
 function reloading(given: Reloading) {
   const { both, flags, io, settings, loaded: current, gateway, log, state, registry, audit, networks } = given
+  let inForce = current
   const reloader = new Reloader<PolicyOnDisk>({
     current,
     async load() {
@@ -182,6 +185,7 @@ function reloading(given: Reloading) {
       return () => {
         registry.replaceFixed(known)
         gateway.replace(loaded)
+        inForce = loaded
         publish(loaded.text)
         if (loaded.empty !== null) log.warn(nothingAllowed(loaded.file, loaded.empty))
         const { auditDir = settings.auditDir } = loaded.settings
@@ -209,6 +213,7 @@ function reloading(given: Reloading) {
   }
   return {
     hash: () => reloader.hash,
+    inForce: () => inForce,
     start: () => reloader.reload(),
     async andWait(): Promise<void> {
       const resolver = both ? null : watchResolver(settings.auditDir, () => reloader.hash)

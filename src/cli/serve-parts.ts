@@ -9,6 +9,7 @@ import { SandboxCounts } from '../control/sandbox-counts.js'
 import { createLog, type ProgramLog } from '../common/log.js'
 import { ConsoleSink } from '../logs/console-sink.js'
 import { painter } from '../logs/format.js'
+import { RunSummaries } from '../logs/run-summaries.js'
 import { readFixedNetworks } from '../serve/fixed-networks.js'
 import { withPlaceholders } from '../serve/fixed-placeholders.js'
 import type { FixedNetwork } from '../serve/registry.js'
@@ -31,6 +32,7 @@ export interface RoleParts {
   readonly registry: SandboxRegistry
   readonly audit: Audit
   readonly counts: SandboxCounts
+  readonly summaries: RunSummaries
   /** The fixed networks from the environment. */
   readonly networks: readonly FixedNetwork[]
 }
@@ -51,6 +53,7 @@ export function openRole(
   const known = policy === null ? networks : withPlaceholders(networks, policy, state.shared)
   const registry = new SandboxRegistry(sandboxesIn(state), known)
   const counts = new SandboxCounts()
+  const summaries = new RunSummaries()
   const audit = new Audit({
     directory: settings.auditDir,
     gateway: `gateway-${randomBytes(5).toString('hex')}`,
@@ -59,9 +62,13 @@ export function openRole(
     roles,
     whenLost: settings.auditLost,
     key: openAuditKey(state.auditKey),
-    sinks: [new ConsoleSink((text) => io.stdout.write(text), painter(process.stdout.isTTY, io.env)), counts],
+    sinks: [
+      new ConsoleSink((text) => io.stdout.write(text), painter(process.stdout.isTTY, io.env)),
+      counts,
+      summaries,
+    ],
   })
-  return { log, state, registry, audit, counts, networks }
+  return { log, state, registry, audit, counts, summaries, networks }
 }
 
 /** The last record of the process but the checkpoint that ends its log. Whoever stops it has no use for an error. */

@@ -8,6 +8,7 @@ import { healthRoutes } from '../control/health.js'
 import { serveAdmin } from '../control/listener.js'
 import { HoldFile } from '../control/hold-file.js'
 import { reloadRoute } from '../control/reload.js'
+import { summaryRoute } from '../control/summary-route.js'
 import { serveDns } from '../gateway/serve-dns.js'
 import { createResolverSnapshot } from '../gateway/resolver-snapshot.js'
 import { nextVersion, readTextOrNull } from '../serve/published-policy.js'
@@ -34,7 +35,7 @@ import {
  */
 export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<number> {
   const settings = readSettings({ flags, env: io.env, cwd: io.cwd })
-  const { log, state, registry, audit } = openRole(['dns'], settings, io, null)
+  const { log, state, registry, audit, summaries } = openRole(['dns'], settings, io, null)
   const file = flags.policy === undefined ? policyIn(state) : policyFile(flags.policy, io)
   const hangup = hangups()
   const stopped = new AbortController()
@@ -91,6 +92,8 @@ export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<nu
   const admin = await serveAdmin({
     routes: [
       ...healthRoutes([{ name: 'audit', problem: () => audit.problem() }], []),
+      // The proxy knows the policy's `quiet`.
+      summaryRoute(summaries, () => []),
       reloadRoute(async () => {
         const outcome = await reloader.reload()
         if (!outcome.loaded) throw notReloaded(outcome)

@@ -12,6 +12,13 @@ const MAX_HOSTS = 1_000
 /** Characters of a host that the line shows: the sandbox chooses it. */
 const MAX_SHOWN = 64
 
+/** What one run asked for. */
+export interface RunTotals {
+  readonly allowed: number
+  /** requests and names that were refused, by host */
+  readonly refused: readonly { readonly host: string; readonly count: number }[]
+}
+
 /** What was refused for one host. */
 interface Refusals {
   requests: number
@@ -44,23 +51,16 @@ export class RunSummary implements EventSink {
     // Whoever asked for the summary prints it.
   }
 
-  /**
-   * `212 requests, 3 refused (telemetry.example.com 2, evil.example 1)`; null when nothing was refused but what may be without a
-   * word.
-   */
+  totals(): RunTotals {
+    const refused = [...this.#refused].map(([host, { requests, queries }]) => ({
+      ...{ host, count: requests + Math.max(0, ...queries.values()) },
+    }))
+    return { allowed: this.#allowed, refused }
+  }
+
+  /** As `summaryLine`. */
   line(): string | null {
-    const hosts = [...this.#refused]
-      .map(([host, { requests, queries }]) => [host, requests + Math.max(0, ...queries.values())] as const)
-      .sort(([a, many], [b, few]) => few - many || a.localeCompare(b))
-    const refused = hosts.reduce((sum, [, count]) => sum + count, 0)
-    const told = hosts.filter(([host]) => !this.#isQuiet(host))
-    if (told.length === 0) return null
-    const named = told.slice(0, SHOWN_HOSTS).map(([host, count]) => `${nameOf(host)} ${String(count)}`)
-    const others = told.slice(SHOWN_HOSTS)
-    const rest = others.reduce((sum, [, count]) => sum + count, 0)
-    const more = others.length === 0 ? [] : [`${String(others.length)} other hosts ${String(rest)}`]
-    const count = told.reduce((sum, [, one]) => sum + one, 0)
-    return `${plural(this.#allowed + refused, 'request')}, ${String(count)} refused (${[...named, ...more].join(', ')})`
+    return summaryLine([this.totals()], this.#quiet)
   }
 
   #refuse(name: string | null, type: string | null, count: number): void {
@@ -74,10 +74,29 @@ export class RunSummary implements EventSink {
     if (type === null) refusals.requests += count
     else refusals.queries.set(type, (refusals.queries.get(type) ?? 0) + count)
   }
+}
 
-  #isQuiet(host: string): boolean {
-    return this.#quiet.some((pattern) => matchHost(pattern, host) !== null)
-  }
+/**
+ * `212 requests, 3 refused (telemetry.example.com 2, evil.example 1)`; null when nothing was refused but what may be without a
+ * word.
+ *
+ * @param totals of each role of the gateway
+ */
+export function summaryLine(totals: readonly RunTotals[], quiet: readonly HostPattern[]): string | null {
+  const counts = new Map<string, number>()
+  for (const { host, count } of totals.flatMap((one) => one.refused))
+    counts.set(host, (counts.get(host) ?? 0) + count)
+  const hosts = [...counts].sort(([a, many], [b, few]) => few - many || a.localeCompare(b))
+  const refused = hosts.reduce((sum, [, count]) => sum + count, 0)
+  const told = hosts.filter(([host]) => !quiet.some((pattern) => matchHost(pattern, host) !== null))
+  if (told.length === 0) return null
+  const named = told.slice(0, SHOWN_HOSTS).map(([host, count]) => `${nameOf(host)} ${String(count)}`)
+  const others = told.slice(SHOWN_HOSTS)
+  const rest = others.reduce((sum, [, count]) => sum + count, 0)
+  const more = others.length === 0 ? [] : [`${String(others.length)} other hosts ${String(rest)}`]
+  const count = told.reduce((sum, [, one]) => sum + one, 0)
+  const allowed = totals.reduce((sum, one) => sum + one.allowed, 0)
+  return `${plural(allowed + refused, 'request')}, ${String(count)} refused (${[...named, ...more].join(', ')})`
 }
 
 /** Whether the policy said no: not what failed or was too much for now, and not that a name has no reverse record. */

@@ -27,6 +27,7 @@ import {
 import { hideForDocker, ORDINARY, planForDocker, viewForDocker } from '../sandbox/backends/docker/setting.js'
 import { LocalHost } from '../sandbox/backends/docker/local-host.js'
 import { setNewRepositoriesAside } from '../sandbox/new-repositories.js'
+import { dockerSummary } from './docker-summary.js'
 import { endNotes, hiddenNotes, LATE_FILES_NOTE } from './hiding-notes.js'
 import { recordWrites } from './record-writes.js'
 import { applyRecipe, environmentChanges } from './run-recipe.js'
@@ -120,9 +121,11 @@ export async function runDocker(
     explainCode(code, docker.image, io)
     return code
   } finally {
+    const asked = code === null ? null : dockerSummary(host, network.gateway, network.id, recipe?.quiet ?? [])
     await backend.end(code)
     endWritable()
-    for (const line of notes()) say(line)
+    const summary = await asked
+    for (const line of [...notes(), ...(summary === null ? [] : [summary])]) say(line)
   }
 }
 

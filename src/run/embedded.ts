@@ -87,7 +87,7 @@ export async function runEmbedded(
   const policies = [loaded.file, ...beside].map((path) => resolve(io.cwd, path))
   const keyDirectory = auditKeyDirectory(io.env)
   const directory = join(settings.auditDir, 'runs', runName(identity.id))
-  const summary = new RunSummary([...quiet, ...quietHosts(recipe)])
+  const summary = new RunSummary([...quiet, ...quietHosts(recipe?.quiet)])
   const counts = new SandboxCounts()
   const audit = new Audit({
     directory,

@@ -34,8 +34,8 @@ export function environmentChanges(
 }
 
 /** Hosts whose refusals the end of a run does not mention. */
-export function quietHosts(recipe: AgentRecipe | null): readonly HostPattern[] {
-  return (recipe?.quiet ?? []).flatMap((text) => {
+export function quietHosts(texts: readonly string[] = []): readonly HostPattern[] {
+  return texts.flatMap((text) => {
     const pattern = parseHostPattern(text, true)
     return isDiagnostic(pattern) ? [] : [pattern]
   })
