@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
+import { addApprovalCommands } from './cli/approval-commands.js'
 import type { FilterFlags } from './cli/logs.js'
 import { addOperatorCommands } from './cli/operator-commands.js'
 import { addPolicyCommands } from './cli/policy-commands.js'
@@ -197,6 +198,7 @@ function program(io: CommandIo, done: (code: number) => void): Command {
   addOperatorCommands(egress, io, done)
   const tools = { kinds: credentialKinds, placeOf: (flags: LogsFlags) => placeOf(flags, io), requireValue }
   addPolicyCommands({ egress, io, done, ...tools })
+  addApprovalCommands({ egress, io, done, requireValue })
 
   const logsCommand = egress
     .command('logs')

@@ -2,6 +2,7 @@ import { networkInterfaces } from 'node:os'
 import { ignoredProxies } from '#config/hosts/upstream-proxy.js'
 import { readSettings, SETTING_VARIABLES, type Settings } from '#config/settings.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
+import { approvalRoutes } from '../approvals/routes.js'
 import { healthRoutes } from '../control/health.js'
 import { serveAdmin } from '../control/listener.js'
 import { HoldFile } from '../control/hold-file.js'
@@ -104,6 +105,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
       ...healthRoutes([{ name: 'audit', problem: () => audit.problem() }], []),
       reloadRoute(() => reload.andWait()),
       summaryRoute(summaries, () => reload.inForce().quiet),
+      ...approvalRoutes(() => gateway.approvals),
       ...sandboxRoutes({ ...context, operator, readEnded: () => ended.read() }),
       ...operatorRoutes(operator, () => {
         ended.read()

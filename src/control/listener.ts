@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { admit, type TcpAccess } from './access.js'
 import { readBody } from './body.js'
+import { peerUser, UNKNOWN_USER } from './peer-user.js'
 import { errorResponse, json, type AdminError, type AdminResponse, type AdminRoute } from './route.js'
 import { Router } from './router.js'
 
@@ -159,7 +160,9 @@ async function respond(
   const { route, params } = found
   const { access } = admission
   try {
-    return await route.handle({ params, query: new URLSearchParams(query), body: body.value, access, signal })
+    const user = () => (tcp === null ? peerUser(request.socket) : Promise.resolve(UNKNOWN_USER))
+    const asked = { params, query: new URLSearchParams(query), body: body.value }
+    return await route.handle({ ...asked, access, user, signal })
   } catch (error) {
     const answer = errorResponse(error)
     if (answer.status === 500) fail(error)

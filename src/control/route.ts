@@ -3,6 +3,14 @@ import { EXIT, EgressError, exitCodeOf, formatError } from '../common/errors.js'
 /** How an operator reached the listener: through its Unix socket, which only the gateway's user may open, or over TCP with the token. */
 export type AdminAccess = 'socket' | 'token' | 'none'
 
+/** The user behind a request. */
+export interface AdminUser {
+  /** On this machine; null if it is not known. */
+  readonly uid: number | null
+  /** Login name; likewise. */
+  readonly name: string | null
+}
+
 /** A request to the admin listener, read in full and checked before a handler sees it. */
 export interface AdminRequest {
   /** The parts of the path that the route names with `:name`, decoded. Never empty. */
@@ -12,6 +20,8 @@ export interface AdminRequest {
   readonly body: unknown
   /** `none` only on a public route. */
   readonly access: AdminAccess
+  /** Looks up who asks: the user at the other end of the Unix socket. Over TCP nobody in particular. Never rejects. */
+  readonly user: () => Promise<AdminUser>
   /** Fires when the client is gone, for answers that go on. */
   readonly signal: AbortSignal
 }

@@ -124,6 +124,7 @@ export async function runEmbedded(
   })
   const sandbox = new NamespacesBackend(files, (message) => log.warn(message))
   await sandbox.sweep()
+  let running: Gateway | null = null
   const operated = await operateRun({
     sandbox: identity,
     command: command[0] ?? '',
@@ -131,6 +132,10 @@ export async function runEmbedded(
     counts,
     stateDirectory: stateDirectory(),
     end: () => void sandbox.end(),
+    async routes() {
+      const { approvalRoutes } = await import('../approvals/routes.js')
+      return approvalRoutes(() => running?.approvals ?? null)
+    },
     warn: (message) => log.warn(message),
     fail: (error) => log.error('Internal error on the admin socket', error),
   }).catch((error: unknown) => {
@@ -155,9 +160,9 @@ export async function runEmbedded(
     gateway = new LateGateway({
       sockets: socketsOf(sandbox),
       async load() {
-        const loaded = await loadGateway({ policy, refresher, fail, warn, ...who })
-        operated.attach(loaded)
-        return loaded
+        running = await loadGateway({ policy, refresher, fail, warn, ...who })
+        operated.attach(running)
+        return running
       },
       failed: (error) => {
         broken = { error }

@@ -23,7 +23,7 @@ export interface OperatedRunOptions {
   /** Ends the sandbox, in whatever state it is. */
   readonly end: () => void
   /** What else can be asked of this run. */
-  readonly routes?: readonly AdminRoute[]
+  readonly routes?: () => Promise<readonly AdminRoute[]>
   /** For the program's log. */
   readonly warn: (message: string) => void
   readonly fail: (error: unknown) => void
@@ -45,7 +45,8 @@ export interface OperatedRun {
  * So no run starts in between.
  */
 export async function operateRun(options: OperatedRunOptions): Promise<OperatedRun> {
-  const { sandbox, command, audit, counts, stateDirectory, end, routes = [], warn, fail } = options
+  const { sandbox, command, audit, counts, stateDirectory, end, warn, fail } = options
+  const { routes = () => Promise.resolve([]) } = options
   const started = new Date().toISOString()
   const state: { gateway: Pick<Gateway, 'hold'> | null; isStopped: boolean; holds: Holds | null } = {
     gateway: null,
@@ -65,7 +66,7 @@ export async function operateRun(options: OperatedRunOptions): Promise<OperatedR
       routes: [
         ...healthRoutes([{ name: 'audit', problem: () => audit.problem() }], []),
         ...operatorRoutes(await operated, known, stop),
-        ...routes,
+        ...(await routes()),
       ],
       fail,
     }

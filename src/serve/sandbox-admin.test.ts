@@ -61,6 +61,7 @@ function gateway() {
       query: new URLSearchParams(),
       body,
       access: 'socket',
+      user: () => Promise.resolve({ uid: null, name: null }),
       signal: AbortSignal.timeout(60_000),
     }
     const answer = route?.handle(request)
