@@ -61,6 +61,8 @@ async function seekApproval(exchange: Exchange, asks: Asks, context: ProxyContex
   }
   const until = performance.now() + holdMs
   for (;;) {
+    // What is decided is decided for the policy in force: the next attempt is.
+    if (context.snapshot() !== exchange.snapshot) return changed(ask)
     // Looked at here, and used up by a request that passes.
     const over = limitQuota(exchange, context, false)
     if (over !== null) return over
@@ -77,14 +79,13 @@ async function seekApproval(exchange: Exchange, asks: Asks, context: ProxyContex
     const isDecided = await decided(answer.id, until - performance.now(), exchange, context)
     if (context.shutdown.hasStarted()) return deny('shutting-down')
     if (!isDecided || exchange.downstream.gone) return pending(ask, answer)
-    // What was decided is decided for the policy in force: the next attempt is.
-    if (context.snapshot() !== exchange.snapshot)
-      return deny('approval-required', {
-        rule: ask.id,
-        detail: 'The policy has changed meanwhile. Send the request again',
-        retryAfter: 1,
-      })
   }
+}
+
+/** While it was read, or waited. */
+function changed(ask: Rule): Denial {
+  const detail = 'The policy has changed meanwhile. Send the request again'
+  return deny('approval-required', { rule: ask.id, detail, retryAfter: 1 })
 }
 
 function pending(ask: Rule, { id, expires }: Extract<ApprovalAnswer, { state: 'pending' }>): Denial {

@@ -1,12 +1,9 @@
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
 import type { PresentedApproval } from '../approvals/present.js'
 import { EgressError, EXIT } from '../common/errors.js'
 import type { CommandIo } from '../common/io.js'
-import { stateDirectory } from '../common/sandbox-writes.js'
-import { adminSocketIn, runSocketsIn, stateDirectories } from '../common/state.js'
-import { askAdmin, errorIn, type AdminAnswer, type AdminQuestion } from '../control/ask-admin.js'
+import { errorIn, type AdminAnswer, type AdminQuestion } from '../control/ask-admin.js'
 import type { Decider } from '../events/events.js'
+import { findPlaces, type Place } from '../fleet/places.js'
 import { clean, describeDecider } from '../logs/format.js'
 import { approvalLines, summaryLine } from './describe-approval.js'
 
@@ -28,7 +25,7 @@ export async function listApprovals(
     io.stdout.write(json ? `${JSON.stringify(approval)}\n` : `${approvalLines(approval).join('\n')}\n`)
     return EXIT.fine
   }
-  const answers = await askAll({ method: 'GET', path: '/approvals' }, io)
+  const answers = await askEach({ method: 'GET', path: '/approvals' }, io)
   if (answers.length === 0) throw noGateway()
   const approvals = answers.flatMap(
     ({ answer }) => (answer.body as { approvals?: readonly PresentedApproval[] }).approvals ?? [],
@@ -47,9 +44,9 @@ export async function approve(id: string, flags: ApproveFlags, io: CommandIo): P
       problem: '--for cannot be combined with --once or --always',
       fix: 'Choose one of them',
     })
-  const { approval: found, socket } = await findApproval(id, io)
+  const { approval: found, place } = await findApproval(id, io)
   const body = flags.for === undefined ? {} : { for: flags.for }
-  const decided = await decide(socket, found.id, 'approve', body)
+  const decided = await decide(place, found.id, 'approve', body)
   if (flags.json) {
     io.stdout.write(`${JSON.stringify(decided)}\n`)
     return EXIT.fine
@@ -68,8 +65,8 @@ export async function approve(id: string, flags: ApproveFlags, io: CommandIo): P
 
 /** `egress deny ID`: denies a request, or takes an approval back. */
 export async function denyApproval(id: string, json: boolean, io: CommandIo): Promise<number> {
-  const { approval: found, socket } = await findApproval(id, io)
-  const decided = await decide(socket, found.id, 'deny', {})
+  const { approval: found, place } = await findApproval(id, io)
+  const decided = await decide(place, found.id, 'deny', {})
   io.stdout.write(
     json
       ? `${JSON.stringify(decided)}\n`
@@ -83,9 +80,9 @@ interface Decided {
   readonly by: Decider
 }
 
-async function decide(socket: string, id: string, verb: 'approve' | 'deny', body: unknown): Promise<Decided> {
+async function decide(place: Place, id: string, verb: 'approve' | 'deny', body: unknown): Promise<Decided> {
   const path = `/approvals/${encodeURIComponent(id)}/${verb}`
-  const answer = await askAdmin(socket, { method: 'POST', path, body })
+  const answer = await place.ask({ method: 'POST', path, body })
   if (answer === null) throw noGateway()
   throwIfRefused(answer)
   return answer.body as Decided
@@ -95,13 +92,13 @@ async function decide(socket: string, id: string, verb: 'approve' | 'deny', body
 async function findApproval(
   id: string,
   io: CommandIo,
-): Promise<{ readonly approval: PresentedApproval; readonly socket: string }> {
+): Promise<{ readonly approval: PresentedApproval; readonly place: Place }> {
   const path = `/approvals/${encodeURIComponent(id)}`
-  const answers = await askAll({ method: 'GET', path }, io)
+  const answers = await askEach({ method: 'GET', path }, io)
   const found = answers.find(({ answer }) => answer.status === 200)
   if (found !== undefined) {
     const { approval } = found.answer.body as { readonly approval: PresentedApproval }
-    return { approval, socket: found.socket }
+    return { approval, place: found.place }
   }
   const [first] = answers
   if (first === undefined) throw noGateway()
@@ -109,24 +106,12 @@ async function findApproval(
   throw noGateway()
 }
 
-/** The answers of the gateway of this machine or container, and of the single runs of this user. */
-async function askAll(question: AdminQuestion, { env }: CommandIo) {
-  const sockets = [adminSocketIn(stateDirectories(env).run), ...runSockets()]
+/** The answers of every gateway that this user can reach. */
+async function askEach(question: AdminQuestion, io: CommandIo) {
   const answers = await Promise.all(
-    sockets.map(async (socket) => ({ socket, answer: await askAdmin(socket, question) })),
+    (await findPlaces(io)).map(async (place) => ({ place, answer: await place.ask(question) })),
   )
-  return answers.flatMap(({ socket, answer }) => (answer === null ? [] : [{ socket, answer }]))
-}
-
-function runSockets(): readonly string[] {
-  const directory = runSocketsIn(stateDirectory())
-  try {
-    return readdirSync(directory)
-      .filter((name) => name.endsWith('.sock'))
-      .map((name) => join(directory, name))
-  } catch {
-    return []
-  }
+  return answers.flatMap(({ place, answer }) => (answer === null ? [] : [{ place, answer }]))
 }
 
 function throwIfRefused(answer: AdminAnswer): void {
