@@ -20,6 +20,7 @@ interface RunFlags {
   env?: string[]
   limit?: string[]
   label?: string[]
+  observe?: boolean
 }
 
 /** Adds `egress run`. A word after `--` is a program as it is; another word may be a known agent, which is run by its recipe. */
@@ -66,6 +67,10 @@ export function addRunCommand(egress: Command, io: CommandIo, done: (code: numbe
       'Put a label into each audit record of the sandbox, such as task=123 (repeatable)',
       collect,
     )
+    .option(
+      '--observe',
+      'Let hosts that the policy does not list pass, without credentials and recorded as observed',
+    )
     .option('--image <name>', 'Image to run the command in (Docker)', requireValue)
     .option('--tty', 'Give the command a terminal even if the output is not one (Docker)')
     .option('--allow-old-engine', 'Accept an engine with a known vulnerability (Docker)')
@@ -73,12 +78,12 @@ export function addRunCommand(egress: Command, io: CommandIo, done: (code: numbe
     .action(async (command: string[], flags: RunFlags) => {
       const { run } = await import('./cli/run.js')
       const { agent, policy, auditDir, workdir, write, home, mount: mounts = [], env = [], limit } = flags
-      const { backend, image, tty = false, allowOldEngine = false } = flags
+      const { backend, image, tty = false, allowOldEngine = false, observe = false } = flags
       const isProgram = process.argv.at(-command.length - 1) === '--'
       const recipe = isProgram ? null : findRecipe(command[0] ?? '')
       const limits = parseLimits(limit ?? [])
       const labels = parseLabels(flags.label ?? [])
       const what = { agent, recipe, policy, auditDir, workdir, write, home, mounts, env, limits, labels }
-      done(await run(command, { ...what, backend, image, tty, allowOldEngine }, io))
+      done(await run(command, { ...what, backend, image, tty, allowOldEngine, observe }, io))
     })
 }

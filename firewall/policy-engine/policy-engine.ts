@@ -8,6 +8,7 @@ import type { RuleKind } from '../rules/rule-kind.js'
 import type { Destination, Policy } from '../contracts/policy.js'
 import type { Scheme } from '../contracts/origin.js'
 import type { Effect, Rule } from '../contracts/rule.js'
+import { isObservable, observedDestinations } from './observed.js'
 import { GraphqlEndpoints, type GraphqlContent } from './graphql-endpoints.js'
 import type { RequestPath } from '../rules/request-path.js'
 
@@ -71,8 +72,11 @@ export class PolicyEngine {
   /** The lists of rules that have some for gRPC. */
   readonly #withCalls: ReadonlySet<readonly Rule[]>
   readonly #endpoints: GraphqlEndpoints
+  /** Where requests to hosts go that the policy does not list; empty unless a run is observed. */
+  readonly #observed: readonly Destination[]
 
-  constructor(policy: Policy, kinds: RuleKinds = RULE_KINDS) {
+  constructor(policy: Policy, kinds: RuleKinds = RULE_KINDS, observes = false) {
+    this.#observed = observes ? observedDestinations(policy) : []
     this.#kinds = kinds
     this.#hosts = indexByHost(policy.destinations)
     const usable = new Map<string, ReadonlySet<Destination>>()
@@ -102,7 +106,7 @@ export class PolicyEngine {
     const wildcard =
       pattern.kind === 'exact'
         ? null
-        : { text: pattern.text, wildcardLabels: matchHost(pattern, host) ?? [], limits }
+        : { text: pattern.text, wildcardLabels: this.#labelsOf(first, host), limits }
     return { allowed: true, rule: first.id, wildcard }
   }
 
@@ -250,7 +254,13 @@ export class PolicyEngine {
       const matching = under?.filter((destination) => matchHost(destination.host, host) !== null)
       if (matching?.[0] !== undefined) return matching.filter((one) => usable.has(one))
     }
-    return []
+    // Only what the policy does not mention for anybody: what it gives to other agents, it keeps from this one.
+    return this.#observed.length > 0 && isObservable(host) ? this.#observed : []
+  }
+
+  /** The labels that a wildcard matches. All of them are the sandbox's choice where the policy does not list the name. */
+  #labelsOf(destination: Destination, host: string): readonly string[] {
+    return this.#observed.includes(destination) ? host.split('.') : (matchHost(destination.host, host) ?? [])
   }
 }
 

@@ -28,19 +28,21 @@ export interface ProxySnapshot extends DecisionSnapshot {
  * Keeps of the snapshot before what does not depend on what has changed: addresses that were found, and connections.
  *
  * @param now milliseconds since 1970
+ * @param observes whether hosts that the policy does not list pass without credentials
  */
 export function createProxySnapshot(
   policy: Policy,
   ledger: Ledger,
   now: () => number,
   previous: ProxySnapshot | null = null,
+  observes = false,
 ): ProxySnapshot {
   const { upstream, http } = policy
   const keepsResolver = previous?.resolver.isMadeFrom(upstream, http.connectTimeoutMs) === true
   const hostAuthorities = policy.hostAuthorities?.() ?? null
   if (!keepsResolver) previous?.resolver.retire()
   return {
-    ...createDecisionSnapshot(policy, ledger, previous),
+    ...createDecisionSnapshot(policy, ledger, previous, observes),
     secretPatterns: new GatewaySecretPatterns(policy, previous?.secretPatterns ?? null),
     entityTags: previous?.entityTags ?? new EntityTags(randomBytes(32)),
     resolver: keepsResolver ? previous.resolver : new UpstreamResolver(upstream, http.connectTimeoutMs, now),

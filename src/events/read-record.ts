@@ -257,7 +257,9 @@ function readPolicy(action: PolicyEvent['action'], field: Field): Shown<'policy'
 }
 
 function verdictOf(field: Field): 'allow' | 'deny' {
-  return field('egress.verdict') === 'allow' ? 'allow' : 'deny'
+  // What was observed passed; its rule and its reason say why.
+  const verdict = field('egress.verdict')
+  return verdict === 'allow' || verdict === 'observe' ? 'allow' : 'deny'
 }
 
 function arrayAt(field: Field, path: string): readonly unknown[] {

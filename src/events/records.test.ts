@@ -325,8 +325,8 @@ void t.test('the schema', (t) => {
         $defs: Record<string, { properties: { event: { properties: { reason: { enum: string[] } } } } }>
       }
     ).$defs[kind]?.properties.event.properties.reason.enum ?? []
-  t.strictSame(reasons('httpDecision'), [...REASON_NAMES, null])
-  t.strictSame(reasons('dnsQuery'), [...DNS_REASONS, null])
+  t.strictSame(reasons('httpDecision'), ['observed', ...REASON_NAMES, null])
+  t.strictSame(reasons('dnsQuery'), ['observed', ...DNS_REASONS, null])
   const answers: readonly unknown[] = DNS_REASONS.map((reason) => replyTo(reason))
   t.notOk(answers.includes(undefined), 'every reason has its answer')
   t.end()

@@ -13,6 +13,7 @@ import type {
   RepeatEvent,
   SandboxEvent,
 } from './events.js'
+import { recordedReason, recordedVerdict } from './observed.js'
 import { jsonText } from './json-text.js'
 import { begin, beginning, jsonSandbox, refOf, type Header } from './record-parts.js'
 
@@ -70,7 +71,7 @@ export function dnsLine(header: Header, event: DnsEvent): string {
     begin(header) +
     `"event":{"kind":"event","category":["network"],"type":["protocol","${allowed ? 'allowed' : 'denied'}"],` +
     `"action":"dns-query","outcome":"${allowed ? 'success' : 'failure'}",` +
-    `"reason":${jsonText(event.reason)},"sequence":${header.sequence}},` +
+    `"reason":${jsonText(recordedReason(event))},"sequence":${header.sequence}},` +
     `"rule":{"name":${jsonText(event.rule)}},` +
     `"source":{"ip":${jsonText(event.client.address)},"port":${event.client.port}},` +
     `"network":{"protocol":"dns","transport":"${event.transport}"},` +
@@ -79,7 +80,7 @@ export function dnsLine(header: Header, event: DnsEvent): string {
         ? 'null'
         : `{"name":${jsonText(question.name)},"type":${jsonText(question.type)},"class":${jsonText(question.class)}}`
     },"response_code":${jsonText(event.rcode)},"resolved_ip":[${event.answers.map(jsonText).join()}]},` +
-    `"egress":{"sandbox":${jsonSandbox(sandbox)},"verdict":"${event.verdict}","wildcard":${jsonText(event.wildcard)},"features":${
+    `"egress":{"sandbox":${jsonSandbox(sandbox)},"verdict":"${recordedVerdict(event)}","wildcard":${jsonText(event.wildcard)},"features":${
       features === null
         ? 'null'
         : `{"length":${features.length},"entropy":${features.entropy},"signal":${jsonText(features.signal)}}`
@@ -95,7 +96,7 @@ export function decisionLine(header: Header, event: HttpDecision): string {
     begin(header) +
     `"event":{"kind":"event","category":["network","web"],"type":["access","${allowed ? 'allowed' : 'denied'}"],` +
     `"action":"http-${event.kind}","outcome":"${allowed ? 'unknown' : 'failure'}",` +
-    `"reason":${jsonText(event.reason)},"sequence":${header.sequence}},` +
+    `"reason":${jsonText(recordedReason(event))},"sequence":${header.sequence}},` +
     `"rule":{"name":${jsonText(event.rule)}},` +
     `"source":{"ip":${jsonText(event.peer.address)},"port":${event.peer.port}},` +
     `"destination":{"ip":${jsonText(event.address)}},` +
@@ -103,7 +104,7 @@ export function decisionLine(header: Header, event: HttpDecision): string {
     `"path":${jsonText(event.path)},"query":${jsonText(event.query?.replace(/^\?/, '') ?? null)}},` +
     `"http":{"request":{"id":${jsonText(event.id)},"method":${jsonText(event.method)}},` +
     `"response":{"status_code":${event.status}}},` +
-    `"egress":{"sandbox":${jsonSandbox(event.sandbox)},"verdict":"${event.verdict}",` +
+    `"egress":{"sandbox":${jsonSandbox(event.sandbox)},"verdict":"${recordedVerdict(event)}",` +
     `"listener":"${event.listener}","service":${jsonText(event.service)},"credential":${jsonText(event.credential)},` +
     (event.approval == null ? '' : `"approval":{"id":${jsonText(event.approval)}},`) +
     (event.target == null ? '' : `"target":${JSON.stringify(event.target)},`) +

@@ -36,6 +36,11 @@ export interface GatewayOptions extends CheckedPolicy {
   readonly fail: (error: unknown) => void
   /** Problems that do not stop the gateway, for the program's log. */
   readonly warn?: (message: string) => void
+  /**
+   * True for one observed run, and never for a gateway that serves: hosts that the policy does not list pass without credentials, and
+   * are recorded as observed. No policy, setting or variable can set it.
+   */
+  readonly observe?: boolean
 }
 
 /**
@@ -66,7 +71,7 @@ export class Gateway {
       now: Date.now,
       notify: (approval) => this.#notify(approval),
     })
-    this.#snapshot = createSnapshot(options, this.#ledger, Date.now, null, this.#descriptors)
+    this.#snapshot = createSnapshot(options, this.#ledger, Date.now, null, this.#descriptors, options.observe)
     this.#proxy = {
       snapshot: () => this.#snapshot.proxy,
       ledger: this.#ledger,
@@ -101,7 +106,14 @@ export class Gateway {
    */
   replace(checked: CheckedPolicy): void {
     const before = this.#snapshot
-    const snapshot = createSnapshot(checked, this.#ledger, Date.now, before, this.#descriptors)
+    const snapshot = createSnapshot(
+      checked,
+      this.#ledger,
+      Date.now,
+      before,
+      this.#descriptors,
+      this.#options.observe,
+    )
     this.#snapshot = snapshot
     if (before.proxy.pools !== snapshot.proxy.pools) before.proxy.pools.handOver(snapshot.proxy.pools)
     this.#refreshSecrets()

@@ -28,6 +28,7 @@ export interface GatewaySnapshot {
 /**
  * @param previous the snapshot in force; parts that are not affected by the change are reused
  * @param descriptors how many the process may have open; null for any number
+ * @param observes whether hosts that the policy does not list pass without credentials
  */
 export function createSnapshot(
   { policy, refresher = null }: CheckedPolicy,
@@ -35,8 +36,9 @@ export function createSnapshot(
   now: () => number,
   previous: GatewaySnapshot | null = null,
   descriptors: number | null = null,
+  observes = false,
 ): GatewaySnapshot {
   const limited = { ...policy, limits: fitLimits(policy.limits, descriptors) }
-  const proxy = createProxySnapshot(limited, ledger, now, previous?.proxy ?? null)
+  const proxy = createProxySnapshot(limited, ledger, now, previous?.proxy ?? null, observes)
   return { policy, proxy, dns: createResolverSnapshot(policy, proxy.namePolicy), refresher }
 }

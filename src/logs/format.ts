@@ -1,3 +1,4 @@
+import { isObserved } from '#firewall/contracts/observed.js'
 import { defaultPort } from '#firewall/names/default-port.js'
 import type { Decider, ShownEvent } from '../events/events.js'
 import { outcomeOfEvent, type Judged } from './outcome.js'
@@ -156,10 +157,11 @@ const WORDS = {
   denied: ['red', 'DENY '],
   failed: ['yellow', 'FAIL '],
   limited: ['yellow', 'LIMIT'],
+  observed: ['yellow', 'OBSERVE'],
 } as const
 
-function verdictWord(event: Judged, paint: Paint): string {
-  const [colour, word] = WORDS[outcomeOfEvent(event)]
+function verdictWord(event: Judged & { readonly rule: string | null }, paint: Paint): string {
+  const [colour, word] = WORDS[isObserved(event) ? 'observed' : outcomeOfEvent(event)]
   return paint(colour, word)
 }
 

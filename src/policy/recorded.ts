@@ -1,4 +1,5 @@
 import { METHODS } from 'node:http'
+import { isObserved } from '#firewall/contracts/observed.js'
 import { outcomeOf } from '#firewall/contracts/reasons.js'
 import { parseHostname } from '#firewall/names/hostname.js'
 import type { Scheme } from '#firewall/contracts/origin.js'
@@ -44,7 +45,8 @@ export function recordedIn(line: LogLine): Recorded | null {
   if (agent === null) return null
   const found = (question: RecordedQuestion | null, more: Partial<Recorded>): Recorded | null => {
     if (question === null || !('verdict' in shown.event)) return null
-    const { verdict, reason, rule } = shown.event
+    const { reason, rule } = shown.event
+    const verdict: Recorded['verdict'] = isObserved(shown.event) ? 'observe' : shown.event.verdict
     const known = { agent, question, verdict, reason, rule, service, credential }
     return { ...known, detail: null, count: 1, suspicious: false, type: null, ...more }
   }

@@ -19,7 +19,7 @@ export async function chooseBackend(
   const { backend = 'namespaces' } = options
   const onlyDocker =
     options.image !== undefined || options.tty || options.allowOldEngine || options.limits.processors !== null
-  const onlyNamespaces = options.policy !== undefined || options.auditDir !== undefined
+  const onlyNamespaces = options.policy !== undefined || options.auditDir !== undefined || options.observe
   const gateway = () => findGateway(host, dockerOptions(env, options))
   if (backend === 'docker') return { name: 'docker', gateway: gateway() }
   if (backend === 'namespaces') {

@@ -129,7 +129,13 @@ export async function runDocker(
   }
 }
 
-function refuseNamespaceOptions({ policy, auditDir }: RunOptions): void {
+function refuseNamespaceOptions({ policy, auditDir, observe }: RunOptions): void {
+  // Threat: a gateway that serves many sandboxes, and lets all of them reach everything because one is observed.
+  if (observe)
+    throw usage(
+      '--observe requires the namespaces backend: with Docker the gateway is shared by all sandboxes',
+      'Remove --observe, or add --backend namespaces',
+    )
   const name = policy === undefined ? '--audit-dir' : '--policy'
   if (policy !== undefined || auditDir !== undefined)
     throw usage(

@@ -36,6 +36,7 @@ import { setNewRepositoriesAside } from '../sandbox/new-repositories.js'
 import { locateAgent } from './agent-program.js'
 import { endNotes, hiddenNotes } from './hiding-notes.js'
 import { operateRun, stoppedByOperator } from './operated-run.js'
+import { ObservedHosts, observeWarning } from './observe.js'
 import { recordWrites } from './record-writes.js'
 import { homeTrustFiles, trustFiles } from '../trust/trust-files.js'
 import { applyRecipe, environmentChanges, ownPolicy, explainOwnPolicy, quietHosts } from './run-recipe.js'
@@ -89,6 +90,7 @@ export async function runEmbedded(
   const directory = join(settings.auditDir, 'runs', runName(identity.id))
   const summary = new RunSummary([...quiet, ...quietHosts(recipe?.quiet)])
   const counts = new SandboxCounts()
+  const observed = options.observe ? new ObservedHosts() : null
   const audit = new Audit({
     directory,
     gateway: identity.id,
@@ -96,7 +98,7 @@ export async function runEmbedded(
     onChange: (message) => log.error(message),
     whenLost: settings.auditLost,
     key: openAuditKey(keyDirectory),
-    sinks: [summary, counts],
+    sinks: [summary, counts, ...(observed === null ? [] : [observed])],
   })
   let making: Promise<CertificateAuthority> | null = null
   const authority = () => (making ??= CertificateAuthority.create(Date.now()))
@@ -152,6 +154,7 @@ export async function runEmbedded(
     endWritable = beginWritable()
     for (const warning of warnings) log.warn(warning)
     for (const line of [...notes, ...hiddenNotes(plan, [resolve(io.cwd, loaded.file)])]) tell(line)
+    if (observed !== null) tell(observeWarning())
     const ca = await authority()
     const fail = (error: unknown) => log.error('Internal error on a connection', error)
     const warn = (message: string) => log.warn(message)
@@ -160,7 +163,7 @@ export async function runEmbedded(
     gateway = new LateGateway({
       sockets: socketsOf(sandbox),
       async load() {
-        running = await loadGateway({ policy, refresher, fail, warn, ...who })
+        running = await loadGateway({ policy, refresher, fail, warn, observe: options.observe, ...who })
         operated.attach(running)
         return running
       },
@@ -199,6 +202,7 @@ export async function runEmbedded(
     audit.end()
     const refused = summary.line()
     if (refused !== null) tell(`${refused}: ${logsCommand(options, identity.id)}`)
+    if (observed !== null) tell(`${observed.line()}: ${suggestCommand(options, identity.id)}`)
   }
 }
 
@@ -244,6 +248,11 @@ function throwIf(broken: { readonly error: unknown } | null): void {
 /** What shows the refusals of this run. */
 function logsCommand({ auditDir }: RunOptions, id: string): string {
   return `egress logs --denied --sandbox ${id}${auditDir === undefined ? '' : ` --audit-dir ${quoteWord(auditDir)}`}`
+}
+
+/** What shows the policy that an observed run needs. */
+function suggestCommand({ auditDir }: RunOptions, sandbox: string): string {
+  return `egress suggest --sandbox ${sandbox}${auditDir === undefined ? '' : ` --audit-dir ${quoteWord(auditDir)}`}`
 }
 
 function identify(

@@ -26,6 +26,8 @@ export interface RunOptions {
   readonly image: string | undefined
   readonly tty: boolean
   readonly allowOldEngine: boolean
+  /** Hosts that the policy does not list pass without credentials. */
+  readonly observe: boolean
 }
 
 /** The defaults; `limits` is the result of `parseLimits([])`. */
@@ -45,6 +47,7 @@ export const noOptions = (limits: SandboxLimits): RunOptions => ({
   image: undefined,
   tty: false,
   allowOldEngine: false,
+  observe: false,
 })
 
 export interface RequestSetting {
