@@ -136,7 +136,9 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .argument('[file]', 'Policy file (default: egress.yaml)')
     .option('--policy <file>', 'Policy file, as with the other commands', requireValue)
     .option('--json', 'Print one JSON object')
-    .action(async (file: string | undefined, { policy, json }: { policy?: string; json?: boolean }) => {
+    .option('--live', 'Also connect to every upstream and get every token (exits 1 if one fails)')
+    .action(async (file: string | undefined, flags: { policy?: string; json?: boolean; live?: boolean }) => {
+      const { policy, json, live } = flags
       if (file !== undefined && policy !== undefined)
         throw new EgressError({
           code: 'EGRESS_USAGE',
@@ -144,7 +146,7 @@ function program(io: CommandIo, done: (code: number) => void): Command {
           fix: `Use \`egress check ${policy}\` or \`egress check --policy ${policy}\``,
         })
       const { runCheck } = await import('./cli/check.js')
-      done(await runCheck({ file: file ?? policy, json }, io, await credentialKinds()))
+      done(await runCheck({ file: file ?? policy, json, live }, io, await credentialKinds()))
     })
 
   egress

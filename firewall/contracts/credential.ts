@@ -120,6 +120,8 @@ export interface Credential {
   readonly endpoints?: readonly Origin[]
   /** For mutual TLS. */
   readonly clientCertificate?: ClientCertificate
+  /** True if a token request may use up a secret, so that nobody but the running gateway must send one. */
+  readonly usesUpSecrets?: boolean
 }
 
 /** One value of a credential in the policy. */

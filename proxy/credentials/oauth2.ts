@@ -83,6 +83,7 @@ export const oauth2: CredentialKind = {
       endpoint,
       obtain,
       more: refresh === null ? [] : [refresh.current],
+      usesUpSecrets: refresh !== null,
       alsoSecret: () => (clientSecret === undefined ? [] : [basicPair(clientId, clientSecret)]),
     })
   },

@@ -16,6 +16,7 @@ export interface TokenCredentialParts {
   readonly authorization?: (token: string, request: OutgoingRequest) => string
   /** Secrets that are not in the policy. */
   readonly more?: readonly Secret[]
+  readonly usesUpSecrets?: boolean
   /** Values derived from the fields that must be redacted too. */
   readonly alsoSecret?: () => readonly string[]
 }
@@ -25,7 +26,17 @@ const bearerHeader = (token: string) => `Bearer ${token}`
 
 /** A credential that sets `Authorization` to a token that the gateway requests. */
 export function tokenCredential(parts: TokenCredentialParts): Credential {
-  const { kind, id, values, endpoint, obtain, authorization = bearerHeader, more = [], alsoSecret } = parts
+  const {
+    kind,
+    id,
+    values,
+    endpoint,
+    obtain,
+    authorization = bearerHeader,
+    more = [],
+    alsoSecret,
+    usesUpSecrets = false,
+  } = parts
   const given = Object.values(values)
   const cache = new TokenCache(`token of ${id}`, given, obtain)
   const all = [...given, ...more, cache.token]
@@ -52,5 +63,6 @@ export function tokenCredential(parts: TokenCredentialParts): Credential {
       return secretPatternsOf(...new Set(texts))
     }),
     endpoints: endpoint === null ? [] : [endpoint.origin],
+    usesUpSecrets,
   }
 }

@@ -2,7 +2,7 @@ import { SecretPatterns } from '#firewall/secrets/secret-patterns.js'
 import { CLASSES, CR, LF } from './characters.js'
 import { contextOf, heldFrom, MIN_LINE } from './hold-back.js'
 import { searchOf, type Search } from './search.js'
-import type { Tally } from './tally.js'
+import { Tally } from './tally.js'
 
 const STAR = 0x2a
 const EMPTY = Buffer.alloc(0)
@@ -164,7 +164,11 @@ const BEGUN = '\0'
  * each byte, so secret patterns are read in the same way.
  */
 export function redactText(text: string, secretPatterns: SecretPatterns, tally: Tally): string {
+  return redactBytes(Buffer.from(text, 'latin1'), secretPatterns, tally).toString('latin1')
+}
+
+/** The same for bytes that are all there. */
+export function redactBytes(bytes: Buffer, secretPatterns: SecretPatterns, tally = new Tally()): Buffer {
   const redactor = new Redactor(secretPatterns, tally)
-  const bytes = Buffer.from(text, 'latin1')
-  return redactor.push(bytes).toString('latin1') + redactor.flush().toString('latin1')
+  return Buffer.concat([redactor.push(bytes), redactor.flush()])
 }
