@@ -5,7 +5,7 @@
 Needs Python 3.9 and `cryptography`. docs/audit.md says what is checked; exit codes as of `egress logs verify`.
 """
 
-import argparse, base64, datetime, hashlib, json, pathlib, re, sys
+import argparse, base64, datetime, gzip, hashlib, json, pathlib, re, sys
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key, load_pem_public_key
 
@@ -115,9 +115,11 @@ def verify(directory, **options):
     logs, found = {}, []
     for role in ROLES:
         log = logs[role] = Log(role, **options)
-        for file in sorted(directory.glob(f"{role}.*.ndjson")) + list(directory.glob(f"{role}.ndjson")):
-            for number, line in enumerate(file.read_bytes().split(b"\n"), 1):
-                found += [(kind, f"{file}:{number}") for kind in (log.push(line) if line else [])]
+        # The original of a file that is there twice was not compressed to its end.
+        rotated = {f.name[: -3 * (f.suffix == ".gz") or None]: f for e in (".gz", "") for f in directory.glob(f"{role}.*.ndjson{e}")}
+        for file in [rotated[name] for name in sorted(rotated)] + list(directory.glob(f"{role}.ndjson")):
+            for number, line in enumerate((gzip.open if file.suffix == ".gz" else open)(file, "rb"), 1):
+                found += [(kind, f"{file}:{number}") for kind in (log.push(line.rstrip(b"\n")) if line.strip() else [])]
         found += [(kind, f"{directory}/{role}") for kind in log.end()]
     for log in logs.values():
         for seen in log.others:

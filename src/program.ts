@@ -32,6 +32,19 @@ interface LogsFlags extends FilterFlags {
   follow?: boolean
   tail?: number
   json?: boolean
+  format?: string
+}
+
+/** The format of `--format`, which `--json` is short for. */
+function formatOf<T extends string>(flags: LogsFlags, formats: readonly T[], standard: T): T {
+  const named = flags.json === true ? 'json' : (flags.format ?? standard)
+  const known = formats.find((format) => format === named)
+  if (known !== undefined) return known
+  throw new EgressError({
+    code: 'EGRESS_USAGE',
+    problem: `Unknown format \`${named}\``,
+    fix: `Use one of ${formats.join(', ')}`,
+  })
 }
 
 const LOGS_EXAMPLES = `
@@ -41,6 +54,8 @@ Examples:
   egress logs --failed --host api.example       what it allows, and did not work
   egress logs show 4f6c01aa                     one request, from its DNS query to its end
   egress logs stats --since 1d --agent ci       figures
+  egress logs --format csv --since 1d           a table for a spreadsheet
+  egress logs summary >> "$GITHUB_STEP_SUMMARY"  the page of a CI job
   egress logs verify                            check that nobody changed the log
 `
 
@@ -209,29 +224,42 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .option('-f, --follow', 'Keep printing new records as they are written')
     .option('-n, --tail <lines>', 'Show only the last lines', wholeNumber)
     .option('--json', 'Print the records unchanged, one JSON object per line')
+    .option('--format <name>', 'pretty, json, csv or markdown (default: pretty)', requireValue)
     .addHelpText('after', LOGS_EXAMPLES)
     .action(async (role: string | undefined, flags: LogsFlags) => {
-      const { logs } = await import('./cli/logs.js')
+      const { logs, LOG_FORMATS } = await import('./cli/logs.js')
       const interrupted = new AbortController()
       process.once('SIGINT', () => interrupted.abort())
-      const { follow = false, json = false, tail = null } = flags
-      const options = { ...(await placeOf(flags, io)), role, filter: flags, follow, json, tail }
-      done(await logs({ ...options, colour: process.stdout.isTTY }, io, Date.now(), interrupted.signal))
+      const { follow = false, tail = null } = flags
+      const format = formatOf(flags, LOG_FORMATS, 'pretty')
+      const options = { ...(await placeOf(flags, io)), role, filter: flags, follow, format, tail }
+      const { stdout, stderr } = process
+      // Lines on the same terminal show well enough that something is read.
+      const terminal = { colour: stdout.isTTY, bar: stderr.isTTY && !stdout.isTTY }
+      done(await logs({ ...options, ...terminal }, io, Date.now(), interrupted.signal))
     })
   addFilters(logsCommand)
 
-  addFilters(
-    logsCommand
-      .command('stats')
-      .description('Show the audit log in figures: outcomes, hosts, rules, bytes, time')
-      .argument('[log]', 'dns, http or sandbox (default: all)')
-      .option('--json', 'Print one JSON object'),
-  ).action(async (role: string | undefined, _: unknown, command: Command) => {
-    const { logsStats } = await import('./cli/logs-stats.js')
-    const flags: LogsFlags = command.optsWithGlobals()
-    const options = { ...(await placeOf(flags, io)), role, filter: flags, json: flags.json === true }
-    done(await logsStats(options, io, Date.now()))
-  })
+  const figures = [
+    ['stats', 'Show the audit log in figures: outcomes, hosts, rules, bytes, time', 'pretty'],
+    ['summary', 'Sum up the audit log for the page of a CI job', 'markdown'],
+  ] as const
+  for (const [name, description, standard] of figures)
+    addFilters(
+      logsCommand
+        .command(name)
+        .description(description)
+        .argument('[log]', 'dns, http or sandbox (default: all)')
+        .option('--json', 'Print one JSON object')
+        .option('--format <name>', `pretty, json or markdown (default: ${standard})`, requireValue),
+    ).action(async (role: string | undefined, _: unknown, command: Command) => {
+      const { logsStats } = await import('./cli/logs-stats.js')
+      const flags: LogsFlags = command.optsWithGlobals()
+      const format = formatOf(flags, ['pretty', 'json', 'markdown'], standard)
+      const place = await placeOf(flags, io)
+      const options = { ...place, role, filter: flags, format, bar: process.stderr.isTTY }
+      done(await logsStats(options, io, Date.now()))
+    })
 
   logsCommand
     .command('show')
@@ -273,7 +301,8 @@ function program(io: CommandIo, done: (code: number) => void): Command {
       const keyDirectories = [auditKeyDirectory(io.env), auditKey]
       const { publicKey, open = false, retained = false } = flags
       const directories = { keyDirectories, resolverKeyDirectory: resolverAuditKey }
-      done(await verifyCommand({ auditDir, publicKey, open, retained, ...directories }, io))
+      const bar = process.stderr.isTTY
+      done(await verifyCommand({ auditDir, publicKey, open, retained, bar, ...directories }, io))
     })
 
   return egress

@@ -42,7 +42,8 @@ function start(words: readonly string[], more: Record<string, string> = {}) {
     encoding: 'utf8',
     timeout: 120_000,
   })
-  const tell = (text: string) => text.replaceAll(directory, 'DIR').replace(/\d+ ms/g, 'N ms')
+  const tell = (text: string) =>
+    text.replaceAll(directory, 'DIR').replace(/\d+ ms/g, 'N ms').replace(/\bsb-[0-9a-f]{10}\b/g, 'SANDBOX')
   return { status, stdout: tell(stdout), stderr: tell(stderr) }
 }
 

@@ -1,6 +1,16 @@
 import { hash } from 'node:crypto'
-import { closeSync, existsSync, fstatSync, lstatSync, openSync, readdirSync, readSync } from 'node:fs'
+import {
+  closeSync,
+  existsSync,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+} from 'node:fs'
 import { join } from 'node:path'
+import { gunzipSync } from 'node:zlib'
 
 /**
  * Where a log goes on: each record has the number that follows, and the hash of the line before it. So whoever knows that one
@@ -28,13 +38,24 @@ export function hashOfLines(lines: readonly Buffer[]): string | null {
   return lines.length === 0 ? null : hashOf(Buffer.concat(lines.flatMap((line) => [line, Buffer.of(LF)])))
 }
 
-/** The files of one role in a directory, rotated files first. */
+const FILE = /^(?<stem>.*\.ndjson)(?<ending>\.gz|\.zst)?$/
+
+/**
+ * The files of one role in a directory, rotated files first. Of a file that is there compressed and not, whoever compressed it was
+ * stopped before the original was removed: the original is whole.
+ */
 export function logFiles(directory: string, role: string): string[] {
   if (!existsSync(directory)) return []
-  return readdirSync(directory)
-    .filter((name) => name.startsWith(`${role}.`) && name.endsWith('.ndjson'))
-    .sort((a, b) => Number(a === `${role}.ndjson`) - Number(b === `${role}.ndjson`) || a.localeCompare(b))
-    .map((name) => join(directory, name))
+  const stems = new Map<string, string>()
+  for (const name of readdirSync(directory)) {
+    const { stem, ending } = FILE.exec(name)?.groups ?? {}
+    if (stem === undefined || !name.startsWith(`${role}.`)) continue
+    if (ending === undefined || !stems.has(stem)) stems.set(stem, name)
+  }
+  const current = `${role}.ndjson`
+  return [...stems]
+    .sort(([a], [b]) => Number(a === current) - Number(b === current) || (a < b ? -1 : 1))
+    .map(([, name]) => join(directory, name))
 }
 
 /** Where the log of a role ended when its last process did. */
@@ -43,7 +64,7 @@ export function chainEndOf(directory: string, role: string): ChainEnd {
   for (const file of logFiles(directory, role).reverse()) {
     // A pipe or a device in the place of a log has no lines to go on from.
     if (!lstatSync(file).isFile()) continue
-    for (const line of linesFromEnd(file)) {
+    for (const line of file.endsWith('.ndjson') ? linesFromEnd(file) : expandedFromEnd(file)) {
       const sequence = sequenceOf(line)
       if (sequence !== null)
         return { sequence: sequence + 1, previous: hashOf(line), torn: hashOfLines(torn) }
@@ -61,6 +82,16 @@ function sequenceOf(line: Buffer): number | null {
   } catch {
     return null
   }
+}
+
+/** The same of a compressed file, which is one only if nothing was written since it was closed. */
+function expandedFromEnd(path: string): Buffer[] {
+  if (!path.endsWith('.gz')) throw new Error(`${path} cannot be continued: expand it first`)
+  const lines = gunzipSync(readFileSync(path)).toString('latin1').split('\n')
+  return lines
+    .filter((line) => line !== '')
+    .map((line) => Buffer.from(line, 'latin1'))
+    .reverse()
 }
 
 /** The lines of a file, the last one first, whether or not it ends with a line feed. Reads no more of it than is asked for. */

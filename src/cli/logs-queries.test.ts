@@ -88,12 +88,14 @@ const common = (auditDir: string) => ({
   auditDir,
   isNamed: true,
   role: undefined,
+  format: 'pretty' as const,
+  bar: false,
   json: false,
   colour: false,
 })
 
 async function chosen(auditDir: string, filter: FilterFlags): Promise<string[]> {
-  const options = { ...common(auditDir), filter, follow: false, tail: null, json: true }
+  const options = { ...common(auditDir), filter, follow: false, tail: null, format: 'json' as const }
   const out = await printed((io) => logs(options, io, NOW, new AbortController().signal))
   const ids = out.matchAll(/"request":\{"id":"([^"]+)"|"question":\{"name":"([^"]+)"/g)
   return Array.from(ids, ([, id, name]) => id ?? name ?? '')
@@ -189,7 +191,7 @@ void t.test('figures', async (t) => {
   t.match(out, /Requests by agent\n {2}14 {2}default\n {3}3 {2}ci\n/)
   t.match(out, /Names that look like encoded data\n {2}1 {2}aGVsbG8.evil.example\n/)
   t.notMatch(out, '\x1b')
-  const json = JSON.parse(await printed((io) => logsStats({ ...options, json: true }, io, NOW))) as object
+  const json = JSON.parse(await printed((io) => logsStats({ ...options, format: 'json' }, io, NOW))) as object
   t.match(json, { p95: 95, denials: [{ name: 'a.example unresolvable', count: 1 }, { count: 1 }] })
   const none = await printed((io) => logsStats({ ...options, filter: { agent: 'nobody' } }, io, NOW))
   t.match(none, /^No records\n/)

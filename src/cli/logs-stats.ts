@@ -1,7 +1,9 @@
 import type { CommandIo } from '../common/io.js'
-import { isChosen } from '../logs/filter.js'
+import { isChosen, textFilter } from '../logs/filter.js'
 import { clean } from '../logs/format.js'
-import { readLog } from '../logs/read.js'
+import { summaryMarkdown } from '../logs/markdown.js'
+import { progressBar } from '../logs/progress.js'
+import { readLog, sizeOfLogs } from '../logs/read.js'
 import { LogStats, type Count, type Figures } from '../logs/stats.js'
 import { readFilter, rolesOf, tellMissing, type FilterFlags } from './logs.js'
 
@@ -11,7 +13,9 @@ export interface StatsOptions {
   readonly isNamed: boolean
   readonly role: string | undefined
   readonly filter: FilterFlags
-  readonly json: boolean
+  readonly format: 'pretty' | 'json' | 'markdown'
+  /** Whether a bar may show how much was read. */
+  readonly bar: boolean
 }
 
 /** Rows of a table. */
@@ -22,12 +26,21 @@ export async function logsStats(options: StatsOptions, io: CommandIo, now: numbe
   const filter = readFilter(options.filter, now)
   tellMissing({ ...options, follow: false }, io)
   const stats = new LogStats()
-  for await (const line of readLog(options.auditDir, rolesOf(options.role), () => undefined))
+  const roles = rolesOf(options.role)
+  const bar = progressBar(options.bar ? io.stderr : null, sizeOfLogs(options.auditDir, roles))
+  const reading = { mayBeWanted: textFilter(filter), progress: bar.add }
+  for await (const line of readLog(options.auditDir, roles, () => undefined, reading))
     if (isChosen(line, filter)) stats.add(line)
-  const figures = stats.figures()
-  io.stdout.write(options.json ? `${JSON.stringify(figures)}\n` : describe(figures))
+  bar.clear()
+  io.stdout.write(shownAs[options.format](stats.figures()))
   return 0
 }
+
+const shownAs = {
+  pretty: describe,
+  json: (figures: Figures) => `${JSON.stringify(figures)}\n`,
+  markdown: summaryMarkdown,
+} as const
 
 function describe(figures: Figures): string {
   const { records, from, to, queries, requests, bytesUp, bytesDown, redactions, p50, p95 } = figures

@@ -1,11 +1,13 @@
 import { createPublicKey } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { AuditRole } from '../audit/audit.js'
+import { AUDIT_ROLES, type AuditRole } from '../audit/audit.js'
 import { fingerprint, PUBLIC_KEY_FILE } from '../audit/audit-key.js'
 import { EgressError, EXIT } from '../common/errors.js'
 import type { CommandIo } from '../common/io.js'
 import { FINDINGS, type FindingKind } from '../logs/chain-verifier.js'
+import { progressBar } from '../logs/progress.js'
+import { sizeOfLogs } from '../logs/read.js'
 import { verifyLogs, type Verified } from '../logs/verify.js'
 
 /** Options of `egress logs verify`. */
@@ -19,6 +21,8 @@ export interface VerifyFlags {
   readonly resolverKeyDirectory: string
   readonly open: boolean
   readonly retained: boolean
+  /** Whether a bar may show how much was read. */
+  readonly bar: boolean
 }
 
 /** Findings that are printed; the others are counted. */
@@ -32,12 +36,15 @@ export async function verifyCommand(flags: VerifyFlags, io: CommandIo): Promise<
   // Threat: a resolver that was taken over has its own key, and writes the proxy's log anew.
   const keysOf = (role: AuditRole) =>
     trusted === null ? null : [...trusted.keys, ...(role === 'dns' ? trusted.resolver : [])]
-  const options = { keysOf, mayBeginLate: flags.retained, mayBeOpen: flags.open }
+  const bar = progressBar(flags.bar ? io.stderr : null, sizeOfLogs(flags.auditDir, AUDIT_ROLES))
+  const options = { keysOf, mayBeginLate: flags.retained, mayBeOpen: flags.open, progress: bar.add }
   const logs = await verifyLogs(flags.auditDir, options, ({ kind, message, place }) => {
     if (kinds.length === 0) kinds.push(kind)
     printed += 1
+    bar.clear()
     if (printed <= MAX_PRINTED) io.stdout.write(`${kind.toUpperCase()} ${place}: ${message}\n`)
   })
+  bar.clear()
   if (logs.length === 0)
     throw new EgressError({
       code: 'EGRESS_NO_LOG',

@@ -3,8 +3,11 @@ import type { AuditRole } from '../audit/audit.js'
 import { EgressError, EXIT } from '../common/errors.js'
 import { followLog } from '../logs/follow.js'
 import { formatEvent, painter } from '../logs/format.js'
-import { isChosen, type Filter } from '../logs/filter.js'
-import { readLog, type LogLine } from '../logs/read.js'
+import { COLUMNS, csvRow, rowOf } from '../logs/csv.js'
+import { isChosen, textFilter, type Filter } from '../logs/filter.js'
+import { tableHead, tableRow } from '../logs/markdown.js'
+import { progressBar } from '../logs/progress.js'
+import { readLog, sizeOfLogs, type LogLine } from '../logs/read.js'
 import { AUDIT_ROLES } from '../audit/audit.js'
 import { parseLabels } from '../common/labels.js'
 import type { CommandIo } from '../common/io.js'
@@ -37,10 +40,15 @@ export interface LogsOptions {
   readonly follow: boolean
   /** Lines from the end; null for all. */
   readonly tail: number | null
-  readonly json: boolean
+  readonly format: LogFormat
   /** Whether standard output is a terminal. */
   readonly colour: boolean
+  /** Whether a bar may show how much was read. */
+  readonly bar: boolean
 }
+
+export const LOG_FORMATS = ['pretty', 'json', 'csv', 'markdown'] as const
+export type LogFormat = (typeof LOG_FORMATS)[number]
 
 /** Prints the audit log: one formatted line per record, or with `json` the records unchanged. */
 export async function logs(
@@ -54,24 +62,45 @@ export async function logs(
   tellMissing(options, io)
   // Checkpoints are for `egress logs verify`.
   const chosen = (line: LogLine) =>
-    isChosen(line, filter) && (options.json || line.shown.type !== 'checkpoint')
-  const paint = painter(options.colour, io.env)
-  const print = ({ text, time, shown }: LogLine) =>
-    io.stdout.write(`${options.json ? text : formatEvent(time, shown, paint)}\n`)
+    isChosen(line, filter) && (options.format === 'json' || line.shown.type !== 'checkpoint')
+  const { head, row } = printer(options, io)
+  const print = (line: LogLine) => io.stdout.write(`${row(line)}\n`)
+  for (const line of head) io.stdout.write(`${line}\n`)
 
   let damaged = 0
   const last: LogLine[] = []
-  for await (const line of readLog(options.auditDir, roles, () => (damaged += 1))) {
+  const bar = progressBar(options.bar ? io.stderr : null, sizeOfLogs(options.auditDir, roles))
+  const reading = { mayBeWanted: textFilter(filter), progress: bar.add }
+  for await (const line of readLog(options.auditDir, roles, () => (damaged += 1), reading)) {
     if (!chosen(line)) continue
     if (options.tail === null) print(line)
     else if (last.push(line) > options.tail) last.shift()
   }
+  bar.clear()
   last.forEach(print)
   if (damaged > 0) io.stderr.write(`egress: ${String(damaged)} damaged lines were skipped\n`)
   if (options.follow) {
     for await (const line of followLog(options.auditDir, roles, signal)) if (chosen(line)) print(line)
   }
   return 0
+}
+
+/** The first lines of an output, and how it shows a record. */
+function printer(
+  { format, colour }: Pick<LogsOptions, 'format' | 'colour'>,
+  io: CommandIo,
+): { readonly head: readonly string[]; readonly row: (line: LogLine) => string } {
+  const paint = painter(colour, io.env)
+  switch (format) {
+    case 'pretty':
+      return { head: [], row: ({ time, shown }) => formatEvent(time, shown, paint) }
+    case 'json':
+      return { head: [], row: ({ text }) => text }
+    case 'csv':
+      return { head: [csvRow(COLUMNS)], row: (line) => csvRow(rowOf(line)) }
+    case 'markdown':
+      return { head: tableHead(COLUMNS), row: (line) => tableRow(rowOf(line)) }
+  }
 }
 
 /** Says that there is no log yet. @throws EgressError if the user named a directory without one */

@@ -28,7 +28,7 @@ export interface LogEntry {
 }
 
 /** A value of a record by its path, as in `records.ts`; undefined if the record has none. */
-type Field = (path: string) => unknown
+type Field = (...keys: readonly string[]) => unknown
 
 /**
  * Null if the line is not a record. Logs of older versions are supported: they have other names for fields that are not shown
@@ -41,29 +41,29 @@ export function readRecord(line: string): LogEntry | null {
   } catch {
     return null
   }
-  const field: Field = (path) =>
-    path
-      .split('.')
-      .reduce<unknown>(
-        (value, key) =>
-          typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[key] : undefined,
-        record,
-      )
+  const field: Field = (...keys) => {
+    let value = record
+    for (const key of keys) {
+      if (typeof value !== 'object' || value === null) return undefined
+      value = (value as Record<string, unknown>)[key]
+    }
+    return value
+  }
   const time = field('@timestamp')
-  const action = field('event.action')
+  const action = field('event', 'action')
   const egress = field('egress')
   if (typeof time !== 'string' || typeof action !== 'string') return null
   if (typeof egress !== 'object' || egress === null) return null
-  const sandbox = textAt(field, 'egress.sandbox.id')
+  const sandbox = textAt(field, 'egress', 'sandbox', 'id')
   return {
     time,
     sandbox,
-    agent: textAt(field, 'egress.sandbox.agent') ?? textAt(field, 'egress.operator.agent'),
-    labels: arrayAt(field, 'egress.sandbox.labels'),
-    reason: textAt(field, 'event.reason'),
-    service: textAt(field, 'egress.service'),
-    credential: textAt(field, 'egress.credential'),
-    request: textAt(field, 'http.request.id'),
+    agent: textAt(field, 'egress', 'sandbox', 'agent') ?? textAt(field, 'egress', 'operator', 'agent'),
+    labels: arrayAt(field, 'egress', 'sandbox', 'labels'),
+    reason: textAt(field, 'event', 'reason'),
+    service: textAt(field, 'egress', 'service'),
+    credential: textAt(field, 'egress', 'credential'),
+    request: textAt(field, 'http', 'request', 'id'),
     shown: shownOf(action, sandbox, field),
   }
 }
@@ -83,8 +83,8 @@ function shownOf(action: string, sandbox: string | null, field: Field): ShownEve
         type: 'process',
         event: {
           action,
-          version: textAt(field, 'service.version') ?? '',
-          policyHash: textAt(field, 'egress.policy.hash'),
+          version: textAt(field, 'service', 'version') ?? '',
+          policyHash: textAt(field, 'egress', 'policy', 'hash'),
         },
       }
     case 'secret-rotation':
@@ -92,9 +92,9 @@ function shownOf(action: string, sandbox: string | null, field: Field): ShownEve
       return {
         type: 'rotation',
         event: {
-          secret: textAt(field, 'egress.secret.name') ?? '-',
-          source: (textAt(field, 'egress.secret.source') ?? '-') as 'file',
-          problem: textAt(field, 'event.reason'),
+          secret: textAt(field, 'egress', 'secret', 'name') ?? '-',
+          source: (textAt(field, 'egress', 'secret', 'source') ?? '-') as 'file',
+          problem: textAt(field, 'event', 'reason'),
         },
       }
     case 'policy-loaded':
@@ -108,11 +108,14 @@ function shownOf(action: string, sandbox: string | null, field: Field): ShownEve
     case 'denials-repeated':
       return { type: 'repeat', event: readRepeat(field) }
     case 'audit-reopened':
-      return { type: 'reopened', event: { problem: textAt(field, 'event.reason') ?? '' } }
+      return { type: 'reopened', event: { problem: textAt(field, 'event', 'reason') ?? '' } }
     case 'audit-checkpoint':
-      return { type: 'checkpoint', event: { cause: textAt(field, 'egress.checkpoint.cause') as 'interval' } }
+      return {
+        type: 'checkpoint',
+        event: { cause: textAt(field, 'egress', 'checkpoint', 'cause') as 'interval' },
+      }
     case 'audit-gap':
-      return { type: 'gap', event: { lost: numberAt(field, 'egress.lost_close_records') ?? 0 } }
+      return { type: 'gap', event: { lost: numberAt(field, 'egress', 'lost_close_records') ?? 0 } }
   }
   if (isOperatorAction(action)) return { type: 'operator', event: readOperator(action, sandbox, field) }
   if (action.startsWith('http-')) return { type: 'decision', event: readDecision(action, field) }
@@ -122,50 +125,50 @@ function shownOf(action: string, sandbox: string | null, field: Field): ShownEve
 type Shown<T extends ShownEvent['type']> = Extract<ShownEvent, { type: T }>['event']
 
 function readQuery(field: Field): Shown<'query'> {
-  const name = textAt(field, 'dns.question.name')
-  const type = textAt(field, 'dns.question.type')
-  const answers = field('dns.resolved_ip')
+  const name = textAt(field, 'dns', 'question', 'name')
+  const type = textAt(field, 'dns', 'question', 'type')
+  const answers = field('dns', 'resolved_ip')
   return {
     question: name === null || type === null ? null : { name, type, class: 'IN' },
     verdict: verdictOf(field),
-    reason: textAt(field, 'event.reason') as DnsEvent['reason'],
-    rule: textAt(field, 'rule.name'),
-    rcode: textAt(field, 'dns.response_code'),
+    reason: textAt(field, 'event', 'reason') as DnsEvent['reason'],
+    rule: textAt(field, 'rule', 'name'),
+    rcode: textAt(field, 'dns', 'response_code'),
     answers: Array.isArray(answers) ? answers.map(String) : [],
-    suspicious: field('egress.suspicious') === true,
+    suspicious: field('egress', 'suspicious') === true,
   }
 }
 
 function readDecision(action: string, field: Field): Shown<'decision'> {
-  const query = textAt(field, 'url.query')
+  const query = textAt(field, 'url', 'query')
   return {
-    id: textAt(field, 'http.request.id') ?? '',
+    id: textAt(field, 'http', 'request', 'id') ?? '',
     kind: action.replace('http-', '') as HttpDecision['kind'],
-    method: textAt(field, 'http.request.method'),
-    scheme: textAt(field, 'url.scheme') as HttpDecision['scheme'],
-    host: textAt(field, 'url.domain'),
-    port: numberAt(field, 'url.port'),
-    path: textAt(field, 'url.path'),
+    method: textAt(field, 'http', 'request', 'method'),
+    scheme: textAt(field, 'url', 'scheme') as HttpDecision['scheme'],
+    host: textAt(field, 'url', 'domain'),
+    port: numberAt(field, 'url', 'port'),
+    path: textAt(field, 'url', 'path'),
     query: query === null ? null : `?${query}`,
     verdict: verdictOf(field),
-    reason: textAt(field, 'event.reason') as HttpDecision['reason'],
-    detail: textAt(field, 'egress.detail'),
-    rule: textAt(field, 'rule.name'),
-    status: numberAt(field, 'http.response.status_code'),
-    credential: textAt(field, 'egress.credential'),
+    reason: textAt(field, 'event', 'reason') as HttpDecision['reason'],
+    detail: textAt(field, 'egress', 'detail'),
+    rule: textAt(field, 'rule', 'name'),
+    status: numberAt(field, 'http', 'response', 'status_code'),
+    credential: textAt(field, 'egress', 'credential'),
   }
 }
 
 function readClose(field: Field): Shown<'close'> {
-  const count = numberAt(field, 'egress.redactions') ?? 0
+  const count = numberAt(field, 'egress', 'redactions') ?? 0
   return {
-    id: textAt(field, 'http.request.id') ?? '',
-    host: textAt(field, 'url.domain'),
-    status: numberAt(field, 'http.response.status_code'),
-    reason: textAt(field, 'event.reason') as HttpClose['reason'],
-    requestBytes: numberAt(field, 'http.request.bytes') ?? 0,
-    responseBytes: numberAt(field, 'http.response.bytes') ?? 0,
-    durationMs: (numberAt(field, 'event.duration') ?? 0) / 1e6,
+    id: textAt(field, 'http', 'request', 'id') ?? '',
+    host: textAt(field, 'url', 'domain'),
+    status: numberAt(field, 'http', 'response', 'status_code'),
+    reason: textAt(field, 'event', 'reason') as HttpClose['reason'],
+    requestBytes: numberAt(field, 'http', 'request', 'bytes') ?? 0,
+    responseBytes: numberAt(field, 'http', 'response', 'bytes') ?? 0,
+    durationMs: (numberAt(field, 'event', 'duration') ?? 0) / 1e6,
     redactions: count === 0 ? [] : [{ credential: '', count }],
   }
 }
@@ -174,27 +177,27 @@ function readSandbox(action: SandboxEvent['action'], sandbox: string | null, fie
   return {
     action,
     sandbox: readSandboxRef(sandbox ?? '', field),
-    command: textAt(field, 'process.executable') ?? '',
-    exitCode: numberAt(field, 'process.exit_code'),
+    command: textAt(field, 'process', 'executable') ?? '',
+    exitCode: numberAt(field, 'process', 'exit_code'),
     ...readStart(field),
   }
 }
 
 function readSandboxRef(id: string, field: Field): Required<SandboxRef> {
-  const labels = arrayAt(field, 'egress.sandbox.labels').map(String)
-  return { id, agent: textAt(field, 'egress.sandbox.agent') ?? '', labels }
+  const labels = arrayAt(field, 'egress', 'sandbox', 'labels').map(String)
+  return { id, agent: textAt(field, 'egress', 'sandbox', 'agent') ?? '', labels }
 }
 
 function readStart(field: Field): Pick<Shown<'sandbox'>, 'start'> {
-  const commandLine = textAt(field, 'process.command_line')
+  const commandLine = textAt(field, 'process', 'command_line')
   if (commandLine === null) return {}
   return {
     start: {
-      user: textAt(field, 'user.id') ?? '',
-      image: textAt(field, 'container.image.name'),
-      directory: textAt(field, 'process.working_directory') ?? '',
+      user: textAt(field, 'user', 'id') ?? '',
+      image: textAt(field, 'container', 'image', 'name'),
+      directory: textAt(field, 'process', 'working_directory') ?? '',
       commandLine,
-      policyHash: textAt(field, 'egress.policy.hash'),
+      policyHash: textAt(field, 'egress', 'policy', 'hash'),
     },
   }
 }
@@ -207,72 +210,76 @@ function readOperator(action: OperatorAction, sandbox: string | null, field: Fie
   return {
     action,
     sandbox: sandbox === null ? null : readSandboxRef(sandbox, field),
-    agent: textAt(field, 'egress.operator.agent'),
+    agent: textAt(field, 'egress', 'operator', 'agent'),
   }
 }
 
 function readRepeat(field: Field): Shown<'repeat'> {
-  const timeAt = (path: string) => Date.parse(textAt(field, path) ?? '')
+  const timeAt = (key: string) => Date.parse(textAt(field, 'event', key) ?? '')
   return {
-    action: (textAt(field, 'egress.repeated.action') ?? 'several') as Shown<'repeat'>['action'],
+    action: (textAt(field, 'egress', 'repeated', 'action') ?? 'several') as Shown<'repeat'>['action'],
     verdict: 'deny',
-    reason: textAt(field, 'event.reason') as Shown<'repeat'>['reason'],
-    rule: textAt(field, 'rule.name'),
-    host: textAt(field, 'destination.domain'),
-    method: textAt(field, 'egress.repeated.method'),
-    count: numberAt(field, 'egress.repeated.count') ?? 0,
-    first: timeAt('event.start'),
-    last: timeAt('event.end'),
+    reason: textAt(field, 'event', 'reason') as Shown<'repeat'>['reason'],
+    rule: textAt(field, 'rule', 'name'),
+    host: textAt(field, 'destination', 'domain'),
+    method: textAt(field, 'egress', 'repeated', 'method'),
+    count: numberAt(field, 'egress', 'repeated', 'count') ?? 0,
+    first: timeAt('start'),
+    last: timeAt('end'),
   }
 }
 
 function readApproval(action: ApprovalEvent['action'], field: Field): Shown<'approval'> {
-  const query = textAt(field, 'url.query')
-  const via = textAt(field, 'egress.approval.via')
-  const uid = textAt(field, 'user.id')
+  const query = textAt(field, 'url', 'query')
+  const via = textAt(field, 'egress', 'approval', 'via')
+  const uid = textAt(field, 'user', 'id')
   return {
     action,
-    id: textAt(field, 'egress.approval.id') ?? '',
-    method: textAt(field, 'http.request.method') ?? '',
-    scheme: textAt(field, 'url.scheme') === 'http' ? 'http' : 'https',
-    host: textAt(field, 'url.domain') ?? '',
-    port: numberAt(field, 'url.port') ?? 0,
-    path: textAt(field, 'url.path') ?? '',
+    id: textAt(field, 'egress', 'approval', 'id') ?? '',
+    method: textAt(field, 'http', 'request', 'method') ?? '',
+    scheme: textAt(field, 'url', 'scheme') === 'http' ? 'http' : 'https',
+    host: textAt(field, 'url', 'domain') ?? '',
+    port: numberAt(field, 'url', 'port') ?? 0,
+    path: textAt(field, 'url', 'path') ?? '',
     query: query === null ? null : `?${query}`,
-    scope: textAt(field, 'egress.approval.scope') as ApprovalEvent['scope'],
+    scope: textAt(field, 'egress', 'approval', 'scope') as ApprovalEvent['scope'],
     by:
       via === null
         ? null
         : {
             via: via === 'token' ? 'token' : 'socket',
-            name: textAt(field, 'user.name'),
+            name: textAt(field, 'user', 'name'),
             uid: uid === null ? null : Number(uid),
           },
-    reason: textAt(field, 'event.reason') as ApprovalEvent['reason'],
+    reason: textAt(field, 'event', 'reason') as ApprovalEvent['reason'],
   }
 }
 
 function readPolicy(action: PolicyEvent['action'], field: Field): Shown<'policy'> {
-  return { action, hash: textAt(field, 'egress.policy.hash'), problem: textAt(field, 'event.reason') }
+  return {
+    action,
+    hash: textAt(field, 'egress', 'policy', 'hash'),
+    problem: textAt(field, 'event', 'reason'),
+  }
 }
 
 function verdictOf(field: Field): 'allow' | 'deny' {
   // What was observed passed; its rule and its reason say why.
-  const verdict = field('egress.verdict')
+  const verdict = field('egress', 'verdict')
   return verdict === 'allow' || verdict === 'observe' ? 'allow' : 'deny'
 }
 
-function arrayAt(field: Field, path: string): readonly unknown[] {
-  const value = field(path)
+function arrayAt(field: Field, ...keys: readonly string[]): readonly unknown[] {
+  const value = field(...keys)
   return Array.isArray(value) ? value : []
 }
 
-function textAt(field: Field, path: string): string | null {
-  const value = field(path)
+function textAt(field: Field, ...keys: readonly string[]): string | null {
+  const value = field(...keys)
   return typeof value === 'string' ? value : null
 }
 
-function numberAt(field: Field, path: string): number | null {
-  const value = field(path)
+function numberAt(field: Field, ...keys: readonly string[]): number | null {
+  const value = field(...keys)
   return typeof value === 'number' ? value : null
 }

@@ -126,8 +126,8 @@ export class ChainVerifier {
 
   /** Checks the next line, given without its line feed. */
   push(line: Buffer): Finding[] {
-    const text = line.toString('utf8')
-    const record = readChecked(text)
+    const text = line.toString('latin1')
+    const record = readFast(text) ?? readChecked(line.toString('utf8'))
     if (record === null) {
       this.#torn.push(line)
       return []
@@ -137,7 +137,7 @@ export class ChainVerifier {
     this.#torn = []
     // What does not belong here is no part of the chain: the next record follows the one before it.
     if (misplaced !== null && ASIDE.includes(misplaced.kind)) return findings
-    const wrong = misplaced ?? this.#checkContent(record, text)
+    const wrong = misplaced ?? this.#checkContent(record, line)
     if (misplaced === null && wrong !== null) findings.push(wrong)
     const hash = hashOf(line)
     this.#last = { hash, sequence: record.sequence }
@@ -171,12 +171,12 @@ export class ChainVerifier {
   }
 
   /** What a record in its place is not as it must be. */
-  #checkContent({ checkpoint, observer, sequence, time }: Checked, line: string): Finding | null {
+  #checkContent({ checkpoint, observer, sequence, time }: Checked, line: Buffer): Finding | null {
     const number = String(sequence)
     if (checkpoint !== null) {
       const { role, key } = checkpoint
       return (
-        this.#checkSignature(line, sequence, key) ??
+        this.#checkSignature(line.toString('utf8'), sequence, key) ??
         (role === this.#options.role ? null : found('swapped', `record ${number} is of the ${role} log`))
       )
     }
@@ -293,6 +293,22 @@ function tryKey(key: string): KeyObject | null {
   } catch {
     return null
   }
+}
+
+/**
+ * The fields of a record as this program writes it, without parsing what is between them, which takes most of the time of a
+ * verification. JSON escapes quotes, so that none of these can be a part of a text. Null for every other line.
+ */
+const WRITTEN =
+  /^\{"@timestamp":"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)","ecs":\{"version":"[\d.]+"\},"observer":\{"name":"([ !#-[\]-~]*)","type":"firewall"\},"event":\{"kind":"event",[^{}]{0,2000}"sequence":(\d{1,15})\}/
+const ENDING = /,"previous":"([0-9a-f]{64})"\}\}$/
+
+function readFast(text: string): Checked | null {
+  const previous = ENDING.exec(text.slice(-82))?.[1]
+  if (previous === undefined) return null
+  const [, time = '', observer = '', sequence = ''] = WRITTEN.exec(text) ?? []
+  if (sequence === '' || text.includes('"audit-checkpoint"')) return null
+  return { time: Date.parse(time), sequence: Number(sequence), observer, previous, checkpoint: null }
 }
 
 /** Null for what is no record. */

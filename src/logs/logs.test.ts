@@ -104,7 +104,8 @@ async function run(
     follow: false,
     tail: null,
     filter: {},
-    json: true,
+    format: 'json',
+    bar: false,
     colour: false,
   }
   const code = await logs({ ...all, ...options }, io, NOW, signal)
@@ -160,11 +161,11 @@ void t.test('damaged lines are counted and skipped', async (t) => {
   const place = auditDirectory(t, {
     'http.ndjson': [http({ second: 1, mark: 'a' }), ...broken, http({ second: 2, mark: 'b' })],
   })
-  const { marks: shown, err, code } = await run(place, { json: true })
+  const { marks: shown, err, code } = await run(place, { format: 'json' })
   t.strictSame(shown, ['a', 'b'])
   t.equal(err, `egress: ${broken.length} damaged lines were skipped\n`)
   t.equal(code, 0)
-  t.match((await run(place, { json: false })).out, /\/a r #12345678\n/)
+  t.match((await run(place, { format: 'pretty' })).out, /\/a r #12345678\n/)
 })
 
 void t.test('tail, since, denied, host, sandbox, role', async (t) => {

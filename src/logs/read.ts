@@ -1,13 +1,20 @@
-import { createReadStream, existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import type { AuditRole } from '../audit/audit.js'
 import { logFiles } from '../audit/chain.js'
 import { readRecord, type LogEntry } from '../events/read-record.js'
+import { blocksOf } from './blocks.js'
 
 /** One line of the audit log, with what is read of it to choose and to show it. */
 export interface LogLine extends LogEntry {
   readonly text: string
+}
+
+export interface ReadOptions {
+  /** False for a line that is not wanted, as far as its text tells: to parse it takes most of the time. */
+  readonly mayBeWanted?: (text: string) => boolean
+  /** Told of the bytes that were read of the files. */
+  readonly progress?: (bytes: number) => void
 }
 
 /** Null for a damaged line. */
@@ -23,25 +30,34 @@ export function logDirectories(auditDir: string): string[] {
   return [auditDir, ...names.map((name) => join(runs, name))]
 }
 
-/** Every line of the given roles: run by run, and by time within a run. Reads one line of each file at a time. */
+/** Bytes of all files of these roles, as they are on the disk. */
+export function sizeOfLogs(auditDir: string, roles: readonly AuditRole[]): number {
+  const files = logDirectories(auditDir).flatMap((directory) =>
+    roles.flatMap((role) => logFiles(directory, role)),
+  )
+  return files.reduce((sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0), 0)
+}
+
+/** Every line of the given roles: run by run, and by time within a run. Holds one block of each role. */
 export async function* readLog(
   auditDir: string,
   roles: readonly AuditRole[],
   damaged: (file: string) => void,
+  options: ReadOptions = {},
 ): AsyncGenerator<LogLine> {
   for (const directory of logDirectories(auditDir)) {
-    const streams = roles.map((role) => readFiles(logFiles(directory, role), damaged))
-    yield* mergeByTime(streams)
+    const streams = roles.map((role) => batchesOf(logFiles(directory, role), damaged, options))
+    for await (const batch of mergeByTime(streams)) yield* batch
   }
 }
 
 /** Every line of one role in one directory, the oldest first. */
-export function readLogOf(
+export async function* readLogOf(
   directory: string,
   role: AuditRole,
   damaged: (file: string) => void,
 ): AsyncGenerator<LogLine> {
-  return readFiles(logFiles(directory, role), damaged)
+  for await (const batch of batchesOf(logFiles(directory, role), damaged, {})) yield* batch
 }
 
 /** Every line of these files, one file after another. */
@@ -49,27 +65,66 @@ export async function* readFiles(
   files: readonly string[],
   damaged: (file: string) => void,
 ): AsyncGenerator<LogLine> {
-  for (const file of files) {
-    for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
-      const line = parseLine(text)
-      if (line === null) damaged(file)
-      else yield line
+  for await (const batch of batchesOf(files, damaged, {})) yield* batch
+}
+
+/** In batches, because a turn of an asynchronous iterator costs as much as a line. */
+async function* batchesOf(
+  files: readonly string[],
+  damaged: (file: string) => void,
+  { mayBeWanted = () => true, progress }: ReadOptions,
+): AsyncGenerator<LogLine[]> {
+  for (const file of files)
+    for await (const block of blocksOf(file, progress)) {
+      const batch: LogLine[] = []
+      // One conversion of a block is cheaper than one of each line.
+      const texts = block.toString('utf8').split('\n')
+      if (texts.at(-1) === '') texts.pop()
+      for (const text of texts) {
+        if (!mayBeWanted(text)) continue
+        const line = parseLine(text)
+        if (line === null) damaged(file)
+        else batch.push(line)
+      }
+      if (batch.length > 0) yield batch
     }
+}
+
+interface Head {
+  readonly stream: AsyncGenerator<LogLine[]>
+  batch: readonly LogLine[]
+  at: number
+}
+
+/** Merges up to the end of the batch that ends first, then reads on. */
+async function* mergeByTime(streams: readonly AsyncGenerator<LogLine[]>[]): AsyncGenerator<LogLine[]> {
+  const heads: Head[] = []
+  for (const stream of streams) {
+    const head = { stream, batch: [], at: 0 }
+    if (await advance(head)) heads.push(head)
+  }
+  while (heads.length > 0) {
+    const merged: LogLine[] = []
+    let spent: Head | null = null
+    while (spent === null) {
+      let first = heads[0] as Head
+      for (const head of heads) if (timeOf(head) < timeOf(first)) first = head
+      merged.push(first.batch[first.at] as LogLine)
+      first.at += 1
+      if (first.at === first.batch.length) spent = first
+    }
+    yield merged
+    if (!(await advance(spent))) heads.splice(heads.indexOf(spent), 1)
   }
 }
 
-async function* mergeByTime(streams: readonly AsyncGenerator<LogLine>[]): AsyncGenerator<LogLine> {
-  const heads = await Promise.all(streams.map(async (stream) => ({ stream, next: await stream.next() })))
-  for (;;) {
-    const open = heads.filter((head) => head.next.done !== true)
-    const [first, ...others] = open
-    if (first === undefined) return
-    const earliest = others.reduce((a, b) => (timeOf(b.next) < timeOf(a.next) ? b : a), first)
-    yield earliest.next.value as LogLine
-    earliest.next = await earliest.stream.next()
-  }
-}
+const timeOf = ({ batch, at }: Head): string => batch[at]?.time ?? ''
 
-function timeOf(next: IteratorResult<LogLine, unknown>): string {
-  return (next.value as LogLine).time
+/** Reads the next batch; false at the end. */
+async function advance(head: Head): Promise<boolean> {
+  const next = await head.stream.next()
+  if (next.done === true) return false
+  head.batch = next.value
+  head.at = 0
+  return true
 }

@@ -1,7 +1,7 @@
-import { createReadStream } from 'node:fs'
 import { AUDIT_ROLES, type AuditRole } from '../audit/audit.js'
 import { logFiles } from '../audit/chain.js'
 import { ChainVerifier, compareLogs, type Finding, type VerifierOptions } from './chain-verifier.js'
+import { blocksOf, linesIn } from './blocks.js'
 import { logDirectories } from './read.js'
 
 /** A finding, with where it is. */
@@ -24,9 +24,9 @@ export interface Verified {
 export interface VerifyOptions extends Omit<VerifierOptions, 'role' | 'keys'> {
   /** The keys that may sign the log of a role; null takes the first in it. */
   readonly keysOf: (role: AuditRole) => readonly string[] | null
+  /** Told of the bytes that were read of the files. */
+  readonly progress?: (bytes: number) => void
 }
-
-const LF = 0x0a
 
 /** Checks all logs below an audit directory, each from its first record to its last. */
 export async function verifyLogs(
@@ -41,11 +41,16 @@ export async function verifyLogs(
       const verifier = new ChainVerifier({ ...options, role, keys: options.keysOf(role) })
       logs.set(role, verifier)
       const files = logFiles(directory, role)
-      for (const file of files)
-        for await (const { line, number } of linesOf(file)) {
-          for (const finding of verifier.push(line))
-            report({ ...finding, place: `${file}:${String(number)}` })
-        }
+      for (const file of files) {
+        let number = 0
+        for await (const block of blocksOf(file, options.progress))
+          for (const line of linesIn(block)) {
+            number += 1
+            if (line === null) continue
+            for (const finding of verifier.push(line))
+              report({ ...finding, place: `${file}:${String(number)}` })
+          }
+      }
       for (const finding of verifier.end()) report({ ...finding, place: files.at(-1) ?? directory })
       const { records, key, isEnded, unsealed, kills } = verifier
       if (records > 0) all.push({ directory, role, records, key, isEnded, unsealed, kills })
@@ -53,21 +58,4 @@ export async function verifyLogs(
     for (const finding of compareLogs(logs)) report({ ...finding, place: directory })
   }
   return all
-}
-
-/** Lines without their line feeds, and their numbers from 1. An empty line is none. */
-async function* linesOf(file: string): AsyncGenerator<{ line: Buffer; number: number }> {
-  let rest: Buffer = Buffer.alloc(0)
-  let number = 0
-  for await (const chunk of createReadStream(file)) {
-    const block = Buffer.concat([rest, chunk as Buffer])
-    let at = 0
-    for (let lf = block.indexOf(LF); lf >= 0; lf = block.indexOf(LF, at)) {
-      number += 1
-      if (lf > at) yield { line: block.subarray(at, lf), number }
-      at = lf + 1
-    }
-    rest = block.subarray(at)
-  }
-  if (rest.length > 0) yield { line: rest, number: number + 1 }
 }
