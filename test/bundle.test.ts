@@ -43,7 +43,10 @@ function start(words: readonly string[], more: Record<string, string> = {}) {
     timeout: 120_000,
   })
   const tell = (text: string) =>
-    text.replaceAll(directory, 'DIR').replace(/\d+ ms/g, 'N ms').replace(/\bsb-[0-9a-f]{10}\b/g, 'SANDBOX')
+    text
+      .replaceAll(directory, 'DIR')
+      .replace(/\d+ ms/g, 'N ms')
+      .replace(/\bsb-[0-9a-f]{10}\b/g, 'SANDBOX')
   return { status, stdout: tell(stdout), stderr: tell(stderr) }
 }
 
