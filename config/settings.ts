@@ -1,8 +1,10 @@
+import { isIP } from 'node:net'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import nconf from 'nconf'
 import * as z from 'zod'
 import { nearest } from '#firewall/rules/nearest.js'
+import { parseSize } from './limits/quantities.js'
 import { AUDIT_LOST, LOG_LEVELS, type PolicyFile } from './schema/policy.js'
 
 export type LogLevel = (typeof LOG_LEVELS)[number]
@@ -21,6 +23,8 @@ export interface SettingsFlags {
   readonly policy?: string | undefined
   readonly auditDir?: string | undefined
   readonly logLevel?: string | undefined
+  readonly admin?: string | undefined
+  readonly adminTokenFile?: string | undefined
 }
 
 export interface Settings {
@@ -30,6 +34,14 @@ export interface Settings {
   readonly auditDir: string
   readonly auditLost: AuditLost
   readonly logLevel: LogLevel
+  /** Where the admin listener listens for TCP, beside its Unix socket; null for nowhere. */
+  readonly admin: { readonly host: string; readonly port: number } | null
+  /** The file with the token for that, absolute; null if none is named. */
+  readonly adminTokenFile: string | null
+  /** Host names by which its clients reach it, in lower case. */
+  readonly adminHosts: readonly string[]
+  /** Free space below which the gateway is not healthy, in bytes. */
+  readonly auditMinFreeBytes: number
 }
 
 export interface SettingsSources {
@@ -60,6 +72,10 @@ export const SETTING_VARIABLES = {
   auditDir: 'EGRESS_AUDIT_DIR',
   auditLost: 'EGRESS_AUDIT_LOST',
   logLevel: 'EGRESS_LOG_LEVEL',
+  admin: 'EGRESS_ADMIN',
+  adminTokenFile: 'EGRESS_ADMIN_TOKEN_FILE',
+  adminHosts: 'EGRESS_ADMIN_HOSTS',
+  auditMinFreeBytes: 'EGRESS_AUDIT_MIN_FREE',
 } as const satisfies Record<keyof Settings, string>
 
 /** Names for messages. The schema has already checked the settings in the policy file. */
@@ -68,14 +84,43 @@ const SETTING_NAMES = {
   auditDir: '--audit-dir (EGRESS_AUDIT_DIR)',
   auditLost: 'EGRESS_AUDIT_LOST',
   logLevel: 'EGRESS_LOG_LEVEL',
+  admin: '--admin (EGRESS_ADMIN)',
+  adminTokenFile: '--admin-token-file (EGRESS_ADMIN_TOKEN_FILE)',
+  adminHosts: 'EGRESS_ADMIN_HOSTS',
+  auditMinFreeBytes: 'EGRESS_AUDIT_MIN_FREE',
 } as const satisfies Record<keyof Settings, string>
+
+/** A port, or an address and a port. A name could resolve to any address. */
+const LISTEN = /^(?:(\d{1,3}(?:\.\d{1,3}){3}|\[[0-9a-f:]+\]):)?(\d{1,5})$/i
 
 const settingsSchema = z.strictObject({
   policy: z.string().min(1).describe('the path of the policy file'),
   auditDir: z.string().min(1).describe('the directory of the audit log'),
   auditLost: z.enum(AUDIT_LOST).describe(`one of ${AUDIT_LOST.join(', ')}`),
   logLevel: z.enum(LOG_LEVELS).describe(`one of ${LOG_LEVELS.join(', ')}`),
+  admin: z
+    .string()
+    .refine((text) => text === '' || readListen(text) !== null)
+    .describe('a port, or an address and a port, such as 9901 or 0.0.0.0:9901'),
+  adminTokenFile: z.string().describe('the path of a file with the token'),
+  adminHosts: z
+    .string()
+    .regex(/^[a-z0-9., -]*$/i)
+    .describe('host names, with commas between them'),
+  auditMinFreeBytes: z
+    .string()
+    .refine((text) => parseSize(text) !== null)
+    .describe('a size, such as 512MiB'),
 })
+
+/** Loopback, unless an address is given. */
+function readListen(text: string): Settings['admin'] {
+  const [, host = '127.0.0.1', port = ''] = LISTEN.exec(text) ?? []
+  const address = host.replace(/^\[(.*)\]$/, '$1')
+  return port === '' || Number(port) > 65_535 || isIP(address) === 0
+    ? null
+    : { host: address, port: Number(port) }
+}
 
 /**
  * Flags override the environment, the environment overrides the policy file, the file overrides the defaults. It is called
@@ -92,19 +137,35 @@ export function readSettings({ flags, env, cwd, file = {} }: SettingsSources): S
   const auditDirByDefault = defaultAuditDir(env)
   layers.add(
     'defaults',
-    literal({ policy: 'egress.yaml', auditDir: auditDirByDefault, auditLost: 'stop', logLevel: 'info' }),
+    literal({
+      policy: 'egress.yaml',
+      auditDir: auditDirByDefault,
+      auditLost: 'stop',
+      logLevel: 'info',
+      admin: '',
+      adminTokenFile: '',
+      adminHosts: '',
+      auditMinFreeBytes: '64MiB',
+    }),
   )
   const keys = Object.keys(SETTING_VARIABLES) as (keyof Settings)[]
   const parsed = settingsSchema.safeParse(
     Object.fromEntries(keys.map((key) => [key, layers.get(key) as unknown])),
   )
   if (!parsed.success) throw describe(String(parsed.error.issues[0]?.path[0]) as keyof Settings, layers)
-  const { policy, auditDir, auditLost, logLevel } = parsed.data
+  const { policy, auditDir, auditLost, logLevel, admin, adminTokenFile, adminHosts } = parsed.data
   return Object.freeze({
     policy: resolve(cwd, policy),
     auditDir: resolve(cwd, auditDir),
     auditLost,
     logLevel,
+    admin: readListen(admin),
+    adminTokenFile: adminTokenFile === '' ? null : resolve(cwd, adminTokenFile),
+    adminHosts: adminHosts
+      .toLowerCase()
+      .split(/[, ]+/)
+      .filter((name) => name !== ''),
+    auditMinFreeBytes: parseSize(parsed.data.auditMinFreeBytes) ?? 0,
   })
 }
 

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { addApprovalCommands } from './cli/approval-commands.js'
@@ -8,6 +7,7 @@ import { addPolicyCommands } from './cli/policy-commands.js'
 import type { CommandIo } from './common/io.js'
 import { EgressError, EXIT, exitCodeOf, formatError } from './common/errors.js'
 import { collect, requireValue, wholeNumber } from './option-values.js'
+import { version } from './common/version.js'
 import { addRunCommand } from './run-command.js'
 import { shareStandardStreams } from './standard-streams.js'
 import { usageError } from './usage-error.js'
@@ -26,6 +26,13 @@ const EXAMPLES = `Examples:
 
 /** The code that `docker run` uses when it cannot start a container. */
 const LAUNCH_FAILED_EXIT = 125
+
+interface ServeFlags {
+  policy?: string
+  auditDir?: string
+  admin?: string
+  adminTokenFile?: string
+}
 
 interface LogsFlags extends FilterFlags {
   auditDir?: string
@@ -117,9 +124,15 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .argument('[role]', 'dns or proxy (default: both in one process)')
     .option('--policy <file>', 'Policy file (default: egress.yaml)')
     .option('--audit-dir <dir>', 'Directory for the audit log')
-    .action(async (role: string | undefined, flags: { policy?: string; auditDir?: string }) => {
+    .option(
+      '--admin <[address:]port>',
+      'Serve the admin listener over TCP, too (default: the Unix socket only)',
+    )
+    .option('--admin-token-file <file>', 'File with the token for that')
+    .action(async (role: string | undefined, flags: ServeFlags) => {
       const { serve } = await import('./cli/serve.js')
-      done(await serve({ role, policy: flags.policy, auditDir: flags.auditDir }, io))
+      const { policy, auditDir, admin, adminTokenFile } = flags
+      done(await serve({ role, policy, auditDir, admin, adminTokenFile }, io))
     })
 
   egress
@@ -310,11 +323,6 @@ function program(io: CommandIo, done: (code: number) => void): Command {
 
 async function credentialKinds(): Promise<readonly CredentialKind[]> {
   return (await import('#proxy/credentials/index.js')).CREDENTIAL_KINDS
-}
-
-function version(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(manifest) as { version: string }).version
 }
 
 function workingDirectory(): string {

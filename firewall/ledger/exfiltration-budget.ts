@@ -17,6 +17,8 @@ interface BudgetAccount {
   dayBytes: number
   /** What was paid for in the last window, oldest first. */
   readonly window: Charge[]
+  /** That it was last checked against. */
+  limits: BudgetLimits
 }
 
 export interface BudgetInput {
@@ -37,7 +39,8 @@ export class ExfiltrationBudget {
 
   /** Is there room for this name? Asked again within 24 hours, a name that was charged is free. */
   check({ sandbox, wildcard, wildcardLabels: open, limits, now, charge }: BudgetInput): BudgetVerdict {
-    const account = this.#account(sandbox, wildcard)
+    const account = this.#account(sandbox, wildcard, limits)
+    account.limits = limits
     dropOld(account, limits, now)
     const { window, day } = account
     const bytes = window.reduce((sum, item) => sum + item.bytes, 0)
@@ -63,12 +66,23 @@ export class ExfiltrationBudget {
     return { spent: false, namesLeft: left.namesLeft - 1, bytesLeft: left.bytesLeft - item.bytes }
   }
 
+  /** How much of its budget a sandbox has used, from 0 to 1, under the wildcard where that is the most. As of the last check. */
+  usedBy(sandbox: string): number {
+    const accounts = [...(this.#accounts.get(sandbox)?.values() ?? [])]
+    const parts = accounts.flatMap(({ window, dayBytes, limits }) => [
+      window.length / limits.names,
+      window.reduce((sum, { bytes }) => sum + bytes, 0) / limits.bytes,
+      dayBytes / limits.bytesPerDay,
+    ])
+    return Math.min(Math.max(0, ...parts.filter((part) => !Number.isNaN(part))), 1)
+  }
+
   /** Drops the accounts of sandboxes that are gone. */
   prune(isActive: (sandbox: string) => boolean): void {
     for (const sandbox of this.#accounts.keys()) if (!isActive(sandbox)) this.#accounts.delete(sandbox)
   }
 
-  #account(sandbox: string, wildcard: string): BudgetAccount {
+  #account(sandbox: string, wildcard: string, limits: BudgetLimits): BudgetAccount {
     let wildcards = this.#accounts.get(sandbox)
     if (wildcards === undefined) {
       wildcards = new Map<string, BudgetAccount>()
@@ -76,7 +90,7 @@ export class ExfiltrationBudget {
     }
     let account = wildcards.get(wildcard)
     if (account === undefined) {
-      account = { day: new Map<string, Charge>(), dayBytes: 0, window: [] }
+      account = { day: new Map<string, Charge>(), dayBytes: 0, window: [], limits }
       wildcards.set(wildcard, account)
     }
     return account

@@ -9,6 +9,16 @@ import { RateLimiter } from './rate-limit.js'
 /** The sandbox that all unknown clients together are: they are told apart only by addresses of their own choosing. */
 export const UNKNOWN_CLIENTS = ''
 
+export interface SandboxUsage {
+  /** Open now. */
+  readonly connections: number
+  /** Open requests, WebSockets and tunnels. */
+  readonly requests: number
+  readonly heldBytes: number
+  /** Part of the budget of names, from 0 to 1, of the wildcard where it is the most. */
+  readonly budgetUsed: number
+}
+
 /**
  * Everything that is counted per sandbox, in one place. It outlives every change of policy: limits come with each call, so
  * that a reload gives nobody a second budget.
@@ -32,6 +42,16 @@ export class Ledger {
   readonly memory = new MemoryBudget()
   /** New certificates, by sandbox. */
   readonly certificates = new RateLimiter()
+
+  /** What a sandbox holds now, and has used. */
+  usageOf(sandbox: string): SandboxUsage {
+    return {
+      connections: this.connections.of(sandbox),
+      requests: this.requests.of(sandbox),
+      heldBytes: this.memory.of(sandbox),
+      budgetUsed: this.names.usedBy(sandbox),
+    }
+  }
 
   /** Forgets a sandbox that has ended. What is still open of it is released as it closes. */
   drop(sandbox: string): void {

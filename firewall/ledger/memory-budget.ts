@@ -19,6 +19,11 @@ export class MemoryBudget {
     return this.#share.total
   }
 
+  /** Bytes of one sandbox. */
+  of(sandbox: string): number {
+    return this.#share.of(sandbox)
+  }
+
   /** For one thing that holds memory. */
   open(sandbox: string, limit: ShareLimit): MemoryReservation {
     const share = this.#share

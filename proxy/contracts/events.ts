@@ -58,8 +58,18 @@ export interface HttpClose {
   readonly requestBytes: number
   readonly responseBytes: number
   readonly durationMs: number
+  /** For observers; the record has none of it. */
+  readonly timing?: FlowTiming
   /** The secrets that were taken out of the response; empty for none. */
   readonly redactions: readonly Redaction[]
+}
+
+/** Where the time of something that was allowed went, in milliseconds. */
+export interface FlowTiming {
+  /** From its beginning to its recorded decision. */
+  readonly decisionMs: number
+  /** From sending it upstream to the head of the response; null where there was none. */
+  readonly upstreamMs: number | null
 }
 
 export interface Redaction {

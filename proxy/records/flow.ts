@@ -27,6 +27,8 @@ export class Flow {
   readonly startedAt: number
   readonly #recorder: Recorder
   #open: HttpDecision | null = null
+  #decidedAt = 0
+  #upstreamMs: number | null = null
 
   constructor(recorder: Recorder) {
     this.#recorder = recorder
@@ -42,7 +44,14 @@ export class Flow {
   /** Rejects when it cannot be recorded; then nothing may happen. */
   async decide(decision: HttpDecision): Promise<void> {
     await this.#recorder.audit.decide(decision)
-    if (decision.verdict === 'allow') this.#open = decision
+    if (decision.verdict !== 'allow') return
+    this.#open = decision
+    this.#decidedAt = this.#recorder.now()
+  }
+
+  /** The upstream took so many milliseconds until its response began. */
+  tookUpstream(ms: number): void {
+    this.#upstreamMs = ms
   }
 
   /** Records the end. The first one counts; what was never allowed has none. */
@@ -66,6 +75,7 @@ export class Flow {
       requestBytes: end.requestBytes,
       responseBytes: end.responseBytes,
       durationMs: at - this.startedAt,
+      timing: { decisionMs: this.#decidedAt - this.startedAt, upstreamMs: this.#upstreamMs },
       redactions: end.redactions,
     })
   }

@@ -80,6 +80,8 @@ class Forwarding implements UpstreamHandler, OpenStream {
   #cut = false
   /** The upstream's response is complete; what is left is to write it out. */
   #ended = false
+  /** Milliseconds since 1970. */
+  #sentAt = 0
   #responseBytes = 0
   #isRefused = false
   /** It was sent again, since a connection had died. */
@@ -128,7 +130,10 @@ class Forwarding implements UpstreamHandler, OpenStream {
             : null,
         secretFields: secretFields(locations),
       }
-      const open = () => snapshot.pools.open(required(upstream), request, this)
+      const open = () => {
+        this.#sentAt = this.#context.now()
+        snapshot.pools.open(required(upstream), request, this)
+      }
       // A policy that came into force since the decision is asked in a microtask, and may end this before it began.
       if (this.#context.snapshot() === snapshot) open()
       else queueMicrotask(open)
@@ -164,7 +169,8 @@ class Forwarding implements UpstreamHandler, OpenStream {
   }
 
   onHead(call: UpstreamCall, status: number, raw: RawHeaders): void {
-    const { credential, outgoing } = this.#exchange
+    const { credential, outgoing, flow } = this.#exchange
+    flow.tookUpstream(this.#context.now() - this.#sentAt)
     credential?.onResponse?.(required(outgoing), status, this.#context.now())
     const codings = this.#codingsOf(status, raw)
     if ('reason' in codings) {

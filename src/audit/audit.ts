@@ -118,6 +118,11 @@ export class Audit {
     else this.#file('http').writeNow(event.at, { type: 'approval', event })
   }
 
+  /** Records that could not be written since the start. */
+  get failures(): number {
+    return [...this.#files.values()].reduce((sum, { failures }) => sum + failures, 0)
+  }
+
   /** Why a decision could not be recorded now; null if it could, as far as one can see. */
   problem(): Error | null {
     for (const log of this.#files.values()) {
@@ -174,6 +179,7 @@ class Log {
   #turn = 0
   #calm = true
   #lost = 0
+  #failures = 0
   #failing = false
   readonly #folder: DenialFolder
   readonly #timer: NodeJS.Timeout
@@ -194,6 +200,10 @@ class Log {
       this.#folder.forgetIdle(options.now())
     }, TELL_REPEATS_MS)
     this.#timer.unref()
+  }
+
+  get failures(): number {
+    return this.#failures
   }
 
   get lastCheckpoint(): CheckpointRef | null {
@@ -261,6 +271,7 @@ class Log {
     this.#waiting = []
     const failure = this.#append(batch)
     for (const { settle } of batch) settle(failure)
+    if (failure !== null) this.#failures += batch.length
     if (failure !== null && !this.#failing) this.#options.onChange(failure.message)
     if (failure === null && this.#failing) {
       this.#options.onChange('The audit log is writable again. Traffic resumes')

@@ -1,13 +1,15 @@
+import { X509Certificate } from 'node:crypto'
 import { networkInterfaces } from 'node:os'
 import { ignoredProxies } from '#config/hosts/upstream-proxy.js'
 import { readSettings, SETTING_VARIABLES, type Settings } from '#config/settings.js'
+import type { Policy } from '#firewall/contracts/policy.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { approvalRoutes } from '../approvals/routes.js'
-import { healthRoutes } from '../control/health.js'
-import { serveAdmin } from '../control/listener.js'
+import { caCheck } from '../control/health-checks.js'
+import { beat, roleCheck } from '../control/heartbeat.js'
 import { HoldFile } from '../control/hold-file.js'
 import { Operator } from '../control/operator.js'
-import { operatorRoutes } from '../control/operator-routes.js'
+import { operatorRoutes, withStates } from '../control/operator-routes.js'
 import { reloadRoute } from '../control/reload.js'
 import { summaryRoute } from '../control/summary-route.js'
 import { bootId } from '../common/boot-id.js'
@@ -21,17 +23,19 @@ import { Reloader } from '../serve/reloader.js'
 import { endSandbox, knownSandboxes, sandboxRoutes, type AdminContext } from '../serve/sandbox-admin.js'
 import { bindDns, bindProxy } from '../serve/sockets.js'
 import {
-  adminSocketIn,
   endedIn,
   holdsIn,
   policyIn,
   policySourceIn,
   stateDirectories,
+  proxyBeatIn,
+  resolverBeatIn,
 } from '../common/state.js'
 import { writeWholeFile } from '../common/write-file.js'
 import { version } from '../common/version.js'
 import type { CommandIo } from '../common/io.js'
 import { noPolicy, openPolicy, type PolicyOnDisk } from '../common/policy-file.js'
+import { openAdmin } from './serve-admin.js'
 import {
   hangups,
   NOT_RELOADED,
@@ -59,7 +63,8 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
   refuseLostPolicy(loaded, io)
   const roles = both ? (['dns', 'http', 'sandbox'] as const) : (['http', 'sandbox'] as const)
   const parts = openRole(roles, settings, io, loaded.policy)
-  const { log, state, registry, audit, counts, summaries } = parts
+  const { log, state, registry, audit, counts, secrets, summaries } = parts
+  secrets.loaded(namesOf(loaded.policy))
   const { Gateway } = await import('../gateway/gateway.js')
   const gateway = await Gateway.create({
     policy: loaded.policy,
@@ -100,22 +105,36 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
     policyHash: () => reload.hash(),
   }
   const ended = new EndedSandboxes(endedIn(state), (id, exitCode) => endSandbox(id, exitCode, context))
-  const admin = await serveAdmin({
+  const ca = new X509Certificate(gateway.certificate)
+  const caExpires = Date.parse(ca.validTo)
+  const known = () => {
+    ended.read()
+    return knownSandboxes(registry, (id) => counts.of(id))
+  }
+  const admin = await openAdmin({
+    parts,
+    settings,
+    policy: () => gateway.policy,
+    policyHash: () => reload.hash(),
+    isRejected: () => reload.isRejected(),
+    usageOf: (id) => gateway.usageOf(id),
+    sandboxes: () => withStates(knownSandboxes(registry), operator.holds),
+    allStopped: () => operator.holds.all,
+    checks: [
+      { name: 'secrets', problem: () => secrets.problem() },
+      caCheck(caExpires, Date.now),
+      ...(both ? [] : [roleCheck('dns', resolverBeatIn(settings.auditDir), Date.now)]),
+    ],
+    caExpires,
     routes: [
-      ...healthRoutes([{ name: 'audit', problem: () => audit.problem() }], []),
       reloadRoute(() => reload.andWait()),
       summaryRoute(summaries, () => reload.inForce().quiet),
       ...approvalRoutes(() => gateway.approvals),
       ...sandboxRoutes({ ...context, operator, readEnded: () => ended.read() }),
-      ...operatorRoutes(operator, () => {
-        ended.read()
-        return knownSandboxes(registry, (id) => counts.of(id))
-      }),
+      ...operatorRoutes(operator, known),
     ],
-    socket: adminSocketIn(state.run),
-    tcp: null,
-    fail: (error) => log.error('Internal error on the admin listener', error),
   })
+  const stopBeat = beat(proxyBeatIn(state))
   if (loaded.empty !== null) log.warn(nothingAllowed(loaded.file, loaded.empty))
   const ignored = ignoredProxies(io.env, loaded.policy.proxies)
   if (ignored !== null) log.warn(ignored)
@@ -127,6 +146,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
   reapStaleSandboxes(context)
   hangup.listen(() => void reload.start())
   await stop
+  stopBeat()
   admin.close()
   ended.close()
   await gateway.close()
@@ -158,6 +178,8 @@ function refuseLostPolicy({ empty, file }: PolicyOnDisk, io: CommandIo): void {
   })
 }
 
+const namesOf = ({ secrets }: Policy) => [...new Set(secrets.map(({ secret }) => secret.name))]
+
 interface Reloading extends RoleParts {
   /** Whether the resolver is in this process. */
   readonly both: boolean
@@ -171,7 +193,20 @@ interface Reloading extends RoleParts {
 
 /** Two ways to reload the policy: on a signal, and for `egress reload`, which waits for the result of both roles. */
 function reloading(given: Reloading) {
-  const { both, flags, io, settings, loaded: current, gateway, log, state, registry, audit, networks } = given
+  const {
+    both,
+    flags,
+    io,
+    settings,
+    loaded: current,
+    gateway,
+    log,
+    state,
+    registry,
+    audit,
+    networks,
+    secrets,
+  } = given
   let inForce = current
   const reloader = new Reloader<PolicyOnDisk>({
     current,
@@ -188,6 +223,7 @@ function reloading(given: Reloading) {
         registry.replaceFixed(known)
         gateway.replace(loaded)
         inForce = loaded
+        secrets.loaded(namesOf(loaded.policy))
         publish(loaded.text)
         if (loaded.empty !== null) log.warn(nothingAllowed(loaded.file, loaded.empty))
         const { auditDir = settings.auditDir } = loaded.settings
@@ -216,6 +252,7 @@ function reloading(given: Reloading) {
   return {
     hash: () => reloader.hash,
     inForce: () => inForce,
+    isRejected: () => reloader.isRejected,
     start: () => reloader.reload(),
     async andWait(): Promise<void> {
       const resolver = both ? null : watchResolver(settings.auditDir, () => reloader.hash)

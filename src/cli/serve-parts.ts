@@ -5,6 +5,9 @@ import type { Ledger } from '#firewall/ledger/ledger.js'
 import { Audit, type AuditRole } from '../audit/audit.js'
 import { openAuditKey } from '../audit/audit-key.js'
 import { EgressError, EXIT } from '../common/errors.js'
+import { version } from '../common/version.js'
+import { SecretStatus } from '../control/secret-status.js'
+import { GatewayMetrics } from '../metrics/metrics.js'
 import { SandboxCounts } from '../control/sandbox-counts.js'
 import { createLog, type ProgramLog } from '../common/log.js'
 import { ConsoleSink } from '../logs/console-sink.js'
@@ -17,13 +20,14 @@ import { SandboxRegistry } from '../serve/registry.js'
 import { checkStateOwner } from '../serve/state-owner.js'
 import { sandboxesIn, stateDirectories, type StateDirectories } from '../common/state.js'
 import type { ReloadOutcome } from '../serve/reloader.js'
-import { version } from '../common/version.js'
 import type { CommandIo } from '../common/io.js'
 
 /** Options of both roles of `egress serve`. */
 export interface RoleFlags {
   readonly policy: string | undefined
   readonly auditDir: string | undefined
+  readonly admin: string | undefined
+  readonly adminTokenFile: string | undefined
 }
 
 export interface RoleParts {
@@ -33,6 +37,8 @@ export interface RoleParts {
   readonly audit: Audit
   readonly counts: SandboxCounts
   readonly summaries: RunSummaries
+  readonly secrets: SecretStatus
+  readonly metrics: GatewayMetrics
   /** The fixed networks from the environment. */
   readonly networks: readonly FixedNetwork[]
 }
@@ -54,6 +60,9 @@ export function openRole(
   const registry = new SandboxRegistry(sandboxesIn(state), known)
   const counts = new SandboxCounts()
   const summaries = new RunSummaries()
+  const secrets = new SecretStatus(Date.now)
+  const metrics = new GatewayMetrics(version())
+  const lines = new ConsoleSink((text) => io.stdout.write(text), painter(process.stdout.isTTY, io.env))
   const audit = new Audit({
     directory: settings.auditDir,
     gateway: `gateway-${randomBytes(5).toString('hex')}`,
@@ -62,13 +71,9 @@ export function openRole(
     roles,
     whenLost: settings.auditLost,
     key: openAuditKey(state.auditKey),
-    sinks: [
-      new ConsoleSink((text) => io.stdout.write(text), painter(process.stdout.isTTY, io.env)),
-      counts,
-      summaries,
-    ],
+    sinks: [lines, counts, secrets, metrics.sink, summaries],
   })
-  return { log, state, registry, audit, counts, summaries, networks }
+  return { log, state, registry, audit, counts, secrets, metrics, summaries, networks }
 }
 
 /** The last record of the process but the checkpoint that ends its log. Whoever stops it has no use for an error. */

@@ -4,8 +4,8 @@ import { NO_HOLDS } from '#firewall/contracts/holds.js'
 import { PolicyEngine } from '#firewall/policy-engine/policy-engine.js'
 import { Ledger } from '#firewall/ledger/ledger.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
-import { healthRoutes } from '../control/health.js'
-import { serveAdmin } from '../control/listener.js'
+import { beat, roleCheck } from '../control/heartbeat.js'
+import { withStates } from '../control/operator-routes.js'
 import { HoldFile } from '../control/hold-file.js'
 import { reloadRoute } from '../control/reload.js'
 import { summaryRoute } from '../control/summary-route.js'
@@ -13,11 +13,13 @@ import { serveDns } from '../gateway/serve-dns.js'
 import { createResolverSnapshot } from '../gateway/resolver-snapshot.js'
 import { nextVersion, readTextOrNull } from '../serve/published-policy.js'
 import { Reloader } from '../serve/reloader.js'
+import { knownSandboxes } from '../serve/sandbox-admin.js'
 import { bindDns } from '../serve/sockets.js'
-import { adminSocketIn, holdsIn, policyIn } from '../common/state.js'
+import { holdsIn, policyIn, proxyBeatIn, resolverBeatIn } from '../common/state.js'
 import { version } from '../common/version.js'
 import type { CommandIo } from '../common/io.js'
 import { policyFile } from '../common/policy-file.js'
+import { openAdmin } from './serve-admin.js'
 import {
   hangups,
   NOT_RELOADED,
@@ -35,7 +37,8 @@ import {
  */
 export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<number> {
   const settings = readSettings({ flags, env: io.env, cwd: io.cwd })
-  const { log, state, registry, audit, summaries } = openRole(['dns'], settings, io, null)
+  const parts = openRole(['dns'], settings, io, null)
+  const { log, state, registry, audit, summaries } = parts
   const file = flags.policy === undefined ? policyIn(state) : policyFile(flags.policy, io)
   const hangup = hangups()
   const stopped = new AbortController()
@@ -54,6 +57,7 @@ export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<nu
       holds: NO_HOLDS,
     })
   const current = await load()
+  let { policy } = current
   let snapshot = snapshotOf(current)
   const reloader = new Reloader({
     current,
@@ -63,6 +67,7 @@ export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<nu
       const next = snapshotOf(loaded)
       return () => {
         snapshot = next
+        policy = loaded.policy
         log.info('Policy reloaded')
       }
     },
@@ -89,9 +94,18 @@ export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<nu
     record: audit.dns,
     fail: (error) => log.error('Internal error on a DNS query', error),
   })
-  const admin = await serveAdmin({
+  const admin = await openAdmin({
+    parts,
+    settings,
+    policy: () => policy,
+    policyHash: () => reloader.hash,
+    isRejected: () => reloader.isRejected,
+    usageOf: (id) => ledger.usageOf(id),
+    sandboxes: () => withStates(knownSandboxes(registry), holdFile.read()),
+    allStopped: () => holdFile.read().all,
+    checks: [roleCheck('proxy', proxyBeatIn(state), Date.now)],
+    caExpires: null,
     routes: [
-      ...healthRoutes([{ name: 'audit', problem: () => audit.problem() }], []),
       // The proxy knows the policy's `quiet`.
       summaryRoute(summaries, () => []),
       reloadRoute(async () => {
@@ -99,17 +113,16 @@ export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<nu
         if (!outcome.loaded) throw notReloaded(outcome)
       }),
     ],
-    socket: adminSocketIn(state.run),
-    tcp: null,
-    fail: (error) => log.error('Internal error on the admin listener', error),
   })
   audit.process({ at: Date.now(), action: 'gateway-start', version: version(), policyHash: reloader.hash })
+  const stopBeat = beat(resolverBeatIn(settings.auditDir))
   log.info('Ready: resolver')
   pruneCounters(ledger, registry)
   hangup.listen(() => void reloader.reload())
   const following = followPolicy(first, versionAfter, reloader)
   await stop
   await following
+  stopBeat()
   admin.close()
   dns.close()
   recordStop(audit, reloader.hash)

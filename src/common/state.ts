@@ -33,6 +33,9 @@ export const endedIn = ({ shared }: StateDirectories) => join(shared, 'ended')
 export const holdsIn = ({ shared }: StateDirectories) => join(shared, 'holds.json')
 /** The directory of the host that the policy was last read from, as it was given to Compose. */
 export const policySourceIn = ({ shared }: StateDirectories) => join(shared, 'policy-directory')
+/** Each beaten by one role, and watched by the other: the resolver cannot write what it shares with the proxy. */
+export const proxyBeatIn = ({ shared }: StateDirectories) => join(shared, 'proxy.alive')
+export const resolverBeatIn = (auditDir: string) => join(auditDir, 'dns.alive')
 export const policyIn = ({ shared }: StateDirectories) => join(shared, 'policy.yaml')
 export const adminSocketIn = (run: string) => join(run, 'admin.sock')
 

@@ -1,3 +1,5 @@
+import type { Holds } from '#firewall/contracts/holds.js'
+import type { SandboxRef } from '#firewall/contracts/identity.js'
 import { holdOn } from '#firewall/policy-engine/name-policy.js'
 import type { EgressError } from '../common/errors.js'
 import type { Operator } from './operator.js'
@@ -41,12 +43,8 @@ export function operatorRoutes(
 ): AdminRoute[] {
   const list = (): SandboxList => {
     const { holds } = operator
-    const states = { 'sandbox-stopped': 'stopped', 'agent-paused': 'paused' } as const
     return {
-      sandboxes: sandboxes().map((one) => {
-        const held = holdOn(holds, one)
-        return { ...one, state: held === null ? 'running' : states[held] }
-      }),
+      sandboxes: withStates(sandboxes(), holds),
       all_stopped: holds.all,
       paused_agents: [...holds.agents],
     }
@@ -94,3 +92,16 @@ function answerTo(act: () => void, list: () => SandboxList): AdminResponse {
   }
   return json(list())
 }
+
+/** Each with what an operator has done to it. */
+export function withStates<Sandbox extends SandboxRef>(
+  sandboxes: readonly Sandbox[],
+  holds: Holds,
+): (Sandbox & { readonly state: SandboxState })[] {
+  return sandboxes.map((one) => {
+    const held = holdOn(holds, one)
+    return { ...one, state: held === null ? 'running' : STATES[held] }
+  })
+}
+
+const STATES = { 'sandbox-stopped': 'stopped', 'agent-paused': 'paused' } as const

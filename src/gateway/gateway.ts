@@ -4,7 +4,7 @@ import type { SecretRotationEvent } from '#config/secrets/secret-refresher.js'
 import type { Holds } from '#firewall/contracts/holds.js'
 import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 import type { Policy } from '#firewall/contracts/policy.js'
-import { Ledger } from '#firewall/ledger/ledger.js'
+import { Ledger, type SandboxUsage } from '#firewall/ledger/ledger.js'
 import type { ProxyContext } from '#proxy/context/context.js'
 import type { ProxySockets } from '#proxy/listeners/listeners.js'
 import { serveProxy } from '#proxy/listeners/serve.js'
@@ -136,6 +136,11 @@ export class Gateway {
       dns: { ...dns, namePolicy },
     }
     this.#proxy.streams.replaced(this.#snapshot.proxy)
+  }
+
+  /** What a sandbox holds now, and has used. */
+  usageOf(sandbox: string): SandboxUsage {
+    return this.#ledger.usageOf(sandbox)
   }
 
   /** Loads the modules of the first request ahead of it. Takes a tenth of a second, in which no request is answered. */

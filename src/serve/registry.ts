@@ -85,6 +85,14 @@ export class SandboxRegistry {
     return known === undefined ? null : new Date(known.modified).toISOString()
   }
 
+  /** Whether an address is in the network of a sandbox, be it the sandbox's own or another one there. */
+  isInSandboxNetwork(address: string): boolean {
+    const number = addressNumber(address.replace(/^::ffff:/i, ''))
+    if (number === null) return false
+    const isFixed = this.#fixed.some(({ subnet }) => baseOf(number, subnet.bits) === subnet.base)
+    return isFixed || existsSync(this.#path(baseOf(number, RUN_BITS)))
+  }
+
   /** A fixed network by the name of its sandbox; null if there is none. */
   fixed(name: string): FixedNetwork | null {
     return this.#fixed.find(({ identity }) => identity.id === name) ?? null

@@ -29,12 +29,18 @@ export interface ReloaderOptions<Loaded extends Pick<LoadedPolicy, 'text'>> {
 export class Reloader<Loaded extends Pick<LoadedPolicy, 'text'>> {
   readonly #options: ReloaderOptions<Loaded>
   #hash: string | null
+  #isRejected = false
   #running: Promise<unknown> = Promise.resolve()
   #waiting: Promise<ReloadOutcome> | null = null
 
   constructor(options: ReloaderOptions<Loaded>) {
     this.#options = options
     this.#hash = policyHash(options.current.text)
+  }
+
+  /** Whether the policy that was read last was rejected. */
+  get isRejected(): boolean {
+    return this.#isRejected
   }
 
   /** Hash of the policy in force. */
@@ -62,8 +68,10 @@ export class Reloader<Loaded extends Pick<LoadedPolicy, 'text'>> {
       audit.policy({ at: now(), action: 'policy-loaded', hash, previousHash: this.#hash, problem: null })
       commit()
       this.#hash = hash
+      this.#isRejected = false
       return { loaded: true, hash }
     } catch (error) {
+      this.#isRejected = true
       const message = formatError(error)
       this.#recordRejection(message)
       this.#options.rejected(message)
