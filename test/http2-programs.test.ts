@@ -10,6 +10,8 @@ import { startGateway, type TestGateway } from './fixtures/gateway.js'
 import { buildGoProgram, withoutGo } from './fixtures/go-program.js'
 import { destination, testPolicy } from './fixtures/policy.js'
 import { startUpstream } from './fixtures/upstream.js'
+import { createCa } from './servers/certificate-authority.js'
+import { listenTls } from './servers/tls-server.js'
 
 const run = promisify(execFile)
 
@@ -132,6 +134,62 @@ void t.test('h2load and nghttpd, in each combination of versions', { skip: witho
   }
   test.same(gateway.failures, [])
 })
+
+void t.test(
+  'h2load and nghttpd with TLS on both sides, in each combination of versions',
+  { skip: withoutNghttp2 },
+  async (test) => {
+    const authority = await createCa('upstreams')
+    const names = ['new.example', 'old.example'] as const
+    const identity = await authority.issue(names)
+    const old = await listenTls(
+      identity,
+      (_request, response) => void response.end('x'.repeat(1_024)),
+      '127.0.0.1',
+    )
+    const directory = mkdtempSync(join(tmpdir(), 'egress-nghttpd-'))
+    writeFileSync(join(directory, 'index.html'), 'x'.repeat(1_024))
+    const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]
+    writeFileSync(key, identity.key)
+    writeFileSync(cert, identity.cert)
+    const port = 40_000 + (process.pid % 20_000)
+    const server = spawn(NGHTTPD, ['-d', directory, String(port), key, cert], { stdio: 'ignore' })
+    test.teardown(async () => {
+      server.kill()
+      rmSync(directory, { recursive: true })
+      await old.close()
+    })
+    test.ok(await eventually(() => server.exitCode === null && isOpen(port)), 'nghttpd listens')
+    const gateway = await startGateway(
+      testPolicy({
+        destinations: names.map((name, index) =>
+          destination(`https://${name}`, ['allow * /**'], {
+            id: `allow[${String(index)}]`,
+            ca: authority.pem,
+          }),
+        ),
+        hosts: {
+          'new.example': { address: '127.0.0.1', port },
+          'old.example': { address: '127.0.0.1', port: old.port },
+        },
+      }),
+    )
+    test.teardown(() => gateway.close())
+    for (const host of names)
+      for (const options of [['-m', '8'], ['--h1']]) {
+        const base = `--connect-to=127.0.0.1:${String(gateway.ports.https)}`
+        const args = ['-n', '400', '-c', '4', base, ...options, `https://${host}/index.html`]
+        const { stdout } = await run(H2LOAD, args)
+        test.match(stdout, /400 succeeded, 0 failed, 0 errored/, `${host} ${options.join(' ')}`)
+        test.match(
+          stdout,
+          options.length === 1 ? /Application protocol: http\/1\.1/ : /Application protocol: h2/,
+        )
+      }
+    test.same(gateway.failures, [])
+    test.equal(gateway.closes.filter(({ status }) => status === 200).length, 1_600)
+  },
+)
 
 const open = new Set<number>()
 
