@@ -3,6 +3,9 @@ import { createServer, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import type { AdminListener, ServedRoutes } from './listener.js'
 
+/** Bytes of the path of a Unix socket. Node cuts a longer one short without a word, and makes a socket with another name. */
+const MAX_PATH = 107
+
 /** An operator, and a page or two. */
 const MAX_CONNECTIONS = 64
 
@@ -16,6 +19,8 @@ export async function serveAdminLate(
   socket: string,
   served: () => Promise<ServedRoutes>,
 ): Promise<AdminListener> {
+  if (Buffer.byteLength(socket) > MAX_PATH)
+    throw Object.assign(new Error(`${socket} is too long`), { code: 'ENAMETOOLONG' })
   mkdirSync(dirname(socket), { recursive: true, mode: 0o700 })
   rmSync(socket, { force: true })
   const open = new Set<Socket>()

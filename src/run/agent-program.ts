@@ -1,9 +1,10 @@
 import { realpathSync } from 'node:fs'
-import { delimiter, isAbsolute, join } from 'node:path'
+import { delimiter, dirname, isAbsolute, join } from 'node:path'
 import { installCommand, type AgentRecipe } from '../agents/recipe.js'
 import { EgressError } from '../common/errors.js'
 import { isProgram, installationOf } from '../sandbox/backends/namespaces/resolve-command.js'
 import { isWithin } from '../sandbox/paths.js'
+import { accountHomes } from './account-homes.js'
 
 /** The program of an agent on this host, and what a sandbox has to see for it. */
 export interface AgentProgram {
@@ -45,9 +46,10 @@ export function locateAgent(recipe: AgentRecipe, path: string, visible: readonly
   return { path: isShown(found) ? found : realpathSync(found), mounts }
 }
 
-/** The directory that a program was installed to, with the packages that it needs. */
+/** The directory that a program was installed to, with the packages that it needs. Never a home directory: `~/bin` has no more than itself. */
 function placeOf(real: string): string {
   const installation = installationOf(real)
   const [, modules] = /^(.*?\/node_modules)\//.exec(real) ?? []
-  return modules === undefined || isWithin(modules, installation) ? installation : modules
+  const place = modules === undefined || isWithin(modules, installation) ? installation : modules
+  return accountHomes().some((home) => isWithin(home, place)) ? dirname(real) : place
 }

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
-import { chownSync, mkdirSync, readFileSync, realpathSync, statSync } from 'node:fs'
+import { chownSync, mkdirSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { basename, join, resolve } from 'node:path'
 import { EgressError } from '../common/errors.js'
-import { wayTo } from '../common/file-way.js'
-import { stateDirectory } from '../common/sandbox-writes.js'
+import { realOrSame, wayTo } from '../common/file-way.js'
+import { refuseSandboxLinks, stateDirectory } from '../common/sandbox-writes.js'
 import type { UnixUser } from '../sandbox/identity.js'
 import { isWithin } from '../sandbox/paths.js'
 import {} from './options.js'
+import { accountHomes } from './account-homes.js'
 import { usage } from './usage.js'
 
 /** The value of `--home` for a home directory of the project's own. */
@@ -37,7 +38,7 @@ export interface HomeInput {
 export function openHome({ named, cwd, workdir, user }: HomeInput): string {
   const path = pathOf(named, cwd, workdir, user)
   const { end } = wayTo(path)
-  const mine = [...accountHomes(), stateDirectory(), realOf(workdir)]
+  const mine = [...accountHomes(), stateDirectory(), realOrSame(workdir)]
   const contained = mine.find((directory) => isWithin(directory, end))
   if (contained !== undefined)
     throw usage(
@@ -51,6 +52,8 @@ export function openHome({ named, cwd, workdir, user }: HomeInput): string {
       `${path} cannot be the home directory of a sandbox: egress keeps its state there`,
       'Choose another directory',
     )
+  // Before anything is made through it.
+  refuseSandboxLinks(path)
   make(path, user)
   return path
 }
@@ -68,7 +71,7 @@ function pathOf(named: string, cwd: string, workdir: string, user: UnixUser | nu
     '.local/share/egress/homes',
     ...(user === null ? [] : [`uid-${String(user.uid)}`]),
   )
-  return named === PROJECT_HOME ? join(own, 'projects', projectName(realOf(workdir))) : join(own, named)
+  return named === PROJECT_HOME ? join(own, 'projects', projectName(realOrSame(workdir))) : join(own, named)
 }
 
 /** Two projects may have the same name. */
@@ -91,25 +94,5 @@ function make(path: string, user: UnixUser | null): void {
       exitCode: 125,
       cause,
     })
-  }
-}
-
-/** The homes of all accounts, and of whoever calls. */
-function accountHomes(): string[] {
-  const homes = [process.env['HOME'] ?? '', homedir()]
-  try {
-    const accounts = readFileSync('/etc/passwd', 'utf8').split('\n')
-    homes.push(...accounts.map((line) => line.split(':')[5] ?? ''))
-  } catch {
-    // Accounts may come from another source.
-  }
-  return homes.filter((home) => home.startsWith('/')).map(realOf)
-}
-
-function realOf(path: string): string {
-  try {
-    return realpathSync(path)
-  } catch {
-    return path
   }
 }
