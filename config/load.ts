@@ -1,3 +1,4 @@
+import { createHmac, randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Policy } from '#firewall/contracts/policy.js'
@@ -24,6 +25,7 @@ import { positionsOf } from './positions.js'
 import { expandPresets } from './presets/expand.js'
 import { policySchema } from './schema/policy.js'
 import { validateSchema } from './schema/validate-schema.js'
+import type { CredentialInputs } from './secrets/credential-inputs.js'
 import { declaredNames, fillIn } from './secrets/fill-in.js'
 import { secretsOf, storeInputs } from './secrets/every-secret.js'
 import { SecretRefresher } from './secrets/secret-refresher.js'
@@ -217,6 +219,7 @@ export const LOAD_PASSES: readonly LoadPass[] = [
         sources,
         refresher:
           secrets === null ? null : new SecretRefresher(read, secrets, [...credentials, ...load.stores]),
+        credentialFields: frozenMap(credentials.map(({ id, fields }) => [id, digestsOf(fields)])),
         quiet: load.quiet,
         tests: load.tests,
         settings: readPolicySettings(load.valid.value.settings, directory),
@@ -247,6 +250,18 @@ function pass(name: string, run: (load: PolicyLoad) => void): LoadPass {
       return undefined
     },
   }
+}
+
+/** Of this process alone: a digest that somebody sees is no way to try passwords. */
+const DIGEST_KEY = randomBytes(32)
+
+function digestsOf(fields: CredentialInputs['fields']): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    fields.map(({ key, template }) => [
+      key,
+      createHmac('sha256', DIGEST_KEY).update(template.pieces.join('\0')).digest('hex'),
+    ]),
+  )
 }
 
 function hasComposeFile(directory: string): boolean {

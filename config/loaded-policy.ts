@@ -48,6 +48,11 @@ export interface LoadedPolicy {
   readonly sources: readonly SecretSource[]
   /** Keeps the secrets up to date, once it is started; null if the policy was loaded without secrets or is empty. */
   readonly refresher: SecretRefresher | null
+  /**
+   * A digest of each field of each credential as the policy writes it, references unresolved, by the credential's id: to compare
+   * two policies in one process without their texts, which may be secrets.
+   */
+  readonly credentialFields: ReadonlyMap<string, Readonly<Record<string, string>>>
   /** Settings from the file's `settings`; `audit_dir` absolute. */
   readonly settings: PolicySettings
   /** Hosts of whose refusals nothing needs to be said. */
@@ -89,6 +94,7 @@ export function denyAll(
     trustedFiles: [],
     sources: [],
     refresher: null,
+    credentialFields: frozenMap([]),
     settings: {},
     quiet: [],
     tests: [],

@@ -11,6 +11,7 @@ const COMMANDS: readonly string[] = [
   'presets',
   'test',
   'suggest',
+  'diff',
   'logs',
 ]
 

@@ -28,6 +28,13 @@ interface SuggestFlags extends FilterFlags {
   json?: boolean
 }
 
+const DIFF_EXAMPLES = `Examples:
+  egress diff egress.yaml new.yaml              what new.yaml allows and forbids beside egress.yaml
+  egress diff --json old.yaml egress.yaml       the same for a program
+  git show HEAD:egress.yaml > old.yaml && egress diff old.yaml egress.yaml
+                                                what a change means that is not committed yet
+`
+
 const TEST_EXAMPLES = `Examples:
   egress test                                   run the \`tests\` in egress.yaml
   egress test --junit results.xml               and write the results for a CI system
@@ -64,6 +71,20 @@ export function addPolicyCommands({ egress, io, done, kinds, placeOf, requireVal
       const { policy, json, ...filter } = flags
       const options = { files, policy, json, filter, ...(await placeOf(flags)) }
       done(await runSuggest(options, io, await kinds(), Date.now()))
+    })
+
+  egress
+    .command('diff')
+    .description(
+      'Say what one policy allows and forbids that another does not (exits 0 if both mean the same, 1 if not)',
+    )
+    .addHelpText('before', DIFF_EXAMPLES)
+    .argument('<before>', 'Policy file')
+    .argument('<after>', 'Policy file')
+    .option('--json', 'Print one JSON object')
+    .action(async (before: string, after: string, { json }: { json?: boolean }) => {
+      const { runDiff } = await import('./diff.js')
+      done(await runDiff({ before, after, json }, io, await kinds()))
     })
 
   egress
