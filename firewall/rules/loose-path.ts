@@ -40,6 +40,8 @@ function decodeEscapes(segment: string): string {
 
 /** Windows drops trailing dots and spaces, and `::$DATA` names the file itself; others trim spaces at both ends. */
 function trim(segment: string): string {
+  // Most segments.
+  if (/^[\w-]*$/.test(segment)) return segment
   const text = segment.replace(/::?\$.*$/s, '').trimStart()
   let end = text.length
   while (end > 0 && /[\s.]/.test(text[end - 1] ?? '')) end -= 1

@@ -49,7 +49,12 @@ const SESSION_HEADERS = [
 
 /** Takes them out of the response to a request that was given a credential. */
 export function dropSessions(headers: Record<string, unknown>): void {
-  for (const name of SESSION_HEADERS) if (headers[name] !== undefined) Reflect.deleteProperty(headers, name)
+  dropHeaders(headers, SESSION_HEADERS)
+}
+
+/** Takes fields out that most heads do not have: to delete what is not there takes longer than to look. */
+export function dropHeaders(headers: Record<string, unknown>, names: readonly string[]): void {
+  for (const name of names) if (headers[name] !== undefined) Reflect.deleteProperty(headers, name)
 }
 
 export function isConnectionHeader(name: string): boolean {

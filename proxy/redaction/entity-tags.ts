@@ -36,9 +36,11 @@ export class EntityTags {
 
   /** Conditions in a request: tags of ours become those of the upstream. */
   unseal(headers: Headers): void {
-    for (const [name, value] of Object.entries(headers))
-      if (/(^|-)if-/.test(name))
-        headers[name] = Array.isArray(value) ? value.map((one) => this.#unsealed(one)) : this.#unsealed(value)
+    for (const name in headers) {
+      if (!/(^|-)if-/.test(name)) continue
+      const value = headers[name] ?? ''
+      headers[name] = Array.isArray(value) ? value.map((one) => this.#unsealed(one)) : this.#unsealed(value)
+    }
   }
 
   #sealed(opaque: string): string {

@@ -1,4 +1,5 @@
 import type { Headers } from '#firewall/contracts/credential.js'
+import { dropHeaders } from '../message/headers.js'
 
 /** RFC 9110 section 14.2, and Azure's own, which wins there. */
 const RANGE_HEADERS = ['range', 'x-ms-range'] as const
@@ -36,17 +37,17 @@ export interface WidenedRange {
  */
 export function widenRange(method: string, sent: Headers, headers: Headers, by: number): WidenedRange | null {
   const given = RANGE_HEADERS.filter((name) => sent[name] !== undefined)
-  for (const name of RANGE_HEADERS) Reflect.deleteProperty(headers, name)
+  dropHeaders(headers, RANGE_HEADERS)
   const [name] = given
   const asked =
     name === undefined || given.length > 1 || (method !== 'GET' && method !== 'HEAD')
       ? null
       : parseRange(sent[name])
   if (name === undefined || asked === null) {
-    for (const other of BESIDE_RANGES) Reflect.deleteProperty(headers, other)
+    dropHeaders(headers, BESIDE_RANGES)
     return null
   }
-  for (const other of BESIDE_RANGES.slice(1)) Reflect.deleteProperty(headers, other)
+  dropHeaders(headers, BESIDE_RANGES.slice(1))
   if ('suffix' in asked) headers[name] = `bytes=-${String(asked.suffix + by)}`
   else {
     const last = asked.last === null ? '' : String(asked.last + by)

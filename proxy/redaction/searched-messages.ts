@@ -1,5 +1,5 @@
 import type { Headers } from '#firewall/contracts/credential.js'
-import { newHeaders } from '../message/headers.js'
+import { dropHeaders, newHeaders } from '../message/headers.js'
 import type { EntityTags } from './entity-tags.js'
 
 /** What asks for an answer that is a difference to another (RFC 3229), or for a digest of it (RFC 9530, RFC 3230). */
@@ -9,7 +9,7 @@ const UNSEARCHABLE = ['a-im', 'want-digest', 'want-content-digest', 'want-repr-d
 export function askSearchable(headers: Headers, tags: EntityTags): void {
   headers['accept-encoding'] = 'identity'
   if (headers['grpc-accept-encoding'] !== undefined) headers['grpc-accept-encoding'] = 'identity'
-  for (const name of UNSEARCHABLE) if (headers[name] !== undefined) Reflect.deleteProperty(headers, name)
+  dropHeaders(headers, UNSEARCHABLE)
   tags.unseal(headers)
 }
 

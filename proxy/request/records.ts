@@ -101,8 +101,11 @@ export function endOf(result: ForwardResult): FlowEnd {
   }
 }
 
+const NONE: readonly Redaction[] = Object.freeze([])
+
 /** What was counted, by credential; secret patterns without an owner are those of the credential that was injected. */
 export function redactionsOf(tally: Tally, injected: Credential | null): readonly Redaction[] {
+  if (tally.byOwner.size === 0) return NONE
   const counts = new Map<string, number>()
   for (const [owner, count] of tally.byOwner) {
     const credential = owner ?? injected?.id ?? 'unknown'
