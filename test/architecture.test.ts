@@ -232,6 +232,15 @@ void t.test('the product imports no test, and only packages that it ships with',
   t.end()
 })
 
+void t.test('zod is imported as a namespace: of `{ z }` the bundle could leave out nothing', (t) => {
+  const whole = PRODUCT.filter((source) => /^import \{[^}]*\} from 'zod'/m.test(codeOf(source)))
+  t.strictSame(
+    whole.map(({ path }) => path),
+    [],
+  )
+  t.end()
+})
+
 void t.test('the policy engine is pure: no I/O, no clock, no chance, no environment', (t) => {
   for (const source of PRODUCT.filter(({ folder }) => folder === 'firewall')) {
     const io = importsOf(source).filter(
