@@ -69,6 +69,7 @@ Examples:
 interface VerifyFlags {
   auditDir?: string
   publicKey?: string
+  anchor?: string
   open?: boolean
   retained?: boolean
 }
@@ -295,6 +296,7 @@ function program(io: CommandIo, done: (code: number) => void): Command {
       'Key that must have signed it (default: the key of this machine)',
       requireValue,
     )
+    .option('--anchor <file>', 'Checkpoints that were kept elsewhere, which must be in the log', requireValue)
     .option('--open', 'Accept logs that have no end, of gateways that run or were killed')
     .option('--retained', 'Accept logs of which the oldest files were deleted')
     .option('--audit-dir <dir>', 'Directory of the audit log', requireValue)
@@ -312,10 +314,10 @@ function program(io: CommandIo, done: (code: number) => void): Command {
       const { auditDir } = readSettings({ flags: { auditDir: flags.auditDir }, env: io.env, cwd: io.cwd })
       const { auditKey, resolverAuditKey } = stateDirectories(io.env)
       const keyDirectories = [auditKeyDirectory(io.env), auditKey]
-      const { publicKey, open = false, retained = false } = flags
+      const { publicKey, anchor, open = false, retained = false } = flags
       const directories = { keyDirectories, resolverKeyDirectory: resolverAuditKey }
       const bar = process.stderr.isTTY
-      done(await verifyCommand({ auditDir, publicKey, open, retained, bar, ...directories }, io))
+      done(await verifyCommand({ auditDir, publicKey, anchor, open, retained, bar, ...directories }, io))
     })
 
   return egress

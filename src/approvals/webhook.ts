@@ -14,6 +14,8 @@ const TIMEOUT_MS = 10_000
 export interface WebhookOptions {
   /** Milliseconds since 1970. */
   readonly now: () => number
+  /** What it is for, in messages (default: approvals). */
+  readonly what?: string
   /** Problems, for the program's log. */
   readonly warn: (message: string) => void
   /** Before each further attempt (default: longer and longer, a minute and a half in all). */
@@ -39,11 +41,15 @@ export class WebhookSender {
     this.#options = options
   }
 
+  get #name(): string {
+    return `The webhook for ${this.#options.what ?? 'approvals'}`
+  }
+
   /** Sends a message in time. Never throws, and never blocks. */
   send(to: ApprovalWebhook, message: unknown): void {
     if (this.#waiting.length >= MAX_WAITING) {
       this.#waiting.shift()
-      this.#options.warn('The webhook for approvals does not keep up: the oldest message was dropped')
+      this.#options.warn(`${this.#name} does not keep up: the oldest message was dropped`)
     }
     this.#waiting.push({ to, body: JSON.stringify(message) })
     if (!this.#isSending) void this.#sendAll()
@@ -75,7 +81,7 @@ export class WebhookSender {
         problem = error instanceof Error ? error.name : 'no answer'
       }
     }
-    warn(`The webhook for approvals could not be reached (${problem})`)
+    warn(`${this.#name} could not be reached (${problem})`)
   }
 
   async #post({ to, body }: Message): Promise<number> {

@@ -38,6 +38,8 @@ export interface AuditOptions {
   readonly denialBudget?: DenialBudget
   /** Signs the log; without one, its records are chained, and nobody vouches for the chain. */
   readonly key?: AuditKey
+  /** Receives the line of each checkpoint that is in the file. Must not throw. */
+  readonly anchor?: (line: string) => void
   /** Receive every event after its record is written. */
   readonly sinks?: readonly EventSink[]
 }
@@ -130,6 +132,14 @@ export class Audit {
       if (problem !== null) return problem
     }
     return null
+  }
+
+  /**
+   * For whoever rotates files on a schedule (`logrotate`): closes each file with its checkpoint and begins the next, or begins a new
+   * one where it was moved already.
+   */
+  reopen(): void {
+    for (const log of this.#files.values()) log.reopen()
   }
 
   end(): void {
@@ -245,6 +255,23 @@ class Log {
     if (failure !== null) throw failure
   }
 
+  /** @throws never: what fails is told as what happens to a record */
+  reopen(): void {
+    const problem = this.#file.problem()
+    const failure = problem instanceof AuditLost ? this.#reopen(problem, []) : this.#rotateNow()
+    if (failure !== null) this.#options.onChange(failure.message)
+  }
+
+  #rotateNow(): Error | null {
+    try {
+      this.#flush()
+      this.#rotate()
+      return null
+    } catch (error) {
+      return error as Error
+    }
+  }
+
   end(): void {
     clearInterval(this.#timer)
     clearInterval(this.#sealTimer)
@@ -304,7 +331,7 @@ class Log {
     events.forEach(({ event, denied, at }, index) => {
       const { time = '', line = '' } = draft.written[index] ?? {}
       if (denied !== undefined) this.#folder.spend(denied.sandbox, line.length, at)
-      for (const sink of sinks) sink.take(time, event)
+      for (const sink of sinks) sink.take(time, event, line)
     })
     return null
   }
@@ -317,6 +344,7 @@ class Log {
   #write(draft: Draft): void {
     this.#file.append(draft.lines)
     this.#chain.commit(draft)
+    if (this.#options.anchor !== undefined) draft.checkpoints.forEach(this.#options.anchor)
   }
 
   /** @throws AuditUnavailable, and is called again with the next record */

@@ -22,6 +22,8 @@ export interface Draft {
   readonly lines: readonly string[]
   /** Of each event: its time and its line. */
   readonly written: readonly { readonly time: string; readonly line: string }[]
+  /** Those of them that are checkpoints. */
+  readonly checkpoints: readonly string[]
   readonly state: State
 }
 
@@ -87,6 +89,7 @@ export class ChainedLines {
     const { key, now } = this.#options
     const lines: string[] = []
     const written: { time: string; line: string }[] = []
+    const checkpoints: string[] = []
     let state = this.#state
     const put = ({ at, event }: Dated, checkpoint: AuditKey | null) => {
       const time = this.#timestamps.format(at)
@@ -94,6 +97,7 @@ export class ChainedLines {
       const hash = hashOf(line)
       const { sequence } = state
       lines.push(line)
+      if (checkpoint !== null) checkpoints.push(line)
       // Field by field: this is done for each record, and a spread costs more than the line and its hash.
       state = {
         sequence: sequence + 1,
@@ -122,7 +126,7 @@ export class ChainedLines {
       written.push(put(event, null))
     }
     if (cause !== null) seal(cause)
-    return { lines, written, state }
+    return { lines, written, checkpoints, state }
   }
 
   /** The lines are in the file. */

@@ -8,7 +8,7 @@ import type { CommandIo } from '../common/io.js'
 import { FINDINGS, type FindingKind } from '../logs/chain-verifier.js'
 import { progressBar } from '../logs/progress.js'
 import { sizeOfLogs } from '../logs/read.js'
-import { verifyLogs, type Verified } from '../logs/verify.js'
+import { readAnchors, verifyLogs, type Verified } from '../logs/verify.js'
 
 /** Options of `egress logs verify`. */
 export interface VerifyFlags {
@@ -19,6 +19,8 @@ export interface VerifyFlags {
   readonly keyDirectories: readonly string[]
   /** Where that of a resolver may be which is a process of its own. */
   readonly resolverKeyDirectory: string
+  /** A file of checkpoints that was kept elsewhere. */
+  readonly anchor: string | undefined
   readonly open: boolean
   readonly retained: boolean
   /** Whether a bar may show how much was read. */
@@ -36,8 +38,9 @@ export async function verifyCommand(flags: VerifyFlags, io: CommandIo): Promise<
   // Threat: a resolver that was taken over has its own key, and writes the proxy's log anew.
   const keysOf = (role: AuditRole) =>
     trusted === null ? null : [...trusted.keys, ...(role === 'dns' ? trusted.resolver : [])]
+  const anchors = flags.anchor === undefined ? [] : readAnchors(readAnchorFile(flags.anchor))
   const bar = progressBar(flags.bar ? io.stderr : null, sizeOfLogs(flags.auditDir, AUDIT_ROLES))
-  const options = { keysOf, mayBeginLate: flags.retained, mayBeOpen: flags.open, progress: bar.add }
+  const options = { keysOf, mayBeginLate: flags.retained, mayBeOpen: flags.open, progress: bar.add, anchors }
   const logs = await verifyLogs(flags.auditDir, options, ({ kind, message, place }) => {
     if (kinds.length === 0) kinds.push(kind)
     printed += 1
@@ -56,6 +59,21 @@ export async function verifyCommand(flags: VerifyFlags, io: CommandIo): Promise<
   if (printed === 0) io.stdout.write('Nothing was changed\n')
   const [first] = kinds
   return first === undefined ? EXIT.fine : FINDINGS[first]
+}
+
+/** @throws EgressError */
+function readAnchorFile(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (cause) {
+    const { code = 'unknown error' } = cause as NodeJS.ErrnoException
+    throw new EgressError({
+      code: 'EGRESS_NO_ANCHOR',
+      problem: `Cannot read the anchor ${file} (${code})`,
+      fix: 'Name the file of checkpoints that was kept elsewhere (EGRESS_AUDIT_ANCHOR)',
+      cause,
+    })
+  }
 }
 
 function summary(logs: readonly Verified[], isTrusted: boolean): string[] {

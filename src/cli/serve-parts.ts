@@ -1,9 +1,13 @@
 import { randomBytes } from 'node:crypto'
+import { readAuditSettings } from '#config/audit-settings.js'
 import type { Settings } from '#config/settings.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
 import { Audit, type AuditRole } from '../audit/audit.js'
+import { AlertSink } from '../approvals/alert-sink.js'
+import { openAnchor } from '../audit/anchor.js'
 import { openAuditKey } from '../audit/audit-key.js'
+import { Retention } from '../audit/retention.js'
 import { EgressError, EXIT } from '../common/errors.js'
 import { version } from '../common/version.js'
 import { SecretStatus } from '../control/secret-status.js'
@@ -11,6 +15,8 @@ import { GatewayMetrics } from '../metrics/metrics.js'
 import { SandboxCounts } from '../control/sandbox-counts.js'
 import { createLog, type ProgramLog } from '../common/log.js'
 import { ConsoleSink } from '../logs/console-sink.js'
+import { followLog } from '../logs/follow.js'
+import { JsonSink } from '../logs/json-sink.js'
 import { painter } from '../logs/format.js'
 import { RunSummaries } from '../logs/run-summaries.js'
 import { readFixedNetworks } from '../serve/fixed-networks.js'
@@ -58,11 +64,18 @@ export function openRole(
   const networks = readFixedNetworks(io.env)
   const known = policy === null ? networks : withPlaceholders(networks, policy, state.shared)
   const registry = new SandboxRegistry(sandboxesIn(state), known)
+  const kept = readAuditSettings(io.env)
+  const warn = (message: string) => log.warn(message)
+  const alerts = kept.alerts === null ? null : new AlertSink({ ...kept.alerts, now: Date.now, warn })
   const counts = new SandboxCounts()
   const summaries = new RunSummaries()
   const secrets = new SecretStatus(Date.now)
   const metrics = new GatewayMetrics(version())
-  const lines = new ConsoleSink((text) => io.stdout.write(text), painter(process.stdout.isTTY, io.env))
+  const print = (text: string) => io.stdout.write(text)
+  const lines =
+    kept.logFormat === 'json'
+      ? new JsonSink(print)
+      : new ConsoleSink(print, painter(process.stdout.isTTY, io.env))
   const audit = new Audit({
     directory: settings.auditDir,
     gateway: `gateway-${randomBytes(5).toString('hex')}`,
@@ -71,9 +84,24 @@ export function openRole(
     roles,
     whenLost: settings.auditLost,
     key: openAuditKey(state.auditKey),
-    sinks: [lines, counts, secrets, metrics.sink, summaries],
+    ...(kept.anchor === null ? {} : { anchor: openAnchor(kept.anchor, warn).add }),
+    sinks: [lines, ...(alerts === null ? [] : [alerts]), counts, secrets, metrics.sink, summaries],
   })
+  if (alerts !== null && !roles.includes('dns')) void followResolver(settings.auditDir, alerts)
+  process.on('SIGUSR2', () => audit.reopen())
+  // Of two roles in one directory, one looks after it.
+  if (isProxy) new Retention({ ...kept, directory: settings.auditDir, now: Date.now, warn }).start()
   return { log, state, registry, audit, counts, secrets, metrics, summaries, networks }
+}
+
+/** Tells of what a resolver in another process has recorded, as long as this process runs. */
+async function followResolver(auditDir: string, alerts: AlertSink): Promise<void> {
+  const lines = followLog(auditDir, ['dns'], new AbortController().signal)
+  try {
+    for await (const line of lines) alerts.takeRecorded(line)
+  } catch {
+    // The directory is gone, which stops all traffic by itself.
+  }
 }
 
 /** The last record of the process but the checkpoint that ends its log. Whoever stops it has no use for an error. */

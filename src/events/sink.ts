@@ -9,8 +9,9 @@ export interface EventSink {
    * Must not throw, and must not block: requests wait meanwhile.
    *
    * @param time as the record has it: ISO 8601, UTC, milliseconds
+   * @param line the record, without line feed
    */
-  take(time: string, event: GatewayEvent): void
+  take(time: string, event: GatewayEvent, line: string): void
   /** No more events follow. Writes all buffered output. */
   end(): void
 }

@@ -1,5 +1,6 @@
 import { AUDIT_ROLES, type AuditRole } from '../audit/audit.js'
-import { logFiles } from '../audit/chain.js'
+import { hashOf, logFiles } from '../audit/chain.js'
+import type { CheckpointRef } from '../events/events.js'
 import { ChainVerifier, compareLogs, type Finding, type VerifierOptions } from './chain-verifier.js'
 import { blocksOf, linesIn } from './blocks.js'
 import { logDirectories } from './read.js'
@@ -24,6 +25,8 @@ export interface Verified {
 export interface VerifyOptions extends Omit<VerifierOptions, 'role' | 'keys'> {
   /** The keys that may sign the log of a role; null takes the first in it. */
   readonly keysOf: (role: AuditRole) => readonly string[] | null
+  /** Checkpoints that were seen elsewhere, each of which must be in one of the logs. */
+  readonly anchors?: readonly CheckpointRef[]
   /** Told of the bytes that were read of the files. */
   readonly progress?: (bytes: number) => void
 }
@@ -35,6 +38,7 @@ export async function verifyLogs(
   report: (finding: Located) => void,
 ): Promise<readonly Verified[]> {
   const all: Verified[] = []
+  const missing = new Map((options.anchors ?? []).map((anchor) => [anchor.hash, anchor]))
   for (const directory of logDirectories(auditDir)) {
     const logs = new Map<string, ChainVerifier>()
     for (const role of AUDIT_ROLES) {
@@ -54,8 +58,30 @@ export async function verifyLogs(
       for (const finding of verifier.end()) report({ ...finding, place: files.at(-1) ?? directory })
       const { records, key, isEnded, unsealed, kills } = verifier
       if (records > 0) all.push({ directory, role, records, key, isEnded, unsealed, kills })
+      for (const hash of verifier.checkpoints.values()) missing.delete(hash)
+      for (const anchor of missing.values())
+        if (anchor.role === role && verifier.beganAfter(anchor.sequence)) missing.delete(anchor.hash)
     }
     for (const finding of compareLogs(logs)) report({ ...finding, place: directory })
   }
+  for (const { role, sequence } of missing.values()) {
+    const message = `checkpoint ${String(sequence)} of the ${role} log, which the anchor has, is not there`
+    report({ kind: 'cut', message, place: auditDir })
+  }
   return all
+}
+
+/** The checkpoints in the file of an anchor. Lines that are none are left out. */
+export function readAnchors(text: string): CheckpointRef[] {
+  return text.split('\n').flatMap((line) => {
+    try {
+      const record = JSON.parse(line) as {
+        event: { sequence: number }
+        egress: { checkpoint: { role: string } }
+      }
+      return { role: record.egress.checkpoint.role, sequence: record.event.sequence, hash: hashOf(line) }
+    } catch {
+      return []
+    }
+  })
 }

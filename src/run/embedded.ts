@@ -10,6 +10,7 @@ import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
+import { readAuditSettings } from '#config/audit-settings.js'
 import { Audit } from '../audit/audit.js'
 import { openAuditKey } from '../audit/audit-key.js'
 import { maskCommand } from './mask-command.js'
@@ -87,6 +88,7 @@ export async function runEmbedded(
   const beside = DOTENV_FILES.map((name) => join(dirname(loaded.file), name))
   const policies = [loaded.file, ...beside].map((path) => resolve(io.cwd, path))
   const keyDirectory = auditKeyDirectory(io.env)
+  const kept = readAuditSettings(io.env)
   const directory = join(settings.auditDir, 'runs', runName(identity.id))
   const summary = new RunSummary([...quiet, ...quietHosts(recipe?.quiet)])
   const counts = new SandboxCounts()
@@ -200,6 +202,11 @@ export async function runEmbedded(
     for (const line of endNotes(plan, sandbox.hiddenLate, since, repositories)) tell(line)
     await gateway?.close()
     audit.end()
+    if (kept.keepMs !== null || kept.maxBytes !== null || kept.compress !== 'none') {
+      const { Retention } = await import('../audit/retention.js')
+      const warn = (message: string) => log.warn(message)
+      await new Retention({ ...kept, directory: settings.auditDir, now: Date.now, warn }).look()
+    }
     const refused = summary.line()
     if (refused !== null) tell(`${refused}: ${logsCommand(options, identity.id)}`)
     if (observed !== null) tell(`${observed.line()}: ${suggestCommand(options, identity.id)}`)
