@@ -39,7 +39,7 @@ RUN NODE_COMPILE_CACHE=/app/.compiled node -e "Promise.all(['cli/serve.js', 'gat
   && chmod -R a+rX /app/.compiled
 ENV NODE_COMPILE_CACHE=/app/.compiled
 USER ${UID}:${GID}
-HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 CMD ["egress-admin", "health"]
+HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=2 CMD ["egress-admin", "health"]
 ENTRYPOINT ["egress"]
 CMD ["serve"]
 

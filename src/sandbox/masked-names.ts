@@ -35,6 +35,11 @@ export const MASKED_NAMES: readonly MaskedName[] = [
   },
   {
     kind: 'file',
+    name: /egress-admin-token(~|[._-].*)?/,
+    examples: ['egress-admin-token'],
+  },
+  {
+    kind: 'file',
     name: /\.env(~|[._-].*)?/,
     except: TEMPLATE,
     examples: ['.env', '.env~', '.env-prod', '.env.local', '.ENV', 'deep/er/.env.production'],
