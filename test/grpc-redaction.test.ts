@@ -4,6 +4,7 @@ import t, { type Test } from 'tap'
 import { Secret } from '#firewall/secrets/secret.js'
 import { bearer } from '#proxy/credentials/bearer.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
+import { eventually } from './fixtures/eventually.js'
 import { startGateway } from './fixtures/gateway.js'
 import { oneServicePolicy } from './fixtures/policy.js'
 import { startUpstream } from './fixtures/upstream.js'
@@ -85,6 +86,7 @@ void t.test('secrets in messages are replaced, and lengths stay true', async (t)
       },
     },
   ])
+  t.ok(await eventually(() => gateway.closes.length === 1))
   t.match(gateway.closes, [{ outcome: 'success', redactions: [{ credential: 'api/bearer', count: 2 }] }])
 })
 
