@@ -95,7 +95,7 @@ async function exposition(sources: MetricSources = SOURCES): Promise<string> {
     testPolicy({ destinations: [destination(`https://${HOST}`, ['allow * /**'], { id: 'allow[0]' })] }),
   )
   metrics.observe(sources, (agent, host) => (engine.evaluateName(agent, host).allowed ? 'exact' : 'unlisted'))
-  for (const event of EVENTS) metrics.sink.take('', event)
+  for (const event of EVENTS) metrics.sink.take('', event, '')
   const answer = await metrics.route().handle({} as never)
   metrics.close()
   return answer.body as string
