@@ -77,6 +77,19 @@ export class ExfiltrationBudget {
     return Math.min(Math.max(0, ...parts.filter((part) => !Number.isNaN(part))), 1)
   }
 
+  /** What every sandbox has used in the last 24 hours, by wildcard. */
+  usage(
+    now: number,
+  ): readonly { readonly sandbox: string; readonly wildcard: string; readonly bytes: number }[] {
+    return [...this.#accounts].flatMap(([sandbox, wildcards]) =>
+      [...wildcards].map(([wildcard, { day }]) => ({
+        sandbox,
+        wildcard,
+        bytes: [...day.values()].reduce((sum, { at, bytes }) => (now - at < DAY_MS ? sum + bytes : sum), 0),
+      })),
+    )
+  }
+
   /** Drops the accounts of sandboxes that are gone. */
   prune(isActive: (sandbox: string) => boolean): void {
     for (const sandbox of this.#accounts.keys()) if (!isActive(sandbox)) this.#accounts.delete(sandbox)

@@ -12,6 +12,7 @@ import { Operator } from '../control/operator.js'
 import { operatorRoutes, withStates } from '../control/operator-routes.js'
 import { reloadRoute } from '../control/reload.js'
 import { summaryRoute } from '../control/summary-route.js'
+import { pageRoutes } from '../page/routes.js'
 import { bootId } from '../common/boot-id.js'
 import { EgressError, EXIT } from '../common/errors.js'
 import type { Gateway } from '../gateway/gateway.js'
@@ -63,7 +64,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
   refuseLostPolicy(loaded, io)
   const roles = both ? (['dns', 'http', 'sandbox'] as const) : (['http', 'sandbox'] as const)
   const parts = openRole(roles, settings, io, loaded.policy)
-  const { log, state, registry, audit, counts, secrets, summaries } = parts
+  const { log, state, registry, audit, counts, feed, secrets, summaries } = parts
   secrets.loaded(namesOf(loaded.policy))
   const { Gateway } = await import('../gateway/gateway.js')
   const gateway = await Gateway.create({
@@ -130,6 +131,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
       reloadRoute(() => reload.andWait()),
       summaryRoute(summaries, () => reload.inForce().quiet),
       ...approvalRoutes(() => gateway.approvals),
+      ...pageRoutes({ feed, budgets: () => gateway.leakBudgets() }),
       ...sandboxRoutes({ ...context, operator, readEnded: () => ended.read() }),
       ...operatorRoutes(operator, known),
     ],

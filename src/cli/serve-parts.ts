@@ -12,6 +12,7 @@ import { EgressError, EXIT } from '../common/errors.js'
 import { version } from '../common/version.js'
 import { SecretStatus } from '../control/secret-status.js'
 import { GatewayMetrics } from '../metrics/metrics.js'
+import { LiveFeed } from '../page/live-feed.js'
 import { SandboxCounts } from '../control/sandbox-counts.js'
 import { createLog, type ProgramLog } from '../common/log.js'
 import { ConsoleSink } from '../logs/console-sink.js'
@@ -42,6 +43,8 @@ export interface RoleParts {
   readonly registry: SandboxRegistry
   readonly audit: Audit
   readonly counts: SandboxCounts
+  /** What the page shows. */
+  readonly feed: LiveFeed
   readonly summaries: RunSummaries
   readonly secrets: SecretStatus
   readonly metrics: GatewayMetrics
@@ -68,6 +71,7 @@ export function openRole(
   const warn = (message: string) => log.warn(message)
   const alerts = kept.alerts === null ? null : new AlertSink({ ...kept.alerts, now: Date.now, warn })
   const counts = new SandboxCounts()
+  const feed = new LiveFeed()
   const summaries = new RunSummaries()
   const secrets = new SecretStatus(Date.now)
   const metrics = new GatewayMetrics(version())
@@ -85,13 +89,13 @@ export function openRole(
     whenLost: settings.auditLost,
     key: openAuditKey(state.auditKey),
     ...(kept.anchor === null ? {} : { anchor: openAnchor(kept.anchor, warn).add }),
-    sinks: [lines, ...(alerts === null ? [] : [alerts]), counts, secrets, metrics.sink, summaries],
+    sinks: [lines, ...(alerts === null ? [] : [alerts]), counts, feed, secrets, metrics.sink, summaries],
   })
   if (alerts !== null && !roles.includes('dns')) void followResolver(settings.auditDir, alerts)
   process.on('SIGUSR2', () => audit.reopen())
   // Of two roles in one directory, one looks after it.
   if (isProxy) new Retention({ ...kept, directory: settings.auditDir, now: Date.now, warn }).start()
-  return { log, state, registry, audit, counts, secrets, metrics, summaries, networks }
+  return { log, state, registry, audit, counts, feed, secrets, metrics, summaries, networks }
 }
 
 /** Tells of what a resolver in another process has recorded, as long as this process runs. */

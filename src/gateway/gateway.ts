@@ -143,6 +143,16 @@ export class Gateway {
     return this.#ledger.usageOf(sandbox)
   }
 
+  /** How much every sandbox has sent out through names under wildcards, and may per day. */
+  leakBudgets(): readonly (ReturnType<Ledger['names']['usage']>[number] & { readonly limit: number })[] {
+    const { destinations, dns } = this.policy
+    const own = new Map(destinations.map(({ host, nameLimits }) => [host.text, nameLimits]))
+    return this.#ledger.names.usage(Date.now()).map((used) => {
+      const { budget } = own.get(used.wildcard) ?? dns.nameLimits
+      return { ...used, limit: budget.bytesPerDay }
+    })
+  }
+
   /** Loads the modules of the first request ahead of it. Takes a tenth of a second, in which no request is answered. */
   warmUp(): void {
     this.#snapshot.proxy.pools.load()

@@ -150,6 +150,7 @@ function take(item) {
 
 async function follow() {
   const headers = { authorization: `Bearer ${token}` }
+  items.length = 0
   const answer = await fetch('/events', { headers, credentials: 'omit', cache: 'no-store' })
   if (!answer.ok) throw new Error(`status ${answer.status}`)
   const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader()

@@ -34,8 +34,8 @@ export function pageRoutes({ feed, budgets }: PageOptions): AdminRoute[] {
       handle() {
         const [style, script] = [part('page.css'), part('page.js')]
         const body = part('page.html')
-          .replace('/* style */', () => style)
-          .replace('/* script */', () => script)
+          .replace('<style></style>', () => `<style>${style}</style>`)
+          .replace('<script></script>', () => `<script>${script}</script>`)
         const policy = [
           "default-src 'none'",
           `script-src ${hashOf(script)}`,
