@@ -203,7 +203,10 @@ void t.test('what two policies decide otherwise is never called the same', async
     fc.asyncProperty(rules, rules, async (a, b) => {
       const { code, err } = await diff(cwd, a, b)
       // Rules that can never decide are errors.
-      if (code === 2) { fc.pre(false); return; }
+      if (code === 2) {
+        fc.pre(false)
+        return
+      }
       if (err !== '') throw new Error(err)
       const verdicts = await Promise.all(
         ['a.yaml', 'b.yaml'].map(async (file) => {
