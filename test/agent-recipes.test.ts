@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import {
   chmodSync,
   chownSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -32,6 +33,11 @@ curl -sS --max-time 20 -X DELETE https://api.anthropic.com/v1/models/x | grep -o
 true
 `
 
+/** What is in PATH, without the directories in which somebody has installed agents. */
+const WITHOUT_AGENTS = (process.env['PATH'] ?? '')
+  .split(':')
+  .filter((directory) => !['claude', 'codex', 'gemini'].some((name) => existsSync(join(directory, name))))
+
 /** A user with agents installed in his home directory, in a project without a policy. */
 function setUp(t: Test, names: readonly string[] = ['claude', 'codex']) {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'egress-recipes-')))
@@ -51,7 +57,7 @@ function setUp(t: Test, names: readonly string[] = ['claude', 'codex']) {
       spawn(process.execPath, [MAIN, ...words], {
         cwd: work,
         env: {
-          PATH: `${join(user, 'bin')}:${process.env['PATH'] ?? ''}`,
+          PATH: [join(user, 'bin'), ...WITHOUT_AGENTS].join(':'),
           HOME: user,
           EGRESS_AUDIT_DIR: auditDir,
           ...env,
