@@ -21,6 +21,8 @@ export class Http1Downstream implements Downstream {
   readonly #response: ServerResponse
   /** The body was asked for. */
   #isInvited = false
+  /** All of the response is with the system. */
+  #isWritten = false
   /** The client wants the connection closed behind the response, and is still sending. */
   #closesLate = false
 
@@ -66,8 +68,9 @@ export class Http1Downstream implements Downstream {
 
   onGone(listener: () => void): () => void {
     const response = this.#response
+    // Node takes a response for finished whose connection was reset behind its last byte, and does not say that it is.
     const onClose = () => {
-      if (!response.writableFinished) listener()
+      if (!this.#isWritten) listener()
     }
     response.on('close', onClose)
     return () => response.off('close', onClose)
@@ -101,6 +104,7 @@ export class Http1Downstream implements Downstream {
     if (trailers !== null && /\btrailers\b/i.test(String(this.headers['te'] ?? '')))
       this.#response.addTrailers(trailers)
     this.#response.end(() => {
+      this.#isWritten = true
       onWritten()
       this.#afterBody(() => {
         if (this.#closesLate || !this.#request.complete) this.#request.socket.end()

@@ -232,7 +232,8 @@ void t.test('what was allowed has one end, what was denied none', async (t) => {
   allowed.flow.close(end)
   allowed.flow.close({ ...end, status: 500 })
   const named = { host: null, service: null, credential: null }
-  t.strictSame(allowed.closes, [{ ...named, ...end, at: 1_250, id: 'id-1', sandbox, durationMs: 250 }])
+  const times = { at: 1_250, durationMs: 250, timing: { decisionMs: 0, upstreamMs: null } }
+  t.strictSame(allowed.closes, [{ ...named, ...end, ...times, id: 'id-1', sandbox }])
   t.notOk(allowed.flow.isOpen)
 
   const denied = newFlow(() => now)
