@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { adminSocketIn, stateDirectories } from '../common/state.js'
 import { askAdmin, errorIn, type AdminAnswer, type AdminQuestion } from './ask-admin.js'
 import type { HealthReport } from './health.js'
+import type { SandboxList } from './operator-routes.js'
 
 // Started in the gateway's container by each run and by the health check. Start-up time matters, so it only asks the running
 // gateway, and loads nothing else.
@@ -27,8 +28,11 @@ function readWords([action, ...args]: readonly string[]): Command | null {
       return {
         question: { method: 'GET', path: '/sandboxes' },
         show({ body }) {
-          const { sandboxes } = body as { sandboxes: readonly Record<'id' | 'subnet' | 'agent', string>[] }
-          return sandboxes.map((one) => `${one.id} ${one.subnet} ${one.agent}`)
+          const { sandboxes } = body as Pick<SandboxList, 'sandboxes'>
+          // Runs: a fixed network is no run, and nobody may sweep it.
+          return sandboxes
+            .filter(({ started_at }) => started_at !== null)
+            .map(({ id, subnet, agent }) => `${id} ${subnet ?? ''} ${agent}`)
         },
       }
     case 'add':
