@@ -5,8 +5,8 @@ import type { FilterFlags } from './cli/logs.js'
 import { addOperatorCommands } from './cli/operator-commands.js'
 import { addPolicyCommands } from './cli/policy-commands.js'
 import type { CommandIo } from './common/io.js'
-import { EgressError, EXIT, exitCodeOf, formatError } from './common/errors.js'
-import { collect, requireValue, wholeNumber } from './option-values.js'
+import { EgressError, EXIT, exitCodeOf, formatError, usage } from './common/errors.js'
+import { collect, onePolicy, requireValue, wholeNumber } from './common/option-values.js'
 import { version } from './common/version.js'
 import { addRunCommand } from './run-command.js'
 import { shareStandardStreams } from './standard-streams.js'
@@ -47,15 +47,10 @@ function formatOf<T extends string>(flags: LogsFlags, formats: readonly T[], sta
   const named = flags.json === true ? 'json' : (flags.format ?? standard)
   const known = formats.find((format) => format === named)
   if (known !== undefined) return known
-  throw new EgressError({
-    code: 'EGRESS_USAGE',
-    problem: `Unknown format \`${named}\``,
-    fix: `Use one of ${formats.join(', ')}`,
-  })
+  throw usage(`Unknown format \`${named}\``, `Use one of ${formats.join(', ')}`)
 }
 
-const LOGS_EXAMPLES = `
-Examples:
+const LOGS_EXAMPLES = `Examples:
   egress logs -f                                what happens now
   egress logs --denied --since 10m              what the policy denied
   egress logs --failed --host api.example       what it allows, and did not work
@@ -168,14 +163,10 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .option('--live', 'Also connect to every upstream and get every token (exits 1 if one fails)')
     .action(async (file: string | undefined, flags: { policy?: string; json?: boolean; live?: boolean }) => {
       const { policy, json, live } = flags
-      if (file !== undefined && policy !== undefined)
-        throw new EgressError({
-          code: 'EGRESS_USAGE',
-          problem: 'The policy file is given twice',
-          fix: `Use \`egress check ${policy}\` or \`egress check --policy ${policy}\``,
-        })
       const { runCheck } = await import('./cli/check.js')
-      done(await runCheck({ file: file ?? policy, json, live }, io, await credentialKinds()))
+      done(
+        await runCheck({ file: onePolicy('check', file, policy), json, live }, io, await credentialKinds()),
+      )
     })
 
   egress
@@ -227,9 +218,9 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     })
 
   addOperatorCommands(egress, io, done)
-  const tools = { kinds: credentialKinds, placeOf: (flags: LogsFlags) => placeOf(flags, io), requireValue }
+  const tools = { kinds: credentialKinds, placeOf: (flags: LogsFlags) => placeOf(flags, io) }
   addPolicyCommands({ egress, io, done, ...tools })
-  addApprovalCommands({ egress, io, done, requireValue })
+  addApprovalCommands(egress, io, done)
 
   const logsCommand = egress
     .command('logs')
@@ -239,7 +230,7 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .option('-n, --tail <lines>', 'Show only the last lines', wholeNumber)
     .option('--json', 'Print the records unchanged, one JSON object per line')
     .option('--format <name>', 'pretty, json, csv or markdown (default: pretty)', requireValue)
-    .addHelpText('after', LOGS_EXAMPLES)
+    .addHelpText('before', LOGS_EXAMPLES)
     .action(async (role: string | undefined, flags: LogsFlags) => {
       const { logs, LOG_FORMATS } = await import('./cli/logs.js')
       const interrupted = new AbortController()
@@ -348,22 +339,26 @@ export async function main(): Promise<number> {
     process.exit(error.code === 'EPIPE' ? 0 : EXIT.failed),
   )
   let code: number = EXIT.fine
+  let egress: Command | null = null
   try {
     const { stdout, stderr, env } = process
     const io: CommandIo = { stdout, stderr, env, cwd: workingDirectory() }
-    await program(io, (result) => (code = result)).parseAsync()
+    egress = program(io, (result) => (code = result))
+    await egress.parseAsync()
   } catch (error) {
     // `run` exits with the command's code, so its own failures need a code that commands do not use.
-    const usage = process.argv[2] === 'run' ? LAUNCH_FAILED_EXIT : EXIT.usage
+    const usageExit = process.argv[2] === 'run' ? LAUNCH_FAILED_EXIT : EXIT.usage
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return EXIT.fine
       // Commander has already printed the help.
-      if (error.code !== 'commander.help')
-        process.stderr.write(formatError(usageError(error, process.argv[2])))
-      return usage
+      if (error.code !== 'commander.help') {
+        const asked = egress?.commands.find((one) => one.name() === process.argv[2])
+        process.stderr.write(formatError(usageError(error, asked?.name())))
+      }
+      return usageExit
     }
     process.stderr.write(formatError(error))
-    return exitCodeOf(error) === EXIT.usage ? usage : exitCodeOf(error)
+    return exitCodeOf(error) === EXIT.usage ? usageExit : exitCodeOf(error)
   }
   return code
 }

@@ -1,7 +1,7 @@
 import type { Command } from 'commander'
 import { findRecipe } from './agents/index.js'
 import type { CommandIo } from './common/io.js'
-import { collect, requireValue } from './option-values.js'
+import { collect, requireValue } from './common/option-values.js'
 import { parseLabels } from './common/labels.js'
 import { parseLimits } from './sandbox/limits.js'
 

@@ -1,19 +1,5 @@
 import type { CommanderError } from 'commander'
-import { EgressError } from './common/errors.js'
-
-const COMMANDS: readonly string[] = [
-  'run',
-  'serve',
-  'doctor',
-  'check',
-  'explain',
-  'init',
-  'presets',
-  'test',
-  'suggest',
-  'diff',
-  'logs',
-]
+import { usage, type EgressError } from './common/errors.js'
 
 /** Commander's messages, and ours. */
 const PHRASES: readonly (readonly [theirs: RegExp, ours: string])[] = [
@@ -24,16 +10,19 @@ const PHRASES: readonly (readonly [theirs: RegExp, ours: string])[] = [
   [/^unknown (\w+) '(.*)'$/, 'Unknown $1 `$2`'],
 ]
 
-/** Turns an error of the argument parser into one of ours: what is wrong, what to do. */
-export function usageError({ message }: Pick<CommanderError, 'message'>, command = ''): EgressError {
+/**
+ * Turns an error of the argument parser into one of ours: what is wrong, what to do.
+ *
+ * @param command the one that was asked for; absent where there is none of that name
+ */
+export function usageError({ message }: Pick<CommanderError, 'message'>, command?: string): EgressError {
   const [first = '', suggestion = ''] = message.replace(/^error: /, '').split(/\n(?=\(Did you mean)/)
   const phrase = PHRASES.find(([theirs]) => theirs.test(first))
   const advice = /' is invalid\. (.*)\.$/.exec(first)?.[1]
   const near = /^\(Did you mean (?:one of )?(.*)\?\)$/.exec(suggestion)?.[1]
-  const help = `\`egress ${COMMANDS.includes(command) ? `${command} ` : ''}--help\``
-  return new EgressError({
-    code: 'EGRESS_USAGE',
-    problem: phrase === undefined ? first : first.replace(...phrase),
-    fix: advice ?? (near === undefined ? `See ${help}` : `Did you mean \`${near}\`? See ${help}`),
-  })
+  const help = `\`egress ${command === undefined ? '' : `${command} `}--help\``
+  return usage(
+    phrase === undefined ? first : first.replace(...phrase),
+    advice ?? (near === undefined ? `See ${help}` : `Did you mean \`${near}\`? See ${help}`),
+  )
 }

@@ -5,6 +5,7 @@ import t, { type Test } from 'tap'
 import { askAdmin } from '#src/control/ask-admin.js'
 import type { HealthReport } from '#src/control/health.js'
 import { eventually } from './fixtures/eventually.js'
+import { IN_NETWORK, skipWithoutNetworks } from './fixtures/own-network.js'
 import { MAIN, makeWorkspace } from './fixtures/run.js'
 
 // What /health, /ready and /metrics say of a gateway whose parts fail one after the other.
@@ -13,17 +14,7 @@ t.setTimeout(240_000)
 
 /** Looked at again and again; a failure must show within ten seconds, and a busy machine needs some more. */
 const WAIT_MS = 40_000
-const IN_NETWORK = [
-  '--user',
-  '--map-root-user',
-  '--net',
-  '--',
-  'sh',
-  '-c',
-  'ip link set lo up && exec "$@"',
-  'sh',
-]
-const skip = spawnSync('unshare', [...IN_NETWORK, 'true']).status !== 0 && 'no network namespaces here'
+const skip = skipWithoutNetworks()
 
 const POLICY = `
 services:

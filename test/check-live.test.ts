@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { runCheck } from '#src/cli/check.js'
+import { testIo } from './fixtures/command-io.js'
 import { listen } from './fixtures/upstream.js'
 import { createCa } from './servers/certificate-authority.js'
 import { listenTls, type Handler } from './servers/tls-server.js'
@@ -56,14 +57,9 @@ upstream:
 }
 
 async function run(cwd: string, env: Record<string, string>) {
-  let [out, err] = ['', '']
-  const io = {
-    stdout: { write: (text: string) => (out += text) },
-    stderr: { write: (text: string) => (err += text) },
-    ...{ env, cwd },
-  }
+  const { io, out, err } = testIo(cwd, env)
   const code = await runCheck({ live: true }, io, CREDENTIAL_KINDS)
-  return { code, out, err }
+  return { code, out: out(), err: err() }
 }
 
 void t.test('an upstream is reached, a token is got, and no request is sent to the upstream', async (t) => {

@@ -1,9 +1,10 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { ListedSandbox } from '#src/control/operator-routes.js'
 import { eventually } from './fixtures/eventually.js'
+import { IN_NETWORK, skipWithoutNetworks } from './fixtures/own-network.js'
 import { collect, MAIN, makeWorkspace, type Workspace } from './fixtures/run.js'
 
 // The commands that operate what is running, on single runs and on a gateway in two processes.
@@ -17,17 +18,7 @@ agents:
   default: { allow: all }
   ci: { allow: all }
 `
-const IN_NETWORK = [
-  '--user',
-  '--map-root-user',
-  '--net',
-  '--',
-  'sh',
-  '-c',
-  'ip link set lo up && exec "$@"',
-  'sh',
-]
-const skip = spawnSync('unshare', [...IN_NETWORK, 'true']).status !== 0 && 'no network namespaces here'
+const skip = skipWithoutNetworks()
 
 /** No gateway on Docker: that of another test is none of this one's business. */
 const OWN_PROJECT = { COMPOSE_PROJECT_NAME: 'egress-operate-test-none' }

@@ -3,6 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { eventually } from './fixtures/eventually.js'
+import { IN_NETWORK, skipWithoutNetworks } from './fixtures/own-network.js'
 import { collect, MAIN, makeWorkspace, type Workspace } from './fixtures/run.js'
 
 t.setTimeout(180_000)
@@ -12,18 +13,7 @@ const BEFORE = 'allow: [{ host: before.example }]\n'
 const AFTER = 'allow: [{ host: after.example }]\n'
 const BROKEN = 'allow: [{ host: after.example }]\nallowed: []\n'
 
-/** A network of its own, where every port is free and may be bound. */
-const IN_NETWORK = [
-  '--user',
-  '--map-root-user',
-  '--net',
-  '--',
-  'sh',
-  '-c',
-  'ip link set lo up && exec "$@"',
-  'sh',
-]
-const skip = spawnSync('unshare', [...IN_NETWORK, 'true']).status !== 0 && 'no network namespaces here'
+const skip = skipWithoutNetworks()
 
 interface Program {
   readonly child: ChildProcess

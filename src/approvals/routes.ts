@@ -1,5 +1,5 @@
 import { parseDuration } from '#config/limits/quantities.js'
-import { EgressError } from '../common/errors.js'
+import { EgressError, usage } from '../common/errors.js'
 import {
   errorResponse,
   json,
@@ -61,11 +61,10 @@ function readScope(body: unknown): Scope {
   if (text === undefined) return { kind: 'once' }
   const ms = typeof text === 'string' ? parseDuration(text) : null
   if (ms !== null && ms >= 1_000 && ms <= LONGEST_MS) return { kind: 'repeated', ms }
-  throw new EgressError({
-    code: 'EGRESS_USAGE',
-    problem: 'Invalid duration of an approval',
-    fix: 'Write a number and s, m or h, from 1s to 24h, such as `15m`',
-  })
+  throw usage(
+    'Invalid duration of an approval',
+    'Write a number and s, m or h, from 1s to 24h, such as `15m`',
+  )
 }
 
 function unknown({ params }: AdminRequest): AdminResponse {

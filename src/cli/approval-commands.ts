@@ -1,17 +1,8 @@
 import type { Command } from 'commander'
 import type { CommandIo } from '../common/io.js'
+import { requireValue } from '../common/option-values.js'
 
-/** What the commands about approvals get of the program. */
-export interface ApprovalCommands {
-  readonly egress: Command
-  readonly io: CommandIo
-  readonly done: (code: number) => void
-  /** Checks the value of an option. */
-  readonly requireValue: (text: string) => string
-}
-
-const EXAMPLES = `
-Examples:
+const EXAMPLES = `Examples:
   egress approvals                              what waits for a person
   egress approvals ap-5d0c7e                    all of one request: headers, body, credential
   egress approve ap-5d0c7e                      send exactly this request, once
@@ -21,13 +12,13 @@ Examples:
 `
 
 /** The commands of the person who decides about requests that \`ask\` rules match. */
-export function addApprovalCommands({ egress, io, done, requireValue }: ApprovalCommands): void {
+export function addApprovalCommands(egress: Command, io: CommandIo, done: (code: number) => void): void {
   egress
     .command('approvals')
     .description('List the requests that wait for approval, or show one in full')
     .argument('[id]', 'Approval to show')
     .option('--json', 'Print one JSON object per line')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('before', EXAMPLES)
     .action(async (id: string | undefined, { json = false }: { json?: boolean }) => {
       const { listApprovals } = await import('./approvals.js')
       done(await listApprovals({ id, json }, io))
@@ -41,7 +32,7 @@ export function addApprovalCommands({ egress, io, done, requireValue }: Approval
     .option('--for <duration>', 'It may pass again and again for so long, such as 15m', requireValue)
     .option('--always', 'It may pass once; also print the rule that allows such requests without asking')
     .option('--json', 'Print one JSON object')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('before', EXAMPLES)
     .action(async (id: string, flags: { once?: boolean; for?: string; always?: boolean; json?: boolean }) => {
       const { approve } = await import('./approvals.js')
       const { once = false, for: duration, always = false, json = false } = flags
@@ -51,6 +42,7 @@ export function addApprovalCommands({ egress, io, done, requireValue }: Approval
   egress
     .command('deny')
     .description('Deny a request that waits for approval, or take an approval back')
+    .addHelpText('before', EXAMPLES)
     .argument('<id>', 'Its approval, or how the id begins')
     .option('--json', 'Print one JSON object')
     .action(async (id: string, { json = false }: { json?: boolean }) => {

@@ -1,10 +1,11 @@
 import type { PresentedApproval } from '../approvals/present.js'
-import { EgressError, EXIT } from '../common/errors.js'
+import { EgressError, EXIT, usage } from '../common/errors.js'
 import type { CommandIo } from '../common/io.js'
 import { errorIn, type AdminAnswer, type AdminQuestion } from '../control/ask-admin.js'
 import type { Decider } from '../events/events.js'
 import { findPlaces, type Place } from '../fleet/places.js'
-import { clean, describeDecider } from '../logs/format.js'
+import { clean } from '../common/hostile-text.js'
+import { describeDecider } from '../logs/format.js'
 import { approvalLines, summaryLine } from './describe-approval.js'
 
 export interface ApproveFlags {
@@ -39,11 +40,7 @@ export async function listApprovals(
 /** `egress approve ID`: shows what is approved, and approves it. */
 export async function approve(id: string, flags: ApproveFlags, io: CommandIo): Promise<number> {
   if (flags.for !== undefined && (flags.once || flags.always))
-    throw new EgressError({
-      code: 'EGRESS_USAGE',
-      problem: '--for cannot be combined with --once or --always',
-      fix: 'Choose one of them',
-    })
+    throw usage('--for cannot be combined with --once or --always', 'Choose one of them')
   const { approval: found, place } = await findApproval(id, io)
   const body = flags.for === undefined ? {} : { for: flags.for }
   const decided = await decide(place, found.id, 'approve', body)

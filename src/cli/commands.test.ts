@@ -2,11 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { TEST_KINDS, writeFiles } from '#config/test-fixtures.js'
+import { testIo } from '#test/fixtures/command-io.js'
 import { EgressError, exitCodeOf, formatError } from '../common/errors.js'
 import { runCheck } from './check.js'
 import { runExplain, type ExplainArgs } from './explain.js'
 import { runInit } from './init.js'
-import type { CommandIo } from '../common/io.js'
 
 const POLICY = `services:
   jira:
@@ -32,20 +32,8 @@ agents:
 
 const TOKEN = 'jira-token-0123456789'
 
-function world(
-  cwd: string,
-  env: Readonly<Record<string, string>> = {},
-): { io: CommandIo; out: () => string; err: () => string } {
-  const out: string[] = []
-  const err: string[] = []
-  const io = {
-    stdout: { write: (text: string) => out.push(text) },
-    stderr: { write: (text: string) => err.push(text) },
-    env: { JIRA_TOKEN: TOKEN, ...env },
-    cwd,
-  }
-  return { io, out: () => out.join(''), err: () => err.join('') }
-}
+const world = (cwd: string, env: Readonly<Record<string, string>> = {}) =>
+  testIo(cwd, { JIRA_TOKEN: TOKEN, ...env })
 
 void t.test('check explains a policy', async (t) => {
   const cwd = writeFiles(t.testdir({}), { 'egress.yaml': POLICY })

@@ -1,5 +1,5 @@
 import type { PresentedApproval } from '../approvals/present.js'
-import { clean } from '../logs/format.js'
+import { visible } from '../common/hostile-text.js'
 
 /** One line for a list. What a sandbox chose is text, whatever is in it. */
 export function summaryLine(approval: PresentedApproval, now: number): string {
@@ -42,15 +42,4 @@ function bodyLines({ content, encoding, omitted }: PresentedApproval['body']): s
     ...lines.map((line) => `            | ${visible(line)}`),
     ...(omitted > 0 ? [`              … and ${String(omitted)} more bytes, which are not shown`] : []),
   ]
-}
-
-/**
- * Text of a sandbox: control characters are written out, and so is what changes the direction of text or cannot be seen. Threat:
- * a request that looks like another one to the person who approves it.
- */
-export function visible(text: string): string {
-  return clean(text).replace(
-    /[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb]|[\u{e0000}-\u{e0fff}]/gu,
-    (char) => `\\u{${(char.codePointAt(0) ?? 0).toString(16)}}`,
-  )
 }

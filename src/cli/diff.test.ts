@@ -3,6 +3,7 @@ import t from 'tap'
 import { loadPolicy } from '#config/load.js'
 import { writeFiles } from '#config/test-fixtures.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
+import { testIo } from '#test/fixtures/command-io.js'
 import { Verdicts } from '../policy/verdicts.js'
 import { runDiff } from './diff.js'
 
@@ -14,16 +15,9 @@ interface Ran {
 
 async function diff(cwd: string, before: string, after: string, json = false): Promise<Ran> {
   const dir = writeFiles(cwd, { 'a.yaml': before, 'b.yaml': after })
-  const out: string[] = []
-  const err: string[] = []
-  const io = {
-    stdout: { write: (text: string) => out.push(text) },
-    stderr: { write: (text: string) => err.push(text) },
-    env: {},
-    cwd: dir,
-  }
+  const { io, out, err } = testIo(dir)
   const code = await runDiff({ before: 'a.yaml', after: 'b.yaml', json }, io, CREDENTIAL_KINDS)
-  return { code, out: out.join(''), err: err.join('') }
+  return { code, out: out(), err: err() }
 }
 
 const service = (rules: string, more = '') =>

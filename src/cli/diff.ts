@@ -4,7 +4,7 @@ import type { CommandIo } from '../common/io.js'
 import { noPolicy, openPolicy, placeOf, type PolicyOnDisk } from '../common/policy-file.js'
 import { decisionChanges, type Decided, type DecisionChange } from '../policy/diff/decisions.js'
 import { factChanges, type FactChange } from '../policy/diff/facts.js'
-import { printable } from '../policy/printable.js'
+import { printable } from '../common/hostile-text.js'
 
 export interface DiffArgs {
   readonly before: string

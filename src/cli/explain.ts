@@ -1,7 +1,7 @@
 import type { CredentialKind } from '#firewall/contracts/credential.js'
-import { isDiagnostic, type Diagnostic } from '#firewall/contracts/diagnostic.js'
+import { isDiagnostic } from '#firewall/contracts/diagnostic.js'
 import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
-import { EgressError, EXIT, exitCodeOf, formatError } from '../common/errors.js'
+import { EXIT, exitCodeOf, formatError, usage } from '../common/errors.js'
 import { explainName, explainRequest, type Explained } from './explain-verdict.js'
 import type { CommandIo } from '../common/io.js'
 import { isNamed, noPolicy, openPolicy, type PolicyOnDisk } from '../common/policy-file.js'
@@ -47,21 +47,17 @@ async function explain(args: readonly string[], agent: string, loaded: PolicyOnD
   const { policy } = loaded
   if (!policy.agents.has(agent)) {
     const names = [...policy.agents.keys()].join(', ')
-    throw usage({ problem: `Unknown agent \`${agent}\``, fix: `Choose one with --agent: ${names}` })
+    throw usage(`Unknown agent \`${agent}\``, `Choose one with --agent: ${names}`)
   }
   const [first = '', second = '', document = null] = args
   if (args.length !== (first === 'graphql' ? 3 : 2))
-    throw usage({
-      problem: args.length < 2 || first === 'graphql' ? 'Missing argument' : 'Too many arguments',
-      fix: 'Use `egress explain GET https://host/path`, `egress explain grpc https://host/pkg.Service/Method`, `egress explain graphql https://host/graphql "{ field }"` or `egress explain dns host`',
-    })
+    throw usage(
+      args.length < 2 || first === 'graphql' ? 'Missing argument' : 'Too many arguments',
+      'Use `egress explain GET https://host/path`, `egress explain grpc https://host/pkg.Service/Method`, `egress explain graphql https://host/graphql "{ field }"` or `egress explain dns host`',
+    )
   const question = first === 'dns' ? readHost(second) : readRequest(first, second, document)
-  if (isDiagnostic(question)) throw usage(question)
+  if (isDiagnostic(question)) throw usage(question.problem, question.fix)
   return question.kind === 'name'
     ? explainName({ loaded, agent, host: question.host })
     : explainRequest({ loaded, agent, ...question })
-}
-
-function usage({ problem, fix }: Diagnostic): EgressError {
-  return new EgressError({ code: 'EGRESS_USAGE', problem, fix })
 }

@@ -4,7 +4,7 @@ import { resolve } from 'node:path'
 import { readSettings } from '#config/settings.js'
 import { agentPolicy } from '../agents/agent-policy.js'
 import { AGENTS, findRecipe } from '../agents/index.js'
-import { EgressError, EXIT, exitCodeOf, formatError } from '../common/errors.js'
+import { EgressError, EXIT, exitCodeOf, formatError, usage } from '../common/errors.js'
 import type { CommandIo } from '../common/io.js'
 import { policyFile } from '../common/policy-file.js'
 import { lastDenials } from '../logs/run-denials.js'
@@ -42,11 +42,10 @@ export async function runInit(
 async function policyOf(agent: string, auditDir: string | undefined, io: CommandIo): Promise<string> {
   const recipe = findRecipe(agent)
   if (recipe === null)
-    throw new EgressError({
-      code: 'EGRESS_USAGE',
-      problem: `Unknown agent \`${agent}\``,
-      fix: `Use one of: ${AGENTS.map(({ name }) => name).join(', ')}; or omit --agent for a commented example`,
-    })
+    throw usage(
+      `Unknown agent \`${agent}\``,
+      `Use one of: ${AGENTS.map(({ name }) => name).join(', ')}; or omit --agent for a commented example`,
+    )
   const settings = readSettings({ flags: { auditDir }, env: io.env, cwd: io.cwd })
   return agentPolicy(recipe, await lastDenials(settings.auditDir, recipe.name))
 }

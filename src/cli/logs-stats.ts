@@ -1,6 +1,6 @@
 import type { CommandIo } from '../common/io.js'
 import { isChosen, textFilter } from '../logs/filter.js'
-import { clean } from '../logs/format.js'
+import { clean } from '../common/hostile-text.js'
 import { summaryMarkdown } from '../logs/markdown.js'
 import { progressBar } from '../logs/progress.js'
 import { readLog, sizeOfLogs } from '../logs/read.js'

@@ -1,6 +1,6 @@
 import { readdirSync } from 'node:fs'
 import type { AuditRole } from '../audit/audit.js'
-import { EgressError, EXIT } from '../common/errors.js'
+import { EgressError, EXIT, usage } from '../common/errors.js'
 import { followLog } from '../logs/follow.js'
 import { formatEvent, painter } from '../logs/format.js'
 import { COLUMNS, csvRow, rowOf } from '../logs/csv.js'
@@ -11,6 +11,7 @@ import { readLog, sizeOfLogs, type LogLine } from '../logs/read.js'
 import { AUDIT_ROLES } from '../audit/audit.js'
 import { parseLabels } from '../common/labels.js'
 import type { CommandIo } from '../common/io.js'
+import { tellDamaged } from './named-logs.js'
 
 /** What to show, as it was given on the command line. */
 export interface FilterFlags {
@@ -78,7 +79,7 @@ export async function logs(
   }
   bar.clear()
   last.forEach(print)
-  if (damaged > 0) io.stderr.write(`egress: ${String(damaged)} damaged lines were skipped\n`)
+  tellDamaged(damaged, io)
   if (options.follow) {
     for await (const line of followLog(options.auditDir, roles, signal)) if (chosen(line)) print(line)
   }
@@ -170,8 +171,4 @@ function parseTime(option: string, text: string, now: number): number {
     `Invalid ${option} value \`${text}\``,
     'Use a duration such as 42m or 2h30m, or a time such as 2026-01-31T12:00:00Z',
   )
-}
-
-function usage(problem: string, fix: string): EgressError {
-  return new EgressError({ code: 'EGRESS_USAGE', problem, fix, exitCode: 2 })
 }

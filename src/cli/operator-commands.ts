@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { EgressError } from '../common/errors.js'
+import { usage } from '../common/errors.js'
 import type { CommandIo } from '../common/io.js'
 
 const SANDBOXES_EXAMPLES = `Examples:
@@ -42,11 +42,10 @@ export function addOperatorCommands(egress: Command, io: CommandIo, done: (code:
     .action(async (id: string | undefined, { all = false }: { all?: boolean }) => {
       const { stopAll, stopOne } = await import('./operate.js')
       if ((id === undefined) !== all)
-        throw new EgressError({
-          code: 'EGRESS_USAGE',
-          problem: all ? 'Both a sandbox and --all are given' : 'No sandbox is given',
-          fix: 'Use `egress stop ID` or `egress stop --all`',
-        })
+        throw usage(
+          all ? 'Both a sandbox and --all are given' : 'No sandbox is given',
+          'Use `egress stop ID` or `egress stop --all`',
+        )
       done(await (id === undefined ? stopAll(io) : stopOne(id, io)))
     })
 

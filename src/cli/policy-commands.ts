@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import type { CommandIo } from '../common/io.js'
+import { onePolicy, requireValue } from '../common/option-values.js'
 import type { FilterFlags } from './logs.js'
 
 /** What the commands about policies get of the program. */
@@ -11,8 +12,6 @@ export interface PolicyCommands {
   readonly kinds: () => Promise<readonly CredentialKind[]>
   /** Where the audit log is. */
   readonly placeOf: (flags: { auditDir?: string }) => Promise<{ auditDir: string; isNamed: boolean }>
-  /** Checks the value of an option. */
-  readonly requireValue: (text: string) => string
 }
 
 const SUGGEST_EXAMPLES = `Examples:
@@ -50,7 +49,7 @@ interface TestFlags {
 }
 
 /** The commands that say what a policy allows, and what it should. */
-export function addPolicyCommands({ egress, io, done, kinds, placeOf, requireValue }: PolicyCommands): void {
+export function addPolicyCommands({ egress, io, done, kinds, placeOf }: PolicyCommands): void {
   egress
     .command('suggest')
     .description(
@@ -105,6 +104,6 @@ export function addPolicyCommands({ egress, io, done, kinds, placeOf, requireVal
     .action(async (file: string | undefined, flags: TestFlags) => {
       const { runTest } = await import('./test.js')
       const { junit, replay, json, policy } = flags
-      done(await runTest({ file: file ?? policy, junit, replay, json }, io, await kinds()))
+      done(await runTest({ file: onePolicy('test', file, policy), junit, replay, json }, io, await kinds()))
     })
 }

@@ -1,8 +1,12 @@
 import type { ListedSandbox } from '../control/operator-routes.js'
 import { EXIT } from '../common/errors.js'
+import { printable } from '../common/hostile-text.js'
 import type { CommandIo } from '../common/io.js'
 import { findPlaces } from '../fleet/places.js'
 import { askAll } from '../fleet/tell.js'
+
+/** Characters of a command's name, which is the agent's to choose. */
+const MAX_COMMAND = 40
 
 const HEADS = ['SANDBOX', 'AGENT', 'STATE', 'AGE', 'ALLOWED', 'DENIED', 'FAILED', 'COMMAND'] as const
 
@@ -31,7 +35,14 @@ function rowOf(one: ListedSandbox, now: number): readonly string[] {
   const { allowed, denied, failed, limited } = one.requests
   const age = one.started_at === null ? '-' : ageOf(now - Date.parse(one.started_at))
   const counts = [allowed, denied, failed + limited].map(String)
-  return [one.id, one.agent, one.state, age, ...counts, one.command === '' ? '-' : printable(one.command)]
+  return [
+    one.id,
+    one.agent,
+    one.state,
+    age,
+    ...counts,
+    one.command === '' ? '-' : printable(one.command, MAX_COMMAND),
+  ]
 }
 
 function ageOf(ms: number): string {
@@ -40,11 +51,6 @@ function ageOf(ms: number): string {
   if (seconds < 3600) return `${String(Math.floor(seconds / 60))}m`
   if (seconds < 86_400) return `${String(Math.floor(seconds / 3600))}h`
   return `${String(Math.floor(seconds / 86_400))}d`
-}
-
-/** A command's name is the agent's to choose, and must not move a cursor. */
-function printable(text: string): string {
-  return text.replaceAll(/[^\x20-\x7e]/g, '?').slice(0, 40)
 }
 
 function tableOf(rows: readonly (readonly string[])[]): string {

@@ -1,5 +1,5 @@
 import { tuneGarbageCollector } from '../gateway/gc-tuning.js'
-import { EgressError, exitCodeOf } from '../common/errors.js'
+import { exitCodeOf, usage } from '../common/errors.js'
 import type { CommandIo } from '../common/io.js'
 import { serveGateway } from './serve-gateway.js'
 import type { RoleFlags } from './serve-parts.js'
@@ -17,11 +17,7 @@ const EXIT_MS = 500
 /** `egress serve`: runs the gateway for many sandboxes until it receives a stop signal. */
 export async function serve({ role, ...flags }: ServeOptions, io: CommandIo): Promise<number> {
   if (role !== undefined && role !== 'dns' && role !== 'proxy')
-    throw new EgressError({
-      code: 'EGRESS_USAGE',
-      problem: `Unknown role \`${role}\``,
-      fix: 'Use dns, proxy, or no role for both in one process',
-    })
+    throw usage(`Unknown role \`${role}\``, 'Use dns, proxy, or no role for both in one process')
   tuneGarbageCollector()
   try {
     const code =

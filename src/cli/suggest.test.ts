@@ -7,9 +7,10 @@ import { loadPolicy } from '#config/load.js'
 import { writeFiles } from '#config/test-fixtures.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import type { HttpDecision } from '#proxy/contracts/events.js'
+import { testIo } from '#test/fixtures/command-io.js'
 import { decisionLine, dnsLine } from '../events/records.js'
 import { Verdicts, type AskedRequest } from '../policy/verdicts.js'
-import { dnsEvent, HEADER, httpDecision } from '../policy/test-records.js'
+import { dnsEvent, HEADER, httpDecision } from '#test/fixtures/recorded-events.js'
 import { runSuggest, type SuggestArgs } from './suggest.js'
 
 const POLICY = `services:
@@ -34,17 +35,10 @@ interface Ran {
 }
 
 async function run(cwd: string, args: Partial<SuggestArgs> = {}): Promise<Ran> {
-  const out: string[] = []
-  const err: string[] = []
-  const io = {
-    stdout: { write: (text: string) => out.push(text) },
-    stderr: { write: (text: string) => err.push(text) },
-    env: {},
-    cwd,
-  }
+  const { io, out, err } = testIo(cwd)
   const given = { files: [], auditDir: join(cwd, 'audit'), isNamed: true, filter: {}, ...args }
   const code = await runSuggest(given, io, CREDENTIAL_KINDS, Date.parse('2026-01-31T13:00:00Z'))
-  return { code, out: out.join(''), err: err.join('') }
+  return { code, out: out(), err: err() }
 }
 
 const DEFAULT = { id: 'sandbox-1', agent: 'default' }

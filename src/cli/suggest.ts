@@ -1,18 +1,17 @@
-import { accessSync, constants } from 'node:fs'
-import { resolve } from 'node:path'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { AUDIT_ROLES } from '../audit/audit.js'
-import { EgressError, EXIT, exitCodeOf, formatError } from '../common/errors.js'
+import { EXIT, exitCodeOf, formatError } from '../common/errors.js'
 import type { CommandIo } from '../common/io.js'
 import { isNamed, noPolicy, openPolicy, type PolicyOnDisk } from '../common/policy-file.js'
 import { isChosen } from '../logs/filter.js'
-import { readFiles, readLog } from '../logs/read.js'
-import { printable } from '../policy/printable.js'
+import { readLog } from '../logs/read.js'
+import { printable } from '../common/hostile-text.js'
 import { describeQuestion } from '../policy/replay.js'
 import { Evidence, type Want } from '../policy/suggest/evidence.js'
 import { commentText, refusedLines } from '../policy/suggest/fragment.js'
 import { suggest, type Suggestion } from '../policy/suggest/suggest.js'
 import { readFilter, tellMissing, type FilterFlags } from './logs.js'
+import { readNamed, tellDamaged } from './named-logs.js'
 
 export interface SuggestArgs {
   /** Files of audit logs; empty for those in the directory. */
@@ -40,31 +39,16 @@ export async function runSuggest(
     let damaged = 0
     const onDamage = () => (damaged += 1)
     if (files.length === 0) tellMissing({ auditDir, isNamed: args.isNamed, follow: false }, io)
-    const paths = files.map((file) => readable(resolve(io.cwd, file), file))
-    const lines = paths.length > 0 ? readFiles(paths, onDamage) : readLog(auditDir, AUDIT_ROLES, onDamage)
+    const lines = files.length > 0 ? readNamed(files, io, onDamage) : readLog(auditDir, AUDIT_ROLES, onDamage)
     const evidence = new Evidence()
     for await (const line of lines) if (isChosen(line, filter)) evidence.take(line)
     const suggestion = await suggest(evidence, loaded, kinds)
     io.stdout.write(json ? jsonText(suggestion) : describe(suggestion, evidence, loaded))
-    if (damaged > 0) io.stderr.write(`egress: ${String(damaged)} damaged lines were skipped\n`)
+    tellDamaged(damaged, io)
     return EXIT.fine
   } catch (error) {
     io.stderr.write(formatError(error))
     return exitCodeOf(error)
-  }
-}
-
-function readable(path: string, name: string): string {
-  try {
-    accessSync(path, constants.R_OK)
-    return path
-  } catch (cause) {
-    throw new EgressError({
-      code: 'EGRESS_NO_LOG',
-      problem: `Cannot read ${name} (${(cause as NodeJS.ErrnoException).code ?? 'unknown error'})`,
-      fix: 'Name a file of the audit log, such as http.ndjson',
-      cause,
-    })
   }
 }
 

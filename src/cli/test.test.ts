@@ -3,8 +3,9 @@ import { join } from 'node:path'
 import t from 'tap'
 import { writeFiles } from '#config/test-fixtures.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
+import { testIo } from '#test/fixtures/command-io.js'
 import { decisionLine, dnsLine, type Header } from '../events/records.js'
-import { HEADER, httpDecision, dnsEvent } from '../policy/test-records.js'
+import { HEADER, httpDecision, dnsEvent } from '#test/fixtures/recorded-events.js'
 import { runTest, type TestArgs } from './test.js'
 
 const POLICY = `services:
@@ -33,16 +34,9 @@ interface Ran {
 }
 
 async function run(cwd: string, args: TestArgs = {}): Promise<Ran> {
-  const out: string[] = []
-  const err: string[] = []
-  const io = {
-    stdout: { write: (text: string) => out.push(text) },
-    stderr: { write: (text: string) => err.push(text) },
-    env: {},
-    cwd,
-  }
+  const { io, out, err } = testIo(cwd)
   const code = await runTest(args, io, CREDENTIAL_KINDS)
-  return { code, out: out.join(''), err: err.join('') }
+  return { code, out: out(), err: err() }
 }
 
 const GOOD = `tests:

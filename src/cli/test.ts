@@ -1,17 +1,17 @@
-import { statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
-import { AUDIT_ROLES } from '../audit/audit.js'
 import { EgressError, EXIT, exitCodeOf, formatError } from '../common/errors.js'
 import type { CommandIo } from '../common/io.js'
 import { noPolicy, openPolicy, placeOf, type PolicyOnDisk } from '../common/policy-file.js'
+import { plural } from '../common/plural.js'
 import { writeWholeFile } from '../common/write-file.js'
-import { readFiles, readLog } from '../logs/read.js'
 import { junitText } from '../policy/junit.js'
-import { printable, timesText } from '../policy/printable.js'
+import { printable } from '../common/hostile-text.js'
+import { timesText } from '../policy/sightings.js'
 import { replay, type Change, type ReplayResult } from '../policy/replay.js'
 import { runTests } from '../policy/run-tests.js'
 import { Verdicts } from '../policy/verdicts.js'
+import { readNamed, tellDamaged } from './named-logs.js'
 
 export interface TestArgs {
   /** The policy file (default: the one in the settings). */
@@ -93,26 +93,12 @@ function write(path: string, name: string, text: string): void {
 
 async function replayed(loaded: PolicyOnDisk, io: CommandIo, log: string, json: boolean): Promise<number> {
   let damaged = 0
-  const onDamage = () => (damaged += 1)
-  const lines = isDirectory(log) ? readLog(log, AUDIT_ROLES, onDamage) : readFiles([log], onDamage)
+  const lines = readNamed([log], io, () => (damaged += 1))
   const { policy } = loaded
   const result = await replay(lines, new Verdicts(policy), policy.agents)
   io.stdout.write(json ? `${JSON.stringify({ ...result, damaged })}\n` : describe(result, loaded))
-  if (damaged > 0) io.stderr.write(`egress: ${String(damaged)} damaged lines were skipped\n`)
+  tellDamaged(damaged, io)
   return result.changed === 0 ? EXIT.fine : EXIT.failed
-}
-
-function isDirectory(path: string): boolean {
-  try {
-    return statSync(path).isDirectory()
-  } catch (cause) {
-    throw new EgressError({
-      code: 'EGRESS_NO_LOG',
-      problem: `Cannot read ${path} (${(cause as NodeJS.ErrnoException).code ?? 'unknown error'})`,
-      fix: 'Name a file of the audit log, or the directory that has them',
-      cause,
-    })
-  }
 }
 
 function describe(
@@ -148,8 +134,4 @@ function changeText(change: Change, loaded: PolicyOnDisk): string {
         ? `allowed, was denied (${printable(was.reason ?? '')})${by}`
         : `denied (${now.reason ?? ''}), was allowed${by}`
   return `${printable(agent)}: ${asked}: ${what}; ${timesText(change)}`
-}
-
-function plural(count: number, noun: string): string {
-  return `${String(count)} ${noun}${count === 1 ? '' : 's'}`
 }

@@ -33,6 +33,15 @@ export class EgressError extends Error implements Explanation {
 }
 
 /**
+ * A mistake in a command's words, or in what asks for a command.
+ *
+ * @param exitCode 125 for `egress run`, whose own codes no command uses
+ */
+export function usage(problem: string, fix: string, exitCode: number = EXIT.usage): EgressError {
+  return new EgressError({ code: 'EGRESS_USAGE', problem, fix, exitCode })
+}
+
+/**
  * The one place that turns an error into text for the user. An error with a problem and a fix, from whatever folder, is
  * printed in two lines. A policy error brings its own text. Any other error is a bug in the program: only its message is
  * shown.

@@ -1,4 +1,4 @@
-import { EgressError } from './errors.js'
+import { usage } from './errors.js'
 
 /** Labels of one sandbox. They are in each of its records, so they are few and short. */
 const MAX_LABELS = 8
@@ -26,8 +26,4 @@ export function parseLabels(labels: readonly string[]): readonly string[] {
   if (labels.length > MAX_LABELS)
     throw usage(`${String(labels.length)} labels are too many`, `Use at most ${String(MAX_LABELS)}`)
   return labels
-}
-
-function usage(problem: string, fix: string): EgressError {
-  return new EgressError({ code: 'EGRESS_USAGE', problem, fix })
 }

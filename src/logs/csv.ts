@@ -1,5 +1,6 @@
 import { hostOf, outcomeOfLine } from './filter.js'
 import type { LogLine } from './read.js'
+import { visible } from '../common/hostile-text.js'
 
 /** The columns of `egress logs --format csv` and `markdown`, in order. */
 export const COLUMNS = [
@@ -32,14 +33,6 @@ export function csvRow(values: readonly string[]): string {
 function csvField(value: string): string {
   const text = visible(FORMULA.test(value) ? `'${value}` : value)
   return /[",\n\r]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
-}
-
-/** Control characters, and those that turn the direction of a text, as escapes. */
-export function visible(text: string): string {
-  return text.replace(
-    /[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
 }
 
 /** The values of one record, as `COLUMNS` names them. */

@@ -2,6 +2,7 @@ import { isObserved } from '#firewall/contracts/observed.js'
 import { defaultPort } from '#firewall/names/default-port.js'
 import type { Decider, ShownEvent } from '../events/events.js'
 import { outcomeOfEvent, type Judged } from './outcome.js'
+import { clean } from '../common/hostile-text.js'
 
 /** Returns the text in a colour, or unchanged if colour is off. */
 export type Paint = (colour: 'red' | 'green' | 'yellow' | 'dim', text: string) => string
@@ -174,12 +175,4 @@ function words(...parts: readonly (string | null)[]): string {
     .filter((part) => part !== null && part !== '')
     .map((part) => clean(part ?? ''))
     .join(' ')
-}
-
-/** Text of a sandbox, which must not move a cursor. */
-export function clean(text: string): string {
-  return text.replace(
-    /[\x00-\x1f\x7f-\x9f]/g,
-    (char) => `\\x${char.charCodeAt(0).toString(16).padStart(2, '0')}`,
-  )
 }

@@ -1,4 +1,4 @@
-import { visible } from './csv.js'
+import { visible } from '../common/hostile-text.js'
 import type { Count, Figures } from './stats.js'
 
 /** Characters of one value: a table is read by people. */

@@ -3,7 +3,8 @@ import { isReason, outcomeOf } from '#firewall/contracts/reasons.js'
 import { matchHost } from '#firewall/names/host-pattern.js'
 import type { GatewayEvent, RepeatEvent } from '../events/events.js'
 import type { EventSink } from '../events/sink.js'
-import { clean } from './format.js'
+import { plural } from '../common/plural.js'
+import { clean } from '../common/hostile-text.js'
 
 /** Hosts that the line names. */
 const SHOWN_HOSTS = 3
@@ -112,8 +113,4 @@ function queryType({ action, method }: RepeatEvent): string | null {
 function nameOf(host: string): string {
   if (host === '') return 'other requests'
   return clean(host.length > MAX_SHOWN ? `${host.slice(0, MAX_SHOWN)}…` : host)
-}
-
-function plural(count: number, noun: string): string {
-  return `${String(count)} ${noun}${count === 1 ? '' : 's'}`
 }

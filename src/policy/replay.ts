@@ -1,6 +1,7 @@
 import { authorityText } from '#firewall/names/default-port.js'
 import type { LogLine } from '../logs/read.js'
-import { printable, type Sightings } from './printable.js'
+import { printable } from '../common/hostile-text.js'
+import type { Sightings } from './sightings.js'
 import { isByPolicy, recordedIn, type Recorded, type RecordedQuestion } from './recorded.js'
 import { answerTo, type Answer } from './run-tests.js'
 import type { Verdicts } from './verdicts.js'

@@ -3,7 +3,8 @@ import { leakBoundBits } from '#firewall/ledger/leak-bound.js'
 import { OBSERVED_BUDGET } from '#firewall/policy-engine/observed.js'
 import type { GatewayEvent } from '../events/events.js'
 import type { EventSink } from '../events/sink.js'
-import { clean } from '../logs/format.js'
+import { plural } from '../common/plural.js'
+import { clean } from '../common/hostile-text.js'
 
 /** Hosts that the last line names. */
 const SHOWN_HOSTS = 5
@@ -44,7 +45,6 @@ export class ObservedHosts implements EventSink {
     if (count === 0) return 'OBSERVED: no request to a host that the policy does not list'
     const named = hosts.slice(0, SHOWN_HOSTS).map(([host, one]) => `${clean(host)} ${String(one)}`)
     const more = hosts.length > named.length || this.#others > 0 ? ', …' : ''
-    const plural = (number: number, noun: string) => `${String(number)} ${noun}${number === 1 ? '' : 's'}`
     return `WARNING: OBSERVED: ${plural(count, 'request')} to ${plural(hosts.length, 'host')} that the policy does not list passed (${named.join(', ')}${more})`
   }
 }

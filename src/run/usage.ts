@@ -1,6 +1,6 @@
-import { EgressError } from '../common/errors.js'
+import { usage as usageOf, type EgressError } from '../common/errors.js'
 
 /** An error in the options of `egress run`, whose own exit code no command uses. */
 export function usage(problem: string, fix: string): EgressError {
-  return new EgressError({ code: 'EGRESS_USAGE', problem, fix, exitCode: 125 })
+  return usageOf(problem, fix, 125)
 }

@@ -1,4 +1,4 @@
-import { EgressError } from '../common/errors.js'
+import { usage } from '../common/errors.js'
 import type { SandboxLimits } from './spec.js'
 
 const GIB = 2 ** 30
@@ -40,15 +40,12 @@ export function parseLimits(texts: readonly string[]): SandboxLimits {
       throw usage(
         `Invalid --limit value \`${text}\``,
         `Use one of ${[...Object.keys(FIELDS), 'cpus'].join(', ')} with a number, such as memory=2g or processes=100`,
+        125,
       )
     }
     if (field === 'memoryBytes' && value < MIN_MEMORY)
-      throw usage(`--limit \`${text}\` is too low to run any command`, 'Use at least memory=6m')
+      throw usage(`--limit \`${text}\` is too low to run any command`, 'Use at least memory=6m', 125)
     limits[field] = value
   }
   return limits
-}
-
-function usage(problem: string, fix: string): EgressError {
-  return new EgressError({ code: 'EGRESS_USAGE', problem, fix, exitCode: 125 })
 }

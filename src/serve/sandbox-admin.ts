@@ -5,7 +5,7 @@ import type { Audit } from '../audit/audit.js'
 import { chooseAgent } from '../common/choose-agent.js'
 import { bootId } from '../common/boot-id.js'
 import { makePlaceholders, sandboxEnvironment } from '../common/environment.js'
-import { EgressError } from '../common/errors.js'
+import { EgressError, usage } from '../common/errors.js'
 import type { Operator } from '../control/operator.js'
 import type { KnownSandbox } from '../control/operator-routes.js'
 import { json, type AdminRoute } from '../control/route.js'
@@ -126,12 +126,7 @@ function readStart(value: unknown): NewSandbox['start'] {
 }
 
 function invalidSandbox(): EgressError {
-  return new EgressError({
-    code: 'EGRESS_USAGE',
-    problem: 'Invalid sandbox id or network',
-    fix: 'Start sandboxes with ./sandbox-run',
-    exitCode: 125,
-  })
+  return usage('Invalid sandbox id or network', 'Start sandboxes with ./sandbox-run', 125)
 }
 
 /**
@@ -212,12 +207,10 @@ function environmentOf(
 ): Readonly<Record<string, string>> {
   const fixed = registry.fixed(network)
   if (fixed !== null) return sandboxEnvironment(policy(), fixed.identity, [subnetText(fixed.subnet)])
-  throw new EgressError({
-    code: 'EGRESS_USAGE',
-    problem: `Unknown network \`${network}\``,
-    fix: 'Use the NAME part of an EGRESS_NETWORK_NAME variable of the gateway, in lower case',
-    exitCode: 2,
-  })
+  throw usage(
+    `Unknown network \`${network}\``,
+    'Use the NAME part of an EGRESS_NETWORK_NAME variable of the gateway, in lower case',
+  )
 }
 
 function agentOf(named: string, policy: Policy): string {

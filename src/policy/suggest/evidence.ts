@@ -1,7 +1,7 @@
 import { parse as parseDomain } from 'tldts'
 import { methodsInQuery } from '#firewall/rules/method-overrides.js'
 import type { LogLine } from '../../logs/read.js'
-import type { Sightings } from '../printable.js'
+import type { Sightings } from '../sightings.js'
 import { isByPolicy, recordedIn, type Recorded, type RecordedQuestion } from '../recorded.js'
 
 /** Something that one agent was denied, or that passed while it was observed. */

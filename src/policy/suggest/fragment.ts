@@ -1,5 +1,6 @@
 import { defaultPort } from '#firewall/names/default-port.js'
-import { printable, timesText, type Sightings } from '../printable.js'
+import { printable } from '../../common/hostile-text.js'
+import { timesText, type Sightings } from '../sightings.js'
 import { describeQuestion } from '../replay.js'
 import type { Want } from './evidence.js'
 import type { Proposal, Refused } from './proposal.js'
