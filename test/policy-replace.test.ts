@@ -301,7 +301,8 @@ void t.test('what was decided but not yet sent is not sent when its host is forb
   check()
 })
 
-void t.test('what the new policy forbids ends, and the log says why; the rest goes on', async (t) => {
+/** A gateway with one of everything open: a stream, a request that waits, a WebSocket, a tunnel, a connection without a request. */
+async function openEverything(t: Test) {
   const api = await startApi(t)
   const tls = createTcpServer((socket) => {
     api.sockets.push(socket)
@@ -309,18 +310,24 @@ void t.test('what the new policy forbids ends, and the log says why; the rest go
   })
   const tunnelPort = await listen(tls)
   t.teardown(() => tls.close())
-  const { gateway, ports, closes, check } = await setUp(t, api.port, ['api', 'tunnel'], tunnelPort)
+  const setting = await setUp(t, api.port, ['api', 'tunnel'], tunnelPort)
+  const { ports } = setting
   const streaming = await dial(ports.http, get('/stream'))
   const waiting = await dial(ports.http, get('/wait'))
   const socket = await dial(ports.http, UPGRADE)
   const tunnelled = connectTls({ port: ports.https, servername: 'tunnel.example' })
-  let ended = false
-  tunnelled.on('error', () => undefined).on('close', () => (ended = true))
+  tunnelled.on('error', () => undefined)
   t.ok(await eventually(() => api.sockets.length === 2), 'a WebSocket and a tunnel')
   const idle = await dial(ports.http, '')
   t.ok(await eventually(() => streaming.received.includes('begin ')))
   t.ok(await eventually(() => api.open.has('/wait')))
   t.ok(await eventually(() => socket.received.includes('101')))
+  return { ...setting, api, tunnelPort, streaming, waiting, socket, tunnelled, idle }
+}
+
+void t.test('what the new policy forbids ends, and the log says why; the rest goes on', async (t) => {
+  const opened = await openEverything(t)
+  const { api, tunnelPort, gateway, closes, check, streaming, waiting, socket, tunnelled, idle } = opened
 
   gateway.replace({ policy: policyOf(api.port, ['api', 'tunnel'], 60_000, tunnelPort) })
   api.open.get('/stream')?.write('still here ')
@@ -329,10 +336,10 @@ void t.test('what the new policy forbids ends, and the log says why; the rest go
     'under the decision that let it in',
   )
   t.strictSame(closes(), [])
-  t.notOk(ended)
+  t.notOk(tunnelled.closed)
 
   gateway.replace({ policy: policyOf(api.port, ['other']) })
-  t.ok(await eventually(() => streaming.closed && socket.closed && ended))
+  t.ok(await eventually(() => streaming.closed && socket.closed && tunnelled.closed))
   t.ok(await eventually(() => waiting.received.includes('"reason":"policy-changed"')), waiting.received)
   t.match(waiting.received, /^HTTP\/1\.1 403 /)
   t.ok(await eventually(() => closes().length === 4))
@@ -357,29 +364,9 @@ for (const [what, holds, reason] of [
   ['all are stopped', { ...NO_HOLDS, all: true }, 'sandbox-stopped'],
 ] as const) {
   void t.test(`${what}: what is open ends, nothing new passes, and after it all works again`, async (t) => {
-    const api = await startApi(t)
-    const tls = createTcpServer((socket) => {
-      api.sockets.push(socket)
-      socket.on('error', () => undefined)
-    })
-    const tunnelPort = await listen(tls)
-    t.teardown(() => tls.close())
-    const { gateway, ports, closes, decided, failures } = await setUp(
-      t,
-      api.port,
-      ['api', 'tunnel'],
-      tunnelPort,
-    )
-    const streaming = await dial(ports.http, get('/stream'))
-    const waiting = await dial(ports.http, get('/wait'))
-    const socket = await dial(ports.http, UPGRADE)
-    const tunnelled = connectTls({ port: ports.https, servername: 'tunnel.example' })
-    let ended = false
-    tunnelled.on('error', () => undefined).on('close', () => (ended = true))
-    t.ok(await eventually(() => api.sockets.length === 2), 'a WebSocket and a tunnel')
-    const idle = await dial(ports.http, '')
-    t.ok(await eventually(() => streaming.received.includes('begin ')))
-    t.ok(await eventually(() => api.open.has('/wait')))
+    const opened = await openEverything(t)
+    const { api, gateway, ports, closes, decided, failures } = opened
+    const { streaming, waiting, socket, tunnelled, idle } = opened
     t.equal(await query(ports.dns, 'api.example', '127.0.0.1'), 0)
 
     gateway.hold({ ...NO_HOLDS, agents: new Set(['another']), sandboxes: new Set(['sb-another']) })
@@ -387,7 +374,7 @@ for (const [what, holds, reason] of [
     t.ok(await eventually(() => streaming.received.includes('still here ')), 'others are no concern of it')
 
     gateway.hold(holds)
-    t.ok(await eventually(() => streaming.closed && socket.closed && ended))
+    t.ok(await eventually(() => streaming.closed && socket.closed && tunnelled.closed))
     t.ok(await eventually(() => waiting.received.includes(`"reason":"${reason}"`)), waiting.received)
     t.ok(await eventually(() => closes().length === 4))
     t.strictSame([...new Set(closes().map(({ event }) => event.reason))], [reason])

@@ -1,6 +1,6 @@
 import { sendJson } from '../tls-server.js'
 import { listOf, readObject, sendEvent, startEvents, type ModelApi, type Task } from './model-api.js'
-import { acceptWebSocket } from './web-socket.js'
+import { acceptWebSocket } from '../websocket.js'
 
 type Fields = Readonly<Record<string, unknown>>
 
