@@ -161,7 +161,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
 const POLICY_SOURCE = 'EGRESS_POLICY_DIR'
 
 /**
- * Threat to rule 11: a `docker compose up -d` in another shell, without the variable that names the policy's directory, replaces the
+ * Threat: a `docker compose up -d` in another shell, without the variable that names the policy's directory, replaces the
  * gateway by one that denies everything, without a word. A missing file after a policy is an error, as it is with a reload.
  *
  * @throws EgressError
