@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander'
 import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { addApprovalCommands } from './cli/approval-commands.js'
+import { addExamples } from './cli/examples.js'
 import type { FilterFlags } from './cli/logs.js'
 import { addOperatorCommands } from './cli/operator-commands.js'
 import { addPolicyCommands } from './cli/policy-commands.js'
@@ -13,16 +14,6 @@ import { shareStandardStreams } from './standard-streams.js'
 import { usageError } from './usage-error.js'
 
 // Each action loads its own command, so that `egress run` does not wait for code that only `explain` needs.
-
-const EXAMPLES = `Examples:
-  egress run claude                             run Claude Code in a sandbox, without giving it your API key
-  egress init                                   create a commented egress.yaml
-  egress check                                  validate the policy and explain it
-  egress run -- python3 my_agent.py             run any program in a sandbox behind the firewall
-  egress explain GET https://api.github.com/    show whether a request is allowed, and why
-  egress explain dns pypi.org                   show why a DNS name is allowed or denied
-  egress logs --denied                          show what was denied, and why
-`
 
 /** The code that `docker run` uses when it cannot start a container. */
 const LAUNCH_FAILED_EXIT = 125
@@ -49,17 +40,6 @@ function formatOf<T extends string>(flags: LogsFlags, formats: readonly T[], sta
   if (known !== undefined) return known
   throw usage(`Unknown format \`${named}\``, `Use one of ${formats.join(', ')}`)
 }
-
-const LOGS_EXAMPLES = `Examples:
-  egress logs -f                                what happens now
-  egress logs --denied --since 10m              what the policy denied
-  egress logs --failed --host api.example       what it allows, and did not work
-  egress logs show 4f6c01aa                     one request, from its DNS query to its end
-  egress logs stats --since 1d --agent ci       figures
-  egress logs --format csv --since 1d           a table for a spreadsheet
-  egress logs summary >> "$GITHUB_STEP_SUMMARY"  the page of a CI job
-  egress logs verify                            check that nobody changed the log
-`
 
 interface VerifyFlags {
   auditDir?: string
@@ -103,7 +83,6 @@ function program(io: CommandIo, done: (code: number) => void): Command {
   const egress = new Command('egress')
     .description('Run AI agents in a sandbox behind an egress firewall.')
     .usage('<command> [options]')
-    .addHelpText('before', EXAMPLES)
     .version(version(), '-V, --version', 'Print the version')
     .helpOption('-h, --help', 'Show help')
     .helpCommand('help [command]', 'Show help for a command')
@@ -230,7 +209,6 @@ function program(io: CommandIo, done: (code: number) => void): Command {
     .option('-n, --tail <lines>', 'Show only the last lines', wholeNumber)
     .option('--json', 'Print the records unchanged, one JSON object per line')
     .option('--format <name>', 'pretty, json, csv or markdown (default: pretty)', requireValue)
-    .addHelpText('before', LOGS_EXAMPLES)
     .action(async (role: string | undefined, flags: LogsFlags) => {
       const { logs, LOG_FORMATS } = await import('./cli/logs.js')
       const interrupted = new AbortController()
@@ -311,6 +289,7 @@ function program(io: CommandIo, done: (code: number) => void): Command {
       done(await verifyCommand({ auditDir, publicKey, anchor, open, retained, bar, ...directories }, io))
     })
 
+  addExamples(egress)
   return egress
 }
 

@@ -2,15 +2,6 @@ import type { Command } from 'commander'
 import type { CommandIo } from '../common/io.js'
 import { requireValue } from '../common/option-values.js'
 
-const EXAMPLES = `Examples:
-  egress approvals                              what waits for a person
-  egress approvals ap-5d0c7e                    all of one request: headers, body, credential
-  egress approve ap-5d0c7e                      send exactly this request, once
-  egress approve ap-5d0c7e --for 15m            again and again for 15 minutes, and no other request
-  egress approve ap-5d0c7e --always             once, and print the rule that would allow it without asking
-  egress deny ap-5d0c7e                         refuse it, or take an approval back
-`
-
 /** The commands of the person who decides about requests that \`ask\` rules match. */
 export function addApprovalCommands(egress: Command, io: CommandIo, done: (code: number) => void): void {
   egress
@@ -18,7 +9,6 @@ export function addApprovalCommands(egress: Command, io: CommandIo, done: (code:
     .description('List the requests that wait for approval, or show one in full')
     .argument('[id]', 'Approval to show')
     .option('--json', 'Print one JSON object per line')
-    .addHelpText('before', EXAMPLES)
     .action(async (id: string | undefined, { json = false }: { json?: boolean }) => {
       const { listApprovals } = await import('./approvals.js')
       done(await listApprovals({ id, json }, io))
@@ -32,7 +22,6 @@ export function addApprovalCommands(egress: Command, io: CommandIo, done: (code:
     .option('--for <duration>', 'It may pass again and again for so long, such as 15m', requireValue)
     .option('--always', 'It may pass once; also print the rule that allows such requests without asking')
     .option('--json', 'Print one JSON object')
-    .addHelpText('before', EXAMPLES)
     .action(async (id: string, flags: { once?: boolean; for?: string; always?: boolean; json?: boolean }) => {
       const { approve } = await import('./approvals.js')
       const { once = false, for: duration, always = false, json = false } = flags
@@ -42,7 +31,6 @@ export function addApprovalCommands(egress: Command, io: CommandIo, done: (code:
   egress
     .command('deny')
     .description('Deny a request that waits for approval, or take an approval back')
-    .addHelpText('before', EXAMPLES)
     .argument('<id>', 'Its approval, or how the id begins')
     .option('--json', 'Print one JSON object')
     .action(async (id: string, { json = false }: { json?: boolean }) => {

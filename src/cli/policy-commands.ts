@@ -14,32 +14,11 @@ export interface PolicyCommands {
   readonly placeOf: (flags: { auditDir?: string }) => Promise<{ auditDir: string; isNamed: boolean }>
 }
 
-const SUGGEST_EXAMPLES = `Examples:
-  egress suggest                                what would allow what was denied
-  egress suggest --since 1h --agent ci          of the last hour, to one agent
-  egress suggest --since 1h >> egress.yaml      add it to the policy; then read it, and run \`egress check\`
-  egress suggest http.ndjson                    of a log from another machine
-`
-
 interface SuggestFlags extends FilterFlags {
   policy?: string
   auditDir?: string
   json?: boolean
 }
-
-const DIFF_EXAMPLES = `Examples:
-  egress diff egress.yaml new.yaml              what new.yaml allows and forbids beside egress.yaml
-  egress diff --json old.yaml egress.yaml       the same for a program
-  git show HEAD:egress.yaml > old.yaml && egress diff old.yaml egress.yaml
-                                                what a change means that is not committed yet
-`
-
-const TEST_EXAMPLES = `Examples:
-  egress test                                   run the \`tests\` in egress.yaml
-  egress test --junit results.xml               and write the results for a CI system
-  egress test new.yaml --replay ~/.local/state/egress/audit
-                                                which recorded decisions new.yaml would change
-`
 
 interface TestFlags {
   junit?: string
@@ -55,7 +34,6 @@ export function addPolicyCommands({ egress, io, done, kinds, placeOf }: PolicyCo
     .description(
       'Print what to add to the policy, so that it allows what the audit log has as denied or observed',
     )
-    .addHelpText('before', SUGGEST_EXAMPLES)
     .argument('[files...]', 'Files of audit logs (default: those of this machine)')
     .option('--since <time>', 'Only from this time on, such as 42m or 2026-01-31T12:00:00Z', requireValue)
     .option('--until <time>', 'Only before this time, likewise', requireValue)
@@ -77,7 +55,6 @@ export function addPolicyCommands({ egress, io, done, kinds, placeOf }: PolicyCo
     .description(
       'Say what one policy allows and forbids that another does not (exits 0 if both mean the same, 1 if not)',
     )
-    .addHelpText('before', DIFF_EXAMPLES)
     .argument('<before>', 'Policy file')
     .argument('<after>', 'Policy file')
     .option('--json', 'Print one JSON object')
@@ -91,7 +68,6 @@ export function addPolicyCommands({ egress, io, done, kinds, placeOf }: PolicyCo
     .description(
       'Run the expectations in a policy, or compare it with what was recorded (exits 1 if one fails)',
     )
-    .addHelpText('before', TEST_EXAMPLES)
     .argument('[policy]', 'Policy file (default: egress.yaml)')
     .option('--policy <file>', 'Policy file, as with the other commands', requireValue)
     .option('--junit <file>', "Write the results to a file, in JUnit's XML", requireValue)

@@ -87,6 +87,19 @@ async function paste(cwd: string, fragment: string) {
   }
 }
 
+void t.test('a host whose name was looked up and of which a request was denied', async (t) => {
+  const host = 'data.example.org'
+  const lines = [query(host), denied({ host, path: '/v1' }), denied({ host, path: '/v1', method: 'POST' })]
+  const cwd = world(t.testdir({}), POLICY, lines)
+  const { code, out, err } = await run(cwd)
+  t.strictSame([code, err], [0, ''])
+  const policy = await paste(cwd, out)
+  t.ok(policy.name(host))
+  t.ok(await policy.request('GET', `https://${host}/v1`))
+  t.notOk(await policy.request('POST', `https://${host}/v1`))
+  t.notOk(await policy.request('GET', `https://${host}/v2`))
+})
+
 void t.test('exactly what was denied passes once the fragment is appended', async (t) => {
   const jira = { host: 'jira.example.com', reason: 'no-rule', rule: 'services.jira' } as const
   const cwd = world(t.testdir({}), POLICY, [

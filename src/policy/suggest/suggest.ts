@@ -57,8 +57,10 @@ export async function suggest(
     if (await complete(steps, refused, next)) {
       const opened = await openedBy(refused, next)
       const byPreset = new Set(proposals.flatMap((one) => (one.kind === 'preset' ? one.hosts : [])))
-      if (opened.some(({ question }) => !byPreset.has(question.host)))
-        throw new Error('a fragment would allow what is not suggested')
+      const suggested = new Set([...steps.keys()].map(({ question }) => question.host))
+      const isMeant = ({ question: { kind, host } }: Want) =>
+        byPreset.has(host) || (kind === 'name' && suggested.has(host))
+      if (!opened.every(isMeant)) throw new Error('a fragment would allow what is not suggested')
       return {
         lines: lines.map(({ text }) => text),
         allowed: [...steps.keys(), ...opened],
@@ -88,7 +90,10 @@ async function complete(steps: Map<Want, Step[]>, refused: Refused[], ground: Gr
   return isComplete
 }
 
-/** What was refused and would pass now: only a preset allows what it is for, writing included. */
+/**
+ * What was refused and would pass now. Only a preset allows what it is for, writing included; and the name of a host of which a
+ * request is suggested is looked up.
+ */
 async function openedBy(refused: readonly Refused[], ground: Ground): Promise<Want[]> {
   const opened: Want[] = []
   for (const { want } of refused)
