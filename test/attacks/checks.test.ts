@@ -92,7 +92,7 @@ for (const row of TABLE) {
   await t.test(row.id, (t) => {
     const passed = evidenceOf(row)
     t.equal(evaluateRow(row, passed).passed, true, 'passes if nothing leaked')
-    for (const [index, leak] of (LEAKS[row.id] ?? ANY_LEAK).entries()) {
+    for (const [index, leak] of (LEAKS[checksOf(row)] ?? ANY_LEAK).entries()) {
       const evaluated = evaluateRow(row, leak(passed))
       t.equal(evaluated.passed, false, `leak ${index}: ${evaluated.evidence}`)
       t.equal(evaluated.control.passed, true, 'the control passes')
@@ -118,10 +118,15 @@ for (const row of TABLE) {
   })
 }
 
+/** Both versions of HTTP have the same checks. */
+function checksOf({ id }: Row): string {
+  return id.replace(/-h2$/, '')
+}
+
 function evidenceOf(row: Row): Evidence {
-  const { attempts = [denial], attacker = [], echo = [] } = PASSED[row.id] ?? {}
+  const { attempts = [denial], attacker = [], echo = [] } = PASSED[checksOf(row)] ?? {}
   const control = `/?control=${marker}`
-  const uncredited = ['dns-wildcard', 'host-mismatch', 'rebinding'].includes(row.id)
+  const uncredited = ['dns-wildcard', 'host-mismatch', 'rebinding'].includes(checksOf(row))
   const whole: Records = {
     jira: [request({ target: control })],
     llm: [request({ target: '/v1/messages' })],

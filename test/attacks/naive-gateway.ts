@@ -6,6 +6,7 @@ import type { Secrets } from '../demo/secrets.js'
 import type { Identity } from '../servers/certificate-authority.js'
 import type { Ports } from '../servers/messages.js'
 import type { Brief } from './brief.js'
+import { isHttp2, serveHttp2, type Upstream } from './naive-http2.js'
 
 /**
  * The opposite of the product: a gateway that injects a credential and forwards bytes to any destination. The attacks run
@@ -16,12 +17,6 @@ export interface NaiveGateway {
   close(): Promise<void>
 }
 
-interface Upstream {
-  readonly port: number
-  /** Header line of its credential. */
-  readonly credential: string
-}
-
 export async function startNaiveGateway(
   identity: Identity,
   ports: Ports,
@@ -29,7 +24,7 @@ export async function startNaiveGateway(
 ): Promise<NaiveGateway> {
   const reach = upstreamsOf(ports, secrets)
   const open = new Set<Socket>()
-  const secured = createTls(identity, (socket) => {
+  const secured = createTls({ ...identity, ALPNProtocols: ['h2', 'http/1.1'] }, (socket) => {
     serve(socket, reach, secured)
   })
   secured.on('tlsClientError', () => undefined)
@@ -65,8 +60,16 @@ function upstreamsOf(ports: Ports, secrets: Secrets): (host: string) => Upstream
 
 /** Reads the first chunk of the head, then only forwards bytes. */
 function serve(socket: Socket, reach: (host: string) => Upstream, secured: Server): void {
+  const reachFrom = (host: string, path: string) => {
+    const to = destinationOf(`GET ${path} HTTP/1.1\r\nhost: ${host}\r\n`)
+    return { ...reach(to.host), ...to }
+  }
   socket.on('error', () => socket.destroy())
   socket.once('data', (first: Buffer) => {
+    if (isHttp2(first)) {
+      serveHttp2(socket, first, reachFrom)
+      return
+    }
     const text = first.toString('latin1')
     const target = /^CONNECT (\S+)/.exec(text)?.[1]
     if (target !== undefined) {

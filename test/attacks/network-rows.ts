@@ -44,6 +44,7 @@ function wildcardLabels({ question }: AttackerRecord): string | null {
 export const networkRows: readonly Row[] = [
   {
     id: 'exfil-transparent',
+    hasHttp: true,
     title: 'HTTP(S) to an unlisted host, transparent listener',
     threat: "A request to an attacker's host carries data out.",
     evaluate: refused,
@@ -51,6 +52,7 @@ export const networkRows: readonly Row[] = [
   },
   {
     id: 'exfil-explicit',
+    hasHttp: true,
     title: 'HTTP(S) to an unlisted host, forward proxy',
     threat: 'Absolute-form and CONNECT targets can name any host and port.',
     evaluate: refused,
@@ -58,6 +60,7 @@ export const networkRows: readonly Row[] = [
   },
   {
     id: 'exfil-routes',
+    hasHttp: true,
     title: 'HTTP(S) to an unlisted host, base-URL listener',
     threat: 'A path or header of the base-URL listener that names a host would be an open proxy.',
     evaluate: refused,
@@ -100,6 +103,7 @@ export const networkRows: readonly Row[] = [
   },
   {
     id: 'rebinding',
+    hasHttp: true,
     title: 'allowed name that resolves to metadata',
     threat: 'The owner of a name chooses its address; a metadata service gives credentials to every client.',
     evaluate: all(attackRan, nothingWorkedInside, noCredentialInside, refusedByAddress),

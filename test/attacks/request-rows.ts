@@ -76,6 +76,7 @@ const wentThere: Check = ({ during }) =>
 export const requestRows: readonly Row[] = [
   {
     id: 'host-mismatch',
+    hasHttp: true,
     title: 'CONNECT, SNI and Host that disagree',
     threat:
       'A request checked under one name and sent to another goes to a host that the policy does not allow.',
@@ -84,6 +85,7 @@ export const requestRows: readonly Row[] = [
   },
   {
     id: 'redirect',
+    hasHttp: true,
     title: 'redirect to the attacker',
     threat: 'A proxy that follows a redirect sends the credential to the new host.',
     evaluate: all(
@@ -97,6 +99,7 @@ export const requestRows: readonly Row[] = [
   },
   {
     id: 'impostor',
+    hasHttp: true,
     title: 'upstream with a foreign certificate',
     threat: 'An attacker who controls DNS or routes receives the credential, unless TLS is verified first.',
     evaluate: all(attackRan, nothingWorkedInside, noCredentialInside, wentThere, nothingAfterHandshake),
@@ -104,6 +107,7 @@ export const requestRows: readonly Row[] = [
   },
   {
     id: 'plain-http',
+    hasHttp: true,
     title: 'a credential over plain HTTP',
     threat: 'Anyone on the network path can read a credential in clear text.',
     evaluate: all(refused, noServiceSawIt),
@@ -111,6 +115,7 @@ export const requestRows: readonly Row[] = [
   },
   {
     id: 'reflected-credential',
+    hasHttp: true,
     title: 'service that reflects the credential',
     threat: 'The injected credential comes back in a header or body, whole, in part or compressed.',
     evaluate: all(attackRan, noCredentialInside, wasReflected),
@@ -118,6 +123,7 @@ export const requestRows: readonly Row[] = [
   },
   {
     id: 'reflected-websocket',
+    hasHttp: true,
     title: 'WebSocket that reflects the credential',
     threat: 'After the upgrade, redaction of HTTP responses does not see the data.',
     evaluate: all(attackRan, noCredentialInside, wasReflected),
@@ -125,6 +131,7 @@ export const requestRows: readonly Row[] = [
   },
   {
     id: 'path-escape',
+    hasHttp: true,
     title: 'paths that climb out of a rule',
     threat: 'A server that decodes once more than the gateway sees another path than the one checked.',
     evaluate: all(refused, nothingOutside),
@@ -132,6 +139,7 @@ export const requestRows: readonly Row[] = [
   },
   {
     id: 'method-not-allowed',
+    hasHttp: true,
     title: 'methods that no rule allows',
     threat: 'A credential for reading and creating must not delete.',
     evaluate: all(refused, noServiceSawIt),
@@ -139,6 +147,7 @@ export const requestRows: readonly Row[] = [
   },
   {
     id: 'request-smuggling',
+    hasHttp: true,
     title: 'ambiguous requests (request smuggling)',
     threat: 'A second request hidden in the first is sent with the credential, but not checked.',
     evaluate: all(attackRan, attackerGotNothing, noCredentialInside, credentialsIntact, nothingOutside),

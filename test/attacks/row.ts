@@ -44,6 +44,8 @@ export interface Row {
   readonly threat: string
   readonly evaluate: Check
   readonly control: Check
+  /** Whether requests are what attacks: these rows run over HTTP/1.1 and HTTP/2. */
+  readonly hasHttp?: true
 }
 
 /** A row of the table with its result. */

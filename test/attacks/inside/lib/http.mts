@@ -5,13 +5,13 @@ import type { Endpoint } from '../../brief.js'
 import type { ForwardResult } from './attempt.mjs'
 
 /** Milliseconds in which an answer must begin, on a machine that is busy, too. */
-const ANSWER_MS = 5000
+export const ANSWER_MS = 5000
 
 /** Milliseconds without data after which an exchange counts as finished. */
 const GRACE_MS = 1500
 
 /** Maximum bytes of a response to check. */
-const MAX_RESPONSE = 262_144
+export const MAX_RESPONSE = 262_144
 
 /** Opens a TCP connection for a hand-written request, because clients would correct its deliberate errors. */
 export async function openTcp({ host, port }: Endpoint): Promise<Socket> {
@@ -89,7 +89,8 @@ export async function getByTls(
   return exchange(await openTls(await openTcp(listener), host), get(host, path, extra))
 }
 
-function statusLine(bytes: Buffer): string {
+/** The first line of a response, and the reason of a denial. */
+export function statusLine(bytes: Buffer): string {
   const line = bytes.subarray(0, 200).toString('latin1').split('\r\n')[0] ?? ''
   const reason = /"reason":"([a-z-]+)"/.exec(bytes.toString('latin1'))?.[1]
   return reason === undefined ? line : `${line} (${reason})`
