@@ -35,6 +35,6 @@ export function targetPath(file: ServiceFile, path: Path, index: number): Path {
   return file.url === undefined ? [...path, 'targets', index] : [...path, 'url']
 }
 
-export function sameOrigin(a: Origin, b: Origin): boolean {
+function sameOrigin(a: Origin, b: Origin): boolean {
   return a.scheme === b.scheme && a.host === b.host && a.port === b.port
 }
