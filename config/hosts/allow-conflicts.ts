@@ -12,13 +12,17 @@ import type { LoadContext } from '../services/context.js'
  * duplicate, but the way to add rules for one name.
  */
 export function checkAllowConflicts(allow: readonly Destination[], { issues, ruleKinds }: LoadContext): void {
-  for (const [position, entry] of allow.entries()) {
+  const buckets = new Map<string, Destination[]>()
+  for (const entry of allow) {
     const path: Path = ['allow', Number(/\d+/.exec(entry.id)?.[0]), 'host']
-    const rivals = allow.slice(0, position).filter((other) => rival(other, entry))
+    const earlier = buckets.get(bucketOf(entry)) ?? []
+    const rivals = earlier.filter((other) => rival(other, entry))
     const shadow = rivals.find((other) => covers(other, entry, ruleKinds))
-    const otherLimits = allow
-      .slice(0, position)
-      .find((other) => sameText(other, entry) && !isDeepStrictEqual(other.nameLimits, entry.nameLimits))
+    const otherLimits = earlier.find(
+      (other) => sameText(other, entry) && !isDeepStrictEqual(other.nameLimits, entry.nameLimits),
+    )
+    earlier.push(entry)
+    buckets.set(bucketOf(entry), earlier)
     if (otherLimits !== undefined) {
       issues.add([...path.slice(0, -1), 'name_limits'], {
         problem: `${otherLimits.id} and ${entry.id} disagree about \`name_limits\` for ${quote(entry.host.text)}`,
@@ -40,18 +44,18 @@ export function checkAllowConflicts(allow: readonly Destination[], { issues, rul
   }
 }
 
-/** True if one connection can match both. */
+/** True if one connection can match both, which are in one bucket. */
 function rival(a: Destination, b: Destination): boolean {
-  return sameBucket(a, b) && a.scheme === b.scheme && a.ports.some((port) => b.ports.includes(port))
+  return a.scheme === b.scheme && a.ports.some((port) => b.ports.includes(port))
 }
 
 function sameText(a: Destination, b: Destination): boolean {
   return a.host.text === b.host.text
 }
 
-function sameBucket({ host: a }: Destination, { host: b }: Destination): boolean {
-  if (a.kind === 'exact' || b.kind === 'exact') return a.kind === b.kind && a.text === b.text
-  return a.suffix === b.suffix
+/** The same for entries with the same name, and for wildcards with the same suffix. */
+function bucketOf({ host }: Destination): string {
+  return host.kind === 'exact' ? host.text : `*.${host.suffix}`
 }
 
 function covers(outer: Destination, inner: Destination, ruleKinds: RuleKinds): boolean {
