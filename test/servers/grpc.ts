@@ -86,6 +86,7 @@ type Answer = (error: unknown, text?: string, trailers?: Metadata) => void
 export async function startGrpc(
   cert: { key: Buffer | string; cert: Buffer | string },
   secret: string,
+  host = '127.0.0.1',
 ): Promise<GrpcServer> {
   const calls: (readonly [string, string])[] = []
   const cancelled: string[] = []
@@ -135,7 +136,7 @@ export async function startGrpc(
     { private_key: Buffer.from(cert.key), cert_chain: Buffer.from(cert.cert) },
   ])
   const port = await new Promise<number>((resolve, reject) =>
-    server.bindAsync('127.0.0.1:0', credentials, (error, bound) =>
+    server.bindAsync(`${host}:0`, credentials, (error, bound) =>
       error === null ? resolve(bound) : reject(error),
     ),
   )
