@@ -1,5 +1,7 @@
 import { Secret } from '#firewall/secrets/secret.js'
 import { parseDuration, parseSize } from './limits/quantities.js'
+import type { IssueList } from './issues/issue.js'
+import type { PolicyFile } from './schema/policy.js'
 import { SettingsError } from './settings.js'
 
 /** What becomes of an audit log once it is written. */
@@ -17,17 +19,55 @@ export interface AuditSettings {
   readonly logFormat: 'pretty' | 'json'
 }
 
+/** What a policy says of it, under `audit`. */
+export type PolicyAudit = Partial<Pick<AuditSettings, 'keepMs' | 'maxBytes' | 'compress' | 'anchor'>>
+
 type Env = Readonly<Record<string, string | undefined>>
 
 const DAY_MS = 86_400_000
 
-/** Reads the `EGRESS_AUDIT_…`, `EGRESS_ALERT_…` and `EGRESS_LOG_FORMAT` variables. @throws SettingsError */
-export function readAuditSettings(env: Env): AuditSettings {
+const KEEP = 'a duration such as 30d or 12h'
+const MAX = 'a size such as 20GiB'
+const ANCHOR = 'an absolute path or an https:// URL'
+
+/** Reads the section `audit` of a policy. */
+export function readPolicyAudit(file: PolicyFile['audit'], issues: IssueList): PolicyAudit {
+  const { keep, max, compress, anchor, min_free: minFree } = file ?? {}
+  const value = <T>(
+    key: string,
+    text: string | undefined,
+    parse: (text: string) => T | null,
+    what: string,
+  ) => {
+    const parsed = text === undefined ? null : parse(text)
+    if (text !== undefined && parsed === null)
+      issues.add(['audit', key], { problem: `Invalid value for \`${key}\``, fix: `Set it to ${what}` })
+    return parsed
+  }
+  const keepMs = value('keep', keep, keepOf, KEEP)
+  const maxBytes = value('max', max, parseSize, MAX)
+  const place = value('anchor', anchor, anchorOf, ANCHOR)
+  value('min_free', minFree, parseSize, 'a size such as 512MiB')
   return {
-    keepMs: read(env, 'EGRESS_AUDIT_KEEP', keepOf, 'a duration such as 30d or 12h'),
-    maxBytes: read(env, 'EGRESS_AUDIT_MAX', parseSize, 'a size such as 20GiB'),
-    compress: read(env, 'EGRESS_AUDIT_COMPRESS', oneOf('gzip', 'none'), 'gzip or none') ?? 'none',
-    anchor: read(env, 'EGRESS_AUDIT_ANCHOR', anchorOf, 'an absolute path or an https:// URL'),
+    ...(keepMs === null ? {} : { keepMs }),
+    ...(maxBytes === null ? {} : { maxBytes }),
+    ...(compress === undefined ? {} : { compress }),
+    ...(place === null ? {} : { anchor: place }),
+  }
+}
+
+/**
+ * Reads the `EGRESS_AUDIT_…`, `EGRESS_ALERT_…` and `EGRESS_LOG_FORMAT` variables, which override the policy.
+ *
+ * @throws SettingsError
+ */
+export function readAuditSettings(env: Env, file: PolicyAudit = {}): AuditSettings {
+  return {
+    keepMs: read(env, 'EGRESS_AUDIT_KEEP', keepOf, KEEP) ?? file.keepMs ?? null,
+    maxBytes: read(env, 'EGRESS_AUDIT_MAX', parseSize, MAX) ?? file.maxBytes ?? null,
+    compress:
+      read(env, 'EGRESS_AUDIT_COMPRESS', oneOf('gzip', 'none'), 'gzip or none') ?? file.compress ?? 'none',
+    anchor: read(env, 'EGRESS_AUDIT_ANCHOR', anchorOf, ANCHOR) ?? file.anchor ?? null,
     alerts: readAlerts(env),
     logFormat: read(env, 'EGRESS_LOG_FORMAT', oneOf('pretty', 'json'), 'pretty or json') ?? 'pretty',
   }

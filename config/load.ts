@@ -32,6 +32,7 @@ import { SecretRefresher } from './secrets/secret-refresher.js'
 import { checkCircles, checkUnused, neededBy } from './secrets/source-graph.js'
 import { readSources } from './secrets/sources/section.js'
 import { buildService } from './services/services.js'
+import { readPolicyAudit } from './audit-settings.js'
 import { readPolicySettings } from './settings.js'
 import { checkReferences } from './yaml/references.js'
 import { readYaml } from './yaml/yaml-source.js'
@@ -175,6 +176,9 @@ export const LOAD_PASSES: readonly LoadPass[] = [
     load.http = readHttpLimits(load.valid.value.http, load.issues)
     load.limits = readSandboxLimits(load.valid.value.settings?.limits, load.issues)
   }),
+  pass('audit', (load) => {
+    load.audit = readPolicyAudit(load.valid.value.audit, load.issues)
+  }),
   pass('upstream', (load) => {
     const { valid, destinations, services, issues, secrets } = load
     const complete = issues.size === 0 && secrets !== null
@@ -222,7 +226,8 @@ export const LOAD_PASSES: readonly LoadPass[] = [
         credentialFields: frozenMap(credentials.map(({ id, fields }) => [id, digestsOf(fields)])),
         quiet: load.quiet,
         tests: load.tests,
-        settings: readPolicySettings(load.valid.value.settings, directory),
+        settings: readPolicySettings(load.valid.value.settings, load.valid.value.audit, directory),
+        audit: load.audit,
         warnings: issues.warnings.map((warning) => redactIssue(warning, secrets?.seen ?? [])),
         positions: frozenMap(positionsOf(destinations, issues)),
         empty: destinations.length === 0 ? ('empty' as const) : null,

@@ -3,6 +3,7 @@ import { DEFAULT_AGENT } from '#firewall/contracts/identity.js'
 import type { HostPattern } from '#firewall/contracts/names.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { RuleKinds } from '#firewall/rules/index.js'
+import type { PolicyAudit } from './audit-settings.js'
 import { DEFAULT_APPROVALS } from './approvals/approvals.js'
 import { UNRESTRICTED_AGENT } from './agents/agents.js'
 import type { PolicyTest } from './expectations/expectations.js'
@@ -55,6 +56,8 @@ export interface LoadedPolicy {
   readonly credentialFields: ReadonlyMap<string, Readonly<Record<string, string>>>
   /** Settings from the file's `settings`; `audit_dir` absolute. */
   readonly settings: PolicySettings
+  /** What becomes of the audit log, from the file's `audit`. */
+  readonly audit: PolicyAudit
   /** Hosts of whose refusals nothing needs to be said. */
   readonly quiet: readonly HostPattern[]
   /** What is expected of the policy, for `egress test`. */
@@ -96,6 +99,7 @@ export function denyAll(
     refresher: null,
     credentialFields: frozenMap([]),
     settings: {},
+    audit: {},
     quiet: [],
     tests: [],
     warnings: [],

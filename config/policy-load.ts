@@ -3,6 +3,7 @@ import type { HostPattern } from '#firewall/contracts/names.js'
 import type { Agent, Destination, Policy } from '#firewall/contracts/policy.js'
 import { RULE_KINDS, type RuleKinds } from '#firewall/rules/index.js'
 import type { PolicyTest } from './expectations/expectations.js'
+import type { PolicyAudit } from './audit-settings.js'
 import { DEFAULT_APPROVALS, type ReadApprovals } from './approvals/approvals.js'
 import type { ReadProxies } from './hosts/upstream-proxy.js'
 import { IssueList } from './issues/issue.js'
@@ -53,6 +54,7 @@ export class PolicyLoad {
   dns: Policy['dns'] = DEFAULT_DNS
   http: Policy['http'] = DEFAULT_HTTP
   limits: Policy['limits'] = DEFAULT_LIMITS
+  audit: PolicyAudit = {}
   quiet: readonly HostPattern[] = []
   tests: readonly PolicyTest[] = []
   upstream: Policy['upstream'] = { hosts: {}, servers: [] }

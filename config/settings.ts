@@ -17,6 +17,7 @@ export interface PolicySettings {
   readonly auditDir?: string
   readonly auditLost?: AuditLost
   readonly logLevel?: LogLevel
+  readonly auditMinFreeBytes?: string
 }
 
 export interface SettingsFlags {
@@ -169,13 +170,18 @@ export function readSettings({ flags, env, cwd, file = {} }: SettingsSources): S
   })
 }
 
-/** The `settings` of a policy file in `directory`. */
-export function readPolicySettings(file: PolicyFile['settings'], directory: string): PolicySettings {
+/** The `settings` of a policy file in `directory`, and the one of its `audit` that is a setting. */
+export function readPolicySettings(
+  file: PolicyFile['settings'],
+  audit: PolicyFile['audit'],
+  directory: string,
+): PolicySettings {
   const { audit_dir: auditDir, audit_lost: auditLost, log_level: logLevel } = file ?? {}
   return {
     ...(auditDir === undefined ? {} : { auditDir: resolve(directory, auditDir) }),
     ...(auditLost === undefined ? {} : { auditLost }),
     ...(logLevel === undefined ? {} : { logLevel }),
+    ...(audit?.min_free === undefined ? {} : { auditMinFreeBytes: audit.min_free }),
   }
 }
 

@@ -131,6 +131,13 @@ void t.test('too little free space for the log', { skip }, async (t) => {
   t.match(checks.find(({ name }) => name === 'disk')?.problem, /^Only \d+ MiB are free for the audit log/)
 })
 
+void t.test('a log above its limit, of which nothing can be removed', { skip }, async (t) => {
+  const { start } = setting(t)
+  const proxy = start('proxy', { EGRESS_AUDIT_MAX: '1B' })
+  t.ok(await proxy.ready(), proxy.err())
+  t.strictSame(await proxy.comesTo(['disk']), ['disk'])
+})
+
 void t.test('metrics: of what is there, and of nothing else', { skip }, async (t) => {
   const { workspace, start } = setting(t)
   const proxy = start('proxy')

@@ -3,6 +3,7 @@ import type { CredentialKind } from '#firewall/contracts/credential.js'
 import { NAME_PROFILES, type NameProfile } from '#firewall/names/name-profiles.js'
 import { expectations } from './expectations.js'
 import { approvals } from './approvals.js'
+import { audit } from './audit.js'
 import { count, duration, field, flag, text } from './parts.js'
 import { graphql, grpc, rule } from './rules.js'
 import { secretsSection } from './secrets.js'
@@ -343,6 +344,11 @@ export function policySchema(kinds: readonly CredentialKind[]) {
       dns,
       'limits on names under wildcards, and on DNS queries',
       'dns: { max_length: 64 }',
+    ).optional(),
+    audit: field(
+      audit,
+      'what becomes of the audit log once it is written; environment variables override it',
+      'audit: { keep: 30d, max: 20GiB, compress: gzip }',
     ).optional(),
     approvals: field(
       approvals,

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { eventually } from '#test/fixtures/eventually.js'
+import { diskCheck } from '../control/health-checks.js'
 import { verifyLogs, readAnchors, type VerifyOptions } from '../logs/verify.js'
 import { openAnchor } from './anchor.js'
 import { Audit } from './audit.js'
@@ -118,8 +119,16 @@ void t.test('above the limit the oldest goes, and the file that is written stays
   t.equal(readdirSync(directory).length, 4, 'nothing is removed yet')
   await keep(directory, { maxBytes: total - 1 })
   t.strictSame(readdirSync(directory).sort(), [...names.slice(1), 'sandbox.ndjson'])
-  await keep(directory, { maxBytes: 1 })
+  const retention = new Retention({
+    ...{ directory, keepMs: null, maxBytes: 1, compress: 'none', now: Date.now, warn: () => undefined },
+  })
+  t.equal(diskCheck(directory, 0, () => retention.excess).problem(), null)
+  await retention.look()
   t.strictSame(readdirSync(directory), ['sandbox.ndjson'])
+  t.match(diskCheck(directory, 0, () => retention.excess).problem(), {
+    problem: /above its limit of 0 MiB, and no closed file is left/,
+    fix: /audit\.max/,
+  })
 })
 
 void t.test('runs are removed when they have ended, or written nothing for long', async (t) => {

@@ -13,8 +13,9 @@ import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
 import type { AuditSettings } from '#config/audit-settings.js'
 
-/** Milliseconds between two looks at the files. */
+/** Milliseconds between two looks at the files; with a limit, of which the health check tells within ten seconds, more often. */
 const LOOK_MS = 60_000
+const LIMIT_LOOK_MS = 5_000
 
 /** The part of the limit from which the operator is warned. */
 const WARN_AT = 0.8
@@ -28,6 +29,12 @@ export interface RetentionOptions extends Pick<AuditSettings, 'keepMs' | 'maxByt
   readonly now: () => number
   /** For the program's log. */
   readonly warn: (message: string) => void
+}
+
+/** A log that is larger than it may be, although all that is closed was removed. */
+export interface AuditExcess {
+  readonly bytes: number
+  readonly maxBytes: number
 }
 
 /** A file or a directory that nobody writes any more. */
@@ -51,14 +58,21 @@ export class Retention {
   #timer: NodeJS.Timeout | null = null
   #looking: Promise<void> | null = null
   #hasWarned = false
+  #excess: AuditExcess | null = null
 
   constructor(options: RetentionOptions) {
     this.#options = options
   }
 
+  /** Null while the log is within its limit: what is written is not removed, so it may be larger. */
+  get excess(): AuditExcess | null {
+    return this.#excess
+  }
+
   start(): void {
     void this.look()
-    this.#timer = setInterval(() => void this.look(), LOOK_MS)
+    const pauseMs = this.#options.maxBytes === null ? LOOK_MS : LIMIT_LOOK_MS
+    this.#timer = setInterval(() => void this.look(), pauseMs)
     this.#timer.unref()
   }
 
@@ -97,15 +111,16 @@ export class Retention {
     if (total > maxBytes * WARN_AT && !this.#hasWarned) {
       const percent = String(Math.floor((total / maxBytes) * 100))
       warn(
-        `The audit log uses ${percent} % of its limit (EGRESS_AUDIT_MAX). Beyond it the oldest files are removed`,
+        `The audit log uses ${percent} % of its limit (audit.max, EGRESS_AUDIT_MAX). Beyond it the oldest files are removed`,
       )
     }
     this.#hasWarned = total > maxBytes * WARN_AT
     for (const { path, bytes } of closed) {
-      if (total <= maxBytes) return
+      if (total <= maxBytes) break
       rmSync(path, { recursive: true })
       total -= bytes
     }
+    this.#excess = total > maxBytes ? { bytes: total, maxBytes } : null
   }
 
   #closed(): Closed[] {

@@ -56,6 +56,7 @@ export function summarisePolicy(loaded: PolicyOnDisk, kinds: readonly Credential
       bitsPerDay: leakBoundBits(limits.budget),
     })),
     approvals: asks(policy.destinations) ? approvalSettings(policy) : null,
+    audit: loaded.audit,
     proxies: describeProxies(policy),
     warnings: [...warningsOf(loaded), ...ignoredWarning(env, policy)],
   }
@@ -88,6 +89,7 @@ export function describePolicy(
     ]),
     ...describeWildcards(summary),
     ...describeApprovals(loaded.policy),
+    ...describeAudit(loaded),
     ...(loaded.quiet.length > 0
       ? ['', `Refused without a word: ${loaded.quiet.map(({ text }) => text).join(', ')}`]
       : []),
@@ -276,6 +278,27 @@ function destinationWarnings(destination: Destination, { services }: Policy): st
       : []),
   ]
 }
+
+/** What becomes of the audit log, as far as the policy says. */
+function describeAudit({ audit }: PolicyOnDisk): string[] {
+  const { keepMs, maxBytes, compress, anchor } = audit
+  const parts = [
+    ...(keepMs == null ? [] : [`closed files are kept for ${spell(keepMs)}`]),
+    ...(maxBytes == null
+      ? []
+      : [`above ${(maxBytes / 1024 ** 3).toFixed(2)} GiB the oldest closed files are removed`]),
+    ...(compress === 'gzip' ? ['closed files are compressed'] : []),
+    ...(anchor == null ? [] : [`each checkpoint goes to ${anchor}`]),
+  ]
+  return parts.length === 0 ? [] : ['', `Audit log: ${parts.join('; ')}.`]
+}
+
+function spell(ms: number): string {
+  const [amount, unit] = ms % DAY_MS === 0 ? [ms / DAY_MS, 'day'] : [ms / 3_600_000, 'hour']
+  return `${String(Math.round(amount * 100) / 100)} ${unit}${amount === 1 ? '' : 's'}`
+}
+
+const DAY_MS = 86_400_000
 
 function ignoredWarning(env: Environment, { proxies }: Policy): readonly string[] {
   const ignored = ignoredProxies(env, proxies)

@@ -35,11 +35,11 @@ export interface RoleAdmin {
 /** Serves the admin listener of a role: health, metrics, and what else the role has. */
 export async function openAdmin(role: RoleAdmin): Promise<AdminListener> {
   const { parts, settings, allStopped } = role
-  const { log, state, audit, registry, secrets, metrics } = parts
+  const { log, state, audit, registry, secrets, metrics, retention } = parts
   const { auditDir } = settings
   const checks: readonly HealthCheck[] = [
     { name: 'audit', problem: () => audit.problem() },
-    diskCheck(auditDir, settings.auditMinFreeBytes),
+    diskCheck(auditDir, settings.auditMinFreeBytes, () => retention?.excess ?? null),
     ...role.checks,
   ]
   const started: HealthCheck = {

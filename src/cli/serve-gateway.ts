@@ -1,5 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { networkInterfaces } from 'node:os'
+import { isDeepStrictEqual } from 'node:util'
 import { ignoredProxies } from '#config/hosts/upstream-proxy.js'
 import { readSettings, SETTING_VARIABLES, type Settings } from '#config/settings.js'
 import type { Policy } from '#firewall/contracts/policy.js'
@@ -63,7 +64,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
   const settings = readSettings({ flags, env: io.env, cwd: io.cwd, file: loaded.settings })
   refuseLostPolicy(loaded, io)
   const roles = both ? (['dns', 'http', 'sandbox'] as const) : (['http', 'sandbox'] as const)
-  const parts = openRole(roles, settings, io, loaded.policy)
+  const parts = openRole(roles, settings, io, loaded.policy, loaded.audit)
   const { log, state, registry, audit, counts, feed, secrets, summaries } = parts
   secrets.loaded(namesOf(loaded.policy))
   const { Gateway } = await import('../gateway/gateway.js')
@@ -231,6 +232,8 @@ function reloading(given: Reloading) {
         const { auditDir = settings.auditDir } = loaded.settings
         if (flags.auditDir === undefined && auditDir !== (current.settings.auditDir ?? settings.auditDir))
           log.warn('settings.audit_dir has changed. Restart the gateway to apply it')
+        if (!isDeepStrictEqual(loaded.audit, current.audit))
+          log.warn('audit has changed. Restart the gateway to apply it')
         const { logLevel = 'info' } = loaded.settings
         if (io.env[SETTING_VARIABLES.logLevel] === undefined && logLevel !== settings.logLevel)
           log.warn('settings.log_level has changed. Restart the gateway to apply it')

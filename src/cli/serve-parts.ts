@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { readAuditSettings } from '#config/audit-settings.js'
+import { readAuditSettings, type PolicyAudit } from '#config/audit-settings.js'
 import type { Settings } from '#config/settings.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
@@ -48,6 +48,8 @@ export interface RoleParts {
   readonly summaries: RunSummaries
   readonly secrets: SecretStatus
   readonly metrics: GatewayMetrics
+  /** Of the role that looks after the files of the log. */
+  readonly retention: Retention | null
   /** The fixed networks from the environment. */
   readonly networks: readonly FixedNetwork[]
 }
@@ -58,6 +60,7 @@ export function openRole(
   settings: Settings,
   io: CommandIo,
   policy: Policy | null,
+  auditOf: PolicyAudit,
 ): RoleParts {
   const log = createLog(settings.logLevel, (line) => io.stderr.write(line))
   const state = stateDirectories(io.env)
@@ -67,7 +70,7 @@ export function openRole(
   const networks = readFixedNetworks(io.env)
   const known = policy === null ? networks : withPlaceholders(networks, policy, state.shared)
   const registry = new SandboxRegistry(sandboxesIn(state), known)
-  const kept = readAuditSettings(io.env)
+  const kept = readAuditSettings(io.env, auditOf)
   const warn = (message: string) => log.warn(message)
   const alerts = kept.alerts === null ? null : new AlertSink({ ...kept.alerts, now: Date.now, warn })
   const counts = new SandboxCounts()
@@ -94,8 +97,11 @@ export function openRole(
   if (alerts !== null && !roles.includes('dns')) void followResolver(settings.auditDir, alerts)
   process.on('SIGUSR2', () => audit.reopen())
   // Of two roles in one directory, one looks after it.
-  if (isProxy) new Retention({ ...kept, directory: settings.auditDir, now: Date.now, warn }).start()
-  return { log, state, registry, audit, counts, feed, secrets, metrics, summaries, networks }
+  const retention = isProxy
+    ? new Retention({ ...kept, directory: settings.auditDir, now: Date.now, warn })
+    : null
+  retention?.start()
+  return { log, state, registry, audit, counts, feed, secrets, metrics, summaries, networks, retention }
 }
 
 /** Tells of what a resolver in another process has recorded, as long as this process runs. */

@@ -37,7 +37,7 @@ import {
  */
 export async function serveResolver(flags: RoleFlags, io: CommandIo): Promise<number> {
   const settings = readSettings({ flags, env: io.env, cwd: io.cwd })
-  const parts = openRole(['dns'], settings, io, null)
+  const parts = openRole(['dns'], settings, io, null, {})
   const { log, state, registry, audit, summaries } = parts
   const file = flags.policy === undefined ? policyIn(state) : policyFile(flags.policy, io)
   const hangup = hangups()

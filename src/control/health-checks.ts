@@ -1,5 +1,6 @@
 import { readdirSync, statfsSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import type { AuditExcess } from '../audit/retention.js'
 import { EgressError } from '../common/errors.js'
 import type { HealthCheck } from './health.js'
 
@@ -29,14 +30,29 @@ export function auditSpace(directory: string): AuditSpace | null {
   }
 }
 
-/** @param minFreeBytes below which the log will soon stop, and all traffic with it */
-export function diskCheck(directory: string, minFreeBytes: number): HealthCheck {
+/**
+ * @param minFreeBytes below which the log will soon stop, and all traffic with it
+ * @param excess null while the log is within its limit, or has none
+ */
+export function diskCheck(
+  directory: string,
+  minFreeBytes: number,
+  excess: () => AuditExcess | null = () => null,
+): HealthCheck {
   return {
     name: 'disk',
     problem() {
+      const over = excess()
+      if (over !== null)
+        return new EgressError({
+          code: 'EGRESS_AUDIT_MAX',
+          problem: `The audit log in ${directory} has ${mib(over.bytes)} MiB, above its limit of ${mib(over.maxBytes)} MiB, and no closed file is left to remove`,
+          fix: 'Raise audit.max (EGRESS_AUDIT_MAX), or send the gateway SIGUSR2, which closes the files that are written',
+          exitCode: 1,
+        })
       const space = auditSpace(directory)
       if (space === null || space.freeBytes >= minFreeBytes) return null
-      const left = String(Math.floor(space.freeBytes / 1_048_576))
+      const left = mib(space.freeBytes)
       return new EgressError({
         code: 'EGRESS_DISK',
         problem: `Only ${left} MiB are free for the audit log in ${directory}. All traffic stops when it is full`,
@@ -46,6 +62,8 @@ export function diskCheck(directory: string, minFreeBytes: number): HealthCheck 
     },
   }
 }
+
+const mib = (bytes: number) => String(Math.floor(bytes / 1_048_576))
 
 /** @param expires milliseconds since 1970 */
 export function caCheck(expires: number, now: () => number): HealthCheck {

@@ -88,7 +88,7 @@ export async function runEmbedded(
   const beside = DOTENV_FILES.map((name) => join(dirname(loaded.file), name))
   const policies = [loaded.file, ...beside].map((path) => resolve(io.cwd, path))
   const keyDirectory = auditKeyDirectory(io.env)
-  const kept = readAuditSettings(io.env)
+  const kept = readAuditSettings(io.env, loaded.audit)
   const directory = join(settings.auditDir, 'runs', runName(identity.id))
   const summary = new RunSummary([...quiet, ...quietHosts(recipe?.quiet)])
   const counts = new SandboxCounts()
