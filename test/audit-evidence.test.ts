@@ -1,29 +1,20 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
-import { once } from 'node:events'
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import t, { type Test } from 'tap'
+import t from 'tap'
 import { Audit } from '#src/audit/audit.js'
 import { openAuditKey, type AuditKey } from '#src/audit/audit-key.js'
-import { makeWorkspace, type Workspace } from './fixtures/run.js'
+import type { Workspace } from './fixtures/run.js'
+import { HAS_PYTHON_VERIFIER, keysOf, publicKeyOf, verdict, workspaceOf } from './fixtures/verify-log.js'
 
-// What somebody who can write the log, and has no key, may do to it; and what a gateway that is killed leaves.
+// What somebody who can write the log, and has no key, may do to it.
 
 t.setTimeout(600_000)
 
-const PYTHON = spawnSync('/usr/bin/python3', ['-c', 'import cryptography']).status === 0
-const needsPython = PYTHON ? {} : { skip: 'python3-cryptography is not installed' }
+const needsPython = HAS_PYTHON_VERIFIER ? {} : { skip: 'python3-cryptography is not installed' }
 
-function workspaceOf(t: Test): Workspace {
-  const workspace = makeWorkspace('allow: [{ host: api.example }]\n', {})
-  t.teardown(() => workspace.remove())
-  return workspace
-}
-
-const keyOf = ({ directory }: Workspace) => openAuditKey(join(directory, '.local/state/egress/audit-key'))
-const publicKeyOf = ({ directory }: Workspace) =>
-  join(directory, '.local/state/egress/audit-key/audit-key.pub.pem')
+const keyOf = (workspace: Workspace) => openAuditKey(keysOf(workspace))
 
 /** The logs of one gateway: of requests with so many records, and of its sandbox. */
 function writeLog(
@@ -47,17 +38,6 @@ function writeLog(
   if (hasSandbox)
     audit.sandbox({ at: Date.now(), sandbox, action: 'sandbox-end', command: 'sh', exitCode: 0 })
   audit.end()
-}
-
-/** The exit codes of both verifiers, which must agree. */
-async function verdict(t: Test, workspace: Workspace, ...flags: string[]): Promise<number | null> {
-  const { code, stdout, stderr } = await workspace.run(['logs', 'verify', ...flags])
-  t.equal(stderr, '')
-  if (!PYTHON) return code
-  const words = ['docs/verify_audit.py', '--public-key', publicKeyOf(workspace), ...flags, workspace.auditDir]
-  const python = spawnSync('/usr/bin/python3', ['-B', ...words], { encoding: 'utf8' })
-  t.equal(python.status, code, `${stdout}\n${python.stdout}${python.stderr}`)
-  return code
 }
 
 void t.test('a run: its log is as it was written, and any change to it is found', async (t) => {
@@ -194,59 +174,6 @@ void t.test('at every record of ten thousand: found by the other verifier, too',
   const kinds = ['edited', 'gap', 'cut', 'swapped', 'replayed', 'foreign']
   t.strictSame(found, Object.fromEntries(kinds.map((kind) => [`${kind}: ${kind}`, records - 2])))
   t.end()
-})
-
-/** A gateway's log under load, which says of each request that it was answered. */
-const WRITER = (directory: string, keys: string, gateway: string) => `
-  import { writeSync } from 'node:fs'
-  import { Audit } from ${JSON.stringify(new URL('../src/audit/audit.js', import.meta.url).href)}
-  import { openAuditKey } from ${JSON.stringify(new URL('../src/audit/audit-key.js', import.meta.url).href)}
-  import { connectionDecision } from ${JSON.stringify(new URL('../proxy/records/connection-decision.js', import.meta.url).href)}
-  const audit = new Audit({ directory: ${JSON.stringify(directory)}, gateway: ${JSON.stringify(gateway)}, now: Date.now,
-    onChange: console.error, key: openAuditKey(${JSON.stringify(keys)}) })
-  const binding = { listener: 'forward', sandbox: { id: 'sb', agent: 'a' }, peer: { address: '10.0.0.2', port: 1 },
-    host: 'a.example', scheme: 'https', port: 443 }
-  let count = 0
-  process.once('SIGTERM', () => { audit.end(); process.exit(0) })
-  const answer = async () => {
-    const id = '${gateway}-' + String(count++)
-    await audit.decide(connectionDecision(binding, { at: Date.now(), id, kind: 'connect' }))
-    writeSync(1, id + '\\n')
-    audit.close({ at: Date.now(), id, sandbox: binding.sandbox, host: null, service: null, credential: null, outcome: 'success', reason: null, detail: null,
-      status: 200, requestBytes: 0, responseBytes: 0, durationMs: 1, redactions: [] })
-    setImmediate(answer)
-  }
-  for (let i = 0; i < 8; i++) void answer()`
-
-const KILLS = 200
-
-void t.test('killed at any moment: what was answered is in the log, and the log is whole', async (t) => {
-  const workspace = workspaceOf(t)
-  const keys = join(workspace.directory, '.local/state/egress/audit-key')
-  const answered: string[] = []
-  for (let round = 0; round <= KILLS; round += 1) {
-    const program = WRITER(workspace.auditDir, keys, `g${String(round)}`)
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
-    let said = ''
-    child.stdout.on('data', (chunk: Buffer) => (said += chunk.toString()))
-    await once(child.stdout, 'data')
-    await new Promise((resolve) => setTimeout(resolve, Math.random() * 30))
-    child.kill(round === KILLS ? 'SIGTERM' : 'SIGKILL')
-    await once(child, 'close')
-    answered.push(...said.split('\n').slice(0, -1))
-  }
-  const log = readFileSync(join(workspace.auditDir, 'http.ndjson'), 'utf8')
-  const recorded = new Set(
-    Array.from(log.matchAll(/"http-connect".*?"request":\{"id":"([^"]+)"/g), ([, id]) => id),
-  )
-  const missing = answered.filter((id) => !recorded.has(id))
-  t.strictSame(missing, [], `${String(answered.length)} were answered`)
-  const { code, stdout } = await workspace.run(['logs', 'verify'])
-  t.equal(code, 0, stdout)
-  t.match(stdout, new RegExp(`${String(KILLS)} times a gateway stopped without ending its log`))
-  t.equal(await verdict(t, workspace), 0)
 })
 
 void t.test('a machine that stops in the middle of a record', async (t) => {
