@@ -17,6 +17,9 @@ export function baseUrlVariable(service: string): string {
   return `${service.toUpperCase().replaceAll('-', '_')}_BASE_URL`
 }
 
+/** Variables that a program takes for a setting of its own: Yarn does not start with one that it does not know. */
+const CLAIMED: readonly string[] = Object.freeze(['YARN_BASE_URL'])
+
 /**
  * The sandbox's environment for a service: a placeholder for each secret, under the secret's own name; the service's base
  * URL; and the variables of the policy, which override these.
@@ -29,7 +32,8 @@ export function serviceEnvironment(
 ): Record<string, string> {
   const environment: Record<string, string> = {}
   for (const secret of names.secrets) environment[secret] = `{placeholder:${secret}}`
-  environment[baseUrlVariable(names.service)] = '{base_url}'
+  const baseUrl = baseUrlVariable(names.service)
+  if (!CLAIMED.includes(baseUrl)) environment[baseUrl] = '{base_url}'
   for (const [name, template] of Object.entries(given)) {
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
       issues.add(

@@ -3,6 +3,7 @@ import { SANDBOX_HOSTNAME } from '../common/own-names.js'
 import { NSS_DATABASE, NSS_SOURCE } from '../trust/clients.js'
 import { agentHome, sharedEtcFiles } from './etc-files.js'
 import { withSeeds } from './home-seeds.js'
+import { homeVariables } from './home-variables.js'
 import type { UnixUser } from './identity.js'
 import { directoriesAbove, isWithin } from './paths.js'
 import type { ListenRequest, SandboxLimits } from './spec.js'
@@ -187,7 +188,7 @@ export function makePlan({
       (path) => !view.readOnly.some((directory) => isWithin(path, directory.path)),
     ),
     scratch: SCRATCH.filter(({ path }) => path !== agentHome || view.home === null),
-    environment: changeEnvironment({ ...environment, HOME: home }, changes),
+    environment: changeEnvironment({ ...environment, ...homeVariables(home, environment['PATH']) }, changes),
     unset: Object.keys(changes).filter((name) => changes[name] === null),
     files: {
       ...sharedEtcFiles({ user, home, shell, resolver: addresses.resolver, resolverOptions }),
