@@ -79,10 +79,14 @@ const NOTHING = Buffer.alloc(0)
 export function addressRecord(text: string): AddressRecord {
   const version = isIP(text)
   if (version === 0) throw new TypeError(`not an address: ${text}`)
-  const address = version === 4 ? text.split('.').map(Number) : ipaddr.IPv6.parse(text).toByteArray()
+  return recordOf(text, version === 4 ? text.split('.').map(Number) : ipaddr.IPv6.parse(text).toByteArray())
+}
+
+/** @param address 4 or 16 bytes */
+export function recordOf(text: string, address: readonly number[]): AddressRecord {
   const bytes = Buffer.alloc(12 + address.length)
   bytes.writeUInt16BE(0xc000 | HEADER, 0) // pointer to the question's name
-  bytes.writeUInt16BE(version === 4 ? TYPE.A : TYPE.AAAA, 2)
+  bytes.writeUInt16BE(address.length === 4 ? TYPE.A : TYPE.AAAA, 2)
   bytes.writeUInt16BE(CLASS_IN, 4)
   bytes.writeUInt32BE(ANSWER_TTL, 6)
   bytes.writeUInt16BE(address.length, 10)

@@ -1,4 +1,4 @@
-import { type Addresses, addressRecord } from './answer.js'
+import { type Addresses, recordOf } from './answer.js'
 
 /** A name that needs no policy. */
 export type LocalName =
@@ -10,7 +10,11 @@ export type LocalName =
 const REVERSE = /^(?:(?:\d{1,3}\.){1,4}in-addr|(?:[0-9a-f]\.){1,32}ip6)\.arpa$/
 
 const NONE: Addresses = { ipv4: null, ipv6: null }
-const LOOPBACK: Addresses = { ipv4: addressRecord('127.0.0.1'), ipv6: addressRecord('::1') }
+/** By their bytes: the expression that tells IPv6 addresses costs a start 5 ms. */
+const LOOPBACK: Addresses = {
+  ipv4: recordOf('127.0.0.1', [127, 0, 0, 1]),
+  ipv6: recordOf('::1', [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]),
+}
 
 /**
  * Names that work without the policy. Programs look up `localhost` and reverse names on their own; an `ip6.arpa` name has 72

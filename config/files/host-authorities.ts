@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import * as tls from 'node:tls'
+import tls from 'node:tls'
 import { certificateBlocks, isCertificate } from './pem.js'
 
 /** Where systems keep the bundle of the authorities that they trust: Debian, Fedora, openSUSE, Alpine and macOS. */

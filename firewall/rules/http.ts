@@ -124,13 +124,16 @@ export function parseMethods(methods: readonly string[]): readonly string[] | Di
     if (methods.indexOf(method) !== index) {
       return { problem: `Duplicate method \`${method}\``, fix: 'List each method once' }
     }
-    if (!KNOWN_METHODS.includes(method)) return methodError(method)
+    if (!isKnownMethod(method)) return methodError(method)
   }
   return methods
 }
 
 /** What the HTTP parser accepts. CONNECT never reaches a rule: it names an authority and no path. */
-const KNOWN_METHODS = METHODS.filter((method) => method !== 'CONNECT')
+export function isKnownMethod(method: string): boolean {
+  // First, because Node loads its module for HTTP with the first use.
+  return COMMON_METHODS.includes(method) || (METHODS.includes(method) && method !== 'CONNECT')
+}
 
 const COMMON_METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']
 
@@ -140,11 +143,11 @@ function methodError(method: string): Diagnostic {
   if (upper === 'CONNECT') {
     return { problem, fix: 'Remove it: CONNECT is allowed or denied by host and port' }
   }
-  if (KNOWN_METHODS.includes(upper)) return { problem, fix: `Write \`${upper}\`: methods are upper case` }
-  const near = KNOWN_METHODS.find((known) => known === nearest(upper, COMMON_METHODS))
+  if (isKnownMethod(upper)) return { problem, fix: `Write \`${upper}\`: methods are upper case` }
+  const near = nearest(upper, COMMON_METHODS)
   return {
     problem,
-    fix: near === undefined ? 'Write a method such as `GET`, or `*` for any' : `Write \`${near}\``,
+    fix: near === null ? 'Write a method such as `GET`, or `*` for any' : `Write \`${near}\``,
   }
 }
 

@@ -22,6 +22,36 @@ const CALLED_LATE: Readonly<Record<string, readonly string[]>> = {
 /** Packages of packages, for features that the program does not use: options on the command line, and stores that are read late. */
 const NEVER_USED = ['yargs', 'async']
 
+/** Modules of Node that it does not load by itself, and that few commands call. Those that a module extends a class of come too early. */
+const LATE_MODULES = [
+  'child_process',
+  'crypto',
+  'dns/promises',
+  'http',
+  'http2',
+  'https',
+  'readline',
+  'stream/consumers',
+  'stream/promises',
+  'tls',
+  'zlib',
+]
+
+/** Loads modules of Node with their first use: esbuild names each only as `import_node_http.request`. */
+function loadLate(code: string): string {
+  const imports = new RegExp(
+    `\\b(import_node_\\w+)=((?:__toESM\\()?require\\("node:(?:${LATE_MODULES.join('|')})"\\)(?:,1\\)|\\))?)(?=[,;])`,
+    'g',
+  )
+  const names = [...code.matchAll(imports)].map(([, name = '']) => name)
+  if (names.length === 0) return code
+  const uses = new RegExp(`\\b(${names.join('|')})\\b(?!=late)`, 'g')
+  // A property and not a call, because of `new module.Class()`.
+  const late =
+    'var late=load=>({get loaded(){let value=load();Object.defineProperty(this,"loaded",{value});return value}});'
+  return late + code.replaceAll(imports, '$1=late(()=>$2)').replaceAll(uses, '$1.loaded')
+}
+
 /** Modules that look for files beside them find those of the unbundled program. */
 const ownPlaces: Plugin = {
   name: 'own places',
@@ -86,7 +116,7 @@ for (const { path, text } of outputFiles) {
   })
   writeFileSync(
     UNFINISHED + path.slice(BUNDLE.length),
-    `(function (exports, require, module, moduleUrl) {${code}\n})`,
+    `(function (exports, require, module, moduleUrl) {${loadLate(code)}\n})`,
   )
 }
 const inputs = [...Object.keys(metafile.inputs).filter(isOwn), 'node_modules/.package-lock.json']

@@ -1,6 +1,6 @@
-import { METHODS } from 'node:http'
 import { isDiagnostic, type Diagnostic } from '#firewall/contracts/diagnostic.js'
 import { defaultPort } from '#firewall/names/default-port.js'
+import { isKnownMethod } from '#firewall/rules/http.js'
 import { parseAuthority, parseHostname } from '#firewall/names/hostname.js'
 import type { AskedName, AskedRequest } from './verdicts.js'
 
@@ -54,12 +54,11 @@ function isJson(text: string): boolean {
 }
 
 function readMethod(text: string): string | Diagnostic {
-  if (METHODS.includes(text) && text !== 'CONNECT') return text
+  if (isKnownMethod(text)) return text
   const upper = text.toUpperCase()
-  const fix =
-    METHODS.includes(upper) && upper !== 'CONNECT'
-      ? `Use \`${upper}\``
-      : 'Use a method such as `GET`, `grpc` or `graphql` for a call, or `dns` for a DNS name'
+  const fix = isKnownMethod(upper)
+    ? `Use \`${upper}\``
+    : 'Use a method such as `GET`, `grpc` or `graphql` for a call, or `dns` for a DNS name'
   return { problem: `Unknown method \`${text}\``, fix }
 }
 
