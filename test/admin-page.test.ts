@@ -11,6 +11,7 @@ import type { ApprovalEvent } from '#src/events/events.js'
 import { LiveFeed } from '#src/page/live-feed.js'
 import { pageRoutes } from '#src/page/routes.js'
 import { Desk } from '#src/approvals/desk.js'
+import { dnsEvent } from './fixtures/recorded-events.js'
 import type { ApprovalRequest } from '#proxy/contracts/approvals.js'
 
 // The page of the admin listener in a real browser, with names, paths and bodies that would like to be more than text.
@@ -77,6 +78,7 @@ async function setUp(test: Test) {
       ...pageRoutes({
         feed,
         budgets: () => [{ sandbox: 'sb-1', wildcard: '*.wild.example', bytes: 30, limit: 100 }],
+        policy: () => Promise.resolve(`Service api\n  may use ${HOSTILE}\n`),
       }),
       ...approvalRoutes(() => desk),
       { method: 'GET', path: '/sandboxes', handle: () => json({ sandboxes }) },
@@ -141,7 +143,31 @@ async function setUp(test: Test) {
         ...{ rule: null, status: null, service: null, credential: null, address: null },
       } as never,
     })
-  return { url, desk, events, submit, open, decide }
+  const ask = (name: string, suspicious = false, verdict: 'allow' | 'deny' = 'deny') => {
+    const event = dnsEvent({
+      agent: 'ci',
+      name,
+      verdict,
+      reason: verdict === 'deny' ? 'host-not-listed' : null,
+    })
+    const sandbox = { id: 'sb-1', agent: 'ci' }
+    feed.take(new Date().toISOString(), { type: 'query', event: { ...event, sandbox, suspicious } })
+  }
+  const close = (id: string) =>
+    feed.take(new Date().toISOString(), {
+      type: 'close',
+      event: {
+        ...{ at: Date.now(), id, sandbox: { id: 'sb-1', agent: 'ci' }, host: 'a.example', service: null },
+        ...{ credential: null, outcome: 'success', reason: null, detail: HOSTILE, status: 200 },
+        ...{
+          requestBytes: 7,
+          responseBytes: 4321,
+          durationMs: 12.3,
+          redactions: [{ credential: 'x', count: 2 }],
+        },
+      },
+    })
+  return { url, desk, events, submit, open, decide, ask, close }
 }
 
 /** The value of an expression in the page: through the debugger, which no policy of the page concerns. */
@@ -187,6 +213,74 @@ void t.test('live decisions and their filters; what a sandbox chose is text', SK
   await until(page, "document.querySelector('#sandboxes li') !== null")
   test.strictSame(problems, [])
 })
+
+void t.test('names: attempts to carry data out come first, and are marked', SKIP, async (test) => {
+  const { open, ask } = await setUp(test)
+  for (let i = 0; i < 9; i += 1) ask('plain.example', false, 'allow')
+  for (let i = 0; i < 3; i += 1) ask(`7f3a9c${String(i)}e1.tunnel.example`, true)
+  ask(HOSTILE)
+  const { page, problems } = await open()
+  const first = "document.querySelector('#names li')"
+  await until(page, `${first} !== null`)
+  test.match(
+    await valueOf(page, `${first}.textContent`),
+    /^tunnel\.example 3 of 3 queries look like data carried out/,
+  )
+  test.match(
+    await valueOf(page, `${first}.textContent`),
+    /Names: 3, with \d+ characters before the domain\. From sb-1/,
+  )
+  test.equal(await valueOf(page, `${first}.className`), 'attempt')
+  test.equal(await valueOf(page, "document.querySelectorAll('#names li.attempt').length"), 1)
+  test.match(await valueOf(page, "document.querySelector('#names').textContent"), /<script>/)
+  await page.select('#filter-verdict', 'suspicious')
+  test.equal((await rows(page)).length, 3)
+  ask('another.tunnel.example', true)
+  await until(page, `${first}.textContent.includes('4 of 4')`)
+  test.equal(await page.title(), 'egress')
+  test.strictSame(problems, [])
+})
+
+void t.test(
+  'one request from its query to its end, by keyboard; the last hour; the policy',
+  SKIP,
+  async (test) => {
+    const { open, ask, decide, close } = await setUp(test)
+    ask('a.example', false, 'allow')
+    ask('b.example', false, 'allow')
+    decide('/story', 'allow', 'ci')
+    close('id')
+    const { page, problems } = await open()
+    await until(page, "document.querySelectorAll('#decisions li').length === 3")
+    await page.focus('#decisions li button')
+    await page.keyboard.press('Enter')
+    const story = await valueOf<string[]>(
+      page,
+      "[...document.querySelectorAll('#story h3')].map((one) => one.textContent)",
+    )
+    test.match(story, [/ALLOW DNS A a\.example$/, /ALLOW GET https:\/\/a\.example\/story$/, /END end: 200$/])
+    const told = await valueOf<string>(page, "document.querySelector('#story').textContent")
+    test.match(told, /bytes down4321/)
+    test.match(told, /secrets taken out2/)
+    test.match(told, '<script>')
+    test.equal(await valueOf(page, 'document.activeElement.id'), 'story-title')
+    await until(page, "document.querySelector('#timeline rect.allow') !== null")
+    test.match(
+      await valueOf(page, "document.querySelector('#timeline').getAttribute('aria-label')"),
+      'Decisions by the minute: 3 allowed, 0 denied, 0 look like data carried out',
+    )
+    await page.click('details summary')
+    test.match(await valueOf(page, "document.querySelector('#timeline-rows').textContent"), /^\d\d:\d\d/)
+    await until(page, "document.querySelector('#policy').textContent !== ''")
+    test.match(
+      await valueOf(page, "document.querySelector('#policy').textContent"),
+      /^Service api\n {2}may use ">.*<script>/,
+    )
+    test.equal(await valueOf(page, "document.querySelectorAll('main img, main script').length"), 0)
+    test.equal(await page.title(), 'egress')
+    test.strictSame(problems, [])
+  },
+)
 
 void t.test('approve and deny, by click and by keyboard', SKIP, async (test) => {
   const { open, submit, desk, events } = await setUp(test)
@@ -259,13 +353,18 @@ void t.test(
   '400 pixels wide, light and dark: nothing sticks out, and axe finds nothing serious',
   SKIP,
   async (test) => {
-    const { open, submit, decide } = await setUp(test)
+    const { open, submit, decide, ask, close } = await setUp(test)
     submit()
+    ask(`${'long'.repeat(10)}.tunnel.example`, true)
+    close('id')
     decide(`/${'long'.repeat(100)}`, 'allow', 'ci')
     decide('/denied', 'deny', 'ci')
     const { page } = await open()
     await until(page, "document.querySelector('#approvals li') !== null")
     await until(page, "document.querySelector('#budgets progress') !== null")
+    await until(page, "document.querySelector('#names li') !== null")
+    await page.click('#decisions li button')
+    await page.click('details summary')
     for (const theme of ['light', 'dark'] as const)
       for (const width of [400, 1280]) {
         await page.emulateMediaFeatures([{ name: 'prefers-color-scheme', value: theme }])

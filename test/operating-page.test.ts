@@ -31,6 +31,7 @@ const EXPECTED: Readonly<Record<string, RegExp>> = {
   'egress start': /^New sandboxes are started again/,
   'openssl rand -hex 32 > egress-admin-token': /^$/,
   'curl --unix-socket /run/egress/admin.sock http://egress/health': /"status":"ok"/,
+  'curl --unix-socket /run/egress/admin.sock http://egress/policy': /"text":".*Service api, at https/,
   'curl -H "Authorization: Bearer $(cat egress-admin-token)" http://127.0.0.1:9901/health': /"status":"ok"/,
 }
 

@@ -132,7 +132,14 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
       reloadRoute(() => reload.andWait()),
       summaryRoute(summaries, () => reload.inForce().quiet),
       ...approvalRoutes(() => gateway.approvals),
-      ...pageRoutes({ feed, budgets: () => gateway.leakBudgets() }),
+      ...pageRoutes({
+        feed,
+        budgets: () => gateway.leakBudgets(),
+        async policy() {
+          const { describePolicy } = await import('./check-report.js')
+          return describePolicy(reload.inForce(), CREDENTIAL_KINDS, io.env)
+        },
+      }),
       ...sandboxRoutes({ ...context, operator, readEnded: () => ended.read() }),
       ...operatorRoutes(operator, known),
     ],

@@ -94,7 +94,7 @@ export function openRole(
     ...(kept.anchor === null ? {} : { anchor: openAnchor(kept.anchor, warn).add }),
     sinks: [lines, ...(alerts === null ? [] : [alerts]), counts, feed, secrets, metrics.sink, summaries],
   })
-  if (alerts !== null && !roles.includes('dns')) void followResolver(settings.auditDir, alerts)
+  if (!roles.includes('dns')) void followResolver(settings.auditDir, alerts, feed)
   process.on('SIGUSR2', () => audit.reopen())
   // Of two roles in one directory, one looks after it.
   const retention = isProxy
@@ -105,10 +105,13 @@ export function openRole(
 }
 
 /** Tells of what a resolver in another process has recorded, as long as this process runs. */
-async function followResolver(auditDir: string, alerts: AlertSink): Promise<void> {
+async function followResolver(auditDir: string, alerts: AlertSink | null, feed: LiveFeed): Promise<void> {
   const lines = followLog(auditDir, ['dns'], new AbortController().signal)
   try {
-    for await (const line of lines) alerts.takeRecorded(line)
+    for await (const line of lines) {
+      alerts?.takeRecorded(line)
+      feed.takeRecorded(line)
+    }
   } catch {
     // The directory is gone, which stops all traffic by itself.
   }

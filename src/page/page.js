@@ -107,6 +107,8 @@ async function decide(row, id, verb, body) {
 // Decisions
 
 const items = []
+const MAX_ITEMS = 2 * MAX_ROWS
+let namesChanged = true
 
 function matches({ what, reason, verdict, agent, suspicious }) {
   const text = byId('filter-text').value.toLowerCase()
@@ -129,20 +131,157 @@ function itemRow(item) {
       `${item.reason === null ? '' : ` ${item.reason}`} ${item.agent ?? ''} ${item.sandbox ?? ''}`,
     ),
   )
-  if (item.suspicious) row.append(element('strong', ' looks like data carried out', { class: 'suspicious' }))
+  if (item.suspicious) {
+    row.classList.add('attempt')
+    row.append(element('strong', ' looks like data carried out', { class: 'suspicious' }))
+  }
+  if (item.request !== null || item.type === 'query') {
+    const button = element('button', 'Story', {
+      type: 'button',
+      'aria-label': `Story of ${visible(item.what)}`,
+    })
+    button.addEventListener('click', () => tell(item))
+    row.append(' ', button)
+  }
   return row
 }
 
+// One request: its DNS query, its decisions, its end
+
+/** How long before a request its name may have been looked up, in milliseconds. */
+const LOOKED_UP_MS = 300_000
+
+function storyOf({ request, host, sandbox, time, n }) {
+  const same =
+    request === null ? items.filter((one) => one.n === n) : items.filter((one) => one.request === request)
+  const isQuery = (one) =>
+    one.type === 'query' &&
+    one.host === host &&
+    one.sandbox === sandbox &&
+    one.n < n &&
+    Date.parse(time) - Date.parse(one.time) < LOOKED_UP_MS
+  const query = request === null ? undefined : items.findLast(isQuery)
+  return query === undefined ? same : [query, ...same]
+}
+
+function tell(item) {
+  const rows = storyOf(item).map((one) => {
+    const row = element('li', null)
+    const word = { allow: 'ALLOW', deny: 'DENY' }[one.verdict] ?? (one.type === 'close' ? 'END' : 'INFO')
+    row.append(element('h3', `${one.time.slice(11, 23)} ${word} ${one.what}`, { class: one.verdict ?? '' }))
+    const facts = element('dl', null)
+    const all = [['sandbox', one.sandbox], ['agent', one.agent], ['reason', one.reason], ...one.facts]
+    for (const [name, value] of all)
+      if (value !== null) facts.append(element('dt', name), element('dd', value))
+    row.append(facts)
+    return row
+  })
+  byId('story').replaceChildren(...rows)
+  byId('no-story').hidden = rows.length > 0
+  byId('story-title').focus()
+  byId('story-section').scrollIntoView({ block: 'start' })
+}
+
+// Names, by the domain under which somebody may have one for everything
+
+const MAX_DOMAINS = 50
+const SHOWN_NAMES = 5
+
+function renderNames() {
+  const domains = new Map()
+  for (const { type, domain, host, verdict, suspicious, sandbox } of items) {
+    if (type !== 'query' || domain === null) continue
+    const known = domains.get(domain) ?? {
+      names: new Set(),
+      sandboxes: new Set(),
+      denied: 0,
+      asked: 0,
+      attempts: 0,
+    }
+    domains.set(domain, known)
+    known.names.add(host)
+    known.sandboxes.add(sandbox ?? 'unknown')
+    known.asked += 1
+    if (verdict === 'deny') known.denied += 1
+    if (suspicious) known.attempts += 1
+  }
+  const sorted = [...domains].sort(([, a], [, b]) => b.attempts - a.attempts || b.asked - a.asked)
+  byId('names').replaceChildren(...sorted.slice(0, MAX_DOMAINS).map(nameRow))
+  byId('no-names').hidden = domains.size > 0
+}
+
+function nameRow([domain, { names, sandboxes, denied, asked, attempts }]) {
+  const row = element('li', null, attempts > 0 ? { class: 'attempt' } : {})
+  const characters = [...names].reduce((sum, name) => sum + Math.max(0, name.length - domain.length), 0)
+  row.append(element('strong', domain))
+  if (attempts > 0)
+    row.append(
+      element('strong', ` ${attempts} of ${asked} queries look like data carried out`, {
+        class: 'suspicious',
+      }),
+    )
+  row.append(
+    element(
+      'p',
+      `Queries: ${asked}, denied: ${denied}. Names: ${names.size}, with ${characters} characters before the domain. From ${[...sandboxes].join(', ')}`,
+    ),
+    element('p', [...names].slice(-SHOWN_NAMES).join(', '), { class: 'names' }),
+  )
+  return row
+}
+
+// The last hour
+
+function renderTimeline(minutes) {
+  const sum = (key) => minutes.reduce((total, minute) => total + minute[key], 0)
+  const words = `${sum('allowed')} allowed, ${sum('denied')} denied, ${sum('attempts')} look like data carried out`
+  byId('timeline-words').textContent = words
+  const graph = byId('timeline')
+  graph.setAttribute('aria-label', `Decisions by the minute: ${words}`)
+  const most = Math.max(1, ...minutes.map(({ allowed, denied }) => allowed + denied))
+  const width = 600 / minutes.length
+  const bar = (index, bottom, count, name) => {
+    const height = (count / most) * 80
+    const made = document.createElementNS('http://www.w3.org/2000/svg', 'rect')
+    const at = { x: index * width + 1, y: 80 - bottom - height, width: width - 2, height, class: name }
+    for (const [key, value] of Object.entries(at)) made.setAttribute(key, String(value))
+    graph.append(made)
+    return bottom + height
+  }
+  graph.replaceChildren()
+  for (const [index, { allowed, denied, attempts }] of minutes.entries()) {
+    const plain = Math.max(0, denied - attempts)
+    bar(index, bar(index, bar(index, 0, allowed, 'allow'), plain, 'deny'), denied - plain, 'attempts')
+  }
+  byId('timeline-rows').replaceChildren(
+    ...minutes
+      .filter(({ allowed, denied }) => allowed + denied > 0)
+      .map(({ time, allowed, denied, attempts }) => {
+        const row = element('tr', null)
+        row.append(element('th', time.slice(11, 16), { scope: 'row' }))
+        for (const count of [allowed, denied, attempts]) row.append(element('td', count))
+        return row
+      }),
+  )
+}
+
 function renderDecisions() {
-  const rows = items.filter(matches).slice(-MAX_ROWS).reverse().map(itemRow)
+  const rows = items
+    .filter((item) => item.type !== 'close' && matches(item))
+    .slice(-MAX_ROWS)
+    .reverse()
+    .map(itemRow)
   byId('decisions').replaceChildren(...rows)
 }
 
 function take(item) {
   items.push(item)
-  if (items.length > MAX_ROWS) items.shift()
+  if (items.length > MAX_ITEMS) items.shift()
   if (item.type === 'approval') void refreshApprovals().catch(() => undefined)
-  if (!matches(item)) return
+  if (item.type === 'policy') void refreshPolicy().catch(() => undefined)
+  if (item.type === 'query') namesChanged = true
+  // The end of a request is in its story.
+  if (item.type === 'close' || !matches(item)) return
   const list = byId('decisions')
   list.prepend(itemRow(item))
   while (list.childElementCount > MAX_ROWS) list.lastElementChild.remove()
@@ -164,6 +303,13 @@ async function follow() {
   }
 }
 
+// The policy
+
+async function refreshPolicy() {
+  const { text } = await ask('GET', '/policy')
+  byId('policy').textContent = visible(text)
+}
+
 // Sandboxes and budgets
 
 async function refreshOthers() {
@@ -176,6 +322,7 @@ async function refreshOthers() {
       ),
     ),
   )
+  renderTimeline((await ask('GET', '/timeline')).minutes)
   const { budgets } = await ask('GET', '/budgets')
   byId('budgets').replaceChildren(
     ...budgets.map(({ sandbox, wildcard, bytes, limit }) => {
@@ -219,6 +366,12 @@ byId('login').addEventListener('submit', (event) => {
       void forever(follow, 2000)
       setInterval(() => void refreshApprovals().catch(() => undefined), 3000)
       void forever(refreshOthers, 5000)
+      void refreshPolicy().catch((error) => say(error.message))
+      setInterval(() => {
+        // A flood of queries changes the list once a while, not each time.
+        if (namesChanged) renderNames()
+        namesChanged = false
+      }, 500)
     },
     (error) => say(error.message),
   )

@@ -15,6 +15,8 @@ export interface LeakBudget {
 export interface PageOptions {
   readonly feed: LiveFeed
   readonly budgets: () => readonly LeakBudget[]
+  /** The policy in force, in words. */
+  readonly policy: () => Promise<string>
 }
 
 const part = (name: string) => readFileSync(new URL(name, import.meta.url), 'utf8')
@@ -25,7 +27,7 @@ const hashOf = (text: string) => `'sha256-${createHash('sha256').update(text).di
  * The page of the admin listener: one document that says nothing about the gateway, and asks for everything with the token that
  * its user gives it. Nothing but the script and the style in it, by their hashes, runs or is shown.
  */
-export function pageRoutes({ feed, budgets }: PageOptions): AdminRoute[] {
+export function pageRoutes({ feed, budgets, policy }: PageOptions): AdminRoute[] {
   return [
     {
       method: 'GET',
@@ -36,7 +38,7 @@ export function pageRoutes({ feed, budgets }: PageOptions): AdminRoute[] {
         const body = part('page.html')
           .replace('<style></style>', () => `<style>${style}</style>`)
           .replace('<script></script>', () => `<script>${script}</script>`)
-        const policy = [
+        const rules = [
           "default-src 'none'",
           `script-src ${hashOf(script)}`,
           `style-src ${hashOf(style)}`,
@@ -47,7 +49,7 @@ export function pageRoutes({ feed, budgets }: PageOptions): AdminRoute[] {
           "require-trusted-types-for 'script'",
         ].join('; ')
         const headers = {
-          'content-security-policy': policy,
+          'content-security-policy': rules,
           'referrer-policy': 'no-referrer',
           'cross-origin-opener-policy': 'same-origin',
           'cross-origin-resource-policy': 'same-origin',
@@ -61,5 +63,7 @@ export function pageRoutes({ feed, budgets }: PageOptions): AdminRoute[] {
       handle: ({ signal }) => ({ status: 200, type: 'text/event-stream', body: feed.stream(signal) }),
     },
     { method: 'GET', path: '/budgets', handle: () => json({ budgets: budgets() }) },
+    { method: 'GET', path: '/timeline', handle: () => json({ minutes: feed.minutes() }) },
+    { method: 'GET', path: '/policy', handle: async () => json({ text: await policy() }) },
   ]
 }
