@@ -8,7 +8,7 @@ RUN npm ci
 COPY . .
 RUN npm run build && npm prune --omit=dev \
   && find dist node_modules -name '*.map' -delete \
-  && chmod 755 dist/src/main.js dist/src/control/admin-client.js
+  && chmod 755 dist/src/main.js dist/src/control/admin-client.js dist/src/kubernetes/pod-init.js
 
 FROM ${NODE_IMAGE} AS gateway
 ARG UID=1000
@@ -23,7 +23,8 @@ LABEL org.opencontainers.image.title="agent-egress-firewall" \
 RUN cd /var/lib && mkdir -p egress/shared egress/authority egress/certificates egress/audit-key egress/audit-key-dns /var/log/egress /run/egress \
   && chmod 1777 egress/* /var/log/egress /run/egress \
   && ln -s /app/dist/src/main.js /usr/local/bin/egress \
-  && ln -s /app/dist/src/control/admin-client.js /usr/local/bin/egress-admin
+  && ln -s /app/dist/src/control/admin-client.js /usr/local/bin/egress-admin \
+  && ln -s /app/dist/src/kubernetes/pod-init.js /usr/local/bin/egress-pod-init
 WORKDIR /app
 COPY package.json ./
 COPY --from=build /app/node_modules node_modules

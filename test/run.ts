@@ -12,9 +12,10 @@ import { runFile, type FileResult, type RunOptions } from './runner/run-file.js'
 //   npm test -- dns/wire.test.ts     one file, or every file of a folder
 //   npm run test:quick               those that stand beside their sources
 //   npm run test:docker              those that need an engine
+//   npm run test:kubernetes          those that need a cluster, which nothing else runs
 
 /** Seconds that one file may take; one that needs an engine may build images first. */
-const LIMIT_SECONDS = { local: 300, docker: 1200 }
+const LIMIT_SECONDS = { local: 300, docker: 1200, kubernetes: 1200 }
 /** One more than there are processors, for files that wait; more than four only get in each other's way. */
 const JOBS = Math.min(4, availableParallelism() + 1)
 
@@ -50,10 +51,12 @@ const showProgress = (text: string) => isTerminal && process.stdout.write(text)
 const clearProgress = () => isTerminal && process.stdout.write('\r\u001b[K')
 
 async function runSelected(files: readonly TestFile[]): Promise<FileResult[]> {
-  const local = files.filter(({ docker }) => !docker)
+  const local = files.filter(({ docker, kubernetes }) => !docker && !kubernetes)
   const docker = files.filter((file) => file.docker)
+  const kubernetes = files.filter((file) => file.kubernetes)
   return [
     ...(await runFiles(local, JOBS, { limitSeconds: LIMIT_SECONDS.local, coverageDir: null })),
+    ...(await runFiles(kubernetes, 1, { limitSeconds: LIMIT_SECONDS.kubernetes, coverageDir: null })),
     ...(await runFiles(docker, 1, { limitSeconds: LIMIT_SECONDS.docker, coverageDir: null })),
   ]
 }
@@ -81,9 +84,11 @@ function chosen(all: readonly TestFile[], names: readonly string[]): TestFile[] 
     const files =
       name === '--docker'
         ? all.filter(({ docker }) => docker)
-        : name === '--quick'
-          ? all.filter(({ unit, docker }) => unit && !docker)
-          : select(all, name)
+        : name === '--kubernetes'
+          ? all.filter(({ kubernetes }) => kubernetes)
+          : name === '--quick'
+            ? all.filter(({ unit, docker }) => unit && !docker)
+            : select(all, name)
     if (files.length === 0) {
       console.error(
         `No test file matches ${name}.\n  Name a file or a folder, for example: npm test -- dns/wire.test.ts`,
@@ -96,7 +101,9 @@ function chosen(all: readonly TestFile[], names: readonly string[]): TestFile[] 
 }
 
 const names = process.argv.slice(2)
-const files = findTests()
+const all = findTests()
+// A cluster of its own, and minutes of it.
+const files = names.length === 0 ? all.filter(({ kubernetes }) => !kubernetes) : all
 const selected = chosen(files, names)
 if (selected === null) process.exitCode = 2
 else {

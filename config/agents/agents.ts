@@ -28,7 +28,8 @@ export function buildAgents(
     const fix = 'Add an agent, such as `default: { services: all, allow: all }`, or remove `agents`'
     issues.add(['agents'], { problem: '`agents` is empty, so no agent has access to anything', fix }, 'key')
   }
-  return agents.map(([name, { services, allow }]) => {
+  const accounts = new Map<string, string>()
+  return agents.map(([name, { services, allow, kubernetes }]) => {
     const path: Path = ['agents', name]
     if (!/^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/.test(name)) {
       const fix = 'Use letters, digits, `-` and `_`, beginning with a letter or digit'
@@ -39,8 +40,39 @@ export function buildAgents(
       services:
         services === 'all' ? null : readServices(services ?? [], [...path, 'services'], known, issues),
       allow: allow === 'all' ? null : readAllow(allow ?? [], [...path, 'allow'], known, issues),
+      ...(kubernetes !== undefined && {
+        serviceAccounts: readServiceAccounts(kubernetes, name, accounts, issues),
+      }),
     }
   })
+}
+
+/** A namespace is a DNS label, a service account a DNS name. */
+const SERVICE_ACCOUNT = /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\/[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?$/
+
+/** @param taken the agents of those before, to which these are added */
+function readServiceAccounts(
+  accounts: readonly string[],
+  agent: string,
+  taken: Map<string, string>,
+  issues: IssueList,
+): readonly string[] {
+  for (const [index, account] of accounts.entries()) {
+    const path: Path = ['agents', agent, 'kubernetes', index]
+    const other = taken.get(account)
+    if (!SERVICE_ACCOUNT.test(account))
+      issues.add(path, {
+        problem: `${quote(account)} is not the service account of a namespace`,
+        fix: 'Write one as `NAMESPACE/SERVICE-ACCOUNT`, such as `team-a/coder`; there are no wildcards',
+      })
+    else if (other !== undefined)
+      issues.add(path, {
+        problem: `The service account ${quote(account)} is already that of agent ${quote(other)}`,
+        fix: 'Give each agent a service account of its own',
+      })
+    taken.set(account, agent)
+  }
+  return accounts
 }
 
 function readServices(

@@ -247,6 +247,11 @@ const agent = z.strictObject({
     'hosts of `allow` in the same spelling, or `all` (default: none)',
     'allow: [pypi.org]',
   ).optional(),
+  kubernetes: field(
+    z.array(text).min(1),
+    'service accounts whose pods are this agent, as `NAMESPACE/SERVICE-ACCOUNT`',
+    'kubernetes: [team-a/coder]',
+  ).optional(),
 })
 
 const http = z.strictObject({

@@ -41,6 +41,8 @@ export interface Agent {
   readonly services: readonly string[] | null
   /** Ids of `allow` entries (`allow[0]`); null for all. */
   readonly allow: readonly string[] | null
+  /** `NAMESPACE/SERVICE-ACCOUNT`: the Kubernetes pods that are this agent. No other agent has one of them. */
+  readonly serviceAccounts?: readonly string[]
 }
 
 export interface DnsSettings {

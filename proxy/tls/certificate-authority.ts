@@ -62,7 +62,7 @@ export class CertificateAuthority {
     return { ca, key: keyPem(keys.privateKey) }
   }
 
-  /** The stored CA; null if it is missing, unreadable, or expires before a leaf issued today. */
+  /** The stored CA; null if it is missing, unreadable, of another kind of key, or expires before a leaf issued today. */
   static async restore(
     certificatePem: string | null,
     key: string | null,
@@ -73,7 +73,8 @@ export class CertificateAuthority {
       const certificate = new X509Certificate(certificatePem)
       if (Date.parse(certificate.validTo) < now + LEAF_LIFE_MS) return null
       const privateKey = createPrivateKey(key)
-      return certificate.checkPrivateKey(privateKey)
+      // Leaves are signed with ECDSA.
+      return privateKey.asymmetricKeyType === 'ec' && certificate.checkPrivateKey(privateKey)
         ? new CertificateAuthority(certificate.raw, privateKey, await makeKeys(), MAX_LEAVES)
         : null
     } catch {

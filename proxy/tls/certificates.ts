@@ -9,6 +9,8 @@ const COMMON_NAME = oid('2.5.4.3')
 const VERSION_3 = tagged(0, integer(Buffer.of(2)), true)
 const SERVER_AUTHENTICATION = oid('1.3.6.1.5.5.7.3.1')
 const CRITICAL = true
+/** `[3]`, of the part of a certificate that holds them. */
+const EXTENSIONS_TAG = 0xa3
 
 const EXTENSIONS = {
   subjectKeyIdentifier: oid('2.5.29.14'),
@@ -71,9 +73,21 @@ export function makeLeaf(issuer: Issuer, host: string, publicKey: KeyObject, val
 export function issuerOf(certificate: Buffer, privateKey: KeyObject): Issuer {
   const [toBeSigned = certificate] = childrenOf(certificate)
   // version, serial number, algorithm, issuer, validity, subject, public key
-  const [, , , , , subject, publicKey] = childrenOf(toBeSigned)
+  const [, , , , , subject, publicKey, ...more] = childrenOf(toBeSigned)
   if (subject === undefined || publicKey === undefined) throw new Error('not a certificate of version 3')
-  return { subject, keyIdentifier: hashOfKey(publicKey), privateKey }
+  return { subject, keyIdentifier: statedIdentifier(more) ?? hashOfKey(publicKey), privateKey }
+}
+
+/** The identifier that a certificate gives its own key: those who make authorities derive it in different ways (RFC 7093). */
+function statedIdentifier(parts: readonly Buffer[]): Buffer | null {
+  for (const extensions of parts.filter((part) => part[0] === EXTENSIONS_TAG).flatMap(childrenOf))
+    for (const one of childrenOf(extensions)) {
+      const [name, ...rest] = childrenOf(one)
+      const value = rest.at(-1)
+      if (value !== undefined && name?.equals(EXTENSIONS.subjectKeyIdentifier) === true)
+        return contentOf(contentOf(value))
+    }
+  return null
 }
 
 function makeCertificate(

@@ -27,6 +27,8 @@ export interface RoleAdmin {
   readonly allStopped: () => boolean
   /** Beside those of the log and its disk. */
   readonly checks: readonly HealthCheck[]
+  /** What must hold for new sandboxes besides (default: nothing). */
+  readonly ready?: readonly HealthCheck[]
   /** Milliseconds since 1970; null for a role without a certificate authority. */
   readonly caExpires: number | null
   readonly routes: readonly AdminRoute[]
@@ -71,7 +73,7 @@ export async function openAdmin(role: RoleAdmin): Promise<AdminListener> {
   const isSandbox: TcpOptions['isSandbox'] = ({ address, localAddress }) =>
     registry.isInSandboxNetwork(address) || registry.isInSandboxNetwork(localAddress)
   const listener = await serveAdmin({
-    routes: [...healthRoutes(checks, [started]), metrics.route(), ...role.routes],
+    routes: [...healthRoutes(checks, [started, ...(role.ready ?? [])]), metrics.route(), ...role.routes],
     socket: adminSocketIn(state.run),
     tcp: tcpOptions(settings, isSandbox),
     fail: (error) => log.error('Internal error on the admin listener', error),

@@ -22,6 +22,7 @@ import { EndedSandboxes } from '../serve/ended.js'
 import { withPlaceholders } from '../serve/fixed-placeholders.js'
 import { publishPolicy, readTextOrNull, watchResolver } from '../serve/published-policy.js'
 import { Reloader } from '../serve/reloader.js'
+import { watchPolicy } from '../serve/watch-policy.js'
 import { endSandbox, knownSandboxes, sandboxRoutes, type AdminContext } from '../serve/sandbox-admin.js'
 import { bindDns, bindProxy } from '../serve/sockets.js'
 import {
@@ -38,6 +39,7 @@ import { version } from '../common/version.js'
 import type { CommandIo } from '../common/io.js'
 import { noPolicy, openPolicy, type PolicyOnDisk } from '../common/policy-file.js'
 import { openAdmin } from './serve-admin.js'
+import { servePods } from './serve-pods.js'
 import {
   hangups,
   NOT_RELOADED,
@@ -89,20 +91,34 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
     audit,
     now: Date.now,
   })
+  const drop = (sandbox: string) => {
+    gateway.drop(sandbox)
+    operator.forget(sandbox)
+  }
   if (operator.holds.all) log.warn('An operator has stopped all sandboxes. Lift it with `egress start`')
   if (both) gateway.serve({ ...(await bindDns()), ...(await bindProxy()) })
   else gateway.serveProxy(await bindProxy())
   publishPolicy(loaded.text, policyIn(state))
   writeWholeFile(policySourceIn(state), io.env[POLICY_SOURCE] ?? '')
   const reload = reloading({ both, flags, io, settings, loaded, gateway, ...parts })
+  const pods = await servePods({
+    env: io.env,
+    state,
+    policy: () => gateway.policy,
+    policyHash: () => reload.hash(),
+    audit,
+    operatorAdmits: (sandbox) => operator.admit(sandbox, 'token'),
+    drop,
+    log,
+    now: Date.now,
+  })
+  registry.source = pods
+  const stopWatch = pods === null ? null : watchPolicy(settings.policy, () => void reload.start())
   const context: AdminContext = {
     policy: () => gateway.policy,
     registry,
     audit,
-    drop(sandbox) {
-      gateway.drop(sandbox)
-      operator.forget(sandbox)
-    },
+    drop,
     now: Date.now,
     policyHash: () => reload.hash(),
   }
@@ -127,6 +143,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
       caCheck(caExpires, Date.now),
       ...(both ? [] : [roleCheck('dns', resolverBeatIn(settings.auditDir), Date.now)]),
     ],
+    ready: pods === null ? [] : [pods.check],
     caExpires,
     routes: [
       reloadRoute(() => reload.andWait()),
@@ -157,6 +174,8 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
   hangup.listen(() => void reload.start())
   await stop
   stopBeat()
+  stopWatch?.()
+  pods?.close()
   admin.close()
   ended.close()
   await gateway.close()
@@ -232,6 +251,7 @@ function reloading(given: Reloading) {
       return () => {
         registry.replaceFixed(known)
         gateway.replace(loaded)
+        registry.source?.policyReplaced()
         inForce = loaded
         secrets.loaded(namesOf(loaded.policy))
         publish(loaded.text)

@@ -12,6 +12,7 @@ import { EgressError, EXIT } from '../common/errors.js'
 import { version } from '../common/version.js'
 import { SecretStatus } from '../control/secret-status.js'
 import { GatewayMetrics } from '../metrics/metrics.js'
+import { readKubernetesSettings } from '../kubernetes/settings.js'
 import { LiveFeed } from '../page/live-feed.js'
 import { SandboxCounts } from '../control/sandbox-counts.js'
 import { createLog, type ProgramLog } from '../common/log.js'
@@ -66,7 +67,9 @@ export function openRole(
   const state = stateDirectories(io.env)
   const { shared, ca, certificates, auditKey } = state
   const isProxy = roles.includes('http')
-  checkStateOwner([...(isProxy ? [shared, ca, certificates] : []), auditKey, settings.auditDir])
+  // In a cluster the authority is a mounted Secret, which nobody writes here.
+  const own = readKubernetesSettings(io.env) === null ? [ca] : []
+  checkStateOwner([...(isProxy ? [shared, ...own, certificates] : []), auditKey, settings.auditDir])
   const networks = readFixedNetworks(io.env)
   const known = policy === null ? networks : withPlaceholders(networks, policy, state.shared)
   const registry = new SandboxRegistry(sandboxesIn(state), known)

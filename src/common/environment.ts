@@ -4,7 +4,7 @@ import type { Policy } from '#firewall/contracts/policy.js'
 import type { RegisteredSandbox } from '#firewall/contracts/identity.js'
 import { changeEnvironment } from './environment-changes.js'
 import { gitRemoteVariables } from './git-remotes.js'
-import { makePlaceholder } from './make-placeholder.js'
+import { makePlaceholder, type BytesSource } from './make-placeholder.js'
 import { directNames } from './own-names.js'
 import { trustVariables } from '../trust/trust-variables.js'
 
@@ -44,10 +44,18 @@ function servicesOf(policy: Policy, agent: string): readonly Service[] {
   return [...policy.services.values()].filter(({ name }) => usable === null || usable.includes(name))
 }
 
-/** Placeholders for the secrets of all services that the agent may use, made for one sandbox. */
-export function makePlaceholders(policy: Policy, agent: string): ReadonlyMap<string, string> {
+/**
+ * Placeholders for the secrets of all services that the agent may use, made for one sandbox.
+ *
+ * @param randomFor bytes for the placeholder of a secret (default: new ones at every call)
+ */
+export function makePlaceholders(
+  policy: Policy,
+  agent: string,
+  randomFor?: (secret: string) => BytesSource,
+): ReadonlyMap<string, string> {
   const formats = servicesOf(policy, agent).flatMap(({ placeholders }) => Object.entries(placeholders))
-  return new Map(formats.map(([name, format]) => [name, makePlaceholder(format)]))
+  return new Map(formats.map(([name, format]) => [name, makePlaceholder(format, randomFor?.(name))]))
 }
 
 function credentialEnvironment(

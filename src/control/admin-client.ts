@@ -24,6 +24,11 @@ function readWords([action, ...args]: readonly string[]): Command | null {
   switch (action) {
     case 'health':
       return { question: { method: 'GET', path: '/health' }, show: () => [] }
+    case 'ready':
+      return { question: { method: 'GET', path: '/ready' }, show: () => [] }
+    case 'alive':
+      // Whatever it answers. A full disk, or a secret that cannot be read, is not mended by a restart.
+      return { question: { method: 'GET', path: '/health' }, show: () => [], isRaw: true }
     case 'list':
       return {
         question: { method: 'GET', path: '/sandboxes' },
@@ -71,7 +76,7 @@ const STARTUP_TIMEOUT_MS = 15_000
 const PAUSE_MS = 100
 
 async function ask(question: AdminQuestion): Promise<AdminAnswer | null> {
-  const until = question.path === '/health' ? 0 : Date.now() + STARTUP_TIMEOUT_MS
+  const until = ['/health', '/ready'].includes(question.path) ? 0 : Date.now() + STARTUP_TIMEOUT_MS
   for (;;) {
     const answer = await askAdmin(adminSocketIn(stateDirectories(process.env).run), question)
     if (answer !== null || Date.now() >= until) return answer
@@ -102,7 +107,7 @@ function problemsIn(answer: AdminAnswer | null): readonly (typeof AWAY)[] {
 const command = readWords(process.argv.slice(2))
 if (command === null) {
   process.stderr.write(
-    'egress: Internal command. Usage: egress-admin health | list | add | environment | request\n',
+    'egress: Internal command. Usage: egress-admin health | ready | alive | list | add | environment | request\n',
   )
   process.exitCode = 2
 } else {

@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs
 import { join } from 'node:path'
 import type { RegisteredSandbox, SandboxRef } from '#firewall/contracts/identity.js'
 import { writeWholeFile } from '../common/write-file.js'
+import type { SandboxSource } from './sandbox-source.js'
 import { addressNumber, addressText, baseOf, hostIn, HOSTS, parseSubnet, type Subnet } from './subnet.js'
 
 /** Prefix length of a run's own network: addresses for the engine, two gateway containers and one sandbox. */
@@ -37,12 +38,22 @@ interface CachedRegistration {
 export class SandboxRegistry {
   readonly #directory: string
   #fixed: readonly FixedNetwork[]
+  #source: SandboxSource | null = null
   /** Content of the files when they were last read, by the number of the network. */
   readonly #known = new Map<number, CachedRegistration>()
 
   constructor(directory: string, fixed: readonly FixedNetwork[]) {
     this.#directory = directory
     this.#fixed = fixed
+  }
+
+  /** Sandboxes without a network of their own, beside the others. */
+  set source(source: SandboxSource | null) {
+    this.#source = source
+  }
+
+  get source(): SandboxSource | null {
+    return this.#source
   }
 
   /**
@@ -53,6 +64,10 @@ export class SandboxRegistry {
     address,
     localAddress: local,
   }: Pick<Peer, 'address' | 'localAddress'>): RegisteredSandbox | null {
+    if (this.#source !== null) {
+      const sourced = this.#source.identify({ address })
+      if (sourced !== null) return sourced
+    }
     const number = addressNumber(address)
     if (number === null) return null
     const to = local === undefined ? null : addressNumber(local)
@@ -87,6 +102,7 @@ export class SandboxRegistry {
 
   /** Whether an address is in the network of a sandbox, be it the sandbox's own or another one there. */
   isInSandboxNetwork(address: string): boolean {
+    if (this.#source?.isSandboxAddress(address) === true) return true
     const number = addressNumber(address.replace(/^::ffff:/i, ''))
     if (number === null) return false
     const isFixed = this.#fixed.some(({ subnet }) => baseOf(number, subnet.bits) === subnet.base)
@@ -100,6 +116,7 @@ export class SandboxRegistry {
 
   /** The proxy's address in the network of a sandbox that `identify` has just returned. */
   proxyFor({ id }: SandboxRef): string {
+    if (this.#source?.has(id) === true) return this.#source.gatewayAddress
     const fixed = this.#fixed.find(({ identity }) => identity.id === id)
     if (fixed !== undefined) return hostIn(fixed.subnet, 'proxy')
     for (const [base, { registration }] of this.#known) {
@@ -134,6 +151,7 @@ export class SandboxRegistry {
     const there = new Set(
       [...this.list(), ...this.#fixed.map(({ identity }) => identity)].map(({ id }) => id),
     )
+    for (const { id } of this.#source?.list() ?? []) there.add(id)
     return (id) => there.has(id)
   }
 

@@ -54,7 +54,7 @@ export function sandboxRoutes(context: AdminOptions): AdminRoute[] {
   ]
 }
 
-/** The sandboxes that are registered, then the fixed networks. */
+/** The sandboxes that are registered, then the fixed networks, then those of another source. */
 export function knownSandboxes(
   registry: SandboxRegistry,
   requestsOf: (id: string) => RequestCounts = () => NO_REQUESTS,
@@ -73,7 +73,14 @@ export function knownSandboxes(
     subnet: subnetText(subnet),
     started_at: null,
   }))
-  return [...registered, ...fixed].map((one) => ({ ...one, requests: requestsOf(one.id) }))
+  const sourced = (registry.source?.list() ?? []).map((one) => ({
+    id: one.id,
+    agent: one.agent,
+    command: one.command,
+    subnet: one.address,
+    started_at: one.since,
+  }))
+  return [...registered, ...fixed, ...sourced].map((one) => ({ ...one, requests: requestsOf(one.id) }))
 }
 
 /** A sandbox as a run announces it. */

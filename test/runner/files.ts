@@ -8,6 +8,8 @@ export interface TestFile {
   readonly source: string
   /** Needs a Docker engine. */
   readonly docker: boolean
+  /** Needs a Kubernetes cluster, which `npm run test:kubernetes` brings up. */
+  readonly kubernetes: boolean
   /** Stands beside what it tests: no sandbox, no client of somebody else's, no long run. */
   readonly unit: boolean
 }
@@ -25,6 +27,7 @@ export function findTests(root = 'dist'): TestFile[] {
     path,
     source: path.replace(/^dist\//, '').replace(/\.js$/, '.ts'),
     docker: /(?:^|\/)docker-[^/]*$/.test(path),
+    kubernetes: /\/test\/kubernetes\//.test(`/${path}`),
     unit: !ACROSS_FOLDERS.test(path),
   }))
   return [...files.filter(({ unit }) => !unit), ...files.filter(({ unit }) => unit)]
