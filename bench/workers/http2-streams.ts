@@ -16,7 +16,7 @@ const CONNECTIONS = 2
 const STREAMS = 125
 
 /** Milliseconds after which everything that comes has come. */
-const SETTLED_MS = 6_000
+const SETTLED_MS = 20_000
 
 const [scheme = '', port = '', url = '', reads = ''] = process.argv.slice(2)
 const { host, hostname, pathname } = new URL(url)

@@ -18,6 +18,9 @@ export interface Source {
 /** Bytes of a response that are searched at once. */
 const PIECE = 16_384
 
+/** Bytes that are written ahead of a client that does not keep up. The rest stays as it came, which is there once and not searched. */
+const AHEAD = 16_384
+
 /**
  * The way of a response's body. Each side is read as fast as the next one takes it, and what the upstream has flushed
  * reaches the sandbox at once.
@@ -36,12 +39,18 @@ export class ResponseBody {
   #onWritten: () => void = () => undefined
   #passed = false
   #line: NodeJS.Timeout | null = null
-  /** Pieces that came and are not searched yet. */
-  #pending = 0
-
+  /** Pieces that came and are not searched yet, in order. */
+  readonly #waiting: Buffer[] = []
+  /** Who sent them. It is paused until they are on their way. */
+  #source: Source | null = null
+  #isPaused = false
+  /** The first of them has its turn. */
+  #isWorking = false
   readonly #inTurn: InTurn
-  /** The client does not keep up. */
-  #isBlocked = false
+  /** Bytes that were written since the client did not keep up; null while it does. */
+  #unread: number | null = null
+  /** Nothing comes behind what waits. */
+  #isWhole = false
   #isOver = false
 
   /**
@@ -86,13 +95,14 @@ export class ResponseBody {
   end(trailers: Headers | null, onWritten: () => void): void {
     this.#trailers = trailers
     this.#onWritten = onWritten
-    if (this.#decoder === null) this.#inTurn(() => this.#finish())
+    if (this.#decoder === null) this.#complete()
     else this.#decoder.input.end()
   }
 
   /** Nobody waits for the rest. */
   destroy(): void {
     this.#isOver = true
+    this.#waiting.length = 0
     this.#forgetLine()
     this.#decoder?.input.destroy()
     this.#decoder?.output.destroy()
@@ -100,34 +110,54 @@ export class ResponseBody {
 
   #begun(decoder: Decoder): Decoder {
     decoder.output.on('data', (chunk: Buffer) => this.#take(chunk, decoder.output))
-    decoder.output.on('end', () => this.#inTurn(() => this.#finish()))
+    decoder.output.on('end', () => this.#complete())
     decoder.output.on('error', this.#onFailure)
     return decoder
   }
 
   /** Threat: a chunk that is slow to search is searched whole while everybody waits. */
   #take(chunk: Buffer, source: Source): void {
-    let left = 0
-    let isWaiting = false
+    if (this.#isOver) return
     this.#forgetLine()
-    for (let at = 0; at < chunk.length; at += PIECE) {
-      const piece = chunk.length <= PIECE ? chunk : chunk.subarray(at, at + PIECE)
-      left += 1
-      this.#pending += 1
-      this.#inTurn(() => {
-        left -= 1
-        this.#pending -= 1
-        if (this.#isOver) return
-        this.#send(piece, source)
-        if (left === 0 && isWaiting && !this.#isBlocked) source.resume()
-      })
-    }
-    if (left === 0) return
-    isWaiting = true
-    source.pause()
+    this.#source = source
+    if (chunk.length <= PIECE) this.#waiting.push(chunk)
+    else for (let at = 0; at < chunk.length; at += PIECE) this.#waiting.push(chunk.subarray(at, at + PIECE))
+    this.#work()
+    if (this.#waiting.length > 0) this.#pause()
   }
 
-  #send(chunk: Buffer, source: Source): void {
+  /** The last piece has come. */
+  #complete(): void {
+    this.#isWhole = true
+    this.#work()
+  }
+
+  /** Has one piece after the other searched, each in its turn, until the client does not keep up. */
+  #work(): void {
+    while (!this.#isWorking && !this.#isOver) {
+      if (this.#waiting.length > 0 ? this.#isBlocked : !this.#isWhole) {
+        if (this.#unread === null) this.#resume()
+        return
+      }
+      this.#isWorking = true
+      let isLater = false as boolean
+      this.#inTurn(() => {
+        this.#isWorking = false
+        const piece = this.#waiting.shift()
+        if (this.#isOver) return
+        if (piece === undefined) this.#finish()
+        else this.#send(piece)
+        if (isLater) this.#work()
+      })
+      isLater = true
+    }
+  }
+
+  get #isBlocked(): boolean {
+    return this.#unread !== null && this.#unread >= AHEAD
+  }
+
+  #send(chunk: Buffer): void {
     this.#begin()
     this.#forgetLine()
     const clean = this.#redact((redactor) => redactor.push(chunk))
@@ -138,15 +168,28 @@ export class ResponseBody {
       this.#waitForLine()
       return
     }
-    source.pause()
+    const isKnown = this.#unread !== null
+    this.#unread = (this.#unread ?? 0) + clean.length
+    this.#pause()
     // Several pieces of a chunk may come before the client has taken the first.
-    if (this.#isBlocked) return
-    this.#isBlocked = true
+    if (isKnown) return
     this.#downstream.onDrain(() => {
-      this.#isBlocked = false
-      source.resume()
+      this.#unread = null
+      this.#work()
       this.#waitForLine()
     })
+  }
+
+  #pause(): void {
+    if (this.#isPaused) return
+    this.#isPaused = true
+    this.#source?.pause()
+  }
+
+  #resume(): void {
+    if (!this.#isPaused) return
+    this.#isPaused = false
+    this.#source?.resume()
   }
 
   /** The head does not wait for what the body waits for, but goes out with a body that is whole by then. */
@@ -162,7 +205,7 @@ export class ResponseBody {
    */
   #waitForLine(): void {
     this.#forgetLine()
-    if (this.#pending > 0 || !this.#form.redactor.waitsForLine) return
+    if (this.#waiting.length > 0 || this.#unread !== null || !this.#form.redactor.waitsForLine) return
     const line = setTimeout(() => {
       // Whoever was kept from its turn reads first what has come meanwhile, and what waits for a turn has it first.
       setImmediate(() =>

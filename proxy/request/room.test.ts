@@ -24,23 +24,23 @@ void t.test('an open request takes its place and its memory, and gives back both
   const take = (headBytes?: number) => takeRoom(ledger, 'a', most, headBytes)
   roomOf(take())
   const two = roomOf(take())
-  t.equal(ledger.memory.total, 2 * 192 * KIB)
+  t.equal(ledger.memory.total, 2 * 144 * KIB)
   t.match(take(), { reason: 'busy', retryAfter: 1, detail: /requests/ })
   t.equal(ledger.requests.total, 2)
   two.leave()
-  t.equal(ledger.memory.total, 192 * KIB)
+  t.equal(ledger.memory.total, 144 * KIB)
   roomOf(take(32_768))
-  t.equal(ledger.memory.total, 2 * 192 * KIB, 'a small head is free')
+  t.equal(ledger.memory.total, 2 * 144 * KIB, 'a small head is free')
   t.end()
 })
 
 void t.test('what finds no memory takes no place', (t) => {
   const ledger = new Ledger()
-  t.match(takeRoom(ledger, 'a', limits(191 * KIB)), { reason: 'busy', detail: /memory/ })
+  t.match(takeRoom(ledger, 'a', limits(143 * KIB)), { reason: 'busy', detail: /memory/ })
   t.strictSame([ledger.requests.total, ledger.memory.total], [0, 0])
-  t.match(takeRoom(ledger, 'a', limits(256 * KIB), 33 * KIB), { reason: 'busy' }, 'a large head counts twice')
-  roomOf(takeRoom(ledger, 'a', limits(258 * KIB), 33 * KIB))
-  t.equal(ledger.memory.total, 258 * KIB)
+  t.match(takeRoom(ledger, 'a', limits(208 * KIB), 33 * KIB), { reason: 'busy' }, 'a large head counts twice')
+  roomOf(takeRoom(ledger, 'a', limits(210 * KIB), 33 * KIB))
+  t.equal(ledger.memory.total, 210 * KIB)
   t.end()
 })
 
@@ -58,9 +58,9 @@ void t.test('each coding takes the memory of its window', (t) => {
       [-1, false],
     ] as const) {
       const ledger = new Ledger()
-      const room = roomOf(takeRoom(ledger, 'a', limits((192 + kib) * KIB + (kib === 0 ? 0 : more))))
+      const room = roomOf(takeRoom(ledger, 'a', limits((144 + kib) * KIB + (kib === 0 ? 0 : more))))
       t.equal(room.decodes(codings), fits || kib === 0, `${codings.join()} ${String(more)}`)
-      t.equal(ledger.memory.total, (192 + (fits ? kib : 0)) * KIB)
+      t.equal(ledger.memory.total, (144 + (fits ? kib : 0)) * KIB)
       room.leave()
       t.equal(ledger.memory.total, 0)
     }

@@ -6,10 +6,9 @@ import type { Coding } from '../redaction/content-coding.js'
 
 /**
  * Bytes that an open request takes at most, apart from bodies that are held whole: its head and what is made of it, 64 KiB
- * read from the upstream and as much written to a client that does not read, twice while it is searched, and 32 KiB of a body
- * that may have to be sent again.
+ * read from the upstream, 32 KiB written to a client that does not read, and 32 KiB of a body that may have to be sent again.
  */
-const REQUEST_BYTES = 192 * 1024
+const REQUEST_BYTES = 144 * 1024
 
 /** Bytes that undoing a coding takes at most: its window, and what stands before and behind it. */
 const DECODER_BYTES: Readonly<Record<Coding, number>> = {

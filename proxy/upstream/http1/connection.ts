@@ -7,6 +7,7 @@ import { ChunkedReader } from './chunked-reader.js'
 import { UpstreamClosed, UpstreamProtocolError, UpstreamSilent } from '../errors.js'
 import { hasArrived } from './has-arrived.js'
 import { keepReading } from './keep-reading.js'
+import { pauseReading, resumeReading } from './reading.js'
 import type { WrittenRequest } from './request-head.js'
 import { readHead, type Framing, type ResponseHead } from './response-head.js'
 
@@ -156,7 +157,7 @@ export class Connection {
 
   pause(): void {
     this.#isPaused = true
-    this.#socket.pause()
+    pauseReading(this.#socket)
   }
 
   resume(): void {
@@ -166,7 +167,7 @@ export class Connection {
       this.#isSilent = false
       this.#socket.setTimeout(this.#socket.timeout ?? 0)
     }
-    this.#socket.resume()
+    resumeReading(this.#socket)
   }
 
   /** Whether the gateway has ended it, not the upstream. */
@@ -219,7 +220,7 @@ export class Connection {
     }
     if (this.#pending === 0) return
     this.#isBehind = true
-    this.#socket.pause()
+    pauseReading(this.#socket)
   }
 
   #onData(chunk: Buffer): void {
@@ -343,7 +344,7 @@ export class Connection {
     if (canServe) {
       this.#isPaused = false
       this.#socket.unref()
-      if (this.#socket.isPaused()) this.#socket.resume()
+      if (this.#socket.isPaused()) resumeReading(this.#socket)
       this.#events.onFree(this)
     } else {
       this.#stopSending()

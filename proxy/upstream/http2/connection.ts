@@ -14,7 +14,7 @@ const MAX_HEAD = 262_144
 const MAX_FIELDS = 640
 
 /** Bytes of a response that may be on their way, and wait here when its client does not read. */
-const STREAM_WINDOW = 131_072
+const STREAM_WINDOW = 98_304
 
 /** Of them, what `room.ts` does not count for every request. */
 export const WINDOW_BEYOND_ROOM = STREAM_WINDOW - 65_536
