@@ -1,9 +1,9 @@
 import type { CommandIo } from '../common/io.js'
-import { isChosen, textFilter } from '../logs/filter.js'
+import { isChosen, isEverything, textFilter } from '../logs/filter.js'
 import { clean } from '../common/hostile-text.js'
 import { summaryMarkdown } from '../logs/markdown.js'
 import { progressBar } from '../logs/progress.js'
-import { readLog, sizeOfLogs } from '../logs/read.js'
+import { readLog, readTexts, sizeOfLogs } from '../logs/read.js'
 import { LogStats, type Count, type Figures } from '../logs/stats.js'
 import { readFilter, rolesOf, tellMissing, type FilterFlags } from './logs.js'
 
@@ -28,9 +28,14 @@ export async function logsStats(options: StatsOptions, io: CommandIo, now: numbe
   const stats = new LogStats()
   const roles = rolesOf(options.role)
   const bar = progressBar(options.bar ? io.stderr : null, sizeOfLogs(options.auditDir, roles))
-  const reading = { mayBeWanted: textFilter(filter), progress: bar.add }
-  for await (const line of readLog(options.auditDir, roles, () => undefined, reading))
-    if (isChosen(line, filter)) stats.add(line)
+  if (isEverything(filter)) {
+    for await (const texts of readTexts(options.auditDir, roles, bar.add))
+      for (const text of texts) stats.addText(text)
+  } else {
+    const reading = { mayBeWanted: textFilter(filter), progress: bar.add }
+    for await (const line of readLog(options.auditDir, roles, () => undefined, reading))
+      if (isChosen(line, filter)) stats.add(line)
+  }
   bar.clear()
   io.stdout.write(shownAs[options.format](stats.figures()))
   return 0

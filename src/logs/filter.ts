@@ -20,6 +20,13 @@ export interface Filter {
   readonly outcomes: readonly Outcome[]
 }
 
+/** Whether a filter lets every record pass. */
+export function isEverything(filter: Filter): boolean {
+  const { since, until, host, labels, outcomes } = filter
+  const others = [since, until, host, ...FIELDS.map((field) => filter[field])]
+  return others.every((value) => value === null) && labels.length === 0 && outcomes.length === 0
+}
+
 export function isChosen(line: LogLine, filter: Filter): boolean {
   const { since, until, host, outcomes } = filter
   const time = since === null && until === null ? 0 : Date.parse(line.time)

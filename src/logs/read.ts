@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AuditRole } from '../audit/audit.js'
@@ -51,6 +52,25 @@ export async function* readLog(
   }
 }
 
+/** The lines of the given roles as they are in the files, in no order of time, block by block. */
+export async function* readTexts(
+  auditDir: string,
+  roles: readonly AuditRole[],
+  progress: (bytes: number) => void,
+): AsyncGenerator<readonly string[]> {
+  for (const directory of logDirectories(auditDir))
+    for (const role of roles)
+      for (const file of logFiles(directory, role))
+        for await (const block of blocksOf(file, progress)) yield textsIn(block)
+}
+
+/** The lines of a block. One conversion of a block is cheaper than one of each line, and of ASCII cheaper still. */
+function textsIn(block: Buffer): string[] {
+  const texts = block.toString(isAscii(block) ? 'latin1' : 'utf8').split('\n')
+  if (texts.at(-1) === '') texts.pop()
+  return texts
+}
+
 /** Every line of one role in one directory, the oldest first. */
 export async function* readLogOf(
   directory: string,
@@ -77,10 +97,7 @@ async function* batchesOf(
   for (const file of files)
     for await (const block of blocksOf(file, progress)) {
       const batch: LogLine[] = []
-      // One conversion of a block is cheaper than one of each line.
-      const texts = block.toString('utf8').split('\n')
-      if (texts.at(-1) === '') texts.pop()
-      for (const text of texts) {
+      for (const text of textsIn(block)) {
         if (!mayBeWanted(text)) continue
         const line = parseLine(text)
         if (line === null) damaged(file)

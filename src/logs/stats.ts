@@ -1,5 +1,7 @@
-import { hostOf, outcomeOfLine } from './filter.js'
-import type { LogLine } from './read.js'
+import { hostOf } from './filter.js'
+import { outcomeOfEvent } from './outcome.js'
+import { quickLine } from './quick-line.js'
+import { parseLine, type LogLine } from './read.js'
 
 /** Names of one kind that are counted one by one: a log may have millions, and memory has not. */
 const MAX_NAMES = 10_000
@@ -40,6 +42,15 @@ export interface Count {
   readonly count: number
 }
 
+interface JudgedLine {
+  readonly verdict: 'allow' | 'deny'
+  readonly reason: string | null
+  readonly rule: string | null
+  readonly host: string | null
+  readonly agent: string | null
+  readonly suspicious: boolean
+}
+
 /** Counts records one after another. */
 export class LogStats {
   #records = 0
@@ -58,27 +69,36 @@ export class LogStats {
   readonly #denials = new Map<string, number>()
   readonly #suspicious = new Map<string, number>()
 
+  /** A line as it is in the file. False for a damaged one. */
+  addText(text: string): boolean {
+    const quick = quickLine(text)
+    if (quick === null) {
+      const line = parseLine(text)
+      if (line !== null) this.add(line)
+      return line !== null
+    }
+    this.#addTime(quick.time)
+    if (quick.kind === 'end') this.#addEnd(quick.bytesUp, quick.bytesDown, quick.redactions, quick.durationMs)
+    else this.#addJudged(quick.kind === 'query', quick, 1)
+    return true
+  }
+
   add(line: LogLine): void {
     const { shown } = line
     if (shown.type === 'checkpoint') return
-    this.#records += 1
-    if (this.#from === null || line.time < this.#from) this.#from = line.time
-    if (this.#to === null || line.time > this.#to) this.#to = line.time
-    if (shown.type === 'close') this.#addEnd(shown.event)
-    const outcome = outcomeOfLine(line)
-    if (outcome === null || !('verdict' in shown.event)) return
-    const isQuery = shown.type === 'query' || (shown.type === 'repeat' && shown.event.action === 'dns-query')
-    const times = shown.type === 'repeat' ? shown.event.count : 1
-    const outcomes = isQuery ? this.#queries : this.#requests
-    outcomes[outcome] += times
-    const host = hostOf(line) ?? '(none)'
-    if (!isQuery) {
-      count(this.#hosts, host, times)
-      count(this.#agents, line.agent ?? '(unknown)', times)
+    this.#addTime(line.time)
+    if (shown.type === 'close') {
+      const { requestBytes, responseBytes, redactions, durationMs } = shown.event
+      const taken = redactions.reduce((sum, one) => sum + one.count, 0)
+      this.#addEnd(requestBytes, responseBytes, taken, durationMs)
     }
-    if (outcome === 'allowed' && shown.event.rule !== null) count(this.#rules, shown.event.rule, times)
-    if (outcome !== 'allowed') count(this.#denials, `${host} ${line.reason ?? ''}`.trimEnd(), times)
-    if (shown.type === 'query' && shown.event.suspicious) count(this.#suspicious, host, times)
+    if (!('verdict' in shown.event)) return
+    const { verdict, rule } = shown.event
+    const suspicious = shown.type === 'query' && shown.event.suspicious
+    const isQuery = shown.type === 'query' || (shown.type === 'repeat' && shown.event.action === 'dns-query')
+    const { agent, reason } = line
+    const judged = { verdict, reason, rule, host: hostOf(line), agent, suspicious }
+    this.#addJudged(isQuery, judged, shown.type === 'repeat' ? shown.event.count : 1)
   }
 
   figures(): Figures {
@@ -97,23 +117,47 @@ export class LogStats {
     }
   }
 
-  #addEnd(event: Extract<LogLine['shown'], { type: 'close' }>['event']): void {
-    this.#bytesUp += event.requestBytes
-    this.#bytesDown += event.responseBytes
-    this.#redactions += event.redactions.reduce((sum, one) => sum + one.count, 0)
+  #addTime(time: string): void {
+    this.#records += 1
+    if (this.#from === null || time < this.#from) this.#from = time
+    if (this.#to === null || time > this.#to) this.#to = time
+  }
+
+  #addJudged(isQuery: boolean, judged: JudgedLine, times: number): void {
+    const { verdict, reason, rule, agent, suspicious } = judged
+    const outcome = outcomeOfEvent({ verdict, reason })
+    const outcomes = isQuery ? this.#queries : this.#requests
+    outcomes[outcome] += times
+    const host = judged.host ?? '(none)'
+    if (!isQuery) {
+      count(this.#hosts, host, times)
+      count(this.#agents, agent ?? '(unknown)', times)
+    }
+    if (outcome === 'allowed' && rule !== null) count(this.#rules, rule, times)
+    if (outcome !== 'allowed') count(this.#denials, `${host} ${reason ?? ''}`.trimEnd(), times)
+    if (suspicious) count(this.#suspicious, host, times)
+  }
+
+  #addEnd(bytesUp: number, bytesDown: number, redactions: number, durationMs: number): void {
+    this.#bytesUp += bytesUp
+    this.#bytesDown += bytesDown
+    this.#redactions += redactions
     this.#ended += 1
     // Each has the same chance to be among those that are kept (Vitter's algorithm R).
     const at =
       this.#durations.length < MAX_DURATIONS
         ? this.#durations.length
         : Math.floor(Math.random() * this.#ended)
-    if (at < MAX_DURATIONS) this.#durations[at] = event.durationMs
+    if (at < MAX_DURATIONS) this.#durations[at] = durationMs
   }
 }
 
 function count(counts: Map<string, number>, name: string, times: number): void {
-  const key = counts.has(name) || counts.size < MAX_NAMES ? name : OTHERS
-  counts.set(key, (counts.get(key) ?? 0) + times)
+  const known = counts.get(name)
+  if (known !== undefined) counts.set(name, known + times)
+  // A part of a block of the file would keep the whole block in memory.
+  else if (counts.size < MAX_NAMES) counts.set(Buffer.from(name).toString(), times)
+  else counts.set(OTHERS, (counts.get(OTHERS) ?? 0) + times)
 }
 
 function most(counts: ReadonlyMap<string, number>): Count[] {
