@@ -6,9 +6,14 @@ import {
   digitOf,
   EQUALS,
   hasSpecial,
+  isCloseBrace,
+  isCss,
   isFirst,
   isNameByte,
+  isOpenBrace,
+  MAX_CODE,
   MAX_ESCAPE,
+  numberOf,
   NUMBER_SIGN,
   PERCENT,
   SEMICOLON,
@@ -216,14 +221,21 @@ export class Decoder {
     const second = distance === 1 ? byte : (out[this.#open + 1] ?? 0)
     if (distance > MAX_ESCAPE) this.#forgetEscapes()
     else if (first === AMPERSAND) return this.#continueReference(byte, start, end, level, distance, second)
-    else if (first === BACKSLASH) return this.#continueBackslash(byte, end, distance, second)
+    else if (first === BACKSLASH) return this.#continueBackslash(byte, start, end, level, distance, second)
     else if (first === PERCENT && second === 0x75)
       return distance === 1 ? false : this.#continueHex(byte, end, distance - 1, 4, 2)
     else return this.#continueHex(byte, end, distance, 2, 1)
     return false
   }
 
-  #continueBackslash(byte: number, end: number, distance: number, second: number): boolean {
+  #continueBackslash(
+    byte: number,
+    start: number,
+    end: number,
+    level: number,
+    distance: number,
+    second: number,
+  ): boolean {
     const kind = SINGLE[second] ?? 0
     if (distance === 1) {
       if (kind === WAITS) return false
@@ -231,22 +243,48 @@ export class Decoder {
       this.#forgetEscapes()
       return false
     }
+    const third = distance === 2 ? byte : (this.out[this.#open + 2] ?? 0)
+    if (isOpenBrace(third, second)) return this.#continueBraces(byte, end, distance)
     if (second === 0x75) return this.#continueHex(byte, end, distance - 1, 4, 2)
+    if (second === 0x55) return this.#continueHex(byte, end, distance - 1, 8, 2)
     if (second === 0x78) return this.#continueHex(byte, end, distance - 1, 2, 2)
-    // Three octal digits.
-    if (byte < 0x30 || byte > 0x37) return this.#isContinued(byte)
-    if (distance < 3) return false
-    const middle = this.out[this.#open + 2] ?? 0
-    return this.#replace(((second & 3) << 6) | ((middle & 7) << 3) | (byte & 7), end)
+    return this.#continueDigits(byte, start, end, level, distance, second, third)
+  }
+
+  /** `\u{41}` */
+  #continueBraces(byte: number, end: number, distance: number): boolean {
+    if (distance === 2 || digitOf(byte) >= 0) return false
+    if (!isCloseBrace(byte) || distance === 3) return this.#isContinued(byte)
+    const code = numberOf(this.out, this.#open + 3, this.length)
+    return code > MAX_CODE ? this.#isContinued(byte) : this.#replaceBy(code, end, false)
+  }
+
+  /** Three octal digits; or two hexadecimal ones, which in CSS a space may end. */
+  #continueDigits(
+    byte: number,
+    start: number,
+    end: number,
+    level: number,
+    distance: number,
+    first: number,
+    second: number,
+  ): boolean {
+    const digit = digitOf(byte)
+    if (distance === 2) return digit < 0 ? this.#isContinued(byte) : false
+    if (first < 0x34 && second < 0x38 && digit >= 0 && digit < 8)
+      return this.#replace(((first & 3) << 6) | ((second & 7) << 3) | digit, end)
+    if (digit >= 0 || !isCss(first, second)) return this.#isContinued(byte)
+    const code = digitOf(first) * 16 + digitOf(second)
+    return isIndent(byte) ? this.#replace(code, end) : this.#endBefore(code, byte, start, end, level)
   }
 
   /** @param offset of the first digit from the beginning of the escape */
   #continueHex(byte: number, end: number, digit: number, digits: number, offset: number): boolean {
     if (digitOf(byte) < 0) return this.#isContinued(byte)
     if (digit < digits) return false
-    let code = 0
-    for (let i = 0; i < digits - 1; i += 1) code = code * 16 + digitOf(this.out[this.#open + offset + i] ?? 0)
-    return this.#replaceBy(code * 16 + digitOf(byte), end, digits === 2)
+    const from = this.#open + offset
+    const code = numberOf(this.out, from, from + digits - 1) * 16 + digitOf(byte)
+    return code > MAX_CODE ? this.#isContinued(byte) : this.#replaceBy(code, end, digits === 2)
   }
 
   #continueReference(
@@ -283,10 +321,9 @@ export class Decoder {
   }
 
   #numberOf(isHex: boolean): number {
-    let code = 0
-    for (let at = this.#open + (isHex ? 3 : 2); at < this.length; at += 1)
-      code = code * (isHex ? 16 : 10) + digitOf(this.out[at] ?? 0)
-    return code <= 0x10ffff && (code < 0xd800 || code > 0xdfff) ? code : 0
+    const from = this.#open + (isHex ? 3 : 2)
+    const code = numberOf(this.out, from, this.length, isHex ? 16 : 10)
+    return code <= MAX_CODE && (code < 0xd800 || code > 0xdfff) ? code : 0
   }
 
   /** Not an escape, unless the byte begins one that stands for what continues it. */

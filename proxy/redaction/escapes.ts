@@ -2,7 +2,7 @@ import { CLASSES, CR, isBreak, isIndent, LF } from './characters.js'
 
 /**
  * The escapes that are undone: percent (RFC 3986 section 2.1, and `%uXXXX`), backslash (RFC 8259 section 7, and those of
- * YAML, shells and programming languages), references of HTML and XML, and quoted-printable (RFC 2045 section 6.7).
+ * YAML, shells, programming languages and CSS), references of HTML and XML, and quoted-printable (RFC 2045 section 6.7).
  */
 
 export const PERCENT = 0x25
@@ -12,8 +12,14 @@ export const EQUALS = 0x3d
 export const SEMICOLON = 0x3b
 export const NUMBER_SIGN = 0x23
 
-/** Bytes of the longest escape: a number with leading zeros, or the longest name. */
-export const MAX_ESCAPE = 12
+/** Bytes of the longest escape: a number with leading zeros. So many for each character is what a search reaches over. */
+export const MAX_ESCAPE = 16
+
+/** Bytes of the longest name. */
+const MAX_NAME = 12
+
+/** The last character of Unicode. */
+export const MAX_CODE = 0x10ffff
 
 /** By the byte behind a backslash: what both stand for; 0 for nothing, `WAITS` where more bytes follow. */
 export const SINGLE = new Uint8Array(256)
@@ -22,7 +28,7 @@ for (let byte = 0x20; byte < 0x7f; byte += 1)
   if (!/[A-Za-z0-9]/.test(String.fromCharCode(byte))) SINGLE[byte] = byte
 for (const [name, code] of Object.entries({ b: 8, t: 9, n: 10, v: 11, f: 12, r: 13, e: 27 }))
   SINGLE[name.charCodeAt(0)] = code
-for (const name of 'ux0123') SINGLE[name.charCodeAt(0)] = WAITS
+for (const name of 'uUx01234567') SINGLE[name.charCodeAt(0)] = WAITS
 
 /** Names of ASCII characters (https://html.spec.whatwg.org/#named-character-references); of two for one, both. */
 const NAMES: ReadonlyMap<string, number> = new Map(
@@ -84,7 +90,7 @@ export function isNameByte(byte: number): boolean {
 
 /** The character that a name stands for; 0 for none. */
 export function codeOfName(bytes: Uint8Array, from: number, to: number, closed: boolean): number {
-  if (to - from > MAX_ESCAPE) return 0
+  if (to - from > MAX_NAME) return 0
   let name = ''
   for (let at = from; at < to; at += 1) name += String.fromCharCode(bytes[at] ?? 0)
   return closed || BARE.has(name) ? (NAMES.get(name) ?? 0) : 0
@@ -98,6 +104,54 @@ export function digitOf(byte: number): number {
 const DIGITS = Int8Array.from({ length: 256 }, (_, byte) =>
   '0123456789abcdef'.indexOf(String.fromCharCode(byte | (byte > 0x40 ? 0x20 : 0))),
 )
+
+/** The number that these digits are. */
+export function numberOf(bytes: Uint8Array, from: number, to: number, base = 16): number {
+  let code = 0
+  for (let at = from; at < to; at += 1) code = code * base + digitOf(bytes[at] ?? 0)
+  return code
+}
+
+const OPEN_BRACE = 0x7b
+const CLOSE_BRACE = 0x7d
+const LOWER_U = 0x75
+const LOWER_X = 0x78
+
+/** Whether the byte opens the braces of `\u{41}`, as in JavaScript and Rust, or of `\x{41}`. */
+export function isOpenBrace(byte: number, kind: number): boolean {
+  return byte === OPEN_BRACE && (kind === LOWER_U || kind === LOWER_X)
+}
+
+export function isCloseBrace(byte: number): boolean {
+  return byte === CLOSE_BRACE
+}
+
+/** Whether a backslash and these two digits are a character of CSS, unless another digit follows. */
+export function isCss(first: number, second: number): boolean {
+  return first >= 0x32 && first <= 0x37 && digitOf(second) >= 0
+}
+
+/**
+ * Where an escape begins that ends here with a byte that separates words elsewhere: `\u{41}`, its beginning `\u{`, and the space
+ * of `\41 ` in CSS; -1 for none.
+ */
+export function startOfEscape(bytes: Uint8Array, end: number): number {
+  const last = bytes[end - 1] ?? 0
+  if (last === OPEN_BRACE)
+    return isEscape(bytes, end - 3) && isOpenBrace(last, bytes[end - 2] ?? 0) ? end - 3 : -1
+  if (isIndent(last))
+    return isEscape(bytes, end - 4) && isCss(bytes[end - 3] ?? 0, bytes[end - 2] ?? 0) ? end - 4 : -1
+  if (last !== CLOSE_BRACE) return -1
+  let at = end - 1
+  while (at > end - MAX_ESCAPE && digitOf(bytes[at - 1] ?? 0) >= 0) at -= 1
+  return at < end - 1 ? startOfOpenBrace(bytes, at) : -1
+}
+
+function startOfOpenBrace(bytes: Uint8Array, end: number): number {
+  return bytes[end - 1] === OPEN_BRACE ? startOfEscape(bytes, end) : -1
+}
+
+const isEscape = (bytes: Uint8Array, at: number) => at >= 0 && bytes[at] === BACKSLASH
 
 /** The UTF-8 of a code point; of half a pair of surrogates, three bytes of the same form. */
 export function utf8Of(code: number): readonly number[] {

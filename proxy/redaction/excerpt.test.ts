@@ -29,6 +29,9 @@ void t.test('a secret is not, nor what may be a part of one', (t) => {
     const within = show(`${head}bad: ${SECRET} line${after}`, head.length + 5 + cut)
     t.match(within, /^`\*+ line/, 'an excerpt that begins within')
   }
-  t.equal(show(`${head}${SECRET.toUpperCase()} x: y${after}`, 17), '', 'a name in another letter case')
+  const shouted = show(`${head}${SECRET.toUpperCase()} x: y${after}`, 17)
+  t.match(shouted, /^`\*{25} x: y/, 'in capitals')
+  const mixed = SECRET.replace('real', 'Real')
+  t.equal(show(`${head}${mixed} x: y${after}`, 17), '', 'a name in another letter case')
   t.end()
 })

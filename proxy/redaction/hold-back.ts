@@ -1,4 +1,5 @@
 import { CLASSES, CR, isBreak, isIndent, LF } from './characters.js'
+import { startOfEscape } from './escapes.js'
 
 /** Bytes of a line break with the indent behind it that may be within a token. */
 const MAX_FOLD = 64
@@ -63,6 +64,14 @@ function runLength(
     if (at < end) start = at
     if (at === before && known > 0 && at < end) return Math.min(length - before + known, most)
     if (at <= least) break
+    const escape = startOfEscape(text, at)
+    if (escape >= 0) {
+      if (known > 0 && at > before && escape <= before && before - escape <= known)
+        return Math.min(length - before + known, most)
+      at = escape
+      start = escape
+      continue
+    }
     const line = endOfLineBefore(text, at, members, minLine)
     if (line < 0) break
     at = line

@@ -1,13 +1,18 @@
-import { isBreak } from './characters.js'
+import { isBreak, isIndent } from './characters.js'
 import {
   AMPERSAND,
   BACKSLASH,
   codeOfName,
   digitOf,
   EQUALS,
+  isCloseBrace,
+  isCss,
   isNameByte,
+  isOpenBrace,
+  MAX_CODE,
   MAX_ESCAPE,
   NUMBER_SIGN,
+  numberOf,
   PERCENT,
   SEMICOLON,
   SINGLE,
@@ -122,7 +127,7 @@ function hexAt(bytes: Uint8Array, at: number, digits: number): number {
 }
 
 const escapeOf = (code: number, end: number, isByte = false): Escape | null =>
-  code < 0 || code > 0x10ffff ? null : { stands: isByte ? [code] : utf8Of(code), end }
+  code < 0 || code > MAX_CODE ? null : { stands: isByte ? [code] : utf8Of(code), end }
 
 function readPercent(bytes: Uint8Array, at: number): Escape | null {
   if (bytes[at + 1] === 0x75) return escapeOf(hexAt(bytes, at + 2, 4), at + 6)
@@ -134,22 +139,36 @@ function readBackslash(bytes: Uint8Array, at: number, end: number): Escape | nul
   const kind = SINGLE[second] ?? 0
   if (kind === 0) return null
   if (kind !== WAITS) return escapeOf(kind, at + 2)
+  if (isOpenBrace(bytes[at + 2] ?? 0, second)) return readBraces(bytes, at, end)
   if (second === 0x78) return escapeOf(hexAt(bytes, at + 2, 2), at + 4, true)
-  if (second !== 0x75) {
-    const digits = [1, 2, 3].map((i) => (bytes[at + i] ?? 0) - 0x30)
-    if (digits.some((digit) => digit < 0 || digit > 7)) return null
-    return escapeOf(
-      digits.reduce((code, digit) => code * 8 + digit),
-      at + 4,
-      true,
-    )
-  }
+  if (second === 0x55) return escapeOf(hexAt(bytes, at + 2, 8), at + 10)
+  if (second !== 0x75) return readDigits(bytes, at)
   const code = hexAt(bytes, at + 2, 4)
   const isPair = code >= 0xd800 && code < 0xdc00 && bytes[at + 6] === BACKSLASH && bytes[at + 7] === 0x75
   const low = isPair ? hexAt(bytes, at + 8, 4) : -1
   if (low >= 0xdc00 && low < 0xe000)
     return escapeOf(0x10000 + ((code - 0xd800) << 10) + low - 0xdc00, at + 12)
   return escapeOf(code, at + 6)
+}
+
+function readBraces(bytes: Uint8Array, at: number, end: number): Escape | null {
+  const limit = Math.min(at + MAX_ESCAPE, end)
+  let to = at + 3
+  while (to < limit && digitOf(bytes[to] ?? 0) >= 0) to += 1
+  if (to === at + 3 || !isCloseBrace(bytes[to] ?? 0)) return null
+  return escapeOf(numberOf(bytes, at + 3, to), to + 1)
+}
+
+function readDigits(bytes: Uint8Array, at: number): Escape | null {
+  const octal = [1, 2, 3].map((i) => (bytes[at + i] ?? 0) - 0x30)
+  if (octal.every((digit) => digit >= 0 && digit <= 7) && (octal[0] ?? 0) < 4)
+    return escapeOf(
+      octal.reduce((code, digit) => code * 8 + digit),
+      at + 4,
+      true,
+    )
+  if (!isCss(bytes[at + 1] ?? 0, bytes[at + 2] ?? 0) || digitOf(bytes[at + 3] ?? 0) >= 0) return null
+  return escapeOf(hexAt(bytes, at + 1, 2), isIndent(bytes[at + 3] ?? 0) ? at + 4 : at + 3)
 }
 
 function readReference(bytes: Uint8Array, at: number, end: number): Escape | null {

@@ -42,6 +42,9 @@ interface Exports {
     tables: number,
     state: number,
   ) => void
+  readonly zeros: { readonly value: number }
+  readonly wide: (text: number, end: number) => number
+  readonly narrow: (text: number, end: number) => number
   readonly insert: (at: number, end: number, size: number, filter: number, shift: number) => number
   readonly find: (
     at: number,
@@ -135,8 +138,8 @@ interface Tier {
   readonly stride: number
 }
 
-/** Bytes of a pattern that an escape before it may take, so that they are in no window: `=DB`, `\\123`. */
-export const TAKEN = 3
+/** Bytes of a pattern that an escape before it may take, so that they are in no window: `=DB`, `\\123`, `\\u00e9`. */
+export const TAKEN = 4
 
 /** The last of them that a pattern is long enough for is its tier: but for the first, all windows are behind what may be taken. */
 const TIERS: readonly Tier[] = [
@@ -219,6 +222,20 @@ class SearchMemory {
     this.#marked = this.#exports.mark(TEXT, TEXT + this.#length, SPECIAL_TABLE, PLACES, verdicts)
     this.#words[STATE / 4 + 2] = PLACES
     return this.#marked
+  }
+
+  /** Whether some of the text that was marked is in UTF-16 or UTF-32. */
+  get isWide(): boolean {
+    const last = (this.#length - 1) & ~15
+    const from = this.#exports.zeros.value !== 0 || last < 0 ? TEXT : TEXT + last
+    return this.#exports.wide(from, TEXT + this.#length) !== 0
+  }
+
+  /** Takes zeros out of the text. Returns how many bytes are left. */
+  narrow(): number {
+    this.#length = this.#exports.narrow(TEXT, TEXT + this.#length) - TEXT
+    this.#all.fill(0, TEXT + this.#length, TEXT + this.#length + MARGIN)
+    return this.#length
   }
 
   /** For a decoder that reads the text, into `decoded` with `notes`: from one mark to the next. */

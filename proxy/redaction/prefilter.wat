@@ -3,6 +3,8 @@
 (module
   ;; The places of all regions are in prefilter.ts. Behind a text there are 64 bytes of zeros, and before the first one, too.
   (memory (export "memory") 80)
+  ;; Whether there is a zero in the text that was marked last, but for its last sixteen bytes.
+  (global $zeros (export "zeros") (mut i32) (i32.const 0))
 
   ;; Marks the special bytes of the text that may matter, by place, four bytes each. Returns how many.
   ;;
@@ -12,6 +14,7 @@
     (param $text i32) (param $end i32) (param $specials i32) (param $places i32) (param $verdicts i32) (result i32)
     (local $table v128)
     (local $block v128)
+    (local $least v128)
     (local $bits i32)
     (local $at i32)
     (local $list i32)
@@ -22,10 +25,13 @@
     (local.set $table (v128.load (local.get $specials)))
     (local.set $at (local.get $text))
     (local.set $list (local.get $places))
+    (local.set $least (i8x16.splat (i32.const 0xff)))
+    (local.set $block (local.get $least))
 
     (block $listed
       (loop $sixteen
         (br_if $listed (i32.ge_u (local.get $at) (local.get $end)))
+        (local.set $least (i8x16.min_u (local.get $least) (local.get $block)))
         (local.set $block (v128.load (local.get $at)))
         ;; A special byte is the one that the table has for its low four bits; `=` shares them with another.
         (local.set $bits
@@ -48,6 +54,7 @@
           (br_if $two (local.get $bits)))
         (local.set $at (i32.add (local.get $at) (i32.const 16)))
         (br $sixteen)))
+    (global.set $zeros (i32.eqz (i8x16.all_true (local.get $least))))
 
     (local.set $from (local.get $places))
     (local.set $at (local.get $from))
@@ -81,6 +88,56 @@
           (i32.add (local.get $at) (i32.shl (i32.ne (local.get $verdict) (i32.const 0)) (i32.const 2))))
         (br $one)))
     (i32.shr_u (i32.sub (local.get $at) (local.get $places)) (i32.const 2)))
+
+  ;; Whether every second byte of some part of the text is zero, as in UTF-16 and UTF-32: all that is in eight bytes, which eight
+  ;; characters fill, while zeros alone are nothing.
+  (func (export "wide") (param $at i32) (param $end i32) (result i32)
+    (local $block v128)
+    (local $found v128)
+    (local $whole i32)
+    (local $eight i64)
+    (local.set $whole (i32.sub (local.get $end) (i32.const 16)))
+    (block $rest
+      (loop $sixteen
+        (br_if $rest (i32.gt_s (local.get $at) (local.get $whole)))
+        (local.set $block (v128.load (local.get $at)))
+        (local.set $found
+          (v128.or
+            (local.get $found)
+            (v128.andnot
+              (v128.or
+                (i64x2.eq
+                  (v128.and (local.get $block) (i16x8.splat (i32.const 0x00ff)))
+                  (i64x2.splat (i64.const 0)))
+                (i64x2.eq
+                  (v128.and (local.get $block) (i16x8.splat (i32.const 0xff00)))
+                  (i64x2.splat (i64.const 0))))
+              (i64x2.eq (local.get $block) (i64x2.splat (i64.const 0))))))
+        (local.set $at (i32.add (local.get $at) (i32.const 16)))
+        (br $sixteen)))
+    (if (v128.any_true (local.get $found)) (then (return (i32.const 1))))
+    (if (i32.gt_s (i32.add (local.get $at) (i32.const 8)) (local.get $end)) (then (return (i32.const 0))))
+    (local.set $eight (i64.load (local.get $at)))
+    (i32.and
+      (i64.ne (local.get $eight) (i64.const 0))
+      (i32.or
+        (i64.eqz (i64.and (local.get $eight) (i64.const 0xff00ff00ff00ff00)))
+        (i64.eqz (i64.and (local.get $eight) (i64.const 0x00ff00ff00ff00ff))))))
+
+  ;; Takes the zeros out of the text. Returns where it then ends.
+  (func (export "narrow") (param $at i32) (param $end i32) (result i32)
+    (local $out i32)
+    (local $one i32)
+    (local.set $out (local.get $at))
+    (block $done
+      (loop $next
+        (br_if $done (i32.ge_u (local.get $at) (local.get $end)))
+        (local.set $one (i32.load8_u (local.get $at)))
+        (i32.store8 (local.get $out) (local.get $one))
+        (local.set $out (i32.add (local.get $out) (i32.ne (local.get $one) (i32.const 0))))
+        (local.set $at (i32.add (local.get $at) (i32.const 1)))
+        (br $next)))
+    (local.get $out))
 
   ;; Copies to a place before it, sixteen bytes at a time: up to fifteen bytes behind the copy are overwritten.
   (func $copy (param $from i32) (param $end i32) (param $to i32)

@@ -39,7 +39,8 @@ type Reading = Pick<Decoder, 'length' | 'startOf' | 'endOf' | 'escapeBefore'>
 type Found = (start: number, end: number, pattern: number) => void
 
 /**
- * Finds secret patterns in a text that is there as a whole: as they are, and in what its escapes and folds stand for.
+ * Finds secret patterns in a text that is there as a whole: as they are, and in what its escapes and folds stand for; and both
+ * in the text without the zeros of UTF-16 and UTF-32.
  *
  *     text ──────────────────▶ the last window of a pattern? ── seldom ──▶ all of the pattern?
  *       └─ decoded, where ───▶ the last window of a pattern? ── seldom ──▶ all of the pattern?
@@ -77,13 +78,30 @@ export class Search {
     const matches: Match[] = []
     MEMORY.prepare(this.#filters)
     MEMORY.take(text)
+    this.#findAll(text, matches)
+    if (MEMORY.isWide) this.#findNarrowed(text, matches)
+    return matches
+  }
+
+  /** Finds what is in the text as it is, and as it is once escapes are undone. */
+  #findAll(text: Uint8Array, matches: Match[]): void {
     this.#findIn(MEMORY.text, text.length, null, (start, end, index) => {
       const { owner, whole } = this.#patternAt(index)
       if (whole === null) matches.push({ start, end, owner })
     })
     if (MEMORY.mark(this.#level) > 0) this.#findDecoded(text, matches)
     if (this.#isLayered) for (const layer of layersOf(text, text.length)) this.#findInLayer(layer, matches)
-    return matches
+  }
+
+  /** Finds what is in the text without zeros: in UTF-16 and UTF-32 all forms of a secret are as they are in UTF-8. */
+  #findNarrowed(text: Uint8Array, matches: Match[]): void {
+    const length = MEMORY.narrow()
+    const narrowed: Match[] = []
+    this.#findAll(MEMORY.text.slice(0, length), narrowed)
+    if (narrowed.length === 0) return
+    const places = placesOfOthers(text, 0, length)
+    for (const { start, end, owner } of narrowed)
+      matches.push({ start: places[start] ?? 0, end: (places[end - 1] ?? 0) + 1, owner })
   }
 
   #findDecoded(text: Uint8Array, matches: Match[]): void {
@@ -148,7 +166,7 @@ export class Search {
       const escape = reading.escapeBefore(start + taken)
       if (escape === null || !isAt(bytes, start + taken, reading.length, whole, taken)) continue
       for (let at = escape.start + 1; at < escape.end; at += 1)
-        if (Buffer.compare(decoded(text.subarray(at, escape.end)).all, whole.subarray(0, taken)) === 0)
+        if (standsFor(text.subarray(at, escape.end), whole.subarray(0, taken)))
           found(at, reading.endOf(start + whole.length - 1), pattern)
     }
   }
@@ -192,6 +210,17 @@ function readings(pattern: Form, owner: string | null): readonly Pattern[] {
   }))
 }
 
+/** Where in a text the bytes are that are not this one. */
+function placesOfOthers(text: Uint8Array, byte: number, count: number): Uint32Array {
+  const places = new Uint32Array(count)
+  for (let at = 0, found = 0; at < text.length; at += 1)
+    if (text[at] !== byte) {
+      places[found] = at
+      found += 1
+    }
+  return places
+}
+
 /** Bytes of `=` at the end of base64. */
 const MAX_PADDING = 2
 
@@ -208,6 +237,15 @@ function readsOtherwise(pattern: Uint8Array, patterns: readonly Uint8Array[]): b
   if (certain < all.length && !isPadding) return true
   return Buffer.compare(all, pattern) !== 0 && !patterns.some((other) => Buffer.compare(all, other) === 0)
 }
+
+/** Whether escapes are these bytes, whatever ends the last one. */
+function standsFor(escapes: Uint8Array, bytes: Uint8Array): boolean {
+  const { all } = decoded(Buffer.concat([escapes, BAR]))
+  return Buffer.compare(all, Buffer.concat([bytes, BAR])) === 0
+}
+
+/** Part of no escape. */
+const BAR = Buffer.from('|')
 
 /** Where a secret ends whose last characters were read as the beginning of an escape; null where it is another text. */
 function endOfWhole(text: Uint8Array, start: number, end: number, whole: Uint8Array): number | null {
