@@ -33,6 +33,8 @@ interface Parts {
   readonly rules?: readonly string[]
   readonly approvals?: Partial<ApprovalSettings>
   readonly credential?: string | null
+  /** The upstream closes the connection instead of answering a PUT, which it has carried out. */
+  readonly isSilent?: boolean
 }
 
 async function setUp(t: Test, parts: Parts = {}) {
@@ -44,7 +46,8 @@ async function setUp(t: Test, parts: Parts = {}) {
     request.on('end', () => {
       const lines = [`${request.method ?? ''} ${request.url ?? ''}`, ...request.rawHeaders]
       received.push(`${lines.join('\n')}\n\n${Buffer.concat(chunks).toString('latin1')}`)
-      response.writeHead(201).end('made')
+      if (parts.isSilent === true && request.method === 'PUT') request.socket.destroy()
+      else response.writeHead(201).end('made')
     })
   })
   const policyOf = ({ rules = RULES, approvals = {}, credential = 'API_TOKEN' }: Parts): Policy => {
@@ -168,6 +171,20 @@ void t.test('not before it is approved, and not twice', async (t) => {
   t.not(await pending(), id, 'whoever sends it again is asked again')
   t.equal(received.length, 1)
   t.equal(gateway.approvals.list().filter(({ state }) => state === 'pending').length, 1)
+})
+
+void t.test('not twice, even if the upstream closes a connection that was used before', async (t) => {
+  for (const [rules, arrivals] of [
+    [RULES, 1],
+    [['allow PUT,GET /**'], 2],
+  ] as const) {
+    const { received, send, pending, approve, gateway } = await setUp(t, { rules, isSilent: true })
+    if (arrivals === 1) approve(await pending({ method: 'PUT' }))
+    t.equal(statuses(await send({ method: 'GET', target: '/x', body: '' })).join(), '201')
+    t.equal(statuses(await send({ method: 'PUT' })).join(), '502')
+    t.equal(received.filter((one) => one.startsWith('PUT')).length, arrivals, rules.join())
+    t.ok(await eventually(() => gateway.closes.length === 2))
+  }
 })
 
 void t.test('not from another sandbox, and not by another agent', async (t) => {

@@ -12,6 +12,8 @@ import { startUpstream } from './fixtures/upstream.js'
 // Messages of gRPC on their way back, whatever carries them: gRPC-Web comes by HTTP/1.1.
 
 const TOKEN = 'real-token-0123456789abcdef'
+/** What no rule of gRPC is about. */
+const CONNECT: readonly string[] = ['allow POST /a.B/C']
 const STARS = '*'.repeat(TOKEN.length)
 const CREDENTIAL = bearer.bind('api/bearer', { token: new Secret('API_TOKEN', TOKEN) })
 
@@ -22,7 +24,12 @@ function frame(text: string | Buffer, flags = 0): Buffer {
   return Buffer.concat([head, Buffer.from(text)])
 }
 
-async function setUp(t: Test, headers: Record<string, string>, body: Buffer) {
+async function setUp(
+  t: Test,
+  headers: Record<string, string>,
+  body: Buffer,
+  rules: readonly string[] = ['allow GRPC a.B/*'],
+) {
   const authority = await CertificateAuthority.create(Date.now())
   const upstream = await startUpstream(authority, (asked, response) => {
     asked.resume().on('end', () => {
@@ -30,7 +37,6 @@ async function setUp(t: Test, headers: Record<string, string>, body: Buffer) {
       response.end(body)
     })
   })
-  const rules = ['allow GRPC a.B/*']
   const gateway = await startGateway(
     oneServicePolicy({ credential: CREDENTIAL, port: upstream.port, ca: authority.pem, rules }),
   )
@@ -49,6 +55,7 @@ async function setUp(t: Test, headers: Record<string, string>, body: Buffer) {
           host: 'egress:9199',
           'content-type': type,
           'grpc-accept-encoding': 'identity,gzip',
+          'connect-accept-encoding': 'gzip',
           'grpc-timeout': '30S',
         },
         agent: false,
@@ -83,6 +90,7 @@ void t.test('secrets in messages are replaced, and lengths stay true', async (t)
         authorization: `Bearer ${TOKEN}`,
         'grpc-timeout': '30S',
         'grpc-accept-encoding': 'identity',
+        'connect-accept-encoding': 'identity',
       },
     },
   ])
@@ -97,6 +105,32 @@ void t.test('compressed messages are opened', async (t) => {
   const answer = await call(type)
   t.same(answer.body, Buffer.concat([frame(`x${STARS}`), frame('y')]))
   t.equal(answer.headers['content-length'], undefined, 'the length is another one')
+})
+
+void t.test('streams of Connect are opened, up to their last message', async (t) => {
+  const type = 'application/connect+proto'
+  const last = JSON.stringify({ error: { code: 'internal', message: TOKEN } })
+  const body = Buffer.concat([frame(gzipSync(`x${TOKEN}`), 1), frame('y'), frame(gzipSync(last), 3)])
+  const { call } = await setUp(t, { 'content-type': type, 'connect-content-encoding': 'gzip' }, body, CONNECT)
+  const answer = await call(type)
+  const expected = [frame(`x${STARS}`), frame('y'), frame(last.replace(TOKEN, STARS), 2)]
+  t.same(answer.body, Buffer.concat(expected))
+})
+
+void t.test('messages that are compressed in a way that cannot be undone do not pass', async (t) => {
+  for (const [type, encodings, passes] of [
+    ['application/connect+proto', { 'connect-content-encoding': 'br' }, false],
+    ['application/connect+proto', { 'connect-content-encoding': 'deflate', 'grpc-encoding': 'gzip' }, false],
+    ['application/grpc, application/grpc', { 'grpc-encoding': 'snappy' }, false],
+    ['application/connect+proto', { 'connect-content-encoding': 'identity' }, true],
+  ] as const) {
+    const body = frame('some words', passes ? 0 : 1)
+    const { call, gateway } = await setUp(t, { 'content-type': type, ...encodings }, body, CONNECT)
+    const answer = await call('application/connect+proto')
+    t.equal(answer.body.equals(body), passes, `${type} in ${JSON.stringify(encodings)}`)
+    t.ok(await eventually(() => gateway.closes.length === 1))
+    t.equal(gateway.closes[0]?.reason ?? null, passes ? null : 'upstream-encoding')
+  }
 })
 
 void t.test('gRPC-Web in base64', async (t) => {

@@ -5,6 +5,8 @@ const HEAD_BYTES = 5
 export const COMPRESSED = 0x01
 /** Of gRPC-Web: these are the trailers. */
 export const TRAILERS = 0x80
+/** Of Connect: this is the end of the stream. */
+export const LAST = 0x02
 
 export interface GrpcHead {
   readonly flags: number

@@ -1,5 +1,5 @@
 import { UnreadableMessage, type BodyRedactor } from './body-redactor.js'
-import { COMPRESSED, GrpcFrames, TRAILERS } from './grpc-frames.js'
+import { COMPRESSED, GrpcFrames, LAST, TRAILERS } from './grpc-frames.js'
 import { Redactor, type PatternsInForce } from './redact.js'
 import type { Tally } from './tally.js'
 
@@ -10,7 +10,7 @@ const EMPTY = Buffer.alloc(0)
  * A secret is replaced by as many stars, so the lengths before messages stay true, and those of fields within them, too.
  *
  * Frames are searched together with their heads: a head begins with a zero (or with 0x80) and three more bytes that are zero
- * in all but huge messages, and no form of a secret has two zeros in a row. So what is found never reaches over a head.
+ * in all but huge messages, and no form of a secret has as many zeros in a row. So what is found never reaches over a head.
  */
 export class GrpcRedactor implements BodyRedactor {
   readonly #redactor: Redactor
@@ -60,7 +60,7 @@ export class GrpcRedactor implements BodyRedactor {
   #isReadable(): boolean {
     const { head } = this.#frames
     if (head === null) return true
-    const flags = head.flags & ~TRAILERS
+    const flags = head.flags & ~(TRAILERS | LAST)
     // `openMessages` has opened those that can be.
     if (flags === COMPRESSED) throw new UnreadableMessage('a compressed message')
     return flags === 0

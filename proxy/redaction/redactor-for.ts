@@ -16,23 +16,33 @@ export interface BodyForm {
   readonly redactor: BodyRedactor
 }
 
-const GRPC = /^\s*application\/grpc(-web)?(-text)?\s*($|[+;])/i
+/** gRPC, gRPC-Web and streams of Connect, which servers of gRPC speak as well: all put the same head before each message. */
+const GRPC = /^\s*application\/(?:grpc(-web)?(-text)?|connect)\s*($|[+;,])/i
 
 /** What the type of a body says of gRPC; null for most bodies. */
 function grpcOf(headers: RawHeaders): RegExpExecArray | null {
   return GRPC.exec(String(headers['content-type']))
 }
 
+/** How messages are compressed; null where that cannot be undone. */
+function messageEncodingOf(headers: RawHeaders): ReturnType<typeof readMessageEncoding> {
+  const [first, second] = MESSAGE_ENCODINGS.map((name) => readMessageEncoding(headers[name]))
+  if (first === 'identity' || first === second) return second ?? null
+  return second === 'identity' ? (first ?? null) : null
+}
+
+const MESSAGE_ENCODINGS = ['grpc-encoding', 'connect-content-encoding'] as const
+
 /** Whether messages of gRPC come in a form in which nothing can be found before it is undone; its length is then another. */
 export function isCodedGrpc(headers: RawHeaders): boolean {
   const grpc = grpcOf(headers)
   if (grpc === null) return false
-  return grpc[2] !== undefined || readMessageEncoding(headers['grpc-encoding']) !== 'identity'
+  return grpc[2] !== undefined || messageEncodingOf(headers) !== 'identity'
 }
 
 /** Whether the messages can be opened. */
 export function isReadableGrpc(headers: RawHeaders): boolean {
-  return grpcOf(headers) === null || readMessageEncoding(headers['grpc-encoding']) !== null
+  return grpcOf(headers) === null || messageEncodingOf(headers) !== null
 }
 
 /**
@@ -58,7 +68,7 @@ export function bodyForm(
   const content = codings.length === 0 ? null : (first: number) => createDecoder(codings, first)
   if (grpc === null) return { decode: content, redactor: new Redactor(inForce, tally) }
   const isText = grpc[2] !== undefined
-  const encoding = readMessageEncoding(headers['grpc-encoding'])
+  const encoding = messageEncodingOf(headers)
   const redactor = new GrpcRedactor(inForce, tally)
   const isCoded = isText || content !== null || encoding !== 'identity'
   return {

@@ -100,8 +100,14 @@ export class Search {
     this.#findAll(MEMORY.text.slice(0, length), narrowed)
     if (narrowed.length === 0) return
     const places = placesOfOthers(text, 0, length)
+    const isText = (start: number, end: number) => {
+      for (let i = start + 1; i < end; i += 1)
+        if ((places[i] ?? 0) - (places[i - 1] ?? 0) > MAX_WIDTH) return false
+      return true
+    }
     for (const { start, end, owner } of narrowed)
-      matches.push({ start: places[start] ?? 0, end: (places[end - 1] ?? 0) + 1, owner })
+      if (isText(start, end))
+        matches.push({ start: places[start] ?? 0, end: (places[end - 1] ?? 0) + 1, owner })
   }
 
   #findDecoded(text: Uint8Array, matches: Match[]): void {
@@ -209,6 +215,9 @@ function readings(pattern: Form, owner: string | null): readonly Pattern[] {
     level: levelOf(whole ?? bytes),
   }))
 }
+
+/** Bytes of a character, in UTF-32. More zeros stand between other things, such as messages of gRPC. */
+const MAX_WIDTH = 4
 
 /** Where in a text the bytes are that are not this one. */
 function placesOfOthers(text: Uint8Array, byte: number, count: number): Uint32Array {

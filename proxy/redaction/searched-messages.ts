@@ -5,10 +5,13 @@ import type { EntityTags } from './entity-tags.js'
 /** What asks for an answer that is a difference to another (RFC 3229), or for a digest of it (RFC 9530, RFC 3230). */
 const UNSEARCHABLE = ['a-im', 'want-digest', 'want-content-digest', 'want-repr-digest']
 
+/** In which a client takes each message of gRPC and of Connect. */
+const MESSAGE_CODINGS = ['grpc-accept-encoding', 'connect-accept-encoding']
+
 /** Changes a request so that its response can be searched. Its range is widened by `widenRange`. */
 export function askSearchable(headers: Headers, tags: EntityTags): void {
   headers['accept-encoding'] = 'identity'
-  if (headers['grpc-accept-encoding'] !== undefined) headers['grpc-accept-encoding'] = 'identity'
+  for (const name of MESSAGE_CODINGS) if (headers[name] !== undefined) headers[name] = 'identity'
   dropHeaders(headers, UNSEARCHABLE)
   tags.unseal(headers)
 }

@@ -129,6 +129,7 @@ class Forwarding implements UpstreamHandler, OpenStream {
             ? () => requestTrailers(downstream.trailers(), locations)
             : null,
         secretFields: secretFields(locations),
+        isOnce: this.#exchange.asks !== null,
       }
       const open = () => {
         this.#sentAt = this.#context.now()

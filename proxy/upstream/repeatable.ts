@@ -7,15 +7,20 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS', 'PROPFIND', 'REPORT', 'SEARCH'])
 const IDEMPOTENT = new Set(['PUT', 'DELETE'])
 
 /** Whether nobody can tell that a request was carried out twice. */
-export function isSafe(method: string): boolean {
-  return SAFE.has(method)
+export function isSafe({ method, isOnce }: Pick<UpstreamRequest, 'method' | 'isOnce'>): boolean {
+  return SAFE.has(method) && isOnce !== true
 }
 
 /**
  * Whether carrying a request out twice does the same as once. A condition has another outcome the second time; a key that names
  * the request has the server know it again.
  */
-export function isIdempotent({ method, headers }: Pick<UpstreamRequest, 'method' | 'headers'>): boolean {
+export function isIdempotent({
+  method,
+  headers,
+  isOnce,
+}: Pick<UpstreamRequest, 'method' | 'headers' | 'isOnce'>): boolean {
+  if (isOnce === true) return false
   if (SAFE.has(method)) return true
   if (headers['idempotency-key'] !== undefined || headers['x-idempotency-key'] !== undefined) return true
   return IDEMPOTENT.has(method) && !Object.keys(headers).some((name) => /(^|-)if-/.test(name))

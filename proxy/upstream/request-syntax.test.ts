@@ -52,7 +52,9 @@ void t.test('and every one of which a part could be', (t) => {
 void t.test('what may be sent twice', (t) => {
   const safe = ['GET', 'HEAD', 'OPTIONS', 'PROPFIND', 'REPORT', 'SEARCH']
   for (const method of [...safe, 'PUT', 'DELETE', 'POST', 'PATCH', 'MKCOL', 'get', 'TRACE']) {
-    t.equal(isSafe(method), safe.includes(method), method)
+    t.equal(isSafe({ method }), safe.includes(method), method)
+    t.notOk(isSafe({ method, isOnce: true }))
+    t.notOk(isIdempotent({ method, headers: {}, isOnce: true }))
     const isRepeatable = safe.includes(method) || method === 'PUT' || method === 'DELETE'
     t.equal(isIdempotent({ method, headers: { host: 'a' } }), isRepeatable, method)
     for (const name of ['idempotency-key', 'x-idempotency-key'])

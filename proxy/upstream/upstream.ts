@@ -58,6 +58,8 @@ export interface UpstreamRequest {
   readonly memory?: Pick<MemoryReservation, 'tryReserve'> | null
   /** What came behind the body, once all of it was read. Only HTTP/2 carries it on. */
   readonly trailers?: (() => Headers | null) | null
+  /** Somebody allowed it once: it is not sent again where a server may have carried it out, though a second time made no difference. */
+  readonly isOnce?: boolean
   /** Names of headers that hold a secret; `:path` for one in the URL. */
   readonly secretFields?: readonly string[]
 }

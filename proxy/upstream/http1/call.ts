@@ -46,7 +46,7 @@ export class Call implements UpstreamCall, ResponseEvents, Waiting {
     this.#handler = handler
     this.#connections = connections
     this.#written = writeHead(request)
-    this.isSafe = isSafe(request.method)
+    this.isSafe = isSafe(request)
     this.#deadline = new ResponseDeadline(limits.responseTimeoutMs, (error) => this.abort(error))
   }
 
@@ -155,6 +155,7 @@ export class Call implements UpstreamCall, ResponseEvents, Waiting {
 
   #canRepeat(): boolean {
     const { body } = this.#written
+    if (this.#request.isOnce === true) return false
     return body === null || Buffer.isBuffer(body) || this.#sent.chunks !== null
   }
 
