@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import type { AgentRecipe } from './recipe.js'
 
 export const aider: AgentRecipe = {
@@ -9,7 +11,12 @@ export const aider: AgentRecipe = {
     { preset: 'openai', secret: 'OPENAI_API_KEY' },
   ],
   quiet: ['us.i.posthog.com', 'app.posthog.com', 'raw.githubusercontent.com', 'pypi.org'],
-  environment: () => ({
+  environment: ({ workdir }) => ({
+    // Elsewhere its first question is whether to create one, and a sandbox may not.
+    ...(isInRepository(workdir) ? {} : { AIDER_GIT: 'false' }),
+    AIDER_GITIGNORE: 'false',
+    // It asks whether to open a page of its documentation, and for a browser there is no place here.
+    AIDER_SHOW_MODEL_WARNINGS: 'false',
     AIDER_ANALYTICS_DISABLE: 'true',
     AIDER_CHECK_UPDATE: 'false',
     AIDER_SHOW_RELEASE_NOTES: 'false',
@@ -17,5 +24,12 @@ export const aider: AgentRecipe = {
     LITELLM_LOCAL_MODEL_COST_MAP: 'True',
   }),
   arguments: () => [],
-  seeds: () => ({}),
+  // Prices of models that it would fetch from a website; those of the package count.
+  seeds: () => ({ '.aider/caches/model_prices_and_context_window.json': '{"sample_spec": {}}\n' }),
+}
+
+function isInRepository(directory: string): boolean {
+  if (existsSync(join(directory, '.git'))) return true
+  const above = dirname(directory)
+  return above !== directory && isInRepository(above)
 }

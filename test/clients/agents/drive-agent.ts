@@ -51,7 +51,7 @@ export async function driveAgent(drive: AgentDrive, stage: Stage): Promise<Drive
 }
 
 async function inTerminal(drive: AgentDrive, { project, command, env }: Stage): Promise<string> {
-  const terminal = new Terminal([...command, drive.name], project.work, env)
+  const terminal = new Terminal([...command, drive.name, ...drive.terminal], project.work, env)
   try {
     // No question comes before: a person who has just started it can type.
     await terminal.until('the prompt', (screen) => drive.ready.test(screen))

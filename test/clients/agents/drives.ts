@@ -2,6 +2,8 @@
 export interface AgentDrive {
   /** As `egress run` spells it. */
   readonly name: string
+  /** Arguments in a terminal. */
+  readonly terminal: readonly string[]
   /** The screen on which it waits for a request. */
   readonly ready: RegExp
   /** A question before it changes a file, which is answered with Enter. */
@@ -15,6 +17,7 @@ export interface AgentDrive {
 export const DRIVES: readonly AgentDrive[] = [
   {
     name: 'claude',
+    terminal: [],
     ready: /^❯\s*$/m,
     confirm: /Do you want to (make this edit|proceed)/,
     quit: ['C-c', 'C-c'],
@@ -22,6 +25,7 @@ export const DRIVES: readonly AgentDrive[] = [
   },
   {
     name: 'codex',
+    terminal: [],
     ready: /^› (?!.*morning)/m,
     confirm: null,
     quit: ['C-c', 'C-c'],
@@ -29,9 +33,18 @@ export const DRIVES: readonly AgentDrive[] = [
   },
   {
     name: 'gemini',
+    terminal: [],
     ready: /Type your message/,
     confirm: /Apply this change\?/,
     quit: ['C-c', 'C-c'],
     script: (request) => ['--approval-mode', 'auto_edit', '-p', request],
+  },
+  {
+    name: 'aider',
+    terminal: ['greeting.txt'],
+    ready: /^> *$/m,
+    confirm: null,
+    quit: ['C-c', 'C-c'],
+    script: (request) => ['--message', request, 'greeting.txt'],
   },
 ]

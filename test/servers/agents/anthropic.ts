@@ -1,10 +1,19 @@
 import { sendJson } from '../tls-server.js'
-import { listOf, readObject, sendEvent, startEvents, type ModelApi, type Task } from './model-api.js'
+import {
+  editInText,
+  listOf,
+  readObject,
+  sendEvent,
+  startEvents,
+  type ModelApi,
+  type Task,
+} from './model-api.js'
 
 const MODELS = ['claude-opus-4-6', 'claude-sonnet-4-6', 'claude-haiku-4-5']
 
 /** The messages API: https://docs.anthropic.com/en/api/messages. */
-export function anthropicApi({ file, from, to, says }: Task): ModelApi {
+export function anthropicApi(task: Task): ModelApi {
+  const { file, from, to, says } = task
   const steps = [
     { name: 'Read', input: { file_path: file } },
     { name: 'Edit', input: { file_path: file, old_string: from, new_string: to } },
@@ -30,11 +39,12 @@ export function anthropicApi({ file, from, to, says }: Task): ModelApi {
         const { messages, tools, stream, model, max_tokens: limit } = readObject(body)
         if (typeof model !== 'string' || typeof limit !== 'number' || listOf(messages).length === 0)
           return false
+        const said = editInText(JSON.stringify(messages), task) ?? says
         const done = resultsIn(listOf(messages))
         const step = listOf(tools).some(({ name }) => name === 'Edit') ? steps[done] : undefined
         const content =
           step === undefined
-            ? { type: 'text', text: says }
+            ? { type: 'text', text: said }
             : { type: 'tool_use', id: `toolu_${String(done)}`, ...step }
         const message = {
           ...{ id: 'msg_1', type: 'message', role: 'assistant', model, stop_sequence: null },
@@ -53,7 +63,7 @@ export function anthropicApi({ file, from, to, says }: Task): ModelApi {
         const begin = step === undefined ? { type: 'text', text: '' } : { ...content, input: {} }
         const delta =
           step === undefined
-            ? { type: 'text_delta', text: says }
+            ? { type: 'text_delta', text: said }
             : { type: 'input_json_delta', partial_json: JSON.stringify(step.input) }
         sendEvent(response, { type: 'content_block_start', ...{ index: 0, content_block: begin } })
         sendEvent(response, { type: 'content_block_delta', ...{ index: 0, delta } })

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
+import { basename } from 'node:path'
 import type { Duplex } from 'node:stream'
 
 /** What the model of a mock API makes its agent do: read a file, change one word of it, and say so. */
@@ -22,6 +23,19 @@ export interface ModelApi {
   answer(request: IncomingMessage, response: ServerResponse, body: Buffer): boolean
   /** Answers a WebSocket whose key is the real one. False if the API has none at this path. */
   upgrade?(request: IncomingMessage, socket: Duplex): boolean
+}
+
+/**
+ * The change as text, for agents without tools that ask for it in this form; null for others.
+ *
+ * @param messages what the agent has sent, with the line to change in it
+ */
+export function editInText(messages: string, { file, from, to, says }: Task): string | null {
+  if (!messages.includes('SEARCH/REPLACE')) return null
+  const [line] = new RegExp(`[A-Z][^\\\\"]*\\b${from}\\b[^\\\\"]*(?=\\\\n)`).exec(messages) ?? []
+  if (line === undefined) return null
+  const edit = `<<<<<<< SEARCH\n${line}\n=======\n${line.replace(from, to)}\n>>>>>>> REPLACE`
+  return `${says}\n\n${basename(file)}\n\`\`\`\n${edit}\n\`\`\`\n`
 }
 
 /** An event of a stream of server-sent events. */
