@@ -30,6 +30,7 @@ const EXPECTED: Readonly<Record<string, RegExp>> = {
   'egress stop --all': /^Stopped \d sandbox/,
   'egress start': /^New sandboxes are started again/,
   'openssl rand -hex 32 > egress-admin-token': /^$/,
+  'EGRESS_OTLP_ENDPOINT=http://127.0.0.1:4318 egress run -- python3 my_agent.py': /api\.example\/items 200/,
   'curl --unix-socket /run/egress/admin.sock http://egress/health': /"status":"ok"/,
   'curl --unix-socket /run/egress/admin.sock http://egress/policy': /"text":".*Service api, at https/,
   'curl -H "Authorization: Bearer $(cat egress-admin-token)" http://127.0.0.1:9901/health': /"status":"ok"/,

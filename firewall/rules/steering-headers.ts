@@ -19,6 +19,9 @@ const STEERING: ReadonlySet<string> = new Set([
   'true-client-ip',
   'uri',
   'url',
+  // Not steering, but an identity that links requests of one agent across services, and room for data of its choice.
+  'traceparent',
+  'tracestate',
   'x-amz-acl',
   'x-client-ip',
   'x-cluster-client-ip',

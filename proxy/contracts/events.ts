@@ -36,6 +36,8 @@ export interface HttpDecision {
   readonly service: string | null
   /** Id of the credential that will be injected; never a value. */
   readonly credential: string | null
+  /** The trace context that the sandbox sent, as it is; for observers: the record has none of it. */
+  readonly traceparent?: string | null
   /** Id of the approval that the request waits for, or passes with; null or absent for others. */
   readonly approval?: string | null
   /** The upstream address that was checked and pinned. */

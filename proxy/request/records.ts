@@ -63,6 +63,7 @@ function overridesOf(exchange: Exchange): string | null {
 export function decisionOf(exchange: Exchange, at: number, denial: Denial | null): HttpDecision {
   const { connection, origin } = exchange
   const [path, query] = targetOf(exchange)
+  const { traceparent } = exchange.headers
   return {
     at,
     id: exchange.flow.id,
@@ -84,6 +85,7 @@ export function decisionOf(exchange: Exchange, at: number, denial: Denial | null
     status: denial === null ? null : denialStatus(denial),
     service: exchange.service,
     credential: denial === null && exchange.injects ? (exchange.credential?.id ?? null) : null,
+    traceparent: typeof traceparent === 'string' ? traceparent : null,
     approval: exchange.approval,
     address: exchange.upstream?.addresses[0] ?? null,
   }

@@ -181,6 +181,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
   await gateway.close()
   recordStop(audit, reload.hash())
   audit.end()
+  await parts.telemetry?.flush()
   return 0
 }
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readAuditSettings, type PolicyAudit } from '#config/audit-settings.js'
+import { readTelemetrySettings } from '#config/telemetry-settings.js'
 import type { Settings } from '#config/settings.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
@@ -25,6 +26,7 @@ import { readFixedNetworks } from '../serve/fixed-networks.js'
 import { withPlaceholders } from '../serve/fixed-placeholders.js'
 import type { FixedNetwork } from '../serve/registry.js'
 import { SandboxRegistry } from '../serve/registry.js'
+import { TelemetrySink } from '../telemetry/telemetry-sink.js'
 import { checkStateOwner } from '../serve/state-owner.js'
 import { sandboxesIn, stateDirectories, type StateDirectories } from '../common/state.js'
 import type { ReloadOutcome } from '../serve/reloader.js'
@@ -49,6 +51,8 @@ export interface RoleParts {
   readonly summaries: RunSummaries
   readonly secrets: SecretStatus
   readonly metrics: GatewayMetrics
+  /** Null unless it is switched on. */
+  readonly telemetry: TelemetrySink | null
   /** Of the role that looks after the files of the log. */
   readonly retention: Retention | null
   /** The fixed networks from the environment. */
@@ -76,6 +80,8 @@ export function openRole(
   const kept = readAuditSettings(io.env, auditOf)
   const warn = (message: string) => log.warn(message)
   const alerts = kept.alerts === null ? null : new AlertSink({ ...kept.alerts, now: Date.now, warn })
+  const otlp = isProxy ? readTelemetrySettings(io.env) : null
+  const telemetry = otlp === null ? null : new TelemetrySink({ ...otlp, version: version() }, warn)
   const counts = new SandboxCounts()
   const feed = new LiveFeed()
   const summaries = new RunSummaries()
@@ -95,7 +101,16 @@ export function openRole(
     whenLost: settings.auditLost,
     key: openAuditKey(state.auditKey),
     ...(kept.anchor === null ? {} : { anchor: openAnchor(kept.anchor, warn).add }),
-    sinks: [lines, ...(alerts === null ? [] : [alerts]), counts, feed, secrets, metrics.sink, summaries],
+    sinks: [
+      lines,
+      ...(alerts === null ? [] : [alerts]),
+      ...(telemetry === null ? [] : [telemetry]),
+      counts,
+      feed,
+      secrets,
+      metrics.sink,
+      summaries,
+    ],
   })
   if (!roles.includes('dns')) void followResolver(settings.auditDir, alerts, feed)
   process.on('SIGUSR2', () => audit.reopen())
@@ -104,7 +119,20 @@ export function openRole(
     ? new Retention({ ...kept, directory: settings.auditDir, now: Date.now, warn })
     : null
   retention?.start()
-  return { log, state, registry, audit, counts, feed, secrets, metrics, summaries, networks, retention }
+  return {
+    log,
+    state,
+    registry,
+    audit,
+    counts,
+    feed,
+    secrets,
+    metrics,
+    summaries,
+    networks,
+    retention,
+    telemetry,
+  }
 }
 
 /** Tells of what a resolver in another process has recorded, as long as this process runs. */

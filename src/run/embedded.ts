@@ -11,10 +11,12 @@ import type { Policy } from '#firewall/contracts/policy.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import { readAuditSettings } from '#config/audit-settings.js'
+import { readTelemetrySettings, type TelemetrySettings } from '#config/telemetry-settings.js'
 import { Audit } from '../audit/audit.js'
 import { openAuditKey } from '../audit/audit-key.js'
 import { maskCommand } from './mask-command.js'
 import { policyHash } from '../serve/policy-hash.js'
+import { version } from '../common/version.js'
 import { chooseAgent } from '../common/choose-agent.js'
 import { GATEWAY_HOST, makePlaceholders, PORTS, sandboxEnvironment } from '../common/environment.js'
 import type { Gateway, GatewayOptions, GatewaySockets } from '../gateway/gateway.js'
@@ -93,6 +95,8 @@ export async function runEmbedded(
   const summary = new RunSummary([...quiet, ...quietHosts(recipe?.quiet)])
   const counts = new SandboxCounts()
   const observed = options.observe ? new ObservedHosts() : null
+  const otlp = readTelemetrySettings(io.env)
+  const telemetry = otlp === null ? null : await openTelemetry(otlp, (message) => log.warn(message))
   const audit = new Audit({
     directory,
     gateway: identity.id,
@@ -100,7 +104,12 @@ export async function runEmbedded(
     onChange: (message) => log.error(message),
     whenLost: settings.auditLost,
     key: openAuditKey(keyDirectory),
-    sinks: [summary, counts, ...(observed === null ? [] : [observed])],
+    sinks: [
+      summary,
+      counts,
+      ...(observed === null ? [] : [observed]),
+      ...(telemetry === null ? [] : [telemetry]),
+    ],
   })
   let making: Promise<CertificateAuthority> | null = null
   const authority = () => (making ??= CertificateAuthority.create(Date.now()))
@@ -202,6 +211,7 @@ export async function runEmbedded(
     for (const line of endNotes(plan, sandbox.hiddenLate, since, repositories)) tell(line)
     await gateway?.close()
     audit.end()
+    await telemetry?.flush()
     if (kept.keepMs !== null || kept.maxBytes !== null || kept.compress !== 'none') {
       const { Retention } = await import('../audit/retention.js')
       const warn = (message: string) => log.warn(message)
@@ -211,6 +221,12 @@ export async function runEmbedded(
     if (refused !== null) tell(`${refused}: ${logsCommand(options, identity.id)}`)
     if (observed !== null) tell(`${observed.line()}: ${suggestCommand(options, identity.id)}`)
   }
+}
+
+/** Loaded only when it is switched on. */
+async function openTelemetry(settings: TelemetrySettings, warn: (message: string) => void) {
+  const { TelemetrySink } = await import('../telemetry/telemetry-sink.js')
+  return new TelemetrySink({ ...settings, version: version() }, warn)
 }
 
 /** The policy; without one, that of the recipe. */
