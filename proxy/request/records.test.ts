@@ -96,6 +96,7 @@ void t.test('an allowed request', (t) => {
     status: null,
     service: 'api',
     credential: 'api/bearer',
+    traceparent: null,
     approval: 'ap-1',
     address: '1.1.1.1',
   })
