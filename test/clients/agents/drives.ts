@@ -2,6 +2,8 @@
 export interface AgentDrive {
   /** As `egress run` spells it. */
   readonly name: string
+  /** Why it is not driven on Docker; null if it is. */
+  readonly notOnDocker: string | null
   /** Arguments in a terminal. */
   readonly terminal: readonly string[]
   /** The screen on which it waits for a request. */
@@ -17,6 +19,7 @@ export interface AgentDrive {
 export const DRIVES: readonly AgentDrive[] = [
   {
     name: 'claude',
+    notOnDocker: null,
     terminal: [],
     ready: /^❯\s*$/m,
     confirm: /Do you want to (make this edit|proceed)/,
@@ -25,6 +28,7 @@ export const DRIVES: readonly AgentDrive[] = [
   },
   {
     name: 'codex',
+    notOnDocker: null,
     terminal: [],
     ready: /^› (?!.*morning)/m,
     confirm: null,
@@ -33,6 +37,7 @@ export const DRIVES: readonly AgentDrive[] = [
   },
   {
     name: 'gemini',
+    notOnDocker: null,
     terminal: [],
     ready: /Type your message/,
     confirm: /Apply this change\?/,
@@ -41,6 +46,7 @@ export const DRIVES: readonly AgentDrive[] = [
   },
   {
     name: 'aider',
+    notOnDocker: 'its image takes minutes to build',
     terminal: ['greeting.txt'],
     ready: /^> *$/m,
     confirm: null,

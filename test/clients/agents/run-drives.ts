@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process'
 import { driveAgent, type Driven, type Stage } from './drive-agent.js'
-import { DRIVES } from './drives.js'
+import { DRIVES, type AgentDrive } from './drives.js'
 import { onDocker } from './docker.js'
 import { lacks, onNamespaces } from './namespaces.js'
 
@@ -24,11 +24,12 @@ export async function runDrives(onRow: (row: DriveRow) => void): Promise<readonl
   ] as const) {
     const noBackend = backend === 'docker' && !hasEngine ? 'no Docker engine' : lacks('tmux')
     // On Docker the agents come from images.
-    const missing = (name: string) => noBackend ?? (backend === 'docker' ? null : lacks(name))
-    const here = DRIVES.filter(({ name }) => missing(name) === null)
-    for (const { name } of DRIVES)
-      if (missing(name) !== null)
-        add({ agent: name, backend, use: 'in a terminal', problems: [], missing: missing(name) })
+    const missing = ({ name, notOnDocker }: AgentDrive) =>
+      noBackend ?? (backend === 'docker' ? notOnDocker : lacks(name))
+    const here = DRIVES.filter((drive) => missing(drive) === null)
+    for (const drive of DRIVES)
+      if (missing(drive) !== null)
+        add({ agent: drive.name, backend, use: 'in a terminal', problems: [], missing: missing(drive) })
     const stage: (Stage & { close(): Promise<void> }) | null = here.length === 0 ? null : await open()
     try {
       for (const drive of here)
