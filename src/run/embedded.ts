@@ -207,11 +207,14 @@ export async function runEmbedded(
     operated.close()
     await sandbox.end()
     endWritable()
-    const repositories = setNewRepositoriesAside(plan)
-    for (const line of endNotes(plan, sandbox.hiddenLate, since, repositories)) tell(line)
-    await gateway?.close()
-    audit.end()
-    await telemetry?.flush()
+    try {
+      const repositories = setNewRepositoriesAside(plan)
+      for (const line of endNotes(plan, sandbox.hiddenLate, since, repositories)) tell(line)
+    } finally {
+      await gateway?.close()
+      audit.end()
+      await telemetry?.flush()
+    }
     if (kept.keepMs !== null || kept.maxBytes !== null || kept.compress !== 'none') {
       const { Retention } = await import('../audit/retention.js')
       const warn = (message: string) => log.warn(message)

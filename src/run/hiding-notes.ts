@@ -38,11 +38,13 @@ export function endNotes(
 ): string[] {
   const changed = changedProgramFiles(shown, since, home)
   return [
-    ...(setAside.length === 0
-      ? []
-      : [
-          `Renamed to .git-from-sandbox, because git would run programs that the sandbox has chosen: ${list(setAside, workdir)}`,
-        ]),
+    ...['.git', 'HEAD'].flatMap((name) => {
+      const renamed = setAside.filter((path) => path.endsWith(`/${name}`))
+      const why = 'because git would run programs that the sandbox has chosen'
+      return renamed.length === 0
+        ? []
+        : [`Renamed to ${name}-from-sandbox, ${why}: ${list(renamed, workdir)}`]
+    }),
     ...(left.length === 0
       ? []
       : [
@@ -51,7 +53,7 @@ export function endNotes(
     ...(complete
       ? []
       : [
-          'Do not run git here before you have looked for new repositories: there are too many files to search',
+          'Do not run git here before you have looked for new repositories: there are too many files to search, or too deep ones',
         ]),
     ...(hiddenLate.length === 0
       ? []

@@ -29,9 +29,9 @@ export const MASKED_NAMES: readonly MaskedName[] = [
   },
   {
     kind: 'directory',
-    name: /gcloud|gh|rclone|op/,
+    name: /gcloud|gh|glab-cli|github-copilot|rclone|op|doctl|hcloud|stripe|sops|configstore|containers/,
     within: /\/\.config$/,
-    examples: ['.config/gcloud', '.config/gh', '.config/rclone'],
+    examples: ['.config/gcloud', '.config/gh', '.config/rclone', '.config/glab-cli', '.config/sops'],
   },
   {
     kind: 'file',
@@ -84,6 +84,23 @@ export const MASKED_NAMES: readonly MaskedName[] = [
   },
   {
     kind: 'file',
+    name: /\.?vault[-_]pass(word)?(\.txt)?|\.credentials|\.passwd-s3fs|pgpass\.conf|kaggle\.json|\.clasprc\.json|local\.settings\.json|\.secrets?(\.toml)?/,
+    examples: ['.vault_pass.txt', '.ivy2/.credentials', 'pgpass.conf', 'local.settings.json', '.secrets'],
+  },
+  {
+    kind: 'file',
+    name: /config(\.ya?ml)?/,
+    within: /\/\.(oci|fly)$/,
+    examples: ['.oci/config', '.fly/config.yml'],
+  },
+  {
+    kind: 'file',
+    name: /token|stored_tokens/,
+    within: /\/\.?huggingface$/,
+    examples: ['.cache/huggingface/token'],
+  },
+  {
+    kind: 'file',
     name: /application_default_credentials\.json|client_secrets?.*\.json|(.*[._-])?service[-_]?accounts?([-_.].*)?\.json|.*firebase-adminsdk.*\.json/,
     examples: ['service-account.json', 'service-account-prod.json', 'client_secret_1.json'],
   },
@@ -115,9 +132,14 @@ export const MASKED_NAMES: readonly MaskedName[] = [
   },
   {
     kind: 'file',
-    name: /credentials(\.toml)?/,
-    within: /\/\.(cargo|gem|config\/.+)$/,
-    examples: ['.cargo/credentials', '.cargo/credentials.toml', '.gem/credentials'],
+    name: /credentials(\.toml|\.json)?/,
+    within: /\/\.(cargo|gem|pulumi|config\/.+)$/,
+    examples: [
+      '.cargo/credentials',
+      '.cargo/credentials.toml',
+      '.gem/credentials',
+      '.pulumi/credentials.json',
+    ],
   },
   {
     kind: 'file',
@@ -163,7 +185,7 @@ export const MASKED_NAMES: readonly MaskedName[] = [
   // Settings that may hold a token among others: what is no secret is shown.
   {
     kind: 'file',
-    name: /\.?npmrc|pip\.(conf|ini)|\.(curl|wget)rc|wgetrc|gradle\.properties|(bunfig|uv)\.toml|\.pydistutils\.cfg/,
+    name: /\.?npmrc|pip\.(conf|ini)|\.(curl|wget|sentrycli|hg)rc|wgetrc|\.?odbc\.ini|gradle\.properties|(bunfig|uv)\.toml|\.pydistutils\.cfg/,
     content: 'ini-settings',
     examples: ['.npmrc', 'pip.conf', '.pip/pip.conf', 'gradle.properties', 'bunfig.toml', '.curlrc'],
   },
@@ -176,7 +198,7 @@ export const MASKED_NAMES: readonly MaskedName[] = [
   },
   {
     kind: 'file',
-    name: /\.yarnrc(\.yml)?|\.condarc|\.gemrc/,
+    name: /\.yarnrc(\.yml)?|\.condarc|\.gemrc|\.aider\.conf\.ya?ml|ngrok\.yml/,
     content: 'yaml-settings',
     examples: ['.yarnrc.yml', '.condarc', '.gemrc'],
   },
@@ -193,7 +215,12 @@ export const MASKED_NAMES: readonly MaskedName[] = [
     content: 'xml-settings',
     examples: ['settings.xml', '.m2/settings.xml', 'NuGet.config', '.nuget/NuGet/NuGet.Config'],
   },
-  { kind: 'file', name: /\.?mcp\.json/, content: 'json-settings', examples: ['.mcp.json'] },
+  {
+    kind: 'file',
+    name: /\.?mcp\.json|sftp(-config)?\.json/,
+    content: 'json-settings',
+    examples: ['.mcp.json', '.vscode/sftp.json'],
+  },
   {
     kind: 'file',
     name: /config(\.worktree)?/,
@@ -201,10 +228,37 @@ export const MASKED_NAMES: readonly MaskedName[] = [
     content: 'git-credential',
     examples: ['.git/config', '.git/modules/sub/config'],
   },
+  // A repository may have any name: `git clone --bare`, `--separate-git-dir`.
+  {
+    kind: 'file',
+    name: /config(\.worktree)?|\.?gitconfig|\.gitmodules/,
+    content: 'git-settings',
+    examples: ['.bare/config', 'app.git/config', 'gitconfig'],
+  },
 ]
 
 /** One expression for all names, since almost every file has none of them. */
 const ANY_NAME = new RegExp(`^(?:${MASKED_NAMES.map(({ name }) => name.source).join('|')})$`, 'is')
+
+/** What editors, file managers, package managers and people add to the name of a copy. */
+const COPY =
+  /(?:[~#]|[._ -]+(?:bak|backup|old|orig|original|save|saved|copy|tmp|temp|sw[a-p]|un|lock|new|prev|rpmsave|rpmnew|dpkg-\w+|ucf-\w+|kate-swp|\d[\d-]*|\((?:another )?(?:\d+\w* )?copy(?: \d+)?\)|\(\d+\)))$/i
+
+/** The same before the name. */
+const COPY_BEFORE = /^(?:#|~\$?|copy of |\.#|\.(?=\.))/i
+
+/**
+ * The names that a file may have a copy of: its own first. Threat: an editor leaves `.server.key.swp`, `#.env#` or `.netrc~` beside
+ * the file, and the copy has the same content.
+ */
+function originalNames(name: string): readonly string[] {
+  let bare = name.replace(COPY_BEFORE, '')
+  // As many as there are in practice: the sandbox chooses names, too.
+  for (let left = 4; left > 0 && COPY.test(bare); left -= 1) bare = bare.replace(COPY, '')
+  if (bare === name || bare === '') return [name]
+  // Vim hides its copies with a dot.
+  return bare.startsWith('.') ? [name, bare, bare.slice(1)] : [name, bare]
+}
 
 /**
  * The entries that may hide a file or directory; their content checks are still to be made.
@@ -212,12 +266,16 @@ const ANY_NAME = new RegExp(`^(?:${MASKED_NAMES.map(({ name }) => name.source).j
  * @param directory path of its directory
  */
 export function matchingNames(directory: string, name: string, isDirectory: boolean): readonly MaskedName[] {
-  if (!ANY_NAME.test(name)) return []
+  const names = originalNames(name).filter((one) => ANY_NAME.test(one))
+  if (names.length === 0) return []
   return MASKED_NAMES.filter(
     (entry) =>
       (entry.kind === 'directory' || !isDirectory) &&
-      new RegExp(`^(?:${entry.name.source})$`, 'is').test(name) &&
       (entry.within === undefined || new RegExp(entry.within, 'i').test(directory)) &&
-      (entry.except === undefined || !new RegExp(entry.except, 'i').test(name)),
+      names.some(
+        (one) =>
+          new RegExp(`^(?:${entry.name.source})$`, 'is').test(one) &&
+          (entry.except === undefined || !new RegExp(entry.except, 'i').test(one)),
+      ),
   )
 }

@@ -233,3 +233,44 @@ void t.test('a directory that is closed to the identity is hidden as a whole', (
   t.strictSame(hidden(), ['directory a/b', 'file .env', 'file a/.env'])
   t.end()
 })
+
+void t.test('copies that programs and people leave have the content of the file', (t) => {
+  const copies = [
+    ...['#.env#', '..env.un~', '.env copy', '.env (copy)', '.env (2)', '.env.2024-11-01', '.env_old'],
+    ...['.server.key.swp', 'server.key.bak', 'server.key~', 'id_ed25519.orig', 'Copy of prod.env'],
+    ...['.netrc.bak', '.netrc - Copy', '.git-credentials.lock', '.pgpass.tmp', 'prod.env copy', '.npmrc~'],
+    ...['.ssh.old/id', '.aws-backup/credentials', '.codex/auth.json.bak', '.git/config.lock'],
+  ]
+  const shown = ['.env.example', 'key.1', 'notes~', 'x copy.ts', 'id_rsa.pub', 'git/config.lock', '.aws.ts']
+  const secret = '_authToken=abcdefghijkl\n[remote "origin"]\n\turl = https://a:token@host/x\n'
+  const directory = tree('copies', Object.fromEntries([...copies, ...shown].map((name) => [name, secret])))
+  writeFileSync(join(directory, 'git/config.lock'), 'https://a:token@host/')
+  const names = findMaskedPaths(directory).map(({ path }) => path.slice(directory.length + 1))
+  t.strictSame(
+    names.sort(),
+    copies.map((name) => name.replace(/^(\.ssh\.old|\.aws-backup)\/.*/, '$1')).sort(),
+  )
+  t.end()
+})
+
+void t.test('settings of git, whatever the repository is called', (t) => {
+  const url = '[remote "origin"]\n\turl = https://token@github.com/a/b\n'
+  const directory = tree('git-settings', {
+    '.bare/config': url,
+    'app.git/config': url,
+    gitconfig: '[url "https://x:token@github.com/"]\n\tinsteadOf = https://github.com/\n',
+    'plain.git/config': '[remote "origin"]\n\turl = https://github.com/a/b\n',
+    'app/config': 'upstream: https://token@github.com/a/b\n',
+  })
+  const masks = findMaskedPaths(directory)
+  t.strictSame(masks.map(({ path }) => path.slice(directory.length + 1)).sort(), [
+    '.bare/config',
+    'app.git/config',
+    'gitconfig',
+  ])
+  for (const { content = '' } of masks) {
+    t.match(content, 'github.com')
+    t.notMatch(content, 'token')
+  }
+  t.end()
+})

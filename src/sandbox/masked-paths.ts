@@ -68,7 +68,8 @@ export function searchTree(tree: string, bounds: MaskBounds, trees: readonly str
     for (const entry of entries ?? []) {
       const path = joinPath(directory, entry.name)
       if (entry.name === '.git') gitPlaces.push(path)
-      else if (entry.name === 'HEAD' && isGitDirectory(directory, entries ?? [])) gitPlaces.push(directory)
+      else if (entry.name === 'HEAD' && !directory.endsWith('/.git') && isGitDirectory(entries ?? []))
+        gitPlaces.push(directory)
       const mask = classify(directory, entry)
       if (mask !== null) found.push(mask)
       else if (entry.type === 'directory' && !isPackage(directory, entry.name)) pending.push(path)
@@ -79,10 +80,10 @@ export function searchTree(tree: string, bounds: MaskBounds, trees: readonly str
   return { masks: found.flatMap((mask) => followLink(mask, trees)), gitPlaces }
 }
 
-/** A git directory with any name: a bare repository, a submodule's, a worktree's. */
-function isGitDirectory(directory: string, entries: readonly TreeEntry[]): boolean {
+/** Whether git takes a directory with these entries for a repository, whatever its name: a bare one, a submodule's, a worktree's. */
+export function isGitDirectory(entries: readonly TreeEntry[]): boolean {
   const has = (name: string) => entries.some((entry) => entry.name === name)
-  return !directory.endsWith('/.git') && ((has('objects') && has('refs')) || has('commondir'))
+  return has('HEAD') && ((has('objects') && has('refs')) || has('commondir'))
 }
 
 /** Whether an entry must be hidden by its name, its type or its content; null if the sandbox may see it. */

@@ -1,7 +1,10 @@
-import { existsSync, readdirSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
 import { isHarmlessConfig, setNewRepositoriesAside } from './new-repositories.js'
+import { changedProgramFiles } from './program-files.js'
 
 const CLONE = `[core]
 	repositoryformatversion = 0
@@ -73,5 +76,58 @@ void t.test('repositories of a sandbox that make git run programs get another na
   t.ok(complete)
   t.strictSame(readdirSync(join(root, 'monitor')).sort(), ['.git-from-sandbox', '.git-from-sandbox-2'])
   for (const name of ['.', 'harmless', 'module-a']) t.ok(existsSync(join(root, name, '.git')), name)
+  t.end()
+})
+
+void t.test('and so do those without the name .git, wherever the shell of the user goes', (t) => {
+  const bare = (config: string) => ({ HEAD: 'ref: refs/heads/x\n', objects: {}, refs: {}, config })
+  const monitor = '[core]\n\tbare = false\n\tfsmonitor = ./x'
+  const root = t.testdir({
+    docs: bare(monitor),
+    '.cargo': { HEAD: 'ref: refs/heads/x\n', commondir: '../docs', config: '' },
+    'mine.git': { ...bare(monitor), commondir: '', worktrees: { a: { HEAD: 'x', commondir: '../..\n' } } },
+    'stolen.git': {
+      ...bare(monitor),
+      commondir: '',
+      worktrees: { b: { HEAD: 'x', commondir: '../..', 'config.worktree': monitor } },
+    },
+    'clone.git': bare(CLONE),
+    src: { HEAD: '', refs: {} },
+  })
+  const readOnly = ['mine.git', 'stolen.git'].flatMap((name) =>
+    ['config', 'commondir'].map((file) => ({ path: join(root, name, file), kind: 'file' as const })),
+  )
+  const shown = [{ path: root, kind: 'directory' as const, writable: true }]
+  const hidden = [{ path: join(root, '.cargo/config'), kind: 'file' as const }]
+  const { setAside } = setNewRepositoriesAside({ shown, readOnly, hidden })
+  const names = ['docs', '.cargo', 'stolen.git/worktrees/b']
+  t.strictSame(setAside.sort(), names.map((name) => join(root, name, 'HEAD')).sort())
+  for (const name of names) {
+    t.notOk(existsSync(join(root, name, 'HEAD')), name)
+    t.ok(existsSync(join(root, name, 'HEAD-from-sandbox')), name)
+  }
+  for (const name of ['mine.git', 'mine.git/worktrees/a', 'clone.git', 'src'])
+    t.ok(existsSync(join(root, name, 'HEAD')), name)
+  t.end()
+})
+
+void t.test('a path that is too long for the kernel ends the search of nothing else', (t) => {
+  const config = '[core]\n\tfsmonitor = ./x'
+  // Not a directory of tap's, which cannot remove such paths.
+  const root = mkdtempSync(join(tmpdir(), 'egress-deep-'))
+  t.teardown(() => execFileSync('rm', ['-rf', root]))
+  for (const one of ['last', 'AAA']) {
+    mkdirSync(join(root, one, '.git'), { recursive: true })
+    writeFileSync(join(root, one, '.git/config'), config)
+  }
+  const name = 'd'.repeat(250)
+  const make = `for i in $(seq 18); do mkdir ${name}; cd ${name}; mkdir .git; printf '${config}' >.git/config; done`
+  execFileSync('sh', ['-c', make], { cwd: root })
+  const shown = [{ path: root, kind: 'directory' as const, writable: true }]
+  const { setAside, left, complete } = setNewRepositoriesAside({ shown, readOnly: [], hidden: [] })
+  t.notOk(complete, 'which is said')
+  t.strictSame(left, [])
+  for (const one of ['last', 'AAA']) t.ok(setAside.includes(join(root, one, '.git')), one)
+  t.doesNotThrow(() => changedProgramFiles(shown, 0))
   t.end()
 })

@@ -1,21 +1,24 @@
-import { existsSync, lstatSync, readdirSync, readFileSync, renameSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { joinPath, listEntries } from './masked-paths.js'
+import { isGitDirectory, joinPath, listEntries } from './masked-paths.js'
 import type { SandboxPlan } from './plan.js'
-import { fsPath } from './raw-path.js'
+import { entryAt, fsPath } from './raw-path.js'
 
 /** Entries after which the search ends. */
 const MAX_ENTRIES = 400_000
 
 const MAX_CONFIG_BYTES = 64 * 1024
 
+/** Bytes of a path below which everything that is looked at has one that the kernel takes (PATH_MAX, 4096). */
+const MAX_PATH_BYTES = 3_900
+
 /** What a repository is renamed to. */
 const ASIDE = '-from-sandbox'
 
 export interface NewRepositories {
-  /** `.git` of repositories that were renamed */
+  /** what was renamed: `.git` of repositories, and `HEAD` of those with other names */
   readonly setAside: string[]
-  /** `.git` of those that could not be renamed */
+  /** the same of those that could not be renamed */
   readonly left: string[]
   /** whether everything was searched */
   readonly complete: boolean
@@ -25,6 +28,9 @@ export interface NewRepositories {
  * Renames `.git` of repositories that a sandbox has made if git would run programs because of them. Call it when the sandbox has
  * ended. Threat: `git status` of the user's own repository runs git in every directory that the index calls a submodule, and
  * there it obeys that directory's configuration. The sandbox can write the index and the directory.
+ *
+ * Git takes any directory with `HEAD`, `objects` and `refs` for a repository, and a prompt of the shell runs git wherever the user
+ * goes. Of such a directory `HEAD` is renamed, since the rest may be a directory of the user's.
  */
 export function setNewRepositoriesAside({
   shown,
@@ -39,11 +45,18 @@ export function setNewRepositoriesAside({
   )
   let seen = 0
   for (let directory = pending.pop(); directory !== undefined; directory = pending.pop()) {
-    for (const { name, type } of listEntries(directory) ?? []) {
+    const entries = listEntries(directory) ?? []
+    const head = joinPath(directory, 'HEAD')
+    if (isGitDirectory(entries) && !isHarmlessPlace(directory, known))
+      (rename(head) ? result.setAside : result.left).push(head)
+    for (const { name, type } of entries) {
       const path = joinPath(directory, name)
       if (++seen > MAX_ENTRIES) return { ...result, complete: false }
       if (name !== '.git') {
-        if (type === 'directory') pending.push(path)
+        if (type !== 'directory') continue
+        // A sandbox makes longer ones step by step, and so does git on the host look at them.
+        if (Buffer.byteLength(path) > MAX_PATH_BYTES) result.complete = false
+        else pending.push(path)
       } else if (!known.has(path) && !isHarmless(path, known))
         (rename(path) ? result.setAside : result.left).push(path)
     }
@@ -53,8 +66,7 @@ export function setNewRepositoriesAside({
 
 function rename(path: string): boolean {
   let to = path + ASIDE
-  for (let count = 2; lstatSync(fsPath(to), { throwIfNoEntry: false }) !== undefined; count += 1)
-    to = `${path}${ASIDE}-${String(count)}`
+  for (let count = 2; entryAt(to) !== undefined; count += 1) to = `${path}${ASIDE}-${String(count)}`
   try {
     renameSync(fsPath(path), fsPath(to))
     return true
@@ -66,18 +78,33 @@ function rename(path: string): boolean {
 /** @param known paths that the sandbox could not write: the configuration of every repository that it found */
 function isHarmless(path: string, known: ReadonlySet<string>): boolean {
   if (known.has(join(path, 'config'))) return true
-  const found = lstatSync(fsPath(path), { throwIfNoEntry: false })
+  const found = entryAt(path)
   if (found?.isDirectory() === true) return isHarmlessDirectory(path)
   const [, target] = /^gitdir: ([^\n]+)\n?$/.exec(found?.isFile() === true ? (textOf(path) ?? '') : '') ?? []
   if (target === undefined) return false
   const directory = resolve(dirname(path), target)
-  const [, main = '', kind] = /^(.*\/\.git)\/(modules|worktrees)\/.+$/.exec(directory) ?? []
-  if (!known.has(join(main, 'config'))) return false
-  if (kind === 'modules') return known.has(join(directory, 'config')) || isHarmlessDirectory(directory)
-  const common = textOf(join(directory, 'commondir'))
+  const [, main = ''] = /^(.*\/\.git)\/modules\/.+$/.exec(directory) ?? []
+  if (known.has(join(main, 'config')))
+    return known.has(join(directory, 'config')) || isHarmlessDirectory(directory)
+  return isPlainWorktree(directory, known)
+}
+
+/** Of a git directory with any name. A file `config` may be another program's; `commondir` is protected in a repository alone. */
+function isHarmlessPlace(directory: string, known: ReadonlySet<string>): boolean {
   return (
-    common?.trim() === '../..' &&
+    known.has(join(directory, 'commondir')) ||
+    isHarmlessDirectory(directory) ||
+    isPlainWorktree(directory, known)
+  )
+}
+
+/** Whether a directory is where git keeps what it knows of a worktree, in a repository that the sandbox could not configure. */
+function isPlainWorktree(directory: string, known: ReadonlySet<string>): boolean {
+  const main = dirname(dirname(directory))
+  return (
+    known.has(join(main, 'config')) &&
     dirname(directory) === join(main, 'worktrees') &&
+    textOf(join(directory, 'commondir'))?.trim() === '../..' &&
     isPlain(directory, 'config.worktree')
   )
 }
@@ -87,17 +114,16 @@ function isHarmlessDirectory(path: string): boolean {
     return false
   if (!hasOnlySamples(join(path, 'hooks'))) return false
   const config = join(path, 'config')
-  if (lstatSync(fsPath(config), { throwIfNoEntry: false }) === undefined) return true
+  if (entryAt(config) === undefined) return true
   const text = textOf(config)
   return text !== null && isHarmlessConfig(text)
 }
 
 /** Whether there is no such name. */
-const isPlain = (directory: string, name: string): boolean =>
-  lstatSync(fsPath(join(directory, name)), { throwIfNoEntry: false }) === undefined
+const isPlain = (directory: string, name: string): boolean => entryAt(join(directory, name)) === undefined
 
 function hasOnlySamples(hooks: string): boolean {
-  const found = lstatSync(fsPath(hooks), { throwIfNoEntry: false })
+  const found = entryAt(hooks)
   if (found === undefined) return true
   if (!found.isDirectory()) return false
   try {
@@ -137,7 +163,7 @@ export function isHarmlessConfig(text: string): boolean {
 }
 
 function textOf(path: string): string | null {
-  const found = lstatSync(fsPath(path), { throwIfNoEntry: false })
+  const found = entryAt(path)
   if (found?.isFile() !== true || found.size > MAX_CONFIG_BYTES || !existsSync(fsPath(path))) return null
   try {
     return readFileSync(fsPath(path), 'utf8')

@@ -1,7 +1,7 @@
-import { lstatSync } from 'node:fs'
+import { join } from 'node:path'
 import { isPackage, joinPath, listEntries } from './masked-paths.js'
 import type { ShownTree } from './plan.js'
-import { fsPath } from './raw-path.js'
+import { entryAt } from './raw-path.js'
 
 /** Milliseconds that the change time of a file may be before the clock of this program. */
 const CLOCK_SLACK_MS = 20
@@ -11,7 +11,10 @@ const MAX_ENTRIES = 200_000
 
 /** Files that programs on the host run or obey without being asked: editors, package managers, build tools, CI, git. */
 const NAMES =
-  /^(package\.json|\.pnpmfile\.cjs|\.yarnrc(\.yml)?|\.npmrc|(gnu)?makefile|.*\.mk|justfile|taskfile\.ya?ml|rakefile|gemfile|\.envrc|\.tool-versions|\.?mise\.toml|\.pre-commit-config\.yaml|lefthook\.ya?ml|\.huskyrc.*|\.lintstagedrc.*|\.gitlab-ci\.yml|\.gitmodules|\.gitattributes|.*\.code-workspace|devcontainer\.json|(docker-)?compose.*\.ya?ml|dockerfile|setup\.py|conftest\.py|noxfile\.py|tox\.ini|build\.rs|build\.gradle(\.kts)?|settings\.gradle(\.kts)?|gradlew|mvnw|pom\.xml|cmakelists\.txt|\.mcp\.json|.*\.(pth|desktop)|sandbox-run|\.(bash|zsh|pro)[a-z_]*(rc|file|login))$/i
+  /^(package\.json|\.pnpmfile\.cjs|\.yarnrc(\.yml)?|\.npmrc|(gnu)?makefile|.*\.mk|justfile|taskfile\.ya?ml|rakefile|gemfile|\.envrc|\.tool-versions|\.?mise\.toml|\.pre-commit-config\.yaml|lefthook\.ya?ml|\.huskyrc.*|\.lintstagedrc.*|\.gitlab-ci\.yml|\.gitmodules|\.gitattributes|.*\.code-workspace|devcontainer\.json|(docker-)?compose.*\.ya?ml|dockerfile|setup\.py|conftest\.py|noxfile\.py|tox\.ini|build\.rs|build\.gradle(\.kts)?|settings\.gradle(\.kts)?|gradlew|mvnw|pom\.xml|cmakelists\.txt|\.mcp\.json|.*\.(pth|desktop)|sandbox-run|\.?(bash|zsh|pro)[a-z_]*(rc|file|login))$/i
+
+/** What `git rebase --continue` does next, which may be to run programs. */
+const GIT_TODO = ['rebase-merge/git-rebase-todo']
 
 const DIRECTORIES =
   /\/(\.vscode|\.idea|\.devcontainer|\.husky|\.githooks|\.claude|\.cursor|\.github\/(workflows|actions)|\.circleci)(\/|$)/i
@@ -39,6 +42,7 @@ export function changedProgramFiles(
       if (++seen > MAX_ENTRIES) return found
       if (name === '.git') {
         if (!tops.has(directory) && isNewer(path, since, true)) found.push(path)
+        for (const todo of GIT_TODO) if (isNewer(join(path, todo), since, false)) found.push(join(path, todo))
       } else if (type === 'directory') {
         if (!tops.has(path) && !isPackage(directory, name)) pending.push(path)
       } else if ((NAMES.test(name) || DIRECTORIES.test(directory)) && isNewer(path, since, false))
@@ -49,6 +53,6 @@ export function changedProgramFiles(
 }
 
 function isNewer(path: string, since: number, created: boolean): boolean {
-  const found = lstatSync(fsPath(path), { throwIfNoEntry: false })
+  const found = entryAt(path)
   return found !== undefined && (created ? found.birthtimeMs : found.ctimeMs) >= since - CLOCK_SLACK_MS
 }

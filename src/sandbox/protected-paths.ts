@@ -36,7 +36,8 @@ export function findProtected({ trees, policies, gitPlaces, install }: Protectio
     if (kind === 'directory' && path !== trees.home && !path.endsWith('/.git'))
       found.reserve(join(path, '.git'), 'directory')
   for (const path of gitPlaces) protectGit(path, found)
-  for (const path of installPaths(install, trees)) found.keepExisting(path)
+  for (const path of userConfigs()) protectConfig(path, found)
+  protectInstall(install, found)
   return found.result()
 }
 
@@ -47,6 +48,15 @@ class Collector {
 
   constructor(trees: ShownTrees) {
     this.#trees = trees
+  }
+
+  isWritable(path: string): boolean {
+    return isWritable(path, this.#trees)
+  }
+
+  /** Whether a path is a tree, or contains one. */
+  isAbove(path: string): boolean {
+    return this.#trees.shown.some((tree) => isWithin(tree.path, path))
   }
 
   /** Makes an existing path read-only, and reserves its name if it does not exist and its directory does. */
@@ -149,24 +159,43 @@ function protectGit(path: string, found: Collector): void {
   // With this file git takes the configuration of another directory; "." is the directory itself.
   found.keep(join(path, 'commondir'), 'file', '.\n')
   protectHooks(config, path.endsWith('/.git') ? dirname(path) : path, found)
-  for (const [, value = ''] of config.matchAll(/^\s*path\s*=\s*"?([^"\n]+?)"?\s*$/gim))
-    if (!value.startsWith('~')) found.keep(resolve(path, value), 'file')
+  protectIncludes(config, path, found)
 }
+
+/** The files that a configuration includes, which git obeys as it does the configuration itself. */
+function protectIncludes(config: string, directory: string, found: Collector): void {
+  for (const [, value = ''] of config.matchAll(/^\s*path\s*=\s*"?([^"\n]+?)"?\s*$/gim))
+    found.keep(fromHome(value, directory), 'file')
+}
+
+/** A configuration of the user's own. Threat: it is often a link to a directory of settings, in which an agent works. */
+function protectConfig(path: string, found: Collector): void {
+  found.keepExisting(path)
+  protectIncludes(textOf(path), dirname(realOrSame(path)), found)
+}
+
+/** A path as git reads it from a configuration. */
+const fromHome = (value: string, directory: string): string =>
+  value.startsWith('~/') ? join(homedir(), value.slice(2)) : resolve(directory, value)
 
 /** @param place where git takes a relative path from: the top of the work tree, or the bare repository */
 function protectHooks(config: string, place: string, found: Collector): void {
-  const all = [...`${userConfig()}\n${config}`.matchAll(/^\s*hooksPath\s*=\s*"?([^"\n]+?)"?\s*$/gim)]
+  const all = [
+    ...`${userConfigs().map(textOf).join('\n')}\n${config}`.matchAll(
+      /^\s*hooksPath\s*=\s*"?([^"\n]+?)"?\s*$/gim,
+    ),
+  ]
   for (const [, value = ''] of all) {
-    const hooks = value.startsWith('~/') ? join(homedir(), value.slice(2)) : resolve(place, value)
+    const hooks = fromHome(value, place)
     found.keepWithParents(hooks)
     for (const target of linkTargets(hooks)) found.keepTarget(target)
   }
 }
 
 /** The user's own settings of git, which may say that every repository has its hooks in a directory that is not `.git`. */
-function userConfig(): string {
+function userConfigs(): string[] {
   const home = process.env['XDG_CONFIG_HOME'] ?? join(homedir(), '.config')
-  return ['/etc/gitconfig', join(home, 'git/config'), join(homedir(), '.gitconfig')].map(textOf).join('\n')
+  return ['/etc/gitconfig', join(home, 'git/config'), join(homedir(), '.gitconfig')]
 }
 
 /** Where the links in a directory lead. */
@@ -176,17 +205,41 @@ function linkTargets(directory: string): string[] {
     .map(({ name }) => realOrSame(join(directory, name)))
 }
 
-/** The program's own files, if the sandbox could write to them: what `egress` and `sandbox-run` load, compile and run. */
-function installPaths(install: string, trees: ShownTrees): string[] {
-  if (!isWritable(install, trees)) return []
-  if (!trees.shown.some(({ path }) => isWithin(path, install))) return [install]
-  return PROGRAM_FILES.map((name) => join(install, name)).filter((path) => existsSync(path))
+/**
+ * The program's own files, if the sandbox could write to them: what `egress`, `sandbox-run` and `docker compose up` load, compile,
+ * build and run.
+ */
+function protectInstall(install: string, found: Collector): void {
+  if (!found.isWritable(install)) return
+  if (!found.isAbove(install)) found.keepExisting(install)
+  else {
+    for (const name of PROGRAM_FILES) found.keepExisting(join(install, name))
+    for (const kind of ['file', 'directory'] as const)
+      for (const name of NEW_PROGRAM_FILES[kind]) found.reserve(join(install, name), kind)
+  }
+  // Packages that a project has installed beside this one, and the link that starts it.
+  const packages = /^.*?\/node_modules(?=\/)/.exec(install)?.[0]
+  if (packages !== undefined && found.isWritable(packages)) found.keepExisting(packages)
 }
 
-const PROGRAM_FILES =
-  'dist node_modules package.json package-lock.json tsconfig.json .npmrc sandbox-run src dns proxy firewall config test bench docker docker-compose.yml kubernetes'.split(
-    ' ',
-  )
+const COMPOSE_FILES = ['docker-compose', 'compose', 'docker-compose.override', 'compose.override'].flatMap(
+  (name) => [`${name}.yml`, `${name}.yaml`],
+)
+
+const PROGRAM_FILES = [
+  ...['dist', 'node_modules', 'package.json', 'package-lock.json', 'npm-shrinkwrap.json', 'tsconfig.json'],
+  ...['.npmrc', '.dockerignore', 'sandbox-run', 'src', 'dns', 'proxy', 'firewall', 'config', 'test', 'bench'],
+  ...['docker', 'kubernetes', ...COMPOSE_FILES],
+]
+
+/**
+ * Those that would be obeyed if the sandbox created them. Threat: Compose prefers `compose.yaml` and merges an override, npm prefers
+ * a shrinkwrap. A file `tsconfig.json` would make an installed package a checkout, so a directory has that name.
+ */
+const NEW_PROGRAM_FILES = {
+  file: ['package-lock.json', 'npm-shrinkwrap.json', '.npmrc', '.dockerignore', ...COMPOSE_FILES],
+  directory: ['dist', 'node_modules', 'tsconfig.json'],
+}
 
 function textOf(path: string): string {
   try {

@@ -1,3 +1,5 @@
+import { lstatSync, type Stats } from 'node:fs'
+
 /*
  * File names are bytes, and not all of them are UTF-8. A path in this program is a string in which each byte that is not part
  * of valid UTF-8 stands as a lone surrogate (U+DC80 to U+DCFF, as in Python's `surrogateescape`). Such a string survives JSON
@@ -44,6 +46,15 @@ export function encodePath(path: string): Buffer {
 /** The path as node:fs takes it. */
 export function fsPath(path: string): string | Buffer {
   return isRaw(path) ? encodePath(path) : path
+}
+
+/** What is at a path; undefined for nothing, and for what cannot be looked at, such as a path that is too long for the kernel. */
+export function entryAt(path: string): Stats | undefined {
+  try {
+    return lstatSync(fsPath(path))
+  } catch {
+    return undefined
+  }
 }
 
 /** A path for a message: bytes that are not UTF-8 as `\xe4`. */

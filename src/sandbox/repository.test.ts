@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
@@ -126,3 +126,58 @@ void t.test('a git directory that is a tree of its own is protected as one insid
   for (const name of ['config', 'hooks']) t.ok(kept.includes(join(path, name)), name)
   t.end()
 })
+
+void t.test('what the settings of git include is protected, and so are the settings of the user', (t) => {
+  const main = repository('including')
+  const home = join(root, 'including-home')
+  const dotfiles = join(root, 'dotfiles')
+  for (const directory of [home, dotfiles]) mkdirSync(directory)
+  writeFileSync(join(dotfiles, 'gitconfig'), '[include]\n\tpath = ./more\n')
+  writeFileSync(join(dotfiles, 'other'), '')
+  symlinkSync(join(dotfiles, 'gitconfig'), join(home, '.gitconfig'))
+  writeFileSync(join(main, '.git/config'), '[include]\n\tpath = ~/../dotfiles/late\n')
+  const before = process.env['HOME']
+  process.env['HOME'] = home
+  t.teardown(() => (process.env['HOME'] = before))
+  const shown = [main, dotfiles].map((path) => ({ path, kind: 'directory' as const, writable: true }))
+  const trees = { workdir: main, home: null, shown, links: {} }
+  const { readOnly, reserved } = findProtected({
+    trees,
+    policies: [],
+    gitPlaces: [join(main, '.git')],
+    install: '/nowhere',
+  })
+  const readOnlyNames = readOnly.map(({ path }) => path)
+  t.ok(readOnlyNames.includes(join(dotfiles, 'gitconfig')))
+  t.notOk(readOnlyNames.includes(join(dotfiles, 'other')))
+  const names = reserved.map(({ path }) => path)
+  for (const name of ['more', 'late']) t.ok(names.includes(join(dotfiles, name)), name)
+  t.end()
+})
+
+void t.test(
+  'what Compose, npm and Node would take for a part of the program is protected or reserved',
+  (t) => {
+    const install = join(root, 'install')
+    mkdirSync(join(install, 'dist'), { recursive: true })
+    writeFileSync(join(install, 'docker-compose.yml'), '')
+    const project = join(root, 'project-with-egress')
+    const inside = join(project, 'node_modules/agent-egress-firewall')
+    mkdirSync(join(project, 'node_modules/pino'), { recursive: true })
+    mkdirSync(inside)
+    const protect = (tree: string, place: string) => {
+      const shown = [{ path: tree, kind: 'directory' as const, writable: true }]
+      const trees = { workdir: tree, home: null, shown, links: {} }
+      const { readOnly, reserved } = findProtected({ trees, policies: [], gitPlaces: [], install: place })
+      return [readOnly, reserved].map((paths) => paths.map(({ path }) => path.slice(tree.length + 1)))
+    }
+    const [kept = [], reserved = []] = protect(install, install)
+    t.strictSame(kept.sort(), ['dist', 'docker-compose.yml'])
+    for (const name of ['compose.yaml', 'docker-compose.override.yml', '.npmrc', 'node_modules'])
+      t.ok(reserved.includes(name), name)
+    t.strictSame(protect(root, install)[0], ['install'], 'below a tree it is read-only as a whole')
+    t.ok(protect(project, inside)[0]?.includes('node_modules'), 'with the packages that it loads')
+    t.notOk(protect(project, install)[0]?.includes('node_modules'), 'which are writable without it')
+    t.end()
+  },
+)

@@ -8,6 +8,7 @@ export type MaskedContent =
   | 'not-a-public-pem'
   | 'private-key'
   | 'git-credential'
+  | 'git-settings'
   | 'ini-settings'
   | 'yaml-settings'
   | 'xml-settings'
@@ -32,12 +33,16 @@ const FILTERS: Readonly<Record<MaskedContent, (text: string) => string | null>> 
   'composer-credential': (text) =>
     /oauth|token|password|http-basic|bearer|secret|SECRET|key/i.test(text) || text.trim() === '' ? '' : null,
   'git-credential': (text) => changed(text, gitLine),
+  'git-settings': (text) => (GIT_SECTION.test(text) ? changed(text, gitLine) : null),
   'ini-settings': (text) => settings(text, 'ini'),
   'yaml-settings': (text) => settings(text, 'yaml'),
   'xml-settings': (text) => orNull(text, filterXml(text) ?? ''),
   'json-credential': (text) => filterJson(text, new Date()) ?? '',
   'json-settings': (text) => orNull(text, sameJson(text, filterJson(text, new Date()) ?? '')),
 }
+
+/** Of a file that has no name of git's. */
+const GIT_SECTION = /^[ \t]*\[(?:core|remote|url|http|credential|include|includeif|submodule)[\] \t."]/im
 
 /** Every Python environment contains certificate bundles. Hiding them would break TLS and protect nothing. */
 function isPublicPem(text: string): boolean {
