@@ -4,6 +4,7 @@ import type { Ledger } from '#firewall/ledger/ledger.js'
 import { EntityTags } from '../redaction/entity-tags.js'
 import { GatewaySecretPatterns } from '../redaction/gateway-secret-patterns.js'
 import { Authorities } from '../upstream/authorities.js'
+import { NO_LISTENERS, type OwnListeners } from '../upstream/own-listeners.js'
 import { PooledUpstreams } from '../upstream/pools/pools.js'
 import { UpstreamResolver } from '../upstream/resolver.js'
 import type { Upstreams } from '../upstream/upstream.js'
@@ -29,6 +30,7 @@ export interface ProxySnapshot extends DecisionSnapshot {
  *
  * @param now milliseconds since 1970
  * @param observes whether hosts that the policy does not list pass without credentials
+ * @param own where the gateway itself listens
  */
 export function createProxySnapshot(
   policy: Policy,
@@ -36,6 +38,7 @@ export function createProxySnapshot(
   now: () => number,
   previous: ProxySnapshot | null = null,
   observes = false,
+  own: OwnListeners = NO_LISTENERS,
 ): ProxySnapshot {
   const { upstream, http } = policy
   const keepsResolver = previous?.resolver.isMadeFrom(upstream, http.connectTimeoutMs) === true
@@ -45,7 +48,9 @@ export function createProxySnapshot(
     ...createDecisionSnapshot(policy, ledger, previous, observes),
     secretPatterns: new GatewaySecretPatterns(policy, previous?.secretPatterns ?? null),
     entityTags: previous?.entityTags ?? new EntityTags(randomBytes(32)),
-    resolver: keepsResolver ? previous.resolver : new UpstreamResolver(upstream, http.connectTimeoutMs, now),
+    resolver: keepsResolver
+      ? previous.resolver
+      : new UpstreamResolver(upstream, http.connectTimeoutMs, now, own),
     authorities:
       previous?.authorities.isMadeFrom(hostAuthorities) === true
         ? previous.authorities

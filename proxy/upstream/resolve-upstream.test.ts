@@ -6,6 +6,7 @@ import { directWays } from '#test/fixtures/direct.js'
 import { destination } from '#test/fixtures/policy.js'
 import type { Recorder } from '../contracts/recorder.js'
 import type { ConnectionInfo } from '../contracts/connection.js'
+import { OwnPorts } from './own-listeners.js'
 import { resolveUpstream } from './resolve-upstream.js'
 import { UpstreamResolver } from './resolver.js'
 
@@ -115,6 +116,23 @@ void t.test('one bad address of several refuses all', async (t) => {
       { reason: 'address-refused' },
       `${name}: no permission opens it`,
     )
+})
+
+void t.test('no permission makes the gateway its own upstream', async (t) => {
+  const own = new OwnPorts()
+  const server = await startNameServer((name) => (name.startsWith('loop') ? ['127.0.0.1'] : ['10.0.0.1']))
+  t.teardown(() => server.close())
+  const hosts = { 'fixed.example.com': { address: '127.0.0.2', port: 9900 } }
+  const resolver = new UpstreamResolver(names({ servers: [server.address], hosts }), 900, () => 0, own)
+  const pin = (host: string) =>
+    resolveUpstream(contextWith(), directWays(resolver), connection, origin(host), to(true))
+  for (const host of ['loop.example.com', 'fixed.example.com'])
+    t.match(await pin(host), { addresses: [/^127/] }, `${host}: allowed as long as nobody listens`)
+  own.add(443)
+  own.add(9900)
+  for (const host of ['loop.example.com', 'fixed.example.com'])
+    t.match(await pin(host), { reason: 'address-refused', detail: /the gateway itself listens/ }, host)
+  t.match(await pin('other.example.com'), { addresses: ['10.0.0.1'] }, 'another host at the same port')
 })
 
 void t.test('DNS rebinding: what is pinned stays, and the next look is checked again', async (t) => {

@@ -76,6 +76,11 @@ export async function resolveOnce(
   if (refused !== null) return deny('address-refused', { rule: id, detail: refused })
   const addresses = resolution?.addresses.map(({ address }) => address) ?? []
   const port = resolution?.port ?? origin.port
+  if (addresses.some((address) => resolver.own.has(address, port)))
+    return deny('address-refused', {
+      rule: id,
+      detail: `the gateway itself listens on port ${String(port)} there`,
+    })
   if (proxy === null)
     return { owner, origin, port, ca, authorities, clientCertificate, knowsHttp2, addresses, via: null }
   const target = fixed ?? origin.host

@@ -2,6 +2,7 @@ import { Resolver } from 'node:dns/promises'
 import { isIP } from 'node:net'
 import { classifyAddress, type AddressClass } from '#firewall/addresses/address.js'
 import type { UpstreamNames } from '#firewall/contracts/policy.js'
+import { NO_LISTENERS, type OwnListeners } from './own-listeners.js'
 import { lookUpAbsolute } from './system-names.js'
 import { WildcardNames } from './wildcard-names.js'
 
@@ -47,7 +48,11 @@ export class UpstreamResolver {
   /** Names that a proxy resolves and nobody here knows, with the time until which they are not looked up again. */
   readonly #unknown = new Map<string, number>()
 
-  constructor(names: UpstreamNames, timeoutMs: number, now: () => number) {
+  /** Where an upstream would be the gateway itself. */
+  readonly own: OwnListeners
+
+  constructor(names: UpstreamNames, timeoutMs: number, now: () => number, own: OwnListeners = NO_LISTENERS) {
+    this.own = own
     this.#made = JSON.stringify([names, timeoutMs])
     const fixed = Object.entries(names.hosts)
     this.#fixed = new Map(fixed.map(([host, { address, port }]) => [host, resolution([address], port)]))

@@ -1,10 +1,12 @@
 import { X509Certificate } from 'node:crypto'
+import type { AddressInfo } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import { isDeepStrictEqual } from 'node:util'
 import { ignoredProxies } from '#config/hosts/upstream-proxy.js'
 import { readSettings, SETTING_VARIABLES, type Settings } from '#config/settings.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
+import { OwnPorts } from '#proxy/upstream/own-listeners.js'
 import { approvalRoutes } from '../approvals/routes.js'
 import { caCheck } from '../control/health-checks.js'
 import { beat, roleCheck } from '../control/heartbeat.js'
@@ -70,7 +72,9 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
   const { log, state, registry, audit, counts, feed, secrets, summaries } = parts
   secrets.loaded(namesOf(loaded.policy))
   const { Gateway } = await import('../gateway/gateway.js')
+  const own = new OwnPorts()
   const gateway = await Gateway.create({
+    own,
     policy: loaded.policy,
     refresher: loaded.refresher,
     audit,
@@ -96,8 +100,10 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
     operator.forget(sandbox)
   }
   if (operator.holds.all) log.warn('An operator has stopped all sandboxes. Lift it with `egress start`')
-  if (both) gateway.serve({ ...(await bindDns()), ...(await bindProxy()) })
-  else gateway.serveProxy(await bindProxy())
+  const listeners = await bindProxy()
+  for (const listener of Object.values(listeners)) own.add((listener.address() as AddressInfo).port)
+  if (both) gateway.serve({ ...(await bindDns()), ...listeners })
+  else gateway.serveProxy(listeners)
   publishPolicy(loaded.text, policyIn(state))
   writeWholeFile(policySourceIn(state), io.env[POLICY_SOURCE] ?? '')
   const reload = reloading({ both, flags, io, settings, loaded, gateway, ...parts })
@@ -161,6 +167,7 @@ export async function serveGateway(both: boolean, flags: RoleFlags, io: CommandI
       ...operatorRoutes(operator, known),
     ],
   })
+  if (admin.port !== null) own.add(admin.port)
   const stopBeat = beat(proxyBeatIn(state))
   if (loaded.empty !== null) log.warn(nothingAllowed(loaded.file, loaded.empty))
   const ignored = ignoredProxies(io.env, loaded.policy.proxies)

@@ -11,6 +11,7 @@ import { serveProxy } from '#proxy/listeners/serve.js'
 import { OpenStreams } from '#proxy/context/open-streams.js'
 import { Turns } from '#proxy/context/turns.js'
 import { Shutdown } from '#proxy/contracts/shutdown.js'
+import type { OwnListeners } from '#proxy/upstream/own-listeners.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import { Desk, type ShownApproval } from '../approvals/desk.js'
 import { webhookMessage } from '../approvals/present.js'
@@ -41,6 +42,8 @@ export interface GatewayOptions extends CheckedPolicy {
    * are recorded as observed. No policy, setting or variable can set it.
    */
   readonly observe?: boolean
+  /** Where the gateway itself listens, if not in the network of a sandbox. */
+  readonly own?: OwnListeners
 }
 
 /**
@@ -71,7 +74,7 @@ export class Gateway {
       now: Date.now,
       notify: (approval) => this.#notify(approval),
     })
-    this.#snapshot = createSnapshot(options, this.#ledger, Date.now, null, this.#descriptors, options.observe)
+    this.#snapshot = this.#snapshotOf(options, null)
     this.#proxy = {
       snapshot: () => this.#snapshot.proxy,
       ledger: this.#ledger,
@@ -106,14 +109,7 @@ export class Gateway {
    */
   replace(checked: CheckedPolicy): void {
     const before = this.#snapshot
-    const snapshot = createSnapshot(
-      checked,
-      this.#ledger,
-      Date.now,
-      before,
-      this.#descriptors,
-      this.#options.observe,
-    )
+    const snapshot = this.#snapshotOf(checked, before)
     this.#snapshot = snapshot
     if (before.proxy.pools !== snapshot.proxy.pools) before.proxy.pools.handOver(snapshot.proxy.pools)
     this.#refreshSecrets()
@@ -196,6 +192,11 @@ export class Gateway {
     this.approvals.prune(isActive)
     this.#snapshot.proxy.pools.prune(isActive)
     this.#proxy.ca.prune(isActive)
+  }
+
+  #snapshotOf(checked: CheckedPolicy, before: GatewaySnapshot | null): GatewaySnapshot {
+    const { observe, own } = this.#options
+    return createSnapshot(checked, this.#ledger, Date.now, before, this.#descriptors, observe, own)
   }
 
   /** Starts the refresher of the policy in force, instead of the one before. */

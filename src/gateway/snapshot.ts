@@ -4,6 +4,7 @@ import type { Policy } from '#firewall/contracts/policy.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
 import { fitLimits } from './descriptors.js'
 import { createResolverSnapshot } from './resolver-snapshot.js'
+import { NO_LISTENERS, type OwnListeners } from '#proxy/upstream/own-listeners.js'
 import { createProxySnapshot, type ProxySnapshot } from '#proxy/context/snapshot.js'
 
 /** A policy file after loading and checking; the input of `Gateway.replace`. */
@@ -29,6 +30,7 @@ export interface GatewaySnapshot {
  * @param previous the snapshot in force; parts that are not affected by the change are reused
  * @param descriptors how many the process may have open; null for any number
  * @param observes whether hosts that the policy does not list pass without credentials
+ * @param own where the gateway itself listens
  */
 export function createSnapshot(
   { policy, refresher = null }: CheckedPolicy,
@@ -37,8 +39,9 @@ export function createSnapshot(
   previous: GatewaySnapshot | null = null,
   descriptors: number | null = null,
   observes = false,
+  own: OwnListeners = NO_LISTENERS,
 ): GatewaySnapshot {
   const limited = { ...policy, limits: fitLimits(policy.limits, descriptors) }
-  const proxy = createProxySnapshot(limited, ledger, now, previous?.proxy ?? null, observes)
+  const proxy = createProxySnapshot(limited, ledger, now, previous?.proxy ?? null, observes, own)
   return { policy, proxy, dns: createResolverSnapshot(policy, proxy.namePolicy), refresher }
 }

@@ -121,7 +121,7 @@ void t.test('a path that is too long for the kernel ends the search of nothing e
     writeFileSync(join(root, one, '.git/config'), config)
   }
   const name = 'd'.repeat(250)
-  const make = `for i in $(seq 18); do mkdir ${name}; cd ${name}; mkdir .git; printf '${config}' >.git/config; done`
+  const make = `for i in $(seq 16); do mkdir ${name}; cd ${name} || exit; mkdir .git; printf '${config}' >.git/config; done`
   execFileSync('sh', ['-c', make], { cwd: root })
   const shown = [{ path: root, kind: 'directory' as const, writable: true }]
   const { setAside, left, complete } = setNewRepositoriesAside({ shown, readOnly: [], hidden: [] })

@@ -5,7 +5,7 @@ import { realOrSame, wayTo } from '../common/file-way.js'
 import { listEntries } from './masked-paths.js'
 import { isWithin } from './paths.js'
 import type { ReadOnlyPath, ReservedPath } from './plan.js'
-import { fsPath, isRaw } from './raw-path.js'
+import { entryAt, fsPath, isRaw } from './raw-path.js'
 import { isWritable, type ShownTrees } from './resolve-mounts.js'
 import { SandboxError } from './sandbox-error.js'
 
@@ -170,6 +170,7 @@ function protectIncludes(config: string, directory: string, found: Collector): v
 
 /** A configuration of the user's own. Threat: it is often a link to a directory of settings, in which an agent works. */
 function protectConfig(path: string, found: Collector): void {
+  if (entryAt(path) === undefined) return
   found.keepExisting(path)
   protectIncludes(textOf(path), dirname(realOrSame(path)), found)
 }

@@ -23,7 +23,12 @@ export interface Probe {
 }
 
 /** What the hidden files hold: nothing of it may be seen. */
+/** Settings of git, which are shown without their secrets. */
+export const OF_GIT = /(^|\/)(\.git\/.*|\.bare\/|app\.git\/)config$|^gitconfig$/
+
 export const SECRET = 'SECRET-0123456789'
+
+export const GIT_CONFIG = `[remote "origin"]\n\turl = https://${SECRET}@github.com/a/b`
 
 /** Directories of the work directory that lead to something hidden. */
 const PINNED = [
@@ -53,7 +58,7 @@ export const READ_PROBES: readonly Probe[] = [
     examples.map((path) => ({
       name: `hidden: ${path}`,
       script: kind === 'directory' ? `ls -A ${quoteWord(path)}` : `cat ${quoteWord(path)}`,
-      expect: path.includes('.git/') ? 'url = https://github.com/a/b' : '',
+      expect: OF_GIT.test(path) ? GIT_CONFIG.replace(`${SECRET}@`, '') : '',
     })),
   ),
   { name: 'hidden: further names of hidden files', script: 'cat second-name third/name', expect: '' },

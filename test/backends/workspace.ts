@@ -22,7 +22,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { SandboxBackend } from '#src/sandbox/backend.js'
 import { MASKED_NAMES } from '#src/sandbox/masked-names.js'
-import { HARD_NAMES, SECRET } from './probes.js'
+import { GIT_CONFIG, HARD_NAMES, OF_GIT, SECRET } from './probes.js'
 
 /** What files hold that appear during a run. */
 export const LATE_SECRET = 'LATE-SECRET-0123456789'
@@ -177,7 +177,7 @@ export class Workspace {
 
 function contentOf(path: string): string {
   if (path.endsWith('_rsa')) return `-----BEGIN OPENSSH PRIVATE KEY-----\n${SECRET}\n`
-  return path.includes('.git/') ? `\turl = https://${SECRET}@github.com/a/b\n` : SECRET
+  return OF_GIT.test(path) ? `${GIT_CONFIG}\n` : SECRET
 }
 
 async function untilPrinted(file: string): Promise<void> {
