@@ -78,7 +78,7 @@ await t.test(
         .map((report) => [report.row, report]),
     )
     if (reports.size < rows.length) t.comment(output.slice(-4_000))
-  const whole = await gate.world.records()
+    const whole = await gate.world.records()
     const workFiles = lines
       .filter((line) => line.startsWith(FROM_OUTSIDE))
       .map((line) => line.slice(FROM_OUTSIDE.length))

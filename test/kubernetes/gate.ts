@@ -133,7 +133,8 @@ export async function readyShard(shard: number): Promise<void> {
   }
 }
 
-async function uninstall(): Promise<void> {
+/** Removes what an earlier run has left. */
+export async function uninstall(): Promise<void> {
   await helm(['uninstall', 'egress', '--namespace', 'egress', '--wait'])
   await kubectl(['delete', 'namespace', 'egress', 'agents', '--ignore-not-found', '--wait=true'])
   await kubectl(['delete', 'clusterrole,clusterrolebinding', '-l', 'app.kubernetes.io/name=egress'])
