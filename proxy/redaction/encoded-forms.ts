@@ -19,7 +19,11 @@ export interface Edges {
  * Threat: a form that writes a character by more than two others is none of these. The windows by which forms are found
  * (`prefilter.ts`) would hold so few characters that they could be guessed.
  */
-export function encodedForms(secret: string): readonly Form[] {
+export function encodedForms(value: string): readonly Form[] {
+  return secretParts(value).flatMap(formsOf)
+}
+
+function formsOf(secret: string): readonly Form[] {
   if (secret === '') return []
   const percent = encodeURIComponent(secret)
   const json = JSON.stringify(secret).slice(1, -1)
@@ -58,6 +62,25 @@ export function encodedForms(secret: string): readonly Form[] {
 
 /** Characters; secrets have eight at least. */
 const MIN_FORM = 8
+
+/** RFC 7468; in JSON, its line breaks are escaped. */
+const PEM = /-----BEGIN ([A-Z0-9 ]+)-----([^]*?)-----END \1-----/g
+
+/**
+ * What of a value nobody knows: of private keys, only what is between the lines that open and close them.
+ *
+ * Threat: forms are found by how they end, and those lines are as well known as the beginnings of tokens. Text full of them, in
+ * any encoding, would be compared with all of the key again and again. And a key with spaces in its first line would have every
+ * word of a stream wait.
+ */
+function secretParts(value: string): readonly string[] {
+  const blocks = [...value.matchAll(PEM)].map(([, label = '', body = '']) => ({ label, body }))
+  const keys = blocks
+    .filter(({ label }) => label.includes('PRIVATE KEY'))
+    .map(({ body }) => body.replace(/^(?:\s|\\[rn])+|(?:\s|\\[rn])+$/g, ''))
+  if (!keys.some((key) => key.length >= MIN_FORM)) return [value]
+  return value.replace(PEM, '').trim() === '' ? keys : [...keys, value]
+}
 
 const NO_EDGES: Edges = Object.freeze({ before: 0, behind: 0 })
 

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { CLASSES } from './characters.js'
+import { encodedForms } from './encoded-forms.js'
 import { filtersOf, MEMORY, MIN_PATTERN } from './prefilter.js'
 
 const bytes = (text: string) => Buffer.from(text, 'latin1')
@@ -108,15 +109,39 @@ void t.test('any text: marks are special bytes, in order', (t) => {
   t.end()
 })
 
-void t.test('what closes a private key has no window, and the key is found', (t) => {
-  const key = Array.from({ length: 300 }, (_, i) => String.fromCharCode(0x41 + ((i * i * 7) % 26))).join('')
-  const footer = '-----END PRIVATE KEY-----'
-  const pattern = bytes(`-----BEGIN PRIVATE KEY-----${key}${footer}`)
-  for (let known = 1; known < 40; known += 1) {
-    const guess = `${key.slice(-1)}${footer}`.slice(0, known)
-    t.notOk(stops([pattern], bytes(`${guess} `.repeat(40))), guess)
+const base64 = (text: string) => Buffer.from(text, 'latin1').toString('base64')
+
+void t.test('what closes a private key has no window in any encoding, and the key is found', (t) => {
+  const letters = Array.from({ length: 300 }, (_, i) => String.fromCharCode(0x41 + ((i * i * 7) % 26)))
+  const key = `-----BEGIN PRIVATE KEY-----\n${letters.join('')}==\n`
+  const footer = '-----END PRIVATE KEY-----\n'
+  const certificate = '-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUX\n-----END CERTIFICATE-----\n'
+  const encodings: readonly ((text: string) => string)[] = [
+    (text) => text,
+    (text) => text.toLowerCase(),
+    encodeURIComponent,
+    JSON.stringify,
+    base64,
+    (text) => base64(`x${text}`),
+    (text) => base64(`xx${text}`),
+    (text) => base64(base64(text)),
+    (text) => Buffer.from(text).toString('hex'),
+  ]
+  const stopped: string[] = []
+  const missed: string[] = []
+  for (const after of ['', certificate]) {
+    const patterns = encodedForms(key + footer + after)
+    for (const encode of encodings) {
+      for (let known = 0; known < 5; known += 1) {
+        const text = encode(key.slice(key.length - known) + footer + after)
+        if (stops(patterns, bytes(`${text} ${text}`))) stopped.push(text)
+      }
+      const whole = encode(key + footer + after)
+      for (let before = 0; before < 16; before += 1)
+        if (!stops(patterns, bytes('.'.repeat(before) + whole))) missed.push(whole)
+    }
   }
-  for (let before = 0; before < 20; before += 1)
-    t.ok(stops([pattern], Buffer.concat([Buffer.alloc(before, '.'), pattern])))
+  t.strictSame(stopped, [])
+  t.strictSame(missed, [])
   t.end()
 })

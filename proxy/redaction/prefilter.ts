@@ -85,16 +85,16 @@ export class WindowFilter {
     this.stride = stride
     const tails = indexes.map((index) => {
       const bytes = patterns[index] ?? NO_BYTES
-      return { index, bytes, end: endOf(bytes, size + stride - 1) }
+      return { index, bytes, first: bytes.length - size - stride + 1 }
     })
-    for (const { index, bytes, end } of tails)
-      for (let offset = end - size - stride + 1; offset <= end - size; offset += 1) {
+    for (const { index, bytes, first } of tails)
+      for (let offset = first; offset < first + stride; offset += 1) {
         const key = this.#keyOf(bytes, offset)
         const same = this.#windows.get(key) ?? []
         same.push({ pattern: index, offset })
         this.#windows.set(key, same)
       }
-    const ends = tails.map(({ bytes, end }) => bytes.subarray(end - size - stride + 1, end))
+    const ends = tails.map(({ bytes, first }) => bytes.subarray(first))
     let exponent = Math.max(Math.ceil(Math.log2((ends.length * stride) / WINDOWS_PER_BUCKET)), MIN_EXPONENT)
     do {
       this.shift = 64 - exponent
@@ -121,15 +121,6 @@ export interface WindowOf {
 
 const NO_BYTES = new Uint8Array(0)
 const NO_WINDOWS: readonly WindowOf[] = Object.freeze([])
-
-/** What closes a private key (RFC 7468): as well known as the beginnings of tokens. */
-const FOOTER = '-----END '
-
-/** Where the last windows end, which together have so many bytes. */
-function endOf(pattern: Uint8Array, size: number): number {
-  const footer = Buffer.from(pattern.buffer, pattern.byteOffset, pattern.length).lastIndexOf(FOOTER)
-  return footer < size ? pattern.length : footer
-}
 
 interface Tier {
   /** Bytes of the shortest pattern. */

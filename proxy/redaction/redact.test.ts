@@ -212,6 +212,34 @@ void t.test('an event stream flows at once', (t) => {
   t.end()
 })
 
+void t.test('a log flows although the gateway has a private key, and the key is replaced', (t) => {
+  const lines = Array.from({ length: 20 }, (_, i) =>
+    `${String(i * i * 7919).padEnd(60, 'kEy/+')}zz==`.slice(0, 64),
+  )
+  const key = `-----BEGIN PRIVATE KEY-----\n${lines.join('\n')}\n-----END PRIVATE KEY-----\n`
+  for (const value of [
+    key,
+    `${key}-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUX\n-----END CERTIFICATE-----\n`,
+  ]) {
+    const redactor = new Redactor(new SecretPatterns(encodedForms(value)), new Tally())
+    let [passed, sent] = [0, 0]
+    for (let i = 0; i < 100; i += 1) {
+      const line = bytes(`2026-01-01 INFO job ${String(i)} finished in 3 ms\n`)
+      passed += redactor.push(line).length + redactor.idle().length
+      sent += line.length
+    }
+    t.equal(passed, sent, 'each line, before the next one came')
+    for (const said of [value, JSON.stringify(value), value.replaceAll('\n', '\r\n'), lines.join('')]) {
+      const out = run(encodedForms(value), [bytes(said)]).out.join('')
+      t.notOk(
+        lines.some((line) => out.includes(line)),
+        said.slice(0, 80),
+      )
+    }
+  }
+  t.end()
+})
+
 void t.test('nothing is copied, and nobody else changed, where there is nothing to replace', (t) => {
   const chunk = bytes('a secret here')
   t.equal(new Redactor(SecretPatterns.NONE, new Tally()).push(chunk), chunk)
