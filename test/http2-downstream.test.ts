@@ -2,6 +2,7 @@ import type { IncomingMessage, RequestListener } from 'node:http'
 import { constants } from 'node:http2'
 import type { Socket } from 'node:net'
 import t from 'tap'
+import type { Credential } from '#firewall/contracts/credential.js'
 import { Secret } from '#firewall/secrets/secret.js'
 import { bearer } from '#proxy/credentials/bearer.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
@@ -24,7 +25,7 @@ interface Teardown {
   teardown(close: () => Promise<void> | void): void
 }
 
-async function setUp(test: Teardown): Promise<SetUp> {
+async function setUp(test: Teardown, used: Credential = credential): Promise<SetUp> {
   const authority = await CertificateAuthority.create(Date.now())
   const answer: RequestListener = (request, response) => {
     const received: Buffer[] = []
@@ -48,7 +49,7 @@ async function setUp(test: Teardown): Promise<SetUp> {
         destination('https://other.example', ['allow GET /**'], { id: 'allow[0]', ca: authority.pem }),
         destination('http://plain.example', ['allow GET /**'], { id: 'allow[2]' }),
       ],
-      services: [service('api', 'https://api.example', credential)],
+      services: [service('api', 'https://api.example', used)],
       hosts: { 'api.example': at, 'other.example': at, 'plain.example': { ...at, port: plain.port } },
     }),
   )
@@ -188,5 +189,36 @@ void t.test(
       test.ok([400, 403].includes(answer), `${path} ${JSON.stringify(headers)}`)
     }
     test.same(gateway.failures, [])
+  },
+)
+
+void t.test(
+  'a stream that is reset while its credential comes ends with its record, and nothing else',
+  async (t) => {
+    for (const isReset of [true, false]) {
+      let release: () => void = () => undefined
+      const held = new Promise<void>((resolve) => (release = resolve))
+      const { gateway, upstream } = await setUp(t, {
+        ...credential,
+        inject: (...given) => held.then(() => credential.inject(...given)),
+      })
+      const session = await openSession(t, gateway, 'api.example')
+      const head = { ':method': 'POST', ':path': '/rest/x', expect: '100-continue', 'content-length': '2' }
+      const stream = session.request(head).on('error', () => undefined)
+      let answered = 0
+      stream.on('continue', () => stream.end('ok'))
+      stream.on('response', (headers) => (answered = Number(headers[':status'])))
+      stream.resume()
+      t.ok(await eventually(() => gateway.decisions.length === 1))
+      if (isReset) stream.close(constants.NGHTTP2_CANCEL)
+      // The gateway has seen all that was sent before.
+      await new Promise((resolve) => session.ping(resolve))
+      release()
+      t.ok(await eventually(() => gateway.closes.length === 1))
+      t.same(gateway.failures, [])
+      t.equal(gateway.closes[0]?.reason, isReset ? 'client-abort' : null)
+      t.equal(answered, isReset ? 0 : 200)
+      t.equal(upstream.requests.length, isReset ? 0 : 1)
+    }
   },
 )

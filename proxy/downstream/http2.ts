@@ -58,9 +58,9 @@ export class Http2Downstream implements Downstream {
   }
 
   body(): Readable {
-    if (/100-continue/i.test(String(this.headers['expect'] ?? ''))) {
+    // Threat: a client that resets a stream which waits for its credential: what is written to it then throws.
+    if (!this.gone && /100-continue/i.test(String(this.headers['expect'] ?? '')))
       this.#stream.additionalHeaders({ ':status': 100 })
-    }
     return new Http2Body(this.#stream)
   }
 

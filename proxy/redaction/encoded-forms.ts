@@ -94,9 +94,12 @@ function wideForms(text: string): readonly Form[] {
   const two = Buffer.from(text, 'utf16le')
   const four = Buffer.from(Uint32Array.from(text, (character) => character.codePointAt(0) ?? 0).buffer)
   const all = [two, Buffer.from(two).swap16(), four, Buffer.from(four).swap32()]
-  return [...all.slice(0, 2), ...all.map((form) => form.filter((byte) => byte !== 0))].map((form) =>
-    Buffer.from(form),
-  )
+  // A character with a zero of its own, such as U+1F600, has more of them around it than others have.
+  const isGappy = Array.from(text).some((character) => ((character.codePointAt(0) ?? 0) & 0xff) === 0)
+  return [
+    ...(isGappy ? all : all.slice(0, 2)),
+    ...all.map((form) => Buffer.from(form.filter((byte) => byte !== 0))),
+  ]
 }
 
 function base64Forms(form: Form): readonly Form[] {

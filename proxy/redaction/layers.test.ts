@@ -37,6 +37,9 @@ void t.test('where each byte of it was', (t) => {
   t.end()
 })
 
+/** Without semicolons; what ends it reads as an escape. */
+const HES = '&#72&#101&#115&#92&#37&#108&#80&#78&#125&#94&#84&#95&#119&#72&#87&#69&#34&#113&#62&#106&#61&#92'
+
 void t.test('a secret that reads as escapes, and is escaped', async (t) => {
   for (const [secret, said] of [
     ['  \\   %c8            ', '&#x20;&#x20;\\   %&#x63;8 &#x20;&#x20;  &#x20; &#x20; &#x20; &#x20;'],
@@ -45,6 +48,7 @@ void t.test('a secret that reads as escapes, and is escaped', async (t) => {
     ['DA8&#E;x8CGxG=%% #08G', '&#x44;A8&#x26;#E;x8CG&#x78;G=%% &#x23;08G'],
     ['0D#GnH0#c0F2u HE14EA', '=0D%23GnH0%23c0F2u+HE14EA'],
     ['F DH8x=2&#42', '%46%20%44%48%38%78%3D%32%26%23%34%32'],
+    ['Hes\\%lPN}^T_wHWE"q>j=\\', HES],
     ['D;DF4c&AC11\\', '\\u0044;\\u0044F4c\\u0026A\\u0043\\u00311\\\\'],
   ] as const) {
     const body = Buffer.from(`{"said":"${said}"}`)

@@ -119,7 +119,14 @@ function bodyOf(
 function holdsForm(body: Buffer, { patterns }: Pair): boolean {
   const forms = patterns.flatMap(({ bytes }) => bytes.map((form) => form.toString('latin1')))
   return [...readings(body.toString('latin1'), 2)].some(([, text]) =>
-    forms.some((form) => text.includes(form)),
+    [text, withoutCodes(text)].some((one) => forms.some((form) => one.includes(form))),
+  )
+}
+
+/** Without escapes of one byte by its number. */
+function withoutCodes(text: string): string {
+  return text.replace(/\\(?:([0-3][0-7]{2})|x([0-9a-fA-F]{2}))/g, (_, octal?: string, hex?: string) =>
+    String.fromCharCode(octal === undefined ? parseInt(String(hex), 16) : parseInt(octal, 8)),
   )
 }
 

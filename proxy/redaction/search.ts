@@ -242,7 +242,8 @@ function readsOtherwise(pattern: Uint8Array, patterns: readonly Uint8Array[]): b
   if (pattern.length < MIN_PATTERN + TAKEN && digitOf(pattern[0] ?? 0) >= 0 && digitOf(pattern[1] ?? 0) >= 0)
     return true
   const { all, certain } = decoded(pattern)
-  const isPadding = all[certain] === EQUALS && all.length - certain <= MAX_PADDING
+  const rest = all.subarray(certain)
+  const isPadding = rest.length <= MAX_PADDING && rest.every((byte) => byte === EQUALS)
   if (certain < all.length && !isPadding) return true
   return Buffer.compare(all, pattern) !== 0 && !patterns.some((other) => Buffer.compare(all, other) === 0)
 }
