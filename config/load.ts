@@ -15,6 +15,7 @@ import { checkServiceConflicts, checkServiceOverlap } from './hosts/conflicts.js
 import { checkStaticHosts, readDns } from './hosts/dns.js'
 import { readQuiet } from './hosts/quiet.js'
 import { endpointsOf, readUpstream } from './hosts/upstream.js'
+import { storeWay } from './hosts/store-way.js'
 import { readProxies } from './hosts/upstream-proxy.js'
 import { PolicyError } from './issues/issue.js'
 import { redactIssue } from './issues/redact-message.js'
@@ -85,7 +86,9 @@ export const LOAD_PASSES: readonly LoadPass[] = [
     markBroken(load, valid.broken)
   }),
   pass('secret sources', (load) => {
-    load.sources = readSources(load.valid.value.secrets ?? {}, load.options.env, load.context)
+    const { env, connectByProxy } = load.options
+    const wayTo = (url: URL) => storeWay(load.valid.value.upstream, env, connectByProxy, url)
+    load.sources = readSources(load.valid.value.secrets ?? {}, env, load.context, wayTo)
     checkCircles(load.sources, load.context)
   }),
   {

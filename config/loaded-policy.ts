@@ -8,6 +8,7 @@ import { DEFAULT_APPROVALS } from './approvals/approvals.js'
 import { UNRESTRICTED_AGENT } from './agents/agents.js'
 import type { PolicyTest } from './expectations/expectations.js'
 import { deepFreeze, frozenMap } from './freeze.js'
+import type { ConnectByProxy } from './hosts/store-way.js'
 import type { PolicyIssue, SourcePosition } from './issues/issue.js'
 import { DEFAULT_DNS, DEFAULT_HTTP, DEFAULT_LIMITS } from './limits/limits.js'
 import type { SecretRefresher } from './secrets/secret-refresher.js'
@@ -33,6 +34,8 @@ export interface LoadOptions {
   readonly text?: string
   /** Called with every file that a secret source would read or run, before any of them is. Throws to end the load. */
   readonly beforeSecrets?: (files: readonly string[]) => void
+  /** Reaches secret stores through `upstream.proxy` (default: they cannot be, where the policy wants it). */
+  readonly connectByProxy?: ConnectByProxy
   /** Directory of Docker's secrets (default: `/run/secrets`). */
   readonly mountedSecrets?: string
 }

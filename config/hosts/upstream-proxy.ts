@@ -85,17 +85,32 @@ function fromEnvironment(
   path: Path,
   context: LoadContext,
 ): UpstreamProxies | null {
-  const read = (...names: readonly string[]): UpstreamProxy | null => {
-    const name = names.find((one) => (env[one] ?? '') !== '')
+  const read = (names: readonly string[]): UpstreamProxy | null => {
+    const name = names.find((one) => isSet(env, one))
     return name === undefined ? null : parseEnvironmentProxy(name, env[name] ?? '', path, context)
   }
-  const https = read('https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY')
-  const http = read('http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY')
-  const listed = (env['no_proxy'] ?? env['NO_PROXY'] ?? '').split(/[\s,]+/).filter((entry) => entry !== '')
-  return https === null && http === null ? null : { https, http, noProxy: [...noProxy, ...listed] }
+  const [https, http] = [read(FOR_HTTPS), read(FOR_HTTP)]
+  return https === null && http === null ? null : { https, http, noProxy: variablesOf(env, noProxy).noProxy }
 }
 
-interface ProxyUrl {
+const FOR_HTTPS = ['https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY']
+const FOR_HTTP = ['http_proxy', 'HTTP_PROXY', 'all_proxy', 'ALL_PROXY']
+
+function isSet(env: Environment, name: string): boolean {
+  return (env[name] ?? '') !== ''
+}
+
+/** The texts of the variables, and all upstreams to reach without the proxy. */
+export function variablesOf(
+  env: Environment,
+  noProxy: readonly string[],
+): { readonly https: string | null; readonly http: string | null; readonly noProxy: readonly string[] } {
+  const text = (names: readonly string[]) => env[names.find((one) => isSet(env, one)) ?? ''] ?? null
+  const listed = (env['no_proxy'] ?? env['NO_PROXY'] ?? '').split(/[\s,]+/).filter((entry) => entry !== '')
+  return { https: text(FOR_HTTPS), http: text(FOR_HTTP), noProxy: [...noProxy, ...listed] }
+}
+
+export interface ProxyUrl {
   readonly scheme: 'http' | 'https'
   readonly user: string | null
   readonly password: string | null
@@ -104,7 +119,7 @@ interface ProxyUrl {
 }
 
 /** By hand, since a password may be a reference or hold any character. Null for anything but a proxy's URL. */
-function parseProxyUrl(text: string): ProxyUrl | null {
+export function parseProxyUrl(text: string): ProxyUrl | null {
   const [, scheme = 'http', login, authority = ''] =
     /^(?:([a-z][a-z0-9+.-]*):\/\/)?(?:(.*)@)?([^@/?#]*)\/?$/is.exec(text) ?? []
   const [, six, name = '', digits] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::(\d{1,5}))?$/.exec(authority) ?? []

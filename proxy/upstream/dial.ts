@@ -3,7 +3,7 @@ import type { ReadableOptions } from 'node:stream'
 import { connect as connectTls, type ConnectionOptions, type SecureContext, type TLSSocket } from 'node:tls'
 import { connectFirst, type Connected } from './connect-first.js'
 import { connectThrough, unreachableProxy, UpstreamProxyError } from './connect-through.js'
-import type { ResolvedUpstream } from './upstream.js'
+import type { ResolvedProxy, ResolvedUpstream } from './upstream.js'
 
 export interface DialOptions {
   /** Milliseconds for all of it: every address, TCP and TLS. */
@@ -85,15 +85,28 @@ async function connect(
   signal: AbortSignal,
 ): Promise<Reached> {
   if (via === null) return connectFirst(addresses, port, signal)
+  return { socket: await connectVia(via, port, authorities.contextFor(null, null), signal), rest: [] }
+}
+
+/**
+ * To a port of the proxy's target, by the proxy.
+ *
+ * @param secureContext with which a proxy that speaks TLS itself is verified; undefined for the public authorities
+ */
+export async function connectVia(
+  via: ResolvedProxy,
+  port: number,
+  secureContext: SecureContext | undefined,
+  signal: AbortSignal,
+): Promise<Socket> {
   const { proxy } = via
   try {
     const { socket } = await connectFirst(via.addresses, proxy.port, signal)
-    const secureContext = authorities.contextFor(null, null)
     const toProxy =
       proxy.scheme === 'http'
         ? socket
         : await startTls(socket, { servername: proxy.host, secureContext, alpn: ['http/1.1'] }, signal)
-    return { socket: await connectThrough(toProxy, via, port, signal), rest: [] }
+    return await connectThrough(toProxy, via, port, signal)
   } catch (error) {
     if (signal.aborted || error instanceof UpstreamProxyError) throw error
     throw unreachableProxy(error)

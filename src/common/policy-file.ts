@@ -55,6 +55,9 @@ export async function openPolicy(
     withSecrets,
     otherwise,
     beforeSecrets: refuseSandboxWritten,
+    // Loaded here, because few gateways are behind a proxy.
+    connectByProxy: async (...order) =>
+      (await import('#proxy/upstream/connect-by-proxy.js')).connectByProxy(...order),
   })
   return { ...loaded, file: name }
 }

@@ -1,8 +1,8 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { Diagnostic } from '#firewall/contracts/diagnostic.js'
 import { quote } from '../../issues/quote.js'
-import { requestStore, member, parseJson } from './https.js'
-import type { SourceTools } from './source.js'
+import { connectionOf, member, parseJson, requestStore } from './https.js'
+import type { SourceTools, StoreWay } from './source.js'
 
 export interface AwsSecretOptions {
   /** Name or ARN. */
@@ -17,6 +17,7 @@ export interface AwsSecretOptions {
   readonly endpoint: URL
   readonly ca: string | null
   readonly timeoutMs: number
+  readonly way: StoreWay
 }
 
 /** `GetSecretValue` of AWS Secrets Manager, signed with Signature Version 4. */
@@ -24,7 +25,7 @@ export async function readAwsSecret(
   options: AwsSecretOptions,
   { now, valueOf, signal }: SourceTools,
 ): Promise<string | Diagnostic> {
-  const { id, region, field, endpoint, sessionToken, ca, timeoutMs } = options
+  const { id, region, field, endpoint, sessionToken, ca, timeoutMs, way } = options
   const body = JSON.stringify({ SecretId: id })
   // Loaded here, because few gateways need it and it takes as long to load as a small policy.
   const { SignatureV4 } = await import('@smithy/signature-v4')
@@ -53,7 +54,10 @@ export async function readAwsSecret(
     },
     { signingDate: new Date(now()) },
   )
-  const response = await requestStore({ method: 'POST', url: endpoint, headers, body, ca, timeoutMs, signal })
+  const response = await requestStore({
+    ...{ method: 'POST', url: endpoint, headers, body, ca, timeoutMs, signal },
+    connect: connectionOf(way, valueOf),
+  })
   if ('problem' in response) return response
   if (response.status !== 200) return statusError(response.status, response.body, id)
   const text = member(response.body, 'SecretString')

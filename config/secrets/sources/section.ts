@@ -7,7 +7,13 @@ import { TOKEN_FORMATS } from '../../issues/token-formats.js'
 import { commandSource } from './command.js'
 import { fileSource } from './file.js'
 import { SECRET_NAME, type SecretsFile, type SourceFile } from '../../schema/secrets.js'
-import { SOURCE_KINDS, SOURCE_TIMEOUT_MS, type SecretSource, type SourceKind } from './source.js'
+import {
+  SOURCE_KINDS,
+  SOURCE_TIMEOUT_MS,
+  type SecretSource,
+  type SourceKind,
+  type StoreWay,
+} from './source.js'
 import { readStoreUrl } from './store-url.js'
 
 const NAME_FIX = 'Write `NAME` with upper-case letters, digits and underscores'
@@ -17,11 +23,12 @@ export function readSources(
   file: SecretsFile,
   environment: Readonly<Record<string, string | undefined>>,
   context: FileContext,
+  wayTo: (url: URL) => StoreWay,
 ): ReadonlyMap<string, SecretSource> {
   const sources = new Map<string, SecretSource>()
   for (const [name, entry] of Object.entries(file)) {
     if (SECRET_NAME.test(name)) {
-      const source = new SourceReader(name, entry, environment, context).read()
+      const source = new SourceReader(name, entry, environment, context, wayTo).read()
       if (source !== null) sources.set(name, source)
     } else {
       const problem = 'Invalid secret name'
@@ -38,6 +45,7 @@ class SourceReader {
   readonly #environment: Readonly<Record<string, string | undefined>>
   readonly #context: FileContext
   readonly #path: Path
+  readonly #wayTo: (url: URL) => StoreWay
   #diagnostics = 0
 
   constructor(
@@ -45,7 +53,9 @@ class SourceReader {
     file: SourceFile,
     environment: Readonly<Record<string, string | undefined>>,
     context: FileContext,
+    wayTo: (url: URL) => StoreWay,
   ) {
+    this.#wayTo = wayTo
     this.#name = name
     this.#file = file
     this.#environment = environment
@@ -129,12 +139,13 @@ class SourceReader {
       this.#diagnostic(['vault', 'namespace'], 'Invalid namespace', 'Write a namespace such as `team-a`')
     }
     if (address === null || token === null) return null
-    const options = { ...file, path, address, token, namespace: file.namespace ?? null, ca, timeoutMs }
+    const way = this.#wayTo(address)
+    const options = { ...file, path, address, token, namespace: file.namespace ?? null, ca, timeoutMs, way }
     return {
       ...STORE,
       name: this.#name,
       kind: 'vault',
-      needs: [{ name: token, key: 'token' }],
+      needs: [{ name: token, key: 'token' }, ...way.needs],
       refreshMs,
       read: async (tools) => (await import('./vault.js')).readVault(options, tools),
     }
@@ -154,6 +165,8 @@ class SourceReader {
       return null
     }
     const given = file.endpoint === undefined ? null : this.#url(['aws_secret', 'endpoint'], file.endpoint)
+    const endpoint = given ?? awsEndpoint(file.region)
+    const way = this.#wayTo(endpoint)
     if (accessKey === null || secretKey === null || (session !== undefined && sessionToken === null))
       return null
     const options = {
@@ -163,14 +176,16 @@ class SourceReader {
       accessKey,
       secretKey,
       sessionToken,
-      endpoint: given ?? awsEndpoint(file.region),
+      endpoint,
       ca,
       timeoutMs,
+      way,
     }
     const needs = [
       { name: accessKey, key: 'access_key' },
       { name: secretKey, key: 'secret_key' },
       ...(sessionToken === null ? [] : [{ name: sessionToken, key: 'session_token' }]),
+      ...way.needs,
     ]
     return {
       ...STORE,

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net'
 import type { Diagnostic } from '#firewall/contracts/diagnostic.js'
 
 /** Tools of a source while it reads. */
@@ -8,6 +9,14 @@ export interface SourceTools {
   readonly valueOf: (name: string) => string
   /** Aborted when the value is no longer needed. */
   readonly signal: AbortSignal
+}
+
+/** How a secret store is reached. */
+export interface StoreWay {
+  /** Secrets that a proxy on the way wants. */
+  readonly needs: SecretSource['needs']
+  /** Connects through that proxy; null for a store that is dialled. */
+  readonly connect: ((valueOf: SourceTools['valueOf'], signal: AbortSignal) => Promise<Socket>) | null
 }
 
 export const SOURCE_KINDS = ['file', 'command', 'vault', 'aws_secret'] as const

@@ -1,7 +1,7 @@
 import type { Diagnostic } from '#firewall/contracts/diagnostic.js'
 import { quote } from '../../issues/quote.js'
-import { requestStore, member } from './https.js'
-import type { SourceTools } from './source.js'
+import { connectionOf, member, requestStore } from './https.js'
+import type { SourceTools, StoreWay } from './source.js'
 
 export interface VaultOptions {
   /** With its base path, if any. */
@@ -14,11 +14,12 @@ export interface VaultOptions {
   readonly namespace: string | null
   readonly ca: string | null
   readonly timeoutMs: number
+  readonly way: StoreWay
 }
 
 /** Reads one field of a secret of HashiCorp Vault or OpenBao: `GET /v1/<path>`, key/value version 1 or 2. */
 export async function readVault(
-  { address, path, field, token, namespace, ca, timeoutMs }: VaultOptions,
+  { address, path, field, token, namespace, ca, timeoutMs, way }: VaultOptions,
   { valueOf, signal }: SourceTools,
 ): Promise<string | Diagnostic> {
   const response = await requestStore({
@@ -33,6 +34,7 @@ export async function readVault(
     ca,
     timeoutMs,
     signal,
+    connect: connectionOf(way, valueOf),
   })
   if ('problem' in response) return response
   if (response.status !== 200) return statusError(response.status, path)
