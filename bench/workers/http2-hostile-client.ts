@@ -88,8 +88,10 @@ export function hostileClient(random: Random, aim: Aim, id: string): HostileConn
     const stream = streamFor(draw, next)
     next = Math.max(next, stream + 1 + (stream % 2))
     const request = `${id}-${String(count)}`
-    const ids = asked.get(stream) ?? new Set()
-    asked.set(stream, ids.add(request))
+    // The first bit means nothing (RFC 9113 section 4.1).
+    const onWire = stream & 0x7fffffff
+    const ids = asked.get(onWire) ?? new Set()
+    asked.set(onWire, ids.add(request))
     parts.push(...requestOn(draw, stream, aim, request))
     if (!isCalm && random(2) === 0) parts.push(anyFrame(draw, stream))
   }
