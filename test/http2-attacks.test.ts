@@ -386,3 +386,24 @@ void t.test('an upstream that breaks the rules gets no other request on its conn
   test.match(await post(), { status: 200 }, 'a connection that keeps to the rules')
   test.equal(connections.length, broken.length + 1)
 })
+
+void t.test(
+  'a client that waits to be told to go on, and leaves, is no fault of the gateway',
+  async (test) => {
+    const { gateway } = await setUp(test)
+    const session = await openPlainSession(test, gateway, 'plain.example')
+    const head = { ':method': 'POST', ':scheme': 'http', ':authority': 'plain.example', ':path': '/x' }
+    for (let count = 0; count < 50; count += 1) {
+      const stream = session.request({ ...head, expect: '100-continue' })
+      stream.on('error', () => undefined)
+      setImmediate(() => stream.close(constants.NGHTTP2_CANCEL))
+    }
+    const other = await openPlainSession(test, gateway, 'plain.example')
+    test.equal((await ask(other, { ...head, expect: '100-continue' }, 'body')).status, 200)
+    await eventually(
+      () =>
+        gateway.closes.length + gateway.decisions.filter(({ verdict }) => verdict === 'deny').length >= 51,
+    )
+    test.strictSame(gateway.failures, [])
+  },
+)
