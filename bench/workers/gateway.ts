@@ -19,6 +19,7 @@ export interface GatewayPorts {
   /** Transparent, plain HTTP. */
   readonly http: number
   readonly reverse: number
+  readonly forward: number
   readonly https: number
   readonly ca: string
   readonly auditDir: string
@@ -74,6 +75,7 @@ export async function serveGateway(
     dns: dnsUdp.address().port,
     http: portOf(servers.http),
     reverse: portOf(servers.reverse),
+    forward: portOf(servers.forward),
     https: portOf(servers.https),
     ca: gateway.certificate,
     auditDir,

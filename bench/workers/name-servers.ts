@@ -47,6 +47,19 @@ remote-control:
   }))
 }
 
+/** CoreDNS with the names as a file of hosts; null if it is not installed. */
+export function startCoredns(names: readonly string[]): Promise<Worker<number> | null> {
+  return start('coredns', (port) => ({
+    configuration: `.:${String(port)} {
+  bind 127.0.0.1
+  hosts {
+${names.map((name) => `    192.0.2.53 ${name}`).join('\n')}
+  }
+}`,
+    args: (file) => ['-conf', file, '-quiet'],
+  }))
+}
+
 async function start(
   name: string,
   describe: (port: number) => { configuration: string; args: (file: string) => string[] },

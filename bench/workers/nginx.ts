@@ -29,10 +29,11 @@ events { worker_connections 512; }
 http {
   access_log off; ${temporary}
   upstream local { server 127.0.0.1:${String(upstreamPort)}; keepalive 64; keepalive_requests 1000000000; }
-  keepalive_requests 1000000000;
+  keepalive_requests 1000000000; client_max_body_size 0; proxy_buffering off; proxy_request_buffering off;
+  map $http_upgrade $connection_upgrade { default upgrade; '' ''; }
   server {
     listen 127.0.0.1:${String(http1)}; listen 127.0.0.1:${String(http2)} http2;
-    location / { proxy_pass http://local; proxy_http_version 1.1; proxy_set_header Connection ""; }
+    location / { proxy_pass http://local; proxy_http_version 1.1; proxy_set_header Connection $connection_upgrade; proxy_set_header Upgrade $http_upgrade; }
   }
 }
 `,
@@ -55,7 +56,7 @@ http {
 
 /** Waits until a server that was just started accepts connections. */
 export async function untilOpen(port: number): Promise<void> {
-  for (let tries = 0; tries < 100; tries += 1) {
+  for (let tries = 0; tries < 600; tries += 1) {
     const open = await new Promise<boolean>((resolve) => {
       const socket = connect(port, '127.0.0.1', () => resolve(true))
       socket.once('error', () => resolve(false)).once('connect', () => socket.destroy())
