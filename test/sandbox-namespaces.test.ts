@@ -58,7 +58,7 @@ for (const runner of runners()) {
           { env: { PRODUCT: 'visible-placeholder' } },
           { env: { GATEWAY_SECRET: 'real-secret', LANG: 'C.UTF-8' } },
         )
-        t.match(stdout, /^HOME LANG LOGNAME PATH PRODUCT PWD SHELL TERM USER /)
+        t.match(stdout, /^HOME LANG LOGNAME NPM_CONFIG_PREFIX PATH PRODUCT PWD SHELL TERM USER /)
         t.match(stdout, 'visible-placeholder', 'the search would find it')
         t.notMatch(stdout, 'real-secret')
         t.notMatch(stdout, 'GATE_SECRET')
