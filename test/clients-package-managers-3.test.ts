@@ -1,3 +1,3 @@
 import { testTools } from './clients/tools/test-tools.js'
 
-testTools('library')
+testTools('package manager', 2, 3)

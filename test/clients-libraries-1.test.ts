@@ -1,3 +1,3 @@
 import { testTools } from './clients/tools/test-tools.js'
 
-testTools('package manager')
+testTools('library', 0, 2)

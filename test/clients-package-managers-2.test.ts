@@ -1,0 +1,3 @@
+import { testTools } from './clients/tools/test-tools.js'
+
+testTools('package manager', 1, 3)
