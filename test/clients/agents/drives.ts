@@ -46,7 +46,7 @@ export const DRIVES: readonly AgentDrive[] = [
   },
   {
     name: 'aider',
-    notOnDocker: 'its image takes minutes to build',
+    notOnDocker: 'the tests do not build its image',
     terminal: ['greeting.txt'],
     ready: /^> *$/m,
     confirm: null,
