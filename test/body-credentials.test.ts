@@ -110,9 +110,9 @@ void t.test('bodies that are held take no more than their share of the memory', 
     }),
   )
   // What any connection and any request holds is counted with it.
-  const each = MAX_SIGNED_BODY - 1 + (48 + 192) * 1024
+  const each = MAX_SIGNED_BODY - 1 + (48 + 144) * 1024
   t.ok(await eventually(() => gateway.heldBytes() === 15 * each, 20_000))
-  const body = 'x'.repeat(900 * 1024)
+  const body = 'x'.repeat(1300 * 1024)
   const answer = () => post(`${TYPE}Content-Length: ${String(body.length)}\r\n`, body)
   t.match(await answer(), /^HTTP\/1\.1 503 [\s\S]*retry-after: 1\r\n[\s\S]*"busy"/i)
   held.pop()?.destroy()
