@@ -217,6 +217,7 @@ void t.test(
       t.ok(await eventually(() => gateway.closes.length === 1))
       t.same(gateway.failures, [])
       t.equal(gateway.closes[0]?.reason, isReset ? 'client-abort' : null)
+      if (!isReset) await eventually(() => answered !== 0)
       t.equal(answered, isReset ? 0 : 200)
       t.equal(upstream.requests.length, isReset ? 0 : 1)
     }

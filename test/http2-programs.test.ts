@@ -11,6 +11,7 @@ import { buildGoProgram, withoutGo } from './fixtures/go-program.js'
 import { destination, testPolicy } from './fixtures/policy.js'
 import { startUpstream } from './fixtures/upstream.js'
 import { createCa } from './servers/certificate-authority.js'
+import { freePort } from './servers/free-port.js'
 import { listenTls } from './servers/tls-server.js'
 
 const run = promisify(execFile)
@@ -99,7 +100,7 @@ void t.test('h2load and nghttpd, in each combination of versions', { skip: witho
   const old = await startUpstream(null, (_request, response) => response.end('x'.repeat(1_024)))
   const directory = mkdtempSync(join(tmpdir(), 'egress-nghttpd-'))
   writeFileSync(join(directory, 'index.html'), 'x'.repeat(1_024))
-  const port = 20_000 + (process.pid % 20_000)
+  const port = await freePort()
   const server: ChildProcess = spawn(NGHTTPD, ['--no-tls', '-d', directory, String(port)], {
     stdio: 'ignore',
   })
@@ -152,7 +153,7 @@ void t.test(
     const [key, cert] = [join(directory, 'key.pem'), join(directory, 'cert.pem')]
     writeFileSync(key, identity.key)
     writeFileSync(cert, identity.cert)
-    const port = 40_000 + (process.pid % 20_000)
+    const port = await freePort()
     const server = spawn(NGHTTPD, ['-d', directory, String(port), key, cert], { stdio: 'ignore' })
     test.teardown(async () => {
       server.kill()

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { CertificateAuthority } from '#test/servers/certificate-authority.js'
 import { findProgram } from './find-program.js'
-import { freePort } from './free-port.js'
+import { freePort } from '#test/servers/free-port.js'
 import { untilOpen } from './nginx.js'
 import type { Worker } from './processes.js'
 

@@ -143,7 +143,7 @@ poetry install`,
     needs: ['pnpm'],
     command: `${PACKAGE_JSON}; pnpm add left >&2 && ${REQUIRE}`,
     hosts: ['registry.npmjs.org'],
-    refused: `${PACKAGE_JSON}; pnpm add --fetch-retries 0 --registry ${FOREIGN} left`,
+    refused: `${PACKAGE_JSON}; pnpm_config_fetch_retries=0 pnpm add --registry ${FOREIGN} left`,
   }),
   manager({
     name: 'yarn 1',
