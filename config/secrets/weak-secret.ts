@@ -3,9 +3,9 @@ import type { Diagnostic } from '#firewall/contracts/diagnostic.js'
 /** Below this, a value is in reach of guessing, and common enough in ordinary responses that redaction gives it away. */
 const SHORT = 12
 
-/** What examples and templates write in place of a value. */
+/** What examples and templates write in place of a value. Short words stand alone: a random secret may contain one. */
 const PLACEHOLDER =
-  /change.?(me|it|this)|replace.?(me|this)|your.{0,3}(api|key|token|secret|password|value)|placeholder|example|dummy|insert.?here|to.?do\b|fix.?me|^<.*>$|x{5,}|not.?a.?(real|secret)|^(my|the|some|test|fake|sample).?(api.?)?(key|token|secret|password)/i
+  /change.?(me|it|this)|replace.?(me|this)|your.{0,3}(api|key|token|secret|password|value)|placeholder|example|(?<![a-z])(dummy|to.?do|fix.?me|x{5,})(?![a-z])|insert.?here|^<.*>$|not.?a.?(real|secret)|^(my|the|some|test|fake|sample).?(api.?)?(key|token|secret|password)/i
 
 const SEQUENCES = ['abcdefghijklmnopqrstuvwxyz', '01234567890123456789', 'qwertyuiop', 'asdfghjkl', 'zxcvbnm']
 
