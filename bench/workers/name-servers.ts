@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { findProgram } from './find-program.js'
-import { freePort } from './free-port.js'
+import { freePort } from '#test/servers/free-port.js'
 import type { Worker } from './processes.js'
 
 /** dnsmasq with one address for all names and no upstream; null if it is not installed. */
