@@ -6,9 +6,9 @@ interface Cost {
 
 /** What things cost on one core of the machine that `docs/performance.md` names. Seconds of processor time, and bytes. */
 export const COSTS = {
-  request: { value: 200e-6, from: 'npm run bench, TLS ended, credential injected, response searched' },
-  query: { value: 18e-6, from: 'npm run bench:dns' },
-  streamEvent: { value: 37e-6, from: '100 streams of 20 events a second through `egress serve`' },
+  request: { value: 171e-6, from: 'npm run bench, TLS ended, credential injected, response searched' },
+  query: { value: 25e-6, from: 'npm run bench' },
+  streamEvent: { value: 74e-6, from: 'npm run bench, 100 streams of 50 events a second' },
   recordsOfRequest: { value: 1518, from: 'decision and close of 200 requests, uncompressed' },
   recordOfQuery: { value: 812, from: '100 queries, uncompressed' },
   compression: { value: 10, from: 'gzip of the same records' },
