@@ -1,8 +1,9 @@
 import { measureStreams } from './workers/http2-memory.js'
 import { compareHttp2 } from './workers/http2-rows.js'
-import type { LoadResult } from './workers/http-load.js'
+import type { LoadOutcome } from './workers/bench-load.js'
 import { startNginx } from './workers/nginx.js'
-import { runWorker, startWorker, type Worker } from './workers/processes.js'
+import { startWorker, type Worker } from './workers/processes.js'
+import { runLoad } from './workers/stage.js'
 import { measureImports, measureStartUp } from './workers/startup.js'
 import { median, table } from './workers/statistics.js'
 
@@ -23,8 +24,8 @@ interface Candidate {
   readonly path: string
 }
 
-const load = (port: number, path: string, milliseconds: number) =>
-  runWorker<LoadResult>('http-load', [String(port), path, String(CONNECTIONS), String(milliseconds)])
+const load = (port: number, target: string, milliseconds: number) =>
+  runLoad({ port, target, host: `127.0.0.1:${String(port)}`, connections: CONNECTIONS, milliseconds })
 
 async function compareProxies(): Promise<void> {
   const upstream = await startWorker<number>('http-servers', ['upstream'])
@@ -44,7 +45,7 @@ async function compareProxies(): Promise<void> {
     ...(nginx === null ? [] : [candidate('nginx, one worker', { ...nginx, ready: nginx.ready.http1 })]),
     candidate('no proxy', upstream),
   ]
-  const results = new Map<string, LoadResult[]>(candidates.map(({ name }) => [name, []]))
+  const results = new Map<string, LoadOutcome[]>(candidates.map(({ name }) => [name, []]))
   try {
     for (const { port, path } of candidates) await load(port, path, WARM_UP_MS)
     for (let round = 0; round < ROUNDS; round += 1) {
@@ -55,11 +56,11 @@ async function compareProxies(): Promise<void> {
   } finally {
     await Promise.all(candidates.map(({ worker }) => worker.stop()))
   }
-  const middle = (name: string, pick: (result: LoadResult) => number) =>
+  const middle = (name: string, pick: (result: LoadOutcome) => number) =>
     median((results.get(name) ?? []).map(pick))
-  const base = middle('http-proxy', (result) => result.requestsPerSecond)
+  const base = middle('http-proxy', (result) => result.perSecond)
   const rows = candidates.map(({ name }) => {
-    const speed = middle(name, (result) => result.requestsPerSecond)
+    const speed = middle(name, (result) => result.perSecond)
     return [
       name,
       speed.toFixed(0),

@@ -2,7 +2,8 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { startNginx } from '../workers/nginx.js'
 import { startSquid, startTinyproxy } from '../workers/peers.js'
-import { policyOf, Stage } from '../workers/stage.js'
+import { policyOf } from '../workers/bench-policy.js'
+import { Stage } from '../workers/stage.js'
 import type { BenchRow, Contender, Outcome } from './row.js'
 
 const MIB = 1024
@@ -39,7 +40,7 @@ const bulk = (way: 'up' | 'down'): BenchRow => ({
   async open() {
     const stage = await Stage.open()
     const { paths: port } = stage.ports
-    const ours = await stage.gateway(policyOf('http', port))
+    const ours = await stage.gateway(policyOf('http', port, stage.ca))
     const nginx = stage.keep(await startNginx(port))
     const squid = stage.keep(await startSquid([port]))
     const tinyproxy = stage.keep(await startTinyproxy())

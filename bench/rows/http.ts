@@ -1,7 +1,8 @@
 import { startNginx } from '../workers/nginx.js'
 import { startMitmproxy, startSquid, startTinyproxy } from '../workers/peers.js'
 import { startWorker } from '../workers/processes.js'
-import { policyOf, Stage } from '../workers/stage.js'
+import { policyOf } from '../workers/bench-policy.js'
+import { Stage } from '../workers/stage.js'
 import type { BenchRow } from './row.js'
 
 export const http: BenchRow = {
@@ -11,7 +12,7 @@ export const http: BenchRow = {
   async open({ roundMs: milliseconds }) {
     const stage = await Stage.open()
     const { http: port } = stage.ports
-    const ours = await stage.gateway(policyOf('http', port))
+    const ours = await stage.gateway(policyOf('http', port, stage.ca))
     const httpProxy = stage.keep(await startWorker<number>('http-servers', ['http-proxy', String(port)]))
     const nginx = stage.keep(await startNginx(port))
     const target = `http://127.0.0.1:${String(port)}/v1/items`

@@ -1,6 +1,7 @@
 import { findH2load, runH2load, startNghttpx, type Load } from '../workers/http2-programs.js'
 import { startNginx } from '../workers/nginx.js'
-import { policyOf, Stage } from '../workers/stage.js'
+import { policyOf } from '../workers/bench-policy.js'
+import { Stage } from '../workers/stage.js'
 import type { BenchRow, Contender } from './row.js'
 
 export const http2: BenchRow = {
@@ -12,7 +13,7 @@ export const http2: BenchRow = {
     const h2load = findH2load()
     if (h2load === null) return stage.contest(['h2load is not installed (Debian: nghttp2-client)'])
     const { http: upstreamPort } = stage.ports
-    const ours = await stage.gateway(policyOf('http', upstreamPort))
+    const ours = await stage.gateway(policyOf('http', upstreamPort, stage.ca))
     const nginx = stage.keep(await startNginx(upstreamPort))
     const nghttpx = stage.keep(await startNghttpx({ upstreamPort, tls: null }))
     const loaded = (

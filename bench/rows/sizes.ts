@@ -1,4 +1,5 @@
-import { policyOf, Stage } from '../workers/stage.js'
+import { policyOf } from '../workers/bench-policy.js'
+import { Stage } from '../workers/stage.js'
 import type { BenchRow } from './row.js'
 
 /** A policy of so many hosts: the last are about as many as a file of 1 MiB holds, which is its limit. */
@@ -13,7 +14,7 @@ export const rules: BenchRow = {
     for (const size of [10, 1_000, 30_000]) {
       const hosts = Array.from({ length: size }, (_, i) => `  - host: h${String(i)}.example\n`)
       const gateway = await stage.gateway(
-        policyOf('http', port, `allow:\n${hosts.join('')}upstream:\n  hosts:\n`),
+        policyOf('http', port, stage.ca, `allow:\n${hosts.join('')}upstream:\n  hosts:\n`),
       )
       const name = `egress serve, ${size.toLocaleString('en')} hosts`
       contenders.push(stage.loaded(name, gateway, { port: gateway.ready.http, milliseconds }))
@@ -32,7 +33,7 @@ export const sandboxes: BenchRow = {
     const contenders = []
     for (const addresses of [1, 50, 500]) {
       // Each has a gateway of its own: what it holds for them is seen.
-      const gateway = await stage.gateway(policyOf('http', stage.ports.http))
+      const gateway = await stage.gateway(policyOf('http', stage.ports.http, stage.ca))
       const name = `egress serve, ${String(addresses)} ${addresses === 1 ? 'sandbox' : 'sandboxes'}`
       const order = {
         port: gateway.ready.http,

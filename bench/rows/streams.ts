@@ -1,7 +1,8 @@
 import type { LoadOrder } from '../workers/bench-load.js'
 import { startNginx } from '../workers/nginx.js'
 import { startSquid } from '../workers/peers.js'
-import { policyOf, Stage } from '../workers/stage.js'
+import { policyOf } from '../workers/bench-policy.js'
+import { Stage } from '../workers/stage.js'
 import type { BenchRow } from './row.js'
 
 const streams = (kind: 'events' | 'echo', target: string, connections: number): BenchRow['open'] =>
@@ -9,7 +10,7 @@ const streams = (kind: 'events' | 'echo', target: string, connections: number): 
     const stage = await Stage.open()
     const { paths: port } = stage.ports
     const load: Partial<LoadOrder> = { kind, target, connections, milliseconds }
-    const ours = await stage.gateway(policyOf('http', port))
+    const ours = await stage.gateway(policyOf('http', port, stage.ca))
     const nginx = stage.keep(await startNginx(port))
     const squid = kind === 'events' ? stage.keep(await startSquid([port])) : null
     const of = (

@@ -1,5 +1,6 @@
 import { squidBumps, startIron, startMitmproxy } from '../workers/peers.js'
-import { policyOf, Stage } from '../workers/stage.js'
+import { policyOf } from '../workers/bench-policy.js'
+import { Stage } from '../workers/stage.js'
 import type { BenchRow, Contest } from './row.js'
 
 const SQUID = squidBumps()
@@ -32,9 +33,9 @@ async function intercepted(
   const stage = await Stage.open(['*.fresh.example'])
   const { https: port } = stage.ports
   const hosts = isFirst
-    ? `settings: { limits: { certificates: { per_second: 1000, burst: 10000 } } }\nallow:\n${NAMES.map((name) => `  - { host: ${name}, allow_private_addresses: true, ca: CA }\n`).join('')}upstream:\n  hosts:\n${NAMES.map((name) => `    ${name}: "127.0.0.1:${String(port)}"\n`).join('')}`
-    : ''
-  const ours = await stage.gateway(policyOf('https', port, hosts))
+    ? `settings: { limits: { certificates: { per_second: 1000, burst: 10000 } } }\nallow:\n${NAMES.map((name) => `  - { host: ${name}, allow_private_addresses: true, ca: ${stage.ca} }\n`).join('')}upstream:\n  hosts:\n${NAMES.map((name) => `    ${name}: "127.0.0.1:${String(port)}"\n`).join('')}`
+    : undefined
+  const ours = await stage.gateway(policyOf('https', port, stage.ca, hosts))
   const mitmproxy = stage.keep(await startMitmproxy())
   const other = stage.keep(await startIron(iron, stage.authority))
   // Each address of loopback is a name of its own to those that know no names but the system's.

@@ -1,6 +1,7 @@
 import { createServer as createHttpServer, Agent } from 'node:http'
 import { createServer as createTcpServer } from 'node:net'
 import { createProxyServer } from 'http-proxy'
+import { policyOf } from './bench-policy.js'
 import { listen, portOf, serveGateway } from './gateway.js'
 import { tellStarter } from './processes.js'
 
@@ -33,28 +34,13 @@ async function serveUpstream(): Promise<number> {
 const ENV = { API_TOKEN: 'ghp_TokenOfTheBenchmark0123456789abcdefgh' }
 
 async function serveOwnGateway(upstream: string, asServe: boolean): Promise<number> {
-  const policy = policyOf('http', upstream, 'allow_plaintext: true')
+  const policy = policyOf('http', Number(upstream), '')
   return (await serveGateway(policy, ENV, 0, asServe)).reverse
 }
 
 /** @param authority the path of the PEM file that the upstream is verified with */
 async function serveTls(upstream: string, authority: string): Promise<number> {
-  return (await serveGateway(policyOf('https', upstream, `ca: ${authority}`), ENV, 0, true)).https
-}
-
-function policyOf(scheme: string, port: string, key: string): string {
-  return `services:
-  api:
-    url: ${scheme}://api.example
-    credential: { bearer: "\${API_TOKEN}" }
-    rules:
-      - deny: "* /v1/admin/**"
-      - allow: GET,POST /v1/**
-    allow_private_addresses: true
-    ${key}
-upstream:
-  hosts: { api.example: "127.0.0.1:${port}" }
-`
+  return (await serveGateway(policyOf('https', Number(upstream), authority), ENV, 0, true)).https
 }
 
 /** The simplest reverse proxy with this library: keep-alive, no checks, no log, no credential. */

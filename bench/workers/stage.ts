@@ -36,10 +36,15 @@ export class Stage {
     return new Stage(authority, directory, await startWorker<UpstreamPorts>('bench-upstream', words))
   }
 
-  /** The gateway with a policy, in which `CA` is the path of the upstream's authority. */
+  /** The path of the upstream's authority. */
+  get ca(): string {
+    return join(this.#directory, 'ca.pem')
+  }
+
+  /** The gateway with a policy. */
   async gateway(policy: string): Promise<Worker<GatewayPorts>> {
     const file = join(this.#directory, `policy-${String(this.#workers.length)}.yaml`)
-    writeFileSync(file, policy.replaceAll('CA', join(this.#directory, 'ca.pem')))
+    writeFileSync(file, policy)
     return this.keep(await startWorker<GatewayPorts>('bench-gateway', [file]))
   }
 
@@ -63,16 +68,11 @@ export class Stage {
   /** One with a load of `bench-load`; its name where the program is not there. */
   loaded(name: string, worker: Worker<unknown> | null, order: Partial<LoadOrder>): Contender | string {
     if (worker === null) return `${name} is not installed`
-    const whole = { ...DEFAULTS, ...order }
-    return {
-      name,
-      pid: worker.pid,
-      run: () => runWorker<LoadOutcome>('bench-load', [JSON.stringify(whole)]),
-    }
+    return { name, pid: worker.pid, run: () => runLoad(order) }
   }
 }
 
-const DEFAULTS: LoadOrder = {
+const DEFAULT_LOAD: LoadOrder = {
   kind: 'requests',
   port: 0,
   tunnels: [],
@@ -85,17 +85,6 @@ const DEFAULTS: LoadOrder = {
   milliseconds: 2_000,
 }
 
-/** A service with a credential, whose responses are searched, and these hosts beside it. */
-export function policyOf(scheme: 'http' | 'https', port: number, more = ''): string {
-  return `services:
-  api:
-    url: ${scheme}://api.example
-    credential: { bearer: "\${API_TOKEN}" }
-    rules:
-      - deny: "* /v1/admin/**"
-      - allow: GET,POST,PUT /v1/**
-    allow_private_addresses: true
-    ${scheme === 'http' ? 'allow_plaintext: true' : 'ca: CA'}
-${more === '' ? 'upstream:\n  hosts:\n' : more}    api.example: "127.0.0.1:${String(port)}"
-`
+export function runLoad(order: Partial<LoadOrder>): Promise<LoadOutcome> {
+  return runWorker<LoadOutcome>('bench-load', [JSON.stringify({ ...DEFAULT_LOAD, ...order })])
 }

@@ -1,15 +1,16 @@
+/** What figures need of a decision. */
+export interface JudgedLine {
+  readonly verdict: 'allow' | 'deny'
+  readonly reason: string | null
+  readonly rule: string | null
+  readonly host: string | null
+  readonly agent: string | null
+  readonly suspicious: boolean
+}
+
 /** What figures need of a line. */
 export type QuickLine =
-  | {
-      readonly kind: 'query' | 'request'
-      readonly time: string
-      readonly verdict: 'allow' | 'deny'
-      readonly reason: string | null
-      readonly rule: string | null
-      readonly host: string | null
-      readonly agent: string | null
-      readonly suspicious: boolean
-    }
+  | ({ readonly kind: 'query' | 'request'; readonly time: string } & JudgedLine)
   | {
       readonly kind: 'end'
       readonly time: string
@@ -65,14 +66,13 @@ export function quickLine(text: string): QuickLine | null {
 
 function readEnd(found: RegExpExecArray | null): QuickLine | null {
   if (found === null) return null
-  const redactions = Number(found[5])
   return {
     kind: 'end',
     time: found[1] ?? '',
     durationMs: Number(found[2]) / 1e6,
     bytesUp: Number(found[3]),
     bytesDown: Number(found[4]),
-    redactions,
+    redactions: Number(found[5]),
   }
 }
 

@@ -1,6 +1,6 @@
 import { hostOf } from './filter.js'
 import { outcomeOfEvent } from './outcome.js'
-import { quickLine } from './quick-line.js'
+import { quickLine, type JudgedLine } from './quick-line.js'
 import { parseLine, type LogLine } from './read.js'
 
 /** Names of one kind that are counted one by one: a log may have millions, and memory has not. */
@@ -40,15 +40,6 @@ export interface Figures {
 export interface Count {
   readonly name: string
   readonly count: number
-}
-
-interface JudgedLine {
-  readonly verdict: 'allow' | 'deny'
-  readonly reason: string | null
-  readonly rule: string | null
-  readonly host: string | null
-  readonly agent: string | null
-  readonly suspicious: boolean
 }
 
 /** Counts records one after another. */
