@@ -360,6 +360,33 @@ void t.test('follow: new lines, new runs, rotated files', async (t) => {
   t.strictSame(await seen(4), ['a', 'b', 'run', 'new file'])
 })
 
+void t.test('follow: many lines at once are read in many turns', async (t) => {
+  const place = auditDirectory(t, { 'http.ndjson': [] })
+  let turns = 0
+  const counting = setInterval(() => (turns += 1), 0)
+  t.teardown(() => clearInterval(counting))
+  const marks = Array.from({ length: 10_000 }, (_, index) => String(index))
+  const seenAt: number[] = []
+  const stop = new AbortController()
+  const found: string[] = []
+  const done = (async () => {
+    for await (const line of followLog(place, ['http'], stop.signal)) {
+      found.push(markOf(line))
+      seenAt.push(turns)
+    }
+  })()
+  await sleep(50)
+  appendFileSync(
+    join(place, 'http.ndjson'),
+    marks.map((mark, index) => `${http({ second: index % 60, mark })}\n`).join(''),
+  )
+  t.ok(await eventually(() => found.length === marks.length))
+  stop.abort()
+  await done
+  t.strictSame(new Set(found), new Set(marks))
+  t.ok((seenAt.at(-1) ?? 0) - (seenAt[0] ?? 0) >= 3, 'others had their turns between')
+})
+
 void t.test('follow: a line is shown once it is complete', async (t) => {
   const place = auditDirectory(t, { 'http.ndjson': [] })
   const seen = follow(t, place)
