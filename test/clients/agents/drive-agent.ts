@@ -59,12 +59,13 @@ async function inTerminal(drive: AgentDrive, { project, command, env }: Stage): 
     await terminal.until('the text', (screen) => screen.includes(REQUEST))
     terminal.press('Enter')
     let confirmed = false
-    await terminal.until('the answer', (screen) => {
+    await terminal.until('the answer, and what it says,', (screen) => {
       if (!confirmed && drive.confirm?.test(screen) === true) {
         confirmed = true
         terminal.press('Enter')
       }
-      return screen.includes(ANSWER)
+      // Aider answers before it edits.
+      return screen.includes(ANSWER) && project.isEdited
     })
     for (let tries = 0; tries < 5 && !/ended with \d/.test(terminal.screen); tries += 1) {
       for (const key of drive.quit) terminal.press(key)
