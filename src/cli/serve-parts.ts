@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
 import { readAuditSettings, type PolicyAudit } from '#config/audit-settings.js'
-import { readTelemetrySettings } from '#config/telemetry-settings.js'
 import type { Settings } from '#config/settings.js'
 import type { Policy } from '#firewall/contracts/policy.js'
 import type { Ledger } from '#firewall/ledger/ledger.js'
@@ -26,7 +25,7 @@ import { readFixedNetworks } from '../serve/fixed-networks.js'
 import { withPlaceholders } from '../serve/fixed-placeholders.js'
 import type { FixedNetwork } from '../serve/registry.js'
 import { SandboxRegistry } from '../serve/registry.js'
-import { TelemetrySink } from '../telemetry/telemetry-sink.js'
+import { openTelemetry, type TelemetrySink } from '../telemetry/telemetry-sink.js'
 import { checkStateOwner } from '../serve/state-owner.js'
 import { sandboxesIn, stateDirectories, type StateDirectories } from '../common/state.js'
 import type { ReloadOutcome } from '../serve/reloader.js'
@@ -80,8 +79,7 @@ export function openRole(
   const kept = readAuditSettings(io.env, auditOf)
   const warn = (message: string) => log.warn(message)
   const alerts = kept.alerts === null ? null : new AlertSink({ ...kept.alerts, now: Date.now, warn })
-  const otlp = isProxy ? readTelemetrySettings(io.env) : null
-  const telemetry = otlp === null ? null : new TelemetrySink({ ...otlp, version: version() }, warn)
+  const telemetry = isProxy ? openTelemetry(io.env, warn) : null
   const counts = new SandboxCounts()
   const feed = new LiveFeed()
   const summaries = new RunSummaries()

@@ -11,12 +11,10 @@ import type { Policy } from '#firewall/contracts/policy.js'
 import { CREDENTIAL_KINDS } from '#proxy/credentials/index.js'
 import { CertificateAuthority } from '#proxy/tls/certificate-authority.js'
 import { readAuditSettings } from '#config/audit-settings.js'
-import { readTelemetrySettings, type TelemetrySettings } from '#config/telemetry-settings.js'
 import { Audit } from '../audit/audit.js'
 import { openAuditKey } from '../audit/audit-key.js'
 import { maskCommand } from './mask-command.js'
 import { policyHash } from '../serve/policy-hash.js'
-import { version } from '../common/version.js'
 import { chooseAgent } from '../common/choose-agent.js'
 import { GATEWAY_HOST, makePlaceholders, PORTS, sandboxEnvironment } from '../common/environment.js'
 import type { Gateway, GatewayOptions, GatewaySockets } from '../gateway/gateway.js'
@@ -45,6 +43,7 @@ import { homeTrustFiles, trustFiles } from '../trust/trust-files.js'
 import { applyRecipe, environmentChanges, ownPolicy, explainOwnPolicy, quietHosts } from './run-recipe.js'
 import { refuseWritable } from './trusted-files.js'
 import { quoteWord } from '../sandbox/shell-quote.js'
+import { openTelemetry } from '../telemetry/telemetry-sink.js'
 import { FORWARDED, parseEnvironment, requestOf, type RunOptions } from './options.js'
 
 /**
@@ -95,8 +94,7 @@ export async function runEmbedded(
   const summary = new RunSummary([...quiet, ...quietHosts(recipe?.quiet)])
   const counts = new SandboxCounts()
   const observed = options.observe ? new ObservedHosts() : null
-  const otlp = readTelemetrySettings(io.env)
-  const telemetry = otlp === null ? null : await openTelemetry(otlp, (message) => log.warn(message))
+  const telemetry = openTelemetry(io.env, (message) => log.warn(message))
   const audit = new Audit({
     directory,
     gateway: identity.id,
@@ -224,12 +222,6 @@ export async function runEmbedded(
     if (refused !== null) tell(`${refused}: ${logsCommand(options, identity.id)}`)
     if (observed !== null) tell(`${observed.line()}: ${suggestCommand(options, identity.id)}`)
   }
-}
-
-/** Loaded only when it is switched on. */
-async function openTelemetry(settings: TelemetrySettings, warn: (message: string) => void) {
-  const { TelemetrySink } = await import('../telemetry/telemetry-sink.js')
-  return new TelemetrySink({ ...settings, version: version() }, warn)
 }
 
 /** The policy; without one, that of the recipe. */

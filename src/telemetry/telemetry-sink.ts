@@ -1,3 +1,5 @@
+import { readTelemetrySettings } from '#config/telemetry-settings.js'
+import { version } from '../common/version.js'
 import type { GatewayEvent } from '../events/events.js'
 import type { EventSink } from '../events/sink.js'
 import type { ExporterOptions, TelemetryExporter } from './exporter.js'
@@ -7,6 +9,15 @@ const MAX_WAITING = 4_096
 
 /** How long the last batches may take when the process ends, in milliseconds. */
 const FLUSH_MS = 3_000
+
+/** As the environment says; null unless it is switched on. @throws SettingsError */
+export function openTelemetry(
+  env: Readonly<Record<string, string | undefined>>,
+  warn: (message: string) => void,
+): TelemetrySink | null {
+  const settings = readTelemetrySettings(env)
+  return settings === null ? null : new TelemetrySink({ ...settings, version: version() }, warn)
+}
 
 /** Sends traces and logs to a collector. Neither a collector that is slow or away nor the loading of the SDK delays a request. */
 export class TelemetrySink implements EventSink {
